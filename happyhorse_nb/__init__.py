@@ -1,0 +1,1 @@
+"""Make video from a notebook."""

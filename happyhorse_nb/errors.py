@@ -1,0 +1,188 @@
+"""Every error this package raises on purpose.
+
+    HappyHorseError
+    ├── UsageError              the cell or the command is written wrongly
+    ├── InvalidRequest          outside the documented limits; refused before anything is sent (also a ValueError)
+    ├── ConfigError             a setting that cannot work
+    │   └── MissingKey          no API key was given
+    ├── TransportError          the network, not the server's words
+    │   ├── NotSent             no byte of the request left
+    │   └── ConnectionLost      lost after it left, or the answer cannot be read
+    ├── APIError                the server's answer is an error: status, code, message
+    │   ├── BadRequest          400 and other refusals, or a 200 whose code is not 0
+    │   ├── AuthenticationError 401
+    │   ├── InsufficientBalance 402
+    │   ├── NotFound            404
+    │   ├── RateLimited         429, with the seconds to wait
+    │   └── ServerError         408 and 5xx
+    ├── DownloadError           the video cannot be had, or is none
+    ├── LedgerError             the ledger cannot be read or written
+    ├── JobNotFound             no job, or more than one, has that piece of an id
+    ├── WaitTimeout             waiting took longer than asked (also a TimeoutError); the job goes on
+    └── JobError                a job that ended without a video; holds the job
+        ├── JobRefused          nothing was charged: refused by us or by the server, or never sent
+        ├── JobFailed           the server accepted the task and failed it; failed tasks are not charged
+        ├── JobExpired          the server knows the task no longer
+        ├── JobStopped          not watched any more; the task lives on
+        └── OutcomeUnknown      not known whether the paid request was accepted
+
+In a notebook each of them prints one line and no traceback: the line says what is wrong and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job
+    from happyhorse_nb.models import Snapshot
+
+
+class HappyHorseError(Exception):
+    """The base of all errors of this package."""
+
+    def _render_traceback_(self, *_: object) -> list[str]:
+        # IPython asks an exception for this before it formats a traceback: an expected error is one line.
+        return [f"{type(self).__name__}: {self}"]
+
+
+class UsageError(HappyHorseError):
+    """A cell or a command that cannot be understood."""
+
+
+class InvalidRequest(HappyHorseError, ValueError):
+    """Outside the documented limits, so refused before anything is paid for. ``param`` is the parameter's name."""
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.param = param
+
+
+class ConfigError(HappyHorseError):
+    """A setting that cannot work, such as an origin with a path in it."""
+
+
+class MissingKey(ConfigError):
+    """No API key was given."""
+
+
+class TransportError(HappyHorseError):
+    """The network failed, not the server."""
+
+
+class NotSent(TransportError):
+    """No byte of the request left this machine, so it is safe to send it again."""
+
+
+class ConnectionLost(TransportError):
+    """The connection was lost after the request had left, or what came back cannot be read."""
+
+
+class APIError(HappyHorseError):
+    """The server answered with an error.
+
+    ``status`` is the HTTP status, ``code`` the one in the body (the same, or not 0 in a 200), ``message`` the server's
+    words, ``task_id`` the task that was asked about, if any.
+    """
+
+    def __init__(
+        self, message: str, *, status: int, code: int | None = None, task_id: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.code = code
+        self.task_id = task_id
+
+
+class BadRequest(APIError):
+    """The server refused the request; nothing was charged."""
+
+
+class AuthenticationError(APIError):
+    """The key is missing, wrong or revoked (401)."""
+
+
+class InsufficientBalance(APIError):
+    """The account's balance is too low (402)."""
+
+
+class NotFound(APIError):
+    """No such task or model (404); a task that has expired answers this too."""
+
+
+class RateLimited(APIError):
+    """Too many requests, or too many tasks at once (429). ``retry_after`` is seconds, None when the server is silent."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 429,
+        code: int | None = None,
+        task_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, status=status, code=code, task_id=task_id)
+        self.retry_after = retry_after
+
+
+class ServerError(APIError):
+    """The server, or something before it, is in trouble (408, 5xx)."""
+
+
+class DownloadError(HappyHorseError):
+    """The video cannot be had, or what came is not a playable video.
+
+    ``refused`` is True where the link itself was turned down, so that a fresh one is needed.
+    """
+
+    def __init__(self, message: str, *, refused: bool = False) -> None:
+        super().__init__(message)
+        self.refused = refused
+
+
+class LedgerError(HappyHorseError):
+    """The ledger cannot be read or written."""
+
+
+class JobNotFound(HappyHorseError, LookupError):
+    """No job has that piece of an id, or more than one has."""
+
+
+class WaitTimeout(HappyHorseError, TimeoutError):
+    """Waiting took longer than asked for. The job itself goes on."""
+
+
+class JobError(HappyHorseError):
+    """A job that ended without a video. ``job`` is the job, ``snapshot`` its last state."""
+
+    def __init__(self, message: str, *, snapshot: Snapshot, job: Job | None = None) -> None:
+        super().__init__(message)
+        self.snapshot = snapshot
+        self.job = job
+
+    @property
+    def task_id(self) -> str | None:
+        """The server's id of the task, None when it never gave one."""
+        return self.snapshot.task_id
+
+
+class JobRefused(JobError):
+    """Refused before anything was charged, or never sent at all."""
+
+
+class JobFailed(JobError):
+    """The task failed on the server. Failed tasks are not charged."""
+
+
+class JobExpired(JobError):
+    """The server does not know the task any more."""
+
+
+class JobStopped(JobError):
+    """The job is not watched any more. Its task lives on, and can be taken up again."""
+
+
+class OutcomeUnknown(JobError):
+    """It is not known whether the paid request was accepted, so it is not sent again by itself."""

@@ -1,0 +1,25 @@
+"""The models and their parameters, and the values that describe a job. Plain data; nothing heavy is imported."""
+
+from happyhorse_nb.models.cost import Cost
+from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
+from happyhorse_nb.models.snapshot import Progress, Snapshot
+from happyhorse_nb.models.status import Status
+from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, ImageLimits, Model, Param
+from happyhorse_nb.models.validate import check_params, check_prompt, find_model
+
+__all__ = [
+    "DEFAULT_MODEL",
+    "MODELS",
+    "Cost",
+    "ImageLimits",
+    "Model",
+    "Param",
+    "Progress",
+    "Snapshot",
+    "Status",
+    "check_params",
+    "check_prompt",
+    "find_model",
+    "fit_prompt",
+    "prompt_weight",
+]

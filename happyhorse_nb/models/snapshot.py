@@ -1,0 +1,87 @@
+"""What is known of a job at one instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb.models.cost import Cost
+from happyhorse_nb.models.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """An honest guess of how far a running job is.
+
+    ``fraction`` is 0 to 1 and reaches 1 only at the end; ``elapsed`` and ``left`` are seconds, ``left`` is None while
+    there is nothing to go by.
+    """
+
+    fraction: float = 0.0
+    elapsed: float = 0.0
+    left: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A frozen picture of a job; every change of a job is a new one.
+
+    ``wire.parse`` fills in what a server says; the jobs layer adds the rest. Times are Unix seconds, ``took`` is
+    seconds, ``size`` is bytes, ``width`` and ``height`` are pixels.
+    """
+
+    status: Status
+    id: str = ""
+    task_id: str | None = None
+    model: str = ""
+    prompt: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    #: The server's own word, where it is not one of those the API documents.
+    said: str = ""
+    #: What the server or we have to say about this state, one sentence of plain text.
+    message: str = ""
+    #: What the user can do about it, one sentence of plain text.
+    remedy: str = ""
+    created: float = 0.0
+    submitted: float | None = None
+    ended: float | None = None
+    took: float | None = None
+    cost: Cost | None = None
+    expires_at: float | None = None
+    width: int | None = None
+    height: int | None = None
+    #: A signed link is a secret: whoever has it has the video. So it is in no repr, log or ledger.
+    video_url: str | None = field(default=None, repr=False)
+    path: Path | None = None
+    size: int | None = None
+    #: The variable the job is bound to, if any.
+    name: str | None = None
+    #: Place in the queue, 1 for the next one; None when not queued.
+    place: int | None = None
+    #: Made by an earlier request that equals this one, so nothing was bought now.
+    reused: bool = False
+    #: Made on a local sandbox: no real money.
+    sandbox: bool = False
+    progress: Progress = Progress()
+
+    def merged(self, read: Snapshot) -> Snapshot:
+        """This job with what the server has just said; what it left out stays as it was known."""
+        return replace(
+            self,
+            status=read.status,
+            said=read.said,
+            message=read.message,
+            took=read.took if read.took is not None else self.took,
+            cost=read.cost or self.cost,
+            expires_at=read.expires_at or self.expires_at,
+            width=read.width or self.width,
+            height=read.height or self.height,
+            video_url=read.video_url or self.video_url,
+        )
+
+    @property
+    def short_id(self) -> str:
+        """The piece of an id that names this job in commands and file names."""
+        return (self.task_id or self.id).removeprefix("task-")[:8]

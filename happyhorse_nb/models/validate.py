@@ -1,0 +1,115 @@
+"""Checks a request against its model's table, with pydantic, before anything is paid for."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
+from happyhorse_nb.models.table import MODELS, Model, Param
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+def find_model(model_id: str) -> Model:
+    """The model of that id. Raises `InvalidRequest` naming the known ones."""
+    try:
+        return MODELS[model_id]
+    except KeyError:
+        known = ", ".join(MODELS)
+        raise InvalidRequest(
+            f"model {model_id!r} is not known; the models are {known}. Use one of them.", param="model"
+        ) from None
+
+
+def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
+    """The given parameters in their proper types, without those that are None.
+
+    Raises `InvalidRequest` for the first one outside its documented limits: what, the limit, the remedy.
+    """
+    from pydantic import ValidationError
+
+    given = {name: value for name, value in values.items() if value is not None}
+    for name in given:
+        _known(model, name)
+    normal = {name: _normal(model.param(name), value) for name, value in given.items()}
+    try:
+        checked = _schema(model)(**normal)
+    except ValidationError as problem:
+        name = str(problem.errors()[0]["loc"][0])
+        raise InvalidRequest(_explain(model, model.param(name), given[name]), param=name) from None
+    return checked.model_dump(exclude_none=True)
+
+
+def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[str | None, str]:
+    """The prompt to send and what fitting it did (empty for nothing). Raises `InvalidRequest` when it is too long."""
+    text = (text or "").strip()
+    param = model.param("prompt")
+    if not text:
+        if param.required:
+            raise InvalidRequest(f"prompt is empty; {model.id} needs one. Write what happens.", param="prompt")
+        return None, ""
+    maximum = param.maximum or 0
+    kept, dropped = fit_prompt(text, maximum)
+    if not dropped:
+        return text, ""
+    if fit:
+        return kept, f"prompt cut after “…{kept[-24:]}” ({len(dropped)} characters dropped)"
+    raise InvalidRequest(
+        f"prompt weighs {prompt_weight(text)} of at most {maximum} (a Chinese character counts 2); the server would "
+        f"silently drop all after “…{kept[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
+        param="prompt",
+    )
+
+
+def _known(model: Model, name: str) -> None:
+    options = [p.name for p in model.options]
+    if name not in options:
+        raise InvalidRequest(
+            f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.", param=name
+        )
+
+
+def _normal(param: Param, value: Any) -> Any:
+    """A choice is matched whatever its case, as a person types it."""
+    if param.kind == "choice" and isinstance(value, str):
+        return next((c for c in param.choices if c.casefold() == value.casefold()), value)
+    return value
+
+
+@lru_cache
+def _schema(model: Model) -> type[BaseModel]:
+    from typing import Annotated, Literal
+
+    from pydantic import Field, create_model
+
+    fields: dict[str, Any] = {}
+    for param in model.options:
+        kind: Any = Literal[param.choices] if param.choices else int
+        if param.kind == "integer":
+            kind = Annotated[int, Field(ge=param.minimum, le=param.maximum)]
+        fields[param.name] = (kind | None, None)
+    return create_model(f"Params of {model.id}", **fields)
+
+
+def _explain(model: Model, param: Param, value: Any) -> str:
+    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+    if param.choices:
+        return (
+            f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "
+            f"Use {param.choices[0]}."
+        )
+    unit = f" {param.unit}" if param.unit else ""
+    limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
+    nearest = _nearest(param, value)
+    return f"{param.name} {shown} is out of range; {model.id} takes {limits}. Use {nearest}."
+
+
+def _nearest(param: Param, value: Any) -> int:
+    low, high = param.minimum or 0, param.maximum or 0
+    try:
+        return min(max(round(float(value)), low), high)
+    except (TypeError, ValueError, OverflowError):
+        return param.default if isinstance(param.default, int) else low

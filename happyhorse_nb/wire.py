@@ -1,0 +1,219 @@
+"""Between parameters and the API's JSON. Pure: nothing here touches the network, a file or a clock but the one given.
+
+What the server sends is data from outside: every field is checked for its type and bounded in length, and what does not
+fit is left out rather than trusted.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from happyhorse_nb.errors import (
+    APIError,
+    AuthenticationError,
+    BadRequest,
+    ConnectionLost,
+    InsufficientBalance,
+    NotFound,
+    RateLimited,
+    ServerError,
+)
+from happyhorse_nb.models import Cost, Model, Snapshot, Status
+
+#: The parameters whose name on the wire is not ours.
+WIRE_NAMES = {"image": "first_frame_image"}
+
+#: An id is used in addresses, file names and commands, so only plain characters pass.
+_TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
+_MAX_TEXT = 500
+
+_WORDS = {
+    "pending": Status.PENDING,
+    "queued": Status.PENDING,
+    "processing": Status.PROCESSING,
+    "success": Status.DONE,
+    "succeeded": Status.DONE,
+    "completed": Status.DONE,
+    "failed": Status.FAILED,
+    "error": Status.FAILED,
+    "canceled": Status.FAILED,
+    "cancelled": Status.FAILED,
+    "expired": Status.FAILED,
+}
+_DOCUMENTED = frozenset({"pending", "processing", "success", "failed"})
+
+_ERRORS: dict[int, type[APIError]] = {
+    401: AuthenticationError,
+    402: InsufficientBalance,
+    404: NotFound,
+    408: ServerError,
+    429: RateLimited,
+}
+
+
+def submit_path(model: Model, *, suffix: bool = True) -> str:
+    """The path a task of this model is posted to; newer servers take it without the ``/async`` suffix."""
+    return f"/api/v1/{model.provider}/{model.id}" + ("/async" if suffix else "")
+
+
+def task_path(task_id: str) -> str:
+    """The path a task is read from. Raises ValueError for an id that could leave it."""
+    if not _TASK_ID.fullmatch(task_id):
+        raise ValueError(f"not a task id: {task_id[:60]!r}")
+    return f"/api/v1/tasks/{task_id}"
+
+
+def is_task_id(text: str) -> bool:
+    """Whether the text has the form of a task id."""
+    return _TASK_ID.fullmatch(text) is not None
+
+
+def to_payload(image: str, prompt: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
+    """The JSON body of a paid request. ``image`` is a URL or a data URI; parameters that are None are left out."""
+    given = {"image": image, "prompt": prompt, **params}
+    return {WIRE_NAMES.get(name, name): value for name, value in given.items() if value is not None}
+
+
+def parse(answer: object, *, asked: str | None = None) -> Snapshot:
+    """What a 200 says about a task: its status, id, result, bill.
+
+    ``asked`` is the id that was asked for. Raises `BadRequest` when ``code`` is not 0 (a refusal), and `ConnectionLost`
+    when the answer cannot be read or speaks of another task.
+    """
+    body = _mapping(answer)
+    code = body.get("code")
+    if body and code not in (0, "0") and code is not None:
+        raise BadRequest(
+            text(body.get("message")) or "the server gives no reason",
+            status=200,
+            code=code if isinstance(code, int) else None,
+            task_id=asked,
+        )
+    data = _mapping(body.get("data"))
+    task_id = data.get("task_id")
+    if not isinstance(task_id, str) or not is_task_id(task_id) or "status" not in data:
+        raise ConnectionLost("the server's answer cannot be read: it names no task")
+    if asked is not None and task_id != asked:
+        raise ConnectionLost("the server answered about another task")
+    word = text(data.get("status"))
+    status = _WORDS.get(word.casefold(), Status.PROCESSING)
+    video = _video(data)
+    if status is Status.DONE:
+        # On the server it is done; here it is done only when the file is on disk.
+        status = Status.DOWNLOADING
+    milliseconds = _number(data.get("duration"))
+    expires = _number(data.get("result_expires_at"))
+    return Snapshot(
+        status=status,
+        task_id=task_id,
+        said="" if word.casefold() in _DOCUMENTED else word,
+        message=_reason(data) if status is Status.FAILED else "",
+        took=milliseconds / 1000 if milliseconds is not None and status is not Status.PENDING else None,
+        cost=_bill(data),
+        expires_at=expires / 1000 if expires else None,
+        width=_pixels(video.get("width")),
+        height=_pixels(video.get("height")),
+        video_url=_link(video.get("url")),
+    )
+
+
+def parse_error(
+    status: int, body: object, headers: Mapping[str, str], *, now: float, task_id: str | None = None
+) -> APIError:
+    """The error an answer with this HTTP status is. ``now`` is Unix seconds, for headers that name an instant."""
+    answer = _mapping(body)
+    message = text(answer.get("message")) or text(_mapping(answer.get("error")).get("message"))
+    message = message or f"HTTP status {status}"
+    raw = answer.get("code")
+    code = raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    if status == 429:
+        return RateLimited(
+            message, status=status, code=code, task_id=task_id, retry_after=retry_after(headers, now=now)
+        )
+    kind = _ERRORS.get(status) or (ServerError if status >= 500 or status < 400 else BadRequest)
+    return kind(message, status=status, code=code, task_id=task_id)
+
+
+def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds to wait, from ``Retry-After`` (seconds or a date) or ``X-RateLimit-Reset`` (Unix seconds); at most 1 h."""
+    told = headers.get("Retry-After", "").strip()
+    wait: float | None = None
+    try:
+        wait = float(told)
+    except ValueError:
+        try:
+            wait = parsedate_to_datetime(told).timestamp() - now if told else None
+        except (ValueError, TypeError, OverflowError):
+            wait = None
+    if wait is None:
+        try:
+            wait = float(headers.get("X-RateLimit-Reset", "")) - now
+        except ValueError:
+            return None
+    return min(max(wait, 0.0), 3600.0) if math.isfinite(wait) else None
+
+
+def text(value: object) -> str:
+    """Words from outside as one bounded line of plain text."""
+    if not isinstance(value, str):
+        return ""
+    line = " ".join("".join(c if c.isprintable() else " " for c in value[: 4 * _MAX_TEXT]).split())
+    return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _reason(data: Mapping[str, Any]) -> str:
+    error = data.get("error")
+    return (
+        text(_mapping(error).get("message"))
+        or text(error)
+        or text(data.get("message"))
+        or text(data.get("error_message"))
+    )
+
+
+def _video(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    resources = _mapping(data.get("result")).get("resources")
+    for resource in resources if isinstance(resources, list) else []:
+        found = _mapping(resource)
+        if found.get("type", "video") == "video" and _link(found.get("url")):
+            return found
+    return {}
+
+
+def _link(value: object) -> str | None:
+    if isinstance(value, str) and len(value) <= 8192 and re.match(r"https?://[^\s/]", value, re.IGNORECASE):
+        return value
+    return None
+
+
+def _pixels(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 20_000 else None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return float(value) if 0 <= value < 1e15 else None
+
+
+def _bill(data: Mapping[str, Any]) -> Cost | None:
+    billing = _mapping(data.get("billing"))
+    amount = billing.get("amount")
+    if isinstance(amount, bool) or not isinstance(amount, (str, int, float)):
+        return None
+    try:
+        dollars = Decimal(str(amount)[:40])
+    except InvalidOperation:
+        return None
+    if not dollars.is_finite() or not 0 <= dollars < 1_000_000:
+        return None
+    return Cost(dollars, billed=True)

@@ -1,0 +1,17 @@
+"""First frames: from whatever a notebook holds to bytes within the limits. Pillow does the work, on first use."""
+
+from happyhorse_nb.images.check import ImageInfo, check, inspect
+from happyhorse_nb.images.fit import fit_into, thumbnail
+from happyhorse_nb.images.frame import FirstFrame, decode_data_uri, load, output_size
+
+__all__ = [
+    "FirstFrame",
+    "ImageInfo",
+    "check",
+    "decode_data_uri",
+    "fit_into",
+    "inspect",
+    "load",
+    "output_size",
+    "thumbnail",
+]

@@ -1,0 +1,215 @@
+"""Turns what the user names as the first frame into what is sent."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import difflib
+import hashlib
+import io
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.images.check import ImageInfo, check, inspect
+from happyhorse_nb.images.fit import encode, fit_into, thumbnail
+from happyhorse_nb.models import ImageLimits
+
+#: A file larger than this is not even read to be made to fit.
+_READ_LIMIT = 256 * 1024 * 1024
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``."""
+
+    label: str
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    info: ImageInfo | None = None
+    #: What was done to make it fit, in words; empty when it goes out byte for byte.
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Tells two first frames apart: SHA-256 of the bytes, or of the address."""
+        return hashlib.sha256(self.data if self.data is not None else (self.url or "").encode()).hexdigest()
+
+    @property
+    def wire(self) -> str:
+        """What stands in the request: the address, or a data URI of exactly the bytes."""
+        if self.data is None or self.info is None:
+            return self.url or ""
+        encoded = base64.b64encode(self.data).decode("ascii")
+        return f"data:image/{self.info.format.lower()};base64,{encoded}"
+
+    def thumbnail(self) -> bytes | None:
+        """A small upright JPEG; None for an address, which is not fetched from here."""
+        return thumbnail(self.data) if self.data is not None else None
+
+
+def load(
+    source: Any, *, limits: ImageLimits, namespace: Mapping[str, Any] | None = None, fit: bool = False
+) -> FirstFrame:
+    """Find the first frame, check it, and (with ``fit``) make it fit.
+
+    ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
+    channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
+    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable.
+
+    Raises `InvalidRequest` with the limit that is broken and the remedy.
+    """
+    if isinstance(source, str):
+        return _from_text(source, limits, namespace, fit)
+    if isinstance(source, os.PathLike):
+        path = Path(source).expanduser()
+        return _ready(path.name, _read(path), limits, fit)
+    return _ready(*_from_object(source, limits), limits, fit)
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """The bytes of a ``data:image/…`` URI. Raises `InvalidRequest` when it is not one."""
+    head, comma, body = uri.partition(",")
+    if not comma or not re.match(r"data:image/", head, re.IGNORECASE):
+        raise InvalidRequest("first frame is a data URI, but not one of an image (data:image/…).", param="image")
+    try:
+        if head.lower().endswith(";base64"):
+            return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
+        return unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest("first frame is a data URI whose base64 is damaged. Encode it again.", param="image") from None
+
+
+def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
+    """About the size in pixels of the video made from a first frame: the level's number of pixels at its aspect.
+
+    Sides are even, as H.264 wants them.
+    """
+    lines = int(resolution.rstrip("Pp"))
+    pixels = lines * lines * 16 / 9
+    scale = (pixels / (width * height)) ** 0.5
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFrame:
+    note = ""
+    if fit:
+        data, note = fit_into(data, limits)
+    info = inspect(data)
+    check(info, limits)
+    return FirstFrame(label, data=data, info=info, note=f"first frame {note}" if note else "")
+
+
+def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool) -> FirstFrame:
+    source = source.strip()
+    if re.match(r"data:", source, re.IGNORECASE):
+        return _ready("data URI", decode_data_uri(source), limits, fit)
+    if re.match(r"https?://", source, re.IGNORECASE):
+        parts = urlsplit(source)
+        if not parts.hostname or re.search(r"\s", source):
+            raise InvalidRequest("first frame is an address without a host. Give the whole URL.", param="image")
+        return FirstFrame(Path(parts.path).name or parts.hostname, url=source)
+    path = Path(source).expanduser()
+    if source and _is_file(path):
+        return _ready(path.name, _read(path), limits, fit)
+    if namespace is not None and source in namespace:
+        value = namespace[source]
+        if isinstance(value, str):
+            return _from_text(value, limits, None, fit)
+        if isinstance(value, os.PathLike):
+            return load(value, limits=limits, fit=fit)
+        try:
+            return _ready(source, _from_object(value, limits)[1], limits, fit)
+        except _NoImage:
+            raise InvalidRequest(
+                f"variable {source} holds a {type(value).__name__}; a first frame is a path, bytes, a PIL image, a "
+                "NumPy array or a matplotlib figure. Put one of these in it.",
+                param="image",
+            ) from None
+    raise InvalidRequest(_not_found(source, path, namespace), param="image")
+
+
+class _NoImage(InvalidRequest):
+    """An object that is no picture of any kind."""
+
+
+def _from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes]:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "bytes", bytes(value)
+    if callable(getattr(value, "savefig", None)):
+        out = io.BytesIO()
+        value.savefig(out, format="png")
+        return "figure", out.getvalue()
+    from PIL import Image
+
+    if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
+        value = _from_array(value)
+    if not isinstance(value, Image.Image):
+        raise _NoImage(
+            f"first frame is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or "
+            "matplotlib figure.",
+            param="image",
+        )
+    data = encode(value)
+    # What is encoded here anyway need not be refused for its weight.
+    return "image", data if len(data) <= limits.max_bytes else encode(value, lossy=True)
+
+
+def _from_array(array: Any) -> Any:
+    from PIL import Image
+
+    kind, shape = array.dtype.kind, array.shape
+    if kind == "f" and array.size and float(array.min()) >= 0.0 and float(array.max()) <= 1.0:
+        array, kind = (array * 255).round(), "u"
+    good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    if not good_shape or kind not in "buif" or not array.size or not (array.min() >= 0 and array.max() <= 255):
+        raise InvalidRequest(
+            f"first frame is an array of shape {shape} and type {array.dtype}; give height x width (x 3 or 4) with "
+            "integers from 0 to 255 or floats from 0 to 1.",
+            param="image",
+        )
+    if kind == "b":
+        array = array * 255
+    if len(shape) == 3 and shape[2] == 1:
+        array = array[:, :, 0]
+    return Image.fromarray(array.astype("uint8"))
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > _READ_LIMIT:
+            raise InvalidRequest(f"first frame {path.name} weighs {size:,} bytes. Scale it down.", param="image")
+        return path.read_bytes()
+    except OSError as problem:
+        reason = (problem.strerror or type(problem).__name__).lower()
+        raise InvalidRequest(f"first frame {path} cannot be read: {reason}. Check the path.", param="image") from None
+
+
+def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
+    shown = source if len(source) <= 80 else source[:79] + "…"
+    names = [n for n in namespace or () if not n.startswith("_")]
+    try:
+        names += [p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES]
+    except (OSError, ValueError):
+        pass
+    close = difflib.get_close_matches(path.name, names, n=1)
+    hint = f" Did you mean {close[0]}?" if close else " Check the spelling, or give the whole path."
+    variable = "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
+    return (
+        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), there is no "
+        f"such file, and {variable}.{hint}"
+    )

@@ -1,0 +1,31 @@
+"""The key, the origin, the folders, the user's settings, and what must exist once in a process."""
+
+from happyhorse_nb.settings.account import (
+    KEY_VARIABLE,
+    ORIGIN,
+    SANDBOX_KEY,
+    Account,
+    Secret,
+    account_of,
+    check_origin,
+    current_account,
+    is_loopback,
+    use,
+)
+from happyhorse_nb.settings.folders import home, video_folder, video_name
+
+__all__ = [
+    "KEY_VARIABLE",
+    "ORIGIN",
+    "SANDBOX_KEY",
+    "Account",
+    "Secret",
+    "account_of",
+    "check_origin",
+    "current_account",
+    "home",
+    "is_loopback",
+    "use",
+    "video_folder",
+    "video_name",
+]

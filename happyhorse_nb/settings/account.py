@@ -1,0 +1,167 @@
+"""Whose account, on which server: the key and the origin."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from happyhorse_nb.errors import ConfigError, MissingKey
+from happyhorse_nb.settings import process
+
+ORIGIN = "https://api.modellix.ai"
+KEY_VARIABLE = "MODELLIX_API_KEY"
+ORIGIN_VARIABLE = "MODELLIX_BASE_URL"
+#: Any key is good on a sandbox; this one marks the embedded one, whose tasks outlive the port it listens on.
+SANDBOX_KEY = "sandbox"
+
+
+class Secret:
+    """A key that shows itself to nobody: no repr, no str, no pickle. Only `reveal` hands it out."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = HiddenText(value)
+
+    def reveal(self) -> str:
+        """The key, for the header of a request. Its repr stays hidden even there."""
+        return self._value
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells two accounts apart without telling the key: 16 hex digits, one way."""
+        return hashlib.blake2b(self._value.encode(), digest_size=8, person=b"happyhorse_nb").hexdigest()
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError("a key is not pickled")
+
+
+class HiddenText(str):
+    """A text whose repr is hidden: verbose tracebacks print the locals of every frame a request passes through."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'<hidden>'"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A key and the origin it is for. ``source`` says in words where the key came from."""
+
+    key: Secret
+    origin: str = ORIGIN
+    source: str = ""
+
+    @property
+    def sandbox(self) -> bool:
+        """True for a server on this machine: its videos cost nothing and never mix with real ones."""
+        return is_loopback(self.origin)
+
+    @property
+    def realm(self) -> str:
+        """What the ledger keeps as the origin. The embedded sandbox is the same one whatever port it got this time."""
+        if self.sandbox and self.key.reveal() == SANDBOX_KEY:
+            return "sandbox"
+        return self.origin
+
+
+def check_origin(address: str) -> str:
+    """The origin in its plain form, ``https://host`` or ``https://host:port``.
+
+    Raises `ConfigError` for anything but https (http on loopback), and for credentials, a query or a path in it.
+    """
+    try:
+        parts = urlsplit(address.strip())
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigError(f"{ORIGIN_VARIABLE} is not an address. Use one like {ORIGIN}.") from None
+    if parts.username is not None or parts.password is not None:
+        raise ConfigError(f"{ORIGIN_VARIABLE} holds credentials. Leave them out; the key goes into {KEY_VARIABLE}.")
+    if not host or parts.scheme not in ("https", "http"):
+        raise ConfigError(f"{ORIGIN_VARIABLE} must be an https address such as {ORIGIN}.")
+    if parts.path.strip("/") or parts.query or parts.fragment:
+        raise ConfigError(f"{ORIGIN_VARIABLE} must be an origin alone, without a path or query: {ORIGIN}.")
+    if parts.scheme == "http" and not is_loopback(f"http://{_bracketed(host)}"):
+        raise ConfigError(f"{ORIGIN_VARIABLE} is http, which would show the key to the network. Use https.")
+    return f"{parts.scheme}://{_bracketed(host)}" + (f":{port}" if port is not None else "")
+
+
+def is_loopback(origin: str) -> bool:
+    """Whether an address is on this machine."""
+    host = urlsplit(origin).hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def use(account: Account | None) -> None:
+    """Make this the account of the process; None goes back to what the environment says."""
+    process.put("account", account)
+
+
+def current_account(environ: Mapping[str, str] = os.environ) -> Account:
+    """The account in use: the one chosen in this kernel, else that of the environment.
+
+    Raises `MissingKey` with the ways to give a key, and `ConfigError` for an origin that cannot be used.
+    """
+    chosen = process.get("account")
+    if isinstance(chosen, Account):
+        return chosen
+    origin = check_origin(environ.get(ORIGIN_VARIABLE) or ORIGIN)
+    key = environ.get(KEY_VARIABLE, "").strip()
+    if key:
+        return account_of(key, origin, source=f"the environment ({KEY_VARIABLE})")
+    if is_loopback(origin):
+        # A server on this machine takes any key, so a missing one need not stop anybody.
+        return account_of(SANDBOX_KEY, origin, source="none needed on this machine")
+    key = _keyring_key(origin) or ""
+    if key:
+        return account_of(key, origin, source="the system's keyring")
+    raise MissingKey(missing_key())
+
+
+def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
+    """An account of a key as typed. Raises `ConfigError` when it could not stand in a header."""
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError("the API key holds characters that no key has. Copy it again from the console.")
+    return Account(Secret(key), check_origin(origin), source)
+
+
+def missing_key() -> str:
+    """What to do without a key, in one line."""
+    return (
+        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts; in a cell, "
+        f"%env {KEY_VARIABLE}=…; or store it once with `keyring set happyhorse-nb {ORIGIN.removeprefix('https://')}`. "
+        "Or try without one, for free: %happyhorse sandbox"
+    )
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _keyring_key(origin: str) -> str | None:
+    # keyring takes a second to import: only asked where it is installed and nothing else gave a key.
+    from importlib.util import find_spec
+
+    if "keyring" not in sys.modules and find_spec("keyring") is None:
+        return None
+    import keyring
+    from keyring.errors import KeyringError
+
+    try:
+        return keyring.get_password("happyhorse-nb", urlsplit(origin).hostname or "")
+    except (KeyringError, RuntimeError):
+        return None

@@ -1,0 +1,71 @@
+"""``%config HappyHorse``: the defaults of every option, and the settings that are not options."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from traitlets import Bool, Dict, Enum, Float, Integer, TraitType, Unicode
+from traitlets.config import Configurable
+
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Param
+from happyhorse_nb.settings import process
+
+
+def _default_of(param: Param) -> TraitType[Any, Any]:
+    """The trait that holds the default of one option; None leaves it to the server."""
+    told = f"{param.help} (default of --{param.name}; the server's own is {param.default or 'a random one'})"
+    if param.choices:
+        return Enum(list(param.choices), default_value=None, allow_none=True, help=told)
+    return Integer(None, allow_none=True, min=param.minimum, max=param.maximum, help=told)
+
+
+class _Settings(Configurable):
+    model = Enum(list(MODELS), default_value=DEFAULT_MODEL, help="the model (default of --model)")
+    wait = Bool(
+        None,
+        allow_none=True,
+        help="whether a cell waits for its video; None: only where nobody watches (headless runs, Colab)",
+    )
+    folder = Unicode("", help="where videos go; empty: happyhorse-videos in the working folder")
+    embed_limit = Float(15.0, min=0, help="videos up to this many MB are embedded in the notebook, larger ones linked")
+    reuse = Bool(True, help="show the video that an equal request has made instead of buying it again")
+    budget = Float(None, allow_none=True, min=0, help="USD that this kernel may spend, by the estimates; None: no limit")
+    requests_per_minute = Integer(100, min=1, help="requests to the server, all jobs together")
+    max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")
+    max_poll_gap = Float(None, allow_none=True, min=0.1, help="seconds between two looks at a task at most")
+    deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume takes it up again")
+    prices = Dict(
+        value_trait=Float(min=0),
+        default_value={"720P": 0.14, "1080P": 0.24},
+        help="USD a second of video by resolution, for the estimate: list prices, never a bill",
+    )
+
+    def estimate(self, params: dict[str, Any], *, model: str) -> Cost | None:
+        """What a request costs by the list prices; None where they do not say."""
+        table = MODELS[model]
+        values = {p.name: params.get(p.name, p.default) for p in table.options}
+        price = self.prices.get(values.get("resolution"))
+        seconds = values.get("duration")
+        if price is None or seconds is None:
+            return None
+        return Cost((Decimal(str(price)) * int(seconds)).quantize(Decimal("0.0001")))
+
+    def defaults(self, model: str) -> dict[str, Any]:
+        """The options' defaults as set by the user, without those left to the server."""
+        found = {p.name: getattr(self, p.name, None) for p in MODELS[model].options}
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def _options() -> dict[str, Any]:
+    """One trait for each option of any model, made from their tables."""
+    return {p.name: _default_of(p) for model in MODELS.values() for p in model.options}
+
+
+#: Named as the user types it: ``%config HappyHorse.duration = 8``.
+HappyHorse = type("HappyHorse", (_Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
+
+
+def config() -> _Settings:
+    """The settings of this process, the same object in the magics and in Python."""
+    return process.once("config", HappyHorse)

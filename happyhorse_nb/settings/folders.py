@@ -1,0 +1,83 @@
+"""Where things are kept, and what files are called."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from happyhorse_nb.errors import ConfigError
+
+VIDEO_FOLDER = "happyhorse-videos"
+
+
+def home(environ: Mapping[str, str] = os.environ) -> Path:
+    """The folder of the ledger: ``HAPPYHORSE_HOME``, else the platform's user data folder. Made if missing.
+
+    Raises `ConfigError` when it cannot be made.
+    """
+    told = environ.get("HAPPYHORSE_HOME", "").strip()
+    if told:
+        folder = Path(told).expanduser().absolute()
+    else:
+        import platformdirs
+
+        folder = Path(platformdirs.user_data_dir("happyhorse-nb", appauthor=False))
+    try:
+        # Prompts and thumbnails are private: nobody else on the machine needs to see them.
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as problem:
+        raise ConfigError(
+            f"the folder {folder} cannot be made ({problem.strerror}). Set HAPPYHORSE_HOME to one that can."
+        ) from None
+    return folder
+
+
+def video_folder(configured: str, *, fallback: Path) -> Path:
+    """Where videos go: the configured folder, else ``happyhorse-videos`` in the working folder, else ``fallback``.
+
+    JupyterLab serves files below the notebook only, so a folder beside it is what lets a video play by its path.
+    Raises `ConfigError` when a configured folder cannot be written.
+    """
+    if configured:
+        chosen = Path(configured).expanduser().absolute()
+        if not _writable(chosen):
+            raise ConfigError(
+                f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
+            )
+        return chosen
+    beside = Path.cwd() / VIDEO_FOLDER
+    return beside if _writable(beside) else fallback / VIDEO_FOLDER
+
+
+def video_name(created: float, prompt: str, short_id: str) -> str:
+    """A readable file name: date, words of the prompt, id. Nothing in a prompt can make it a path.
+
+    >>> video_name(0, "The rocket lifts off; smoke", "8f31c2")
+    '1970-01-01 the-rocket-lifts-off 8f31c2.mp4'
+    """
+    words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).casefold())
+    slug = ""
+    for word in words[:4]:
+        # File systems allow 255 bytes; a Chinese sentence is one long word.
+        slug = f"{slug}-{word}".strip("-_")
+        if len(slug.encode()) > 60:
+            slug = slug.encode()[:60].decode(errors="ignore")
+            break
+    date = time.strftime("%Y-%m-%d", time.localtime(created))
+    tail = re.sub(r"[^A-Za-z0-9]+", "", short_id)[:12]
+    return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
+
+
+def _writable(folder: Path) -> bool:
+    # Asked by trying: permission bits say little on network drives, in containers, and for root.
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,88 @@
+"""What every test has: the wheel instead of the checkout, a home and an environment of its own, and no silent skips."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+
+from support.fake_server import FakeServer
+from support.videos import make_mp4
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+#: CI: a skipped or expectedly failing test fails.
+STRICT = os.environ.get("HH_CI") == "1"
+#: A developer's quick loop, never CI's: test the sources as they are imported.
+SOURCES = os.environ.get("HH_SOURCES") == "1" and not STRICT
+
+
+def pytest_report_header() -> str:
+    import happyhorse_nb
+
+    return f"happyhorse_nb: {Path(happyhorse_nb.__file__).parent}"
+
+
+def pytest_sessionstart() -> None:
+    import happyhorse_nb
+
+    if Path(happyhorse_nb.__file__).parent == CHECKOUT / "happyhorse_nb" and not SOURCES:
+        raise pytest.UsageError(
+            "happyhorse_nb comes from the checkout, but the wheel is what is tested: use `make test`, "
+            "or set HH_SOURCES=1 for a quick look."
+        )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if STRICT and report.skipped:
+        why = f"expected to fail: {report.wasxfail}" if hasattr(report, "wasxfail") else report.longreprtext
+        report.outcome = "failed"
+        report.longrepr = f"skipped, and nothing may be skipped here: {why}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    if STRICT and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped as a whole, and nothing may be skipped here: {report.longreprtext}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test's ledger lies. No test sees the user's own, or the user's key."""
+    for name in ("MODELLIX_API_KEY", "MODELLIX_BASE_URL", "HAPPYHORSE_WAIT"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "home"
+    monkeypatch.setenv("HAPPYHORSE_HOME", str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def small_mp4() -> bytes:
+    """A real H.264 video: 320 x 214 pixels, 2 seconds."""
+    return make_mp4()
+
+
+@pytest.fixture
+def fake_server(small_mp4: bytes) -> Iterator[FakeServer]:
+    """The scripted API on loopback. Its key is `support.fake_server.KEY`."""
+    with FakeServer(video=small_mp4) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def photo() -> Path:
+    """A JPEG photograph, 640 x 427 pixels."""
+    return CHECKOUT / "notebooks" / "rocket.jpg"
+
+
+@pytest.fixture(scope="session")
+def checkout() -> Path:
+    """The project's folder."""
+    return CHECKOUT

@@ -1,0 +1,8 @@
+"""What is kept on disk: the jobs, the first frames, and which kernels are alive."""
+
+from happyhorse_nb.ledger.frames import Frames
+from happyhorse_nb.ledger.ledger import Ledger
+from happyhorse_nb.ledger.presence import Presence
+from happyhorse_nb.ledger.record import Record
+
+__all__ = ["Frames", "Ledger", "Presence", "Record"]

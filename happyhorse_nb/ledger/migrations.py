@@ -1,0 +1,74 @@
+"""The ledger's tables, in numbered steps. A step that was released is never changed; the next one changes what it made.
+
+Each step runs in one transaction together with the record that it ran, so a kernel killed in the middle leaves the
+ledger as it was before the step, and several kernels that open a new ledger at once run each step once.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    # 1: jobs. Times are Unix seconds; amounts are USD as decimal text, which adds up exactly.
+    (
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            created REAL NOT NULL,
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            sandbox INTEGER NOT NULL,
+            request TEXT NOT NULL,
+            owner TEXT,
+            model TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            params TEXT NOT NULL,
+            frame TEXT NOT NULL,
+            frame_label TEXT NOT NULL,
+            thumbnail BLOB,
+            target TEXT NOT NULL,
+            status TEXT NOT NULL,
+            task_id TEXT,
+            said TEXT NOT NULL,
+            message TEXT NOT NULL,
+            remedy TEXT NOT NULL,
+            submitted REAL,
+            ended REAL,
+            took REAL,
+            estimate TEXT,
+            bill TEXT,
+            expires_at REAL,
+            width INTEGER,
+            height INTEGER,
+            path TEXT,
+            size INTEGER
+        )
+        """,
+        "CREATE INDEX jobs_created ON jobs (created)",
+        "CREATE INDEX jobs_request ON jobs (request, created)",
+        "CREATE INDEX jobs_task ON jobs (task_id)",
+    ),
+)
+
+
+def migrate(connection: sqlite3.Connection, *, now: float) -> None:
+    """Bring the tables up to date. Raises sqlite3.Error, and RuntimeError for a ledger from a newer version."""
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
+    known = len(MIGRATIONS)
+    if _newest(connection) > known:
+        raise RuntimeError("the ledger was written by a newer version of happyhorse-nb")
+    for number in range(_newest(connection) + 1, known + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            if _newest(connection) < number:
+                for statement in MIGRATIONS[number - 1]:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations VALUES (?, ?)", (number, now))
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def _newest(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0])

@@ -1,0 +1,125 @@
+"""One row of the ledger: a job as it is remembered."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb.models import Cost, Snapshot, Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A job's last snapshot, and what else it takes to go on with it in another kernel.
+
+    ``origin`` and ``account`` (a fingerprint, never the key) say where it may be asked about; ``request`` is the digest
+    of model, parameters, prompt and image; ``owner`` names the live process that watches it; ``frame`` is the URL of
+    the first frame, or the digest under which its bytes are kept; ``target`` is the folder or file the video goes to.
+    """
+
+    snapshot: Snapshot
+    origin: str
+    account: str
+    request: str
+    frame: str
+    target: Path
+    frame_label: str = ""
+    owner: str | None = None
+    thumbnail: bytes | None = None
+
+
+#: The columns that follow a job's snapshot, written at every change of state.
+CHANGING = (
+    "status", "task_id", "said", "message", "remedy", "submitted", "ended", "took", "estimate", "bill", "expires_at",
+    "width", "height", "path", "size",
+)  # fmt: skip
+FIXED = (
+    "id", "created", "origin", "account", "sandbox", "request", "owner", "model", "prompt", "params", "frame",
+    "frame_label", "thumbnail", "target",
+)  # fmt: skip
+
+
+def changing(snapshot: Snapshot) -> tuple[Any, ...]:
+    """The values of the columns in `CHANGING`. The signed link is not among them: it is a secret, and is read anew."""
+    cost = snapshot.cost
+    return (
+        str(snapshot.status),
+        snapshot.task_id,
+        snapshot.said,
+        snapshot.message,
+        snapshot.remedy,
+        snapshot.submitted,
+        snapshot.ended,
+        snapshot.took,
+        str(cost.amount) if cost and not cost.billed else None,
+        str(cost.amount) if cost and cost.billed else None,
+        snapshot.expires_at,
+        snapshot.width,
+        snapshot.height,
+        str(snapshot.path) if snapshot.path else None,
+        snapshot.size,
+    )
+
+
+def fixed(record: Record) -> tuple[Any, ...]:
+    """The values of the columns in `FIXED`."""
+    snapshot = record.snapshot
+    return (
+        snapshot.id,
+        snapshot.created,
+        record.origin,
+        record.account,
+        int(snapshot.sandbox),
+        record.request,
+        record.owner,
+        snapshot.model,
+        snapshot.prompt,
+        json.dumps(dict(snapshot.params)),
+        record.frame,
+        record.frame_label,
+        record.thumbnail,
+        str(record.target),
+    )
+
+
+def from_row(row: sqlite3.Row) -> Record:
+    """A row as a record."""
+    bill, estimate = row["bill"], row["estimate"]
+    cost = Cost(Decimal(bill), billed=True) if bill else Cost(Decimal(estimate)) if estimate else None
+    snapshot = Snapshot(
+        status=Status(row["status"]),
+        id=row["id"],
+        task_id=row["task_id"],
+        model=row["model"],
+        prompt=row["prompt"],
+        params=json.loads(row["params"]),
+        said=row["said"],
+        message=row["message"],
+        remedy=row["remedy"],
+        created=row["created"],
+        submitted=row["submitted"],
+        ended=row["ended"],
+        took=row["took"],
+        cost=cost,
+        expires_at=row["expires_at"],
+        width=row["width"],
+        height=row["height"],
+        path=Path(row["path"]) if row["path"] else None,
+        size=row["size"],
+        sandbox=bool(row["sandbox"]),
+    )
+    return Record(
+        snapshot=snapshot,
+        origin=row["origin"],
+        account=row["account"],
+        request=row["request"],
+        owner=row["owner"],
+        frame=row["frame"],
+        frame_label=row["frame_label"],
+        thumbnail=row["thumbnail"],
+        target=Path(row["target"]),
+    )

@@ -1,0 +1,60 @@
+"""What happens before and after every answer: the errors' format, who may ask, and how often."""
+
+from __future__ import annotations
+
+import logging
+import time
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from happyhorse_nb.sandbox.answers import Refusal, error
+from happyhorse_nb.sandbox.throttle import Throttle
+
+_log = logging.getLogger(__name__)
+
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@web.middleware
+async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give every error the API's format, also those that aiohttp makes."""
+    try:
+        return await handler(request)
+    except Refusal as refusal:
+        return error(refusal.status, refusal.detail, refusal.headers)
+    except web.HTTPException as answer:
+        if answer.status < 400:
+            raise
+        headers = {name: value for name, value in answer.headers.items() if name in ("Allow", "Content-Range")}
+        return error(answer.status, answer.reason.lower(), headers)
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the caller gets an answer in the API's format
+        _log.exception("%s %s", request.method, request.path)
+        return error(500, f"the sandbox could not answer: {type(problem).__name__}")
+
+
+def gate(throttle: Throttle) -> Middleware:
+    """Let in whoever has a key and asks on loopback, no more often than the limit."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+        # A web page whose name was made to point at this machine sends its own name as the host.
+        if request.url.host not in _LOOPBACK:
+            raise Refusal(403, "the sandbox answers on loopback only")
+        if not request.path.startswith("/api/"):
+            return await handler(request)
+        scheme, _, key = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not key.strip():
+            raise Refusal(401, "send a key as 'Authorization: Bearer KEY'; the sandbox takes any")
+        allowed, headers = throttle.take(time.time())
+        if not allowed:
+            raise Refusal(429, "too many requests in the last minute; wait as Retry-After says", headers)
+        try:
+            answer = await handler(request)
+        except Refusal as refusal:
+            refusal.headers = {**headers, **refusal.headers}
+            raise
+        answer.headers.update(headers)
+        return answer
+
+    return middleware

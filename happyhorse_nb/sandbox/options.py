@@ -1,0 +1,74 @@
+"""How a sandbox behaves, and the command line made from it."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import MISSING, dataclass, field, fields
+from typing import Any
+
+from happyhorse_nb.errors import ConfigError
+
+
+def _option(default: Any, kind: type, help_text: str, *, metavar: str) -> Any:
+    return field(default=default, metadata={"kind": kind, "help": help_text, "metavar": metavar})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxOptions:
+    """What a sandbox does beside answering well. Times are seconds, money is USD (play money).
+
+    Raises `ConfigError` for a value that cannot work.
+    """
+
+    seconds: float = _option(10.0, float, "how long a task takes, at least", metavar="SECONDS")
+    accept_delay: float = _option(0.0, float, "how long a submit is held before its answer", metavar="SECONDS")
+    fail: str | None = _option(None, str, "fail tasks, with this message", metavar="MESSAGE")
+    fail_word: str | None = _option(None, str, "fail only the tasks whose prompt contains this", metavar="WORD")
+    requests_per_minute: int | None = _option(None, int, "answer 429 to requests beyond that", metavar="N")
+    max_concurrent: int | None = _option(None, int, "answer 429 to tasks beyond that", metavar="N")
+    balance: float = _option(1000.0, float, "the play money to begin with", metavar="USD")
+    keep: float = _option(7 * 86400.0, float, "how long a finished task is kept", metavar="SECONDS")
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "accept_delay", "balance", "keep"):
+            value = getattr(self, name)
+            if not math.isfinite(value) or value < 0:
+                raise ConfigError(f"sandbox: {name} {value!r} cannot be; give a number from 0 up.")
+        for name in ("requests_per_minute", "max_concurrent"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise ConfigError(f"sandbox: {name} {limit!r} cannot be; give 1 or more, or leave it out for no limit.")
+
+    def failure(self, prompt: str) -> str | None:
+        """The message with which a task of this prompt fails, None when it is to succeed."""
+        if self.fail_word is not None:
+            if self.fail_word.casefold() not in prompt.casefold():
+                return None
+            return self.fail or f"the prompt contains {self.fail_word!r}, which this sandbox was told to fail"
+        return self.fail
+
+    def arguments(self) -> list[str]:
+        """This as arguments of a command line: only what differs from the defaults."""
+        given = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
+        # One word per option, so that a message that begins with a dash is still a value.
+        return [f"--{name.replace('_', '-')}={value}" for name, value, default in given if value != default]
+
+    @classmethod
+    def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
+        """Let a parser take these options."""
+        for f in fields(cls):
+            default = None if f.default is MISSING else f.default
+            shown = "" if default is None else f" (default: {default:g})"
+            parser.add_argument(
+                f"--{f.name.replace('_', '-')}",
+                type=f.metadata["kind"],
+                default=default,
+                metavar=f.metadata["metavar"],
+                help=f.metadata["help"] + shown,
+            )
+
+    @classmethod
+    def from_arguments(cls, parsed: argparse.Namespace) -> SandboxOptions:
+        """The options that such a parser has read. Raises `ConfigError`."""
+        return cls(**{f.name: getattr(parsed, f.name) for f in fields(cls)})

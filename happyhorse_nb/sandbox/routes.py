@@ -1,0 +1,141 @@
+"""What each address answers."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+import time
+from decimal import Decimal
+
+from aiohttp import web
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import Model
+from happyhorse_nb.sandbox import answers
+from happyhorse_nb.sandbox.answers import Refusal
+from happyhorse_nb.sandbox.options import SandboxOptions
+from happyhorse_nb.sandbox.prices import price
+from happyhorse_nb.sandbox.request import Wanted, playable, read_request
+from happyhorse_nb.sandbox.store import TaskStore
+from happyhorse_nb.sandbox.studio import Studio
+from happyhorse_nb.sandbox.task import Task
+from happyhorse_nb.sandbox.throttle import limit_headers, seconds_until
+
+
+class Routes:
+    """The API's addresses, over a store of tasks and the studio that works on them."""
+
+    def __init__(self, store: TaskStore, studio: Studio, options: SandboxOptions) -> None:
+        self._store = store
+        self._studio = studio
+        self._options = options
+        # Between counting the running tasks and adding one, no other may be added.
+        self._gate = asyncio.Lock()
+
+    def table(self) -> list[web.RouteDef]:
+        """All routes. Reads come first, or a provider would be called ``tasks``."""
+        return [
+            web.get("/api/v1/tasks/{task_id}", self.task),
+            web.get("/api/v1/models", self.models),
+            web.get("/api/v1/apikey/validate", self.validate),
+            web.get("/api/v1/team/balance", self.balance),
+            web.post("/api/v1/{provider}/{model}/async", self.submit),
+            web.post("/api/v1/{provider}/{model}", self.submit),
+            web.get("/files/{token}/{name}", self.file),
+        ]
+
+    async def submit(self, request: web.Request) -> web.Response:
+        """Accept a task."""
+        model = _model(request.match_info["provider"], request.match_info["model"])
+        body = await request.read()
+        try:
+            # Up to ten megabytes of base64: on a thread, or every other request would wait.
+            wanted = await asyncio.to_thread(read_request, model, body)
+        except InvalidRequest as problem:
+            raise Refusal(400, str(problem)) from None
+        await asyncio.sleep(self._options.accept_delay)
+        async with self._gate:
+            await asyncio.to_thread(self._check_room, wanted)
+            task = self._task(model, wanted)
+            await asyncio.to_thread(self._store.add, task, wanted.first_frame)
+        self._studio.take(task.id)
+        return answers.accepted(task, _origin(request))
+
+    async def task(self, request: web.Request) -> web.Response:
+        """Say how a task stands."""
+        task = self._store.get(request.match_info["task_id"])
+        if task is None:
+            raise Refusal(404, "there is no such task, or it has expired")
+        if task.ended is None:
+            # It may have been accepted by another server on this folder, which is gone.
+            self._studio.take(task.id)
+        return answers.state(task, _origin(request), now=time.time(), keep=self._options.keep)
+
+    async def models(self, _: web.Request) -> web.Response:
+        """List the models."""
+        return answers.models(playable())
+
+    async def validate(self, _: web.Request) -> web.Response:
+        """Every key that gets as far as this is good."""
+        return answers.success({"is_valid": True})
+
+    async def balance(self, _: web.Request) -> web.Response:
+        """What is left of the play money."""
+        return answers.success({"balance": float(await asyncio.to_thread(self._left))})
+
+    async def file(self, request: web.Request) -> web.StreamResponse:
+        """The video. Whoever has the link may have it."""
+        task = self._store.get(request.match_info["name"].removesuffix(".mp4"))
+        if task is None or task.status(time.time()) != "success":
+            raise Refusal(404, "there is no such file, or it has expired")
+        if not secrets.compare_digest(task.token.encode(), request.match_info["token"].encode()):
+            raise Refusal(403, "this link is not valid; ask for the task again to get a fresh one")
+        return web.FileResponse(self._store.video(task), headers={"Content-Type": "video/mp4"})
+
+    def _task(self, model: Model, wanted: Wanted) -> Task:
+        seed = wanted.params.get("seed")
+        now = time.time()
+        error = self._options.failure(wanted.prompt)
+        return Task(
+            model=model.id,
+            prompt=wanted.prompt,
+            resolution=wanted.params["resolution"],
+            duration=wanted.params["duration"],
+            seed=random.randrange(2**31) if seed is None else seed,
+            created=now,
+            seconds=self._options.seconds,
+            image_url=wanted.image_url,
+            ended=None if error is None else now,
+            error=error or "",
+        )
+
+    def _check_room(self, wanted: Wanted) -> None:
+        """Raises `Refusal` when too many tasks run, or when the play money does not suffice."""
+        now = time.time()
+        limit = self._options.max_concurrent
+        running = [task for task in self._store.all() if task.active(now)]
+        if limit is not None and len(running) >= limit:
+            free = min(task.created + task.seconds for task in running)
+            headers = {**limit_headers(limit, 0, free), "Retry-After": str(seconds_until(free, now))}
+            raise Refusal(429, f"{len(running)} of at most {limit} tasks are running; wait for one of them", headers)
+        cost, left = price(wanted.params["resolution"], wanted.params["duration"]), self._left()
+        if cost > left:
+            raise Refusal(402, f"this costs ${cost:.2f} and ${left:.2f} of the play money is left")
+
+    def _left(self) -> Decimal:
+        spent = sum((task.amount() for task in self._store.all()), Decimal(0))
+        return Decimal(str(self._options.balance)) - spent
+
+
+def _model(provider: str, name: str) -> Model:
+    for model in playable():
+        if (model.provider, model.id) == (provider, name):
+            return model
+    known = ", ".join(model.slug for model in playable())
+    raise Refusal(404, f"there is no model {provider}/{name} here; there are {known}")
+
+
+def _origin(request: web.Request) -> str:
+    # As the caller knows this server: after a restart on another port old links would lead nowhere.
+    return f"{request.scheme}://{request.host}"

@@ -1,0 +1,88 @@
+"""The sandbox as a process: ``python -m happyhorse_nb.sandbox``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from importlib.util import find_spec
+
+from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.sandbox.options import SandboxOptions
+
+_NEEDS = {"av": "PyAV", "PIL": "Pillow", "numpy": "NumPy", "aiohttp": "aiohttp"}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a sandbox until it is told to stop. Prints its origin, one line, once it answers. Returns the exit status."""
+    parsed = _parser().parse_args(argv)
+    try:
+        options = SandboxOptions.from_arguments(parsed)
+        check_installed()
+        asyncio.run(_serve(parsed.folder, options, parsed.port, with_parent=parsed.with_parent))
+    except HappyHorseError as problem:
+        sys.stderr.write(f"{problem}\n")
+        return 1
+    except KeyboardInterrupt:
+        # Before the loop had taken over the signal.
+        pass
+    return 0
+
+
+def check_installed() -> None:
+    """Raises `HappyHorseError` naming the library that the sandbox needs and does not find."""
+    for module, name in _NEEDS.items():
+        if find_spec(module) is None:
+            raise HappyHorseError(f"the sandbox needs {name}: pip install 'happyhorse-nb[sandbox]'")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m happyhorse_nb.sandbox",
+        description="A local server that speaks the API's wire format and renders real clips, for play money.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--folder", required=True, help="where the tasks are kept")
+    parser.add_argument("--port", type=int, default=0, help="the port on loopback (default: any free one)")
+    parser.add_argument("--with-parent", action="store_true", help="stop when standard input is closed")
+    SandboxOptions.add_arguments(parser)
+    return parser
+
+
+async def _serve(folder: str, options: SandboxOptions, port: int, *, with_parent: bool) -> None:
+    from happyhorse_nb.sandbox.server import Sandbox
+
+    told = asyncio.Event()
+    _on_signals(told)
+    if with_parent:
+        _on_closed_input(told)
+    async with Sandbox(folder, options, port=port) as sandbox:
+        sys.stdout.write(f"{sandbox.origin}\n")
+        sys.stdout.flush()
+        await told.wait()
+
+
+def _on_signals(told: asyncio.Event) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, told.set)
+        except NotImplementedError:  # Windows
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+
+
+def _on_closed_input(told: asyncio.Event) -> None:
+    """When whoever started this ends, however hard, the system closes its end of the pipe."""
+    loop = asyncio.get_running_loop()
+
+    def watch() -> None:
+        # The bare descriptor: a thread inside sys.stdin would hold its lock when the interpreter shuts down.
+        while os.read(0, 4096):
+            pass
+        loop.call_soon_threadsafe(told.set)
+
+    threading.Thread(target=watch, name="sandbox-parent", daemon=True).start()

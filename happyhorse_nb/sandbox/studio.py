@@ -1,0 +1,102 @@
+"""Where tasks are worked on: one after the other on a thread, so that the server goes on answering."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+from happyhorse_nb import images
+from happyhorse_nb.errors import DownloadError, InvalidRequest
+from happyhorse_nb.models import MODELS
+from happyhorse_nb.sandbox.camera import choose_move
+from happyhorse_nb.sandbox.fetch import fetch
+from happyhorse_nb.sandbox.film import Interrupted, render
+from happyhorse_nb.sandbox.request import image_limits
+from happyhorse_nb.sandbox.store import TaskStore
+from happyhorse_nb.sandbox.task import Task
+
+_log = logging.getLogger(__name__)
+
+#: How often to look whether another server has finished a task that it holds, in seconds.
+_LOOK_AGAIN = 0.25
+
+
+class Studio:
+    """Brings every task that it is given to its end, or leaves it to whichever server takes it up next."""
+
+    def __init__(self, store: TaskStore) -> None:
+        self._store = store
+        self._stop = threading.Event()
+        # One at a time: the encoder uses all processors by itself.
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="sandbox-film")
+        self._work: dict[str, asyncio.Task[None]] = {}
+
+    def take(self, task_id: str) -> None:
+        """Begin with a task, unless that has been done."""
+        if task_id not in self._work and not self._stop.is_set():
+            work = asyncio.create_task(self._bring_to_end(task_id), name=f"sandbox {task_id}")
+            self._work[task_id] = work
+            work.add_done_callback(lambda _: self._work.pop(task_id, None))
+
+    async def close(self) -> None:
+        """Stop within a frame's time; what is unfinished stays unfinished on disk."""
+        self._stop.set()
+        work = list(self._work.values())
+        for one in work:
+            one.cancel()
+        await asyncio.gather(*work, return_exceptions=True)
+        await asyncio.to_thread(self._pool.shutdown)
+
+    async def _bring_to_end(self, task_id: str) -> None:
+        while True:
+            task = self._store.get(task_id)
+            if task is None or task.ended is not None:
+                return
+            with self._store.lock(task_id) as lock:
+                if lock.acquire():
+                    await self._finish(task_id)
+                    return
+            await asyncio.sleep(_LOOK_AGAIN)
+
+    async def _finish(self, task_id: str) -> None:
+        # Read again under the lock: another server may just have let go of it.
+        task = self._store.get(task_id)
+        if task is None or task.ended is not None:
+            return
+        try:
+            task = await self._film(task)
+        except Interrupted:
+            return
+        except (DownloadError, InvalidRequest) as problem:
+            task = replace(task, error=str(problem))
+        except Exception as problem:  # noqa: BLE001 - a task must end, or its reader waits for ever
+            _log.exception("%s could not be rendered", task_id)
+            task = replace(task, error=f"the clip could not be rendered: {problem}")
+        self._store.save(replace(task, ended=time.time()))
+
+    async def _film(self, task: Task) -> Task:
+        if task.image_url is not None:
+            limits = image_limits(MODELS[task.model])
+            data = await fetch(task.image_url, max_bytes=limits.max_bytes)
+            images.check(await asyncio.to_thread(images.inspect, data), limits)
+            self._store.save_first_frame(task, data)
+            # The address may be signed, so it is kept no longer than it is needed.
+            task = replace(task, image_url=None)
+            self._store.save(task)
+        loop = asyncio.get_running_loop()
+        width, height = await loop.run_in_executor(self._pool, self._render, task)
+        return replace(task, width=width, height=height)
+
+    def _render(self, task: Task) -> tuple[int, int]:
+        return render(
+            self._store.first_frame(task),
+            self._store.video(task),
+            resolution=task.resolution,
+            duration=task.duration,
+            move=choose_move(task.seed, task.prompt, task.duration),
+            stop=self._stop.is_set,
+        )

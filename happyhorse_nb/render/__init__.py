@@ -1,0 +1,24 @@
+"""Snapshots as escaped HTML and as plain text. Pure: no kernel, no widget, no network.
+
+Nothing heavy is imported here: jinja2 and IPython are on first use.
+"""
+
+from happyhorse_nb.render.lines import line
+from happyhorse_nb.render.listing import table, table_text
+from happyhorse_nb.render.page import card, live, placeholder, spoken, style, thumb, trouble
+from happyhorse_nb.render.player import VideoOutput, video
+
+__all__ = [
+    "VideoOutput",
+    "card",
+    "line",
+    "live",
+    "placeholder",
+    "spoken",
+    "style",
+    "table",
+    "table_text",
+    "thumb",
+    "trouble",
+    "video",
+]

@@ -1,0 +1,23 @@
+"""Snapshots as plain text: one line for a terminal, and for whatever shows no HTML."""
+
+from __future__ import annotations
+
+from happyhorse_nb.models import Snapshot
+from happyhorse_nb.render import words
+from happyhorse_nb.render.links import shown
+from happyhorse_nb.render.units import plain
+
+
+def line(snapshot: Snapshot, *, now: float) -> str:
+    """One line without a line break or a terminal's control characters, ``now`` in Unix seconds."""
+    # "Done in 9 s", but "Generating, 9 s".
+    joint = ", " if snapshot.status.running else " "
+    head = joint.join(part for part in (words.state(snapshot), words.detail(snapshot, now)) if part)
+    if snapshot.status.running and snapshot.progress.fraction > 0:
+        head += f", {words.percent(snapshot)} %"
+    if snapshot.short_id:
+        head += f" ({plain(snapshot.short_id, 40)})"
+    said = " ".join(part for part in words.say(snapshot) if part).replace("`", "")
+    if snapshot.path is not None and not said:
+        said = shown(snapshot.path)
+    return f"{head}: {said}" if said else head

@@ -1,0 +1,102 @@
+"""Many jobs as a table, in HTML and in plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.render import words
+from happyhorse_nb.render.links import link, shown
+from happyhorse_nb.render.page import fill, style
+from happyhorse_nb.render.units import ago, columns, plain
+
+_HEADS = ("state", "prompt", "parameters", "cost", "age", "id", "file")
+_EMPTY = "No jobs yet."
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    tone: str
+    state: str
+    prompt: str
+    parameters: str
+    cost: str
+    age: str
+    id: str
+    file: str
+    link: str
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        return self.state, self.prompt, self.parameters, self.cost, self.age, self.id, self.file
+
+
+def table(snapshots: Sequence[Snapshot], *, now: float, start: Path | None = None) -> str:
+    """An HTML table, one row a job, the sums in its caption.
+
+    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds.
+    """
+    return fill(
+        "table.html.j2",
+        style=style(),
+        heads=_HEADS,
+        rows=[_row(snapshot, now, start) for snapshot in snapshots],
+        caption=sums(snapshots),
+        empty=_EMPTY,
+    )
+
+
+def table_text(snapshots: Sequence[Snapshot], *, now: float, start: Path | None = None) -> str:
+    """The same as aligned plain text, the sums in its last line."""
+    if not snapshots:
+        return _EMPTY
+    rows = [_HEADS, *(_row(snapshot, now, start, prompt=32).cells for snapshot in snapshots)]
+    widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADS))]
+    lines = [
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([*lines, "", sums(snapshots)])
+
+
+def sums(snapshots: Sequence[Snapshot]) -> str:
+    """How many jobs, and what they cost: bills and estimates apart, real and play money never in one sum."""
+    count = f"{len(snapshots)} job{'' if len(snapshots) == 1 else 's'}"
+    real = _amounts([s for s in snapshots if not s.sandbox])
+    play = _amounts([s for s in snapshots if s.sandbox])
+    parts = [count, real, f"{play} of play money (sandbox)" if play else ""]
+    return "; ".join(part for part in parts if part)
+
+
+def _amounts(snapshots: Sequence[Snapshot]) -> str:
+    billed = about = Decimal(0)
+    for snapshot in snapshots:
+        cost = snapshot.cost
+        # A reused job was paid for in the row that made it; a refused or failed one is not charged.
+        if cost is None or snapshot.reused:
+            continue
+        if cost.billed:
+            billed += cost.amount
+        elif snapshot.status not in (Status.REFUSED, Status.FAILED):
+            about += cost.amount
+    parts = [f"${billed:.2f} billed" if billed else "", f"about ${about:.2f} not billed yet" if about else ""]
+    return ", ".join(part for part in parts if part)
+
+
+def _row(snapshot: Snapshot, now: float, start: Path | None, prompt: int = 160) -> _Row:
+    path = snapshot.path
+    file, address = ("", "") if path is None else (shown(path), "") if start is None else link(path, start)
+    return _Row(
+        tone=words.tone(snapshot),
+        state=words.state(snapshot),
+        prompt=plain(snapshot.prompt, prompt),
+        parameters=words.parameters(snapshot),
+        cost=words.money(snapshot) if snapshot.status not in (Status.REFUSED, Status.FAILED) else "not charged",
+        age=ago(now - snapshot.created) if snapshot.created else "",
+        id=plain(snapshot.short_id, 40),
+        file=file,
+        link=address,
+    )

@@ -1,0 +1,86 @@
+"""Snapshots as HTML: the card, its live part, and the line that keeps a video's place."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64encode
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb.models import Snapshot
+from happyhorse_nb.render import words
+from happyhorse_nb.render.units import plain
+from happyhorse_nb.render.view import view
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+
+@cache
+def _environment() -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    # Whatever a template prints is escaped: words of a server or a user can never become markup.
+    return Environment(
+        loader=PackageLoader("happyhorse_nb.render"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def fill(template: str, **values: Any) -> str:
+    """The template of that name with these values, each of them escaped but for HTML made by another template."""
+    return _environment().get_template(template).render(**values).strip()
+
+
+@cache
+def style() -> str:
+    """The ``<style>`` element of all cards. It stands in every saved output, so comments and indents are dropped."""
+    from importlib.resources import files
+
+    text = files("happyhorse_nb.render").joinpath("templates", "style.css").read_text("utf-8")
+    text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
+    text = re.sub(r"\s*([{};,])\s*", r"\1", " ".join(text.split()))
+    return f"<style>{text}</style>"
+
+
+def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
+    """The whole card as static HTML, with its style: an ordinary output that needs no kernel.
+
+    ``thumbnail`` is a small JPEG, ``now`` Unix seconds.
+    """
+    return fill(
+        "card.html.j2",
+        style=style(),
+        thumb=thumb(snapshot, thumbnail),
+        live=live(snapshot, now=now),
+    )
+
+
+def live(snapshot: Snapshot, *, now: float) -> str:
+    """The part of a card that changes: state, times, bar, what there is to say, parameters."""
+    return fill("live.html.j2", view=view(snapshot, now))
+
+
+def thumb(snapshot: Snapshot, thumbnail: bytes | None) -> str:
+    """The first frame, small, as a data URI; a neutral box where there is none."""
+    data = b64encode(thumbnail).decode("ascii") if thumbnail else ""
+    return fill("thumb.html.j2", data=data, prompt=plain(snapshot.prompt, 120))
+
+
+def spoken(snapshot: Snapshot) -> str:
+    """The state alone, for screen readers: they are told when it changes, not every second."""
+    return fill("spoken.html.j2", state=words.state(snapshot))
+
+
+def trouble(job_id: str, problem: Exception) -> str:
+    """In place of a card's live part: why it could not be drawn or obeyed."""
+    what = plain(f"{type(problem).__name__}: {problem}", 300)
+    return fill("trouble.html.j2", id=plain(job_id, 40), what=what)
+
+
+def placeholder(snapshot: Snapshot) -> str:
+    """One quiet line where the video will stand. It has to make sense in a notebook that was saved in mid-way, too."""
+    return fill("placeholder.html.j2", id=snapshot.short_id)

@@ -1,0 +1,71 @@
+"""A finished video as an ordinary output: IPython's own `Video`, and under it a plain link to the file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb.models import Snapshot
+from happyhorse_nb.render.links import link, shown
+from happyhorse_nb.render.page import fill
+from happyhorse_nb.render.units import plain, size
+
+#: Pixels: the longer side of the player on the page.
+_LARGEST = 640
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class VideoOutput:
+    """A video as rich output. ``data`` is its MIME bundle, for a display handle's ``update(data, raw=True)``."""
+
+    data: dict[str, str]
+
+    def _repr_html_(self) -> str:
+        return self.data["text/html"]
+
+    def __repr__(self) -> str:
+        return self.data["text/plain"]
+
+
+def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput:
+    """The snapshot's file as a player: inside the output up to ``embed_limit`` (MB, a million bytes), above it by link.
+
+    ``start`` is the folder of the notebook: links are relative to it, since JupyterLab serves no absolute path.
+    """
+    path = snapshot.path
+    if path is None or not path.is_file():
+        return _gone(snapshot)
+    count = path.stat().st_size
+    text, address = link(path, start)
+    player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000)
+    html = fill("video.html.j2", player=player, link=address, shown=text, size=size(count))
+    return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())})
+
+
+def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str:
+    from IPython.display import Video
+
+    # IPython writes these attributes as they are, so everything in them is escaped here.
+    looks = "max-width:100%;border-radius:6px;background:#000;display:block"
+    options: dict[str, Any] = {"mimetype": "video/mp4", "embed": embed}
+    if snapshot.width and snapshot.height:
+        scale = min(1.0, _LARGEST / max(snapshot.width, snapshot.height))
+        # The place is taken before the file is read: nothing on the page jumps.
+        options["width"] = max(1, round(snapshot.width * scale))
+        looks += f";height:auto;aspect-ratio:{snapshot.width}/{snapshot.height}"
+    else:
+        looks += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
+    label = escape(plain(f"Video: {snapshot.prompt}" if snapshot.prompt else "Video", 160))
+    options["html_attributes"] = f'controls preload="metadata" style="{looks}" aria-label="{label}"'
+    source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"url": address}
+    made: Any = Video(**source, **options)  # type: ignore[no-untyped-call]  # IPython's display classes have no types
+    return str(made._repr_html_())
+
+
+def _gone(snapshot: Snapshot) -> VideoOutput:
+    where = shown(snapshot.path) if snapshot.path else ""
+    html = fill("gone.html.j2", where=where, id=snapshot.short_id)
+    text = f"The video was saved as {where}, and is not there any more." if where else "The video has no file."
+    return VideoOutput({"text/html": html, "text/plain": text})

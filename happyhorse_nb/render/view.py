@@ -1,0 +1,92 @@
+"""What a card says, gathered from a snapshot: plain words that a template or a terminal only has to arrange."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
+from happyhorse_nb.render import words
+from happyhorse_nb.render.units import plain
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One entry of the card's last line: words, and a piece of code to copy (an id, a command)."""
+
+    text: str = ""
+    code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """The progress bar: whole percent, and the same in words."""
+
+    percent: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All that one card says. ``phase`` is seconds into the pulse, so that it goes on where the last tick left it."""
+
+    tone: str
+    state: str
+    detail: str
+    prompt: str
+    bar: Bar | None
+    message: str
+    remedy: tuple[Item, ...]
+    meta: tuple[Item, ...]
+    phase: float
+
+
+#: Seconds; the same figure stands in style.css.
+PULSE = 1.6
+
+
+def view(snapshot: Snapshot, now: float) -> View:
+    """The card of this snapshot at this instant (Unix seconds)."""
+    message, remedy = words.say(snapshot)
+    running = snapshot.status.running
+    return View(
+        tone=words.tone(snapshot),
+        state=words.state(snapshot),
+        detail=words.detail(snapshot, now),
+        prompt=plain(snapshot.prompt, 160),
+        bar=Bar(words.percent(snapshot), words.remaining(snapshot)) if running else None,
+        message=message,
+        remedy=spans(remedy),
+        meta=tuple(_meta(snapshot)),
+        phase=round(now % PULSE, 2),
+    )
+
+
+def spans(text: str) -> tuple[Item, ...]:
+    """Our own words, split where a command stands between backticks."""
+    pieces = re.split(r"`([^`]+)`", text)
+    return tuple(Item(code=piece) if place % 2 else Item(text=piece) for place, piece in enumerate(pieces) if piece)
+
+
+def _meta(snapshot: Snapshot) -> list[Item]:
+    status = snapshot.status
+    size = words.pixels(snapshot)
+    made_of = words.parameters(snapshot)
+    items = [Item(f"{made_of}, {size}" if size else made_of)]
+    if snapshot.model and snapshot.model != DEFAULT_MODEL:
+        items.append(Item(plain(snapshot.model, 60)))
+    if status.running or status in (Status.UNKNOWN, Status.STOPPED):
+        items.append(Item(words.money(snapshot)))
+    if snapshot.sandbox:
+        items.append(Item("sandbox"))
+    if snapshot.task_id:
+        items.append(Item(code=plain(snapshot.task_id, 200)))
+    if snapshot.name:
+        items.append(Item("as", plain(snapshot.name, 60)))
+    if snapshot.reused and status.running:
+        items.append(Item("already on its way, nothing is bought again"))
+    elif snapshot.reused and status is Status.DONE:
+        items.append(Item("a new one:", "--again"))
+    elif status is Status.DONE:
+        items.append(Item("another take:", f"%happyhorse again {snapshot.short_id}"))
+    return [item for item in items if item.text or item.code]

@@ -1,0 +1,181 @@
+"""Every state of a job in words: the only place where the card's, the table's and the terminal's wording is written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
+from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence
+
+_STATES = {
+    Status.QUEUED: "Queued",
+    Status.SUBMITTING: "Sending",
+    Status.PENDING: "Accepted, waiting to start",
+    Status.PROCESSING: "Generating",
+    Status.DOWNLOADING: "Downloading",
+    Status.DONE: "Done",
+    Status.REFUSED: "Refused",
+    Status.FAILED: "Failed",
+    Status.EXPIRED: "Expired",
+    Status.UNKNOWN: "Not known whether it was accepted",
+    Status.STOPPED: "Not watched any more",
+}
+
+_TONES = {
+    Status.QUEUED: "wait",
+    Status.DONE: "done",
+    Status.REFUSED: "bad",
+    Status.FAILED: "bad",
+    Status.EXPIRED: "bad",
+    Status.UNKNOWN: "warn",
+    Status.STOPPED: "warn",
+}
+
+#: What is said where neither the server nor the jobs layer has said anything.
+_MESSAGES = {
+    Status.FAILED: "The server gives no reason.",
+    Status.REFUSED: "The request was turned down.",
+    Status.EXPIRED: "The server does not know this task any more.",
+    Status.UNKNOWN: "The connection broke after the request had left. It may have been charged, so it is not sent "
+    "again by itself.",
+    Status.STOPPED: "The task goes on at the server.",
+}
+
+_REMEDIES = {
+    Status.FAILED: "Change the prompt or the first frame and run the cell again.",
+    Status.EXPIRED: "Run the cell with `--again` for a new one.",
+    Status.UNKNOWN: "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID`; if not, run "
+    "the cell with `--again`.",
+}
+
+
+def state(snapshot: Snapshot) -> str:
+    """The state in a word or a few: ``Queued, 3rd``, ``Generating``, ``Already made``."""
+    if snapshot.status is Status.QUEUED and snapshot.place:
+        return f"Queued, {ordinal(snapshot.place)}"
+    if snapshot.status is Status.DONE and snapshot.reused:
+        return "Already made"
+    if _taken_out(snapshot):
+        return "Taken out"
+    return _STATES[snapshot.status]
+
+
+def tone(snapshot: Snapshot) -> str:
+    """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
+    return _TONES.get(snapshot.status, "run")
+
+
+def detail(snapshot: Snapshot, now: float) -> str:
+    """What stands beside the state: times, and for an end what it cost."""
+    parts = [_time(snapshot, now), _said(snapshot)]
+    if snapshot.status is Status.DONE and snapshot.reused:
+        parts.append("nothing now")
+    elif snapshot.status is Status.DONE:
+        parts.append(money(snapshot))
+    elif snapshot.status in (Status.FAILED, Status.REFUSED) or _taken_out(snapshot):
+        parts.append(_charged(snapshot))
+    return ", ".join(part for part in parts if part)
+
+
+def say(snapshot: Snapshot) -> tuple[str, str]:
+    """What there is to say about this state, and what to do: two sentences, either may be empty.
+
+    The first may be a server's words; in the second, which is ours, a command stands between backticks.
+    """
+    message = sentence(plain(snapshot.message, 600))
+    if snapshot.status is Status.FAILED and message:
+        message = f"The server says: {message}"
+    remedy = sentence(plain(snapshot.remedy, 600))
+    if _taken_out(snapshot):
+        return message, remedy
+    if not message:
+        message = _MESSAGES.get(snapshot.status, "")
+        remedy = remedy or _REMEDIES.get(snapshot.status, "")
+    if snapshot.status is Status.FAILED:
+        remedy = remedy or _REMEDIES[Status.FAILED]
+    if snapshot.status is Status.STOPPED and snapshot.task_id and not remedy:
+        remedy = f"`%happyhorse resume {snapshot.short_id}` takes it up again."
+    return message, remedy
+
+
+def parameters(snapshot: Snapshot) -> str:
+    """The parameters as they hold, those that were left out too: ``5 s, 720P, seed 7``."""
+    model = MODELS.get(snapshot.model or DEFAULT_MODEL)
+    known = sorted(model.options, key=lambda param: not param.unit) if model else []
+    words = [_parameter(param, snapshot.params.get(param.name)) for param in known]
+    names = {param.name for param in known}
+    words += [f"{name} {value}" for name, value in snapshot.params.items() if name not in names]
+    return plain(", ".join(word for word in words if word), 200)
+
+
+def pixels(snapshot: Snapshot) -> str:
+    """The video's size, empty while it is not known: ``1184 x 790``."""
+    return f"{snapshot.width} x {snapshot.height}" if snapshot.width and snapshot.height else ""
+
+
+def money(snapshot: Snapshot) -> str:
+    """The estimate or the bill: ``about $0.70``, ``$0.70``, ``$0.70 of play money``; empty when there is neither."""
+    if snapshot.cost is None:
+        return ""
+    return f"{snapshot.cost} of play money" if snapshot.sandbox else str(snapshot.cost)
+
+
+def remaining(snapshot: Snapshot) -> str:
+    """``54 %, about 40 s left``: the bar in words."""
+    left = snapshot.progress.left
+    share = f"{percent(snapshot)} %"
+    return f"{share}, {about(left)} left" if left is not None and left > 0 else share
+
+
+def percent(snapshot: Snapshot) -> int:
+    """How far the bar goes, 0 to 100, and 100 only at the end."""
+    if snapshot.status is Status.DONE:
+        return 100
+    return min(99, max(0, int(snapshot.progress.fraction * 100)))
+
+
+def _parameter(param: Param, value: Any) -> str:
+    value = param.default if value is None else value
+    if value is None:
+        return f"random {param.name}" if param.name == "seed" else ""
+    if param.unit == "seconds":
+        return f"{value} s"
+    return str(value) if param.kind == "choice" else f"{param.name} {value}"
+
+
+def _time(snapshot: Snapshot, now: float) -> str:
+    left, elapsed = snapshot.progress.left, snapshot.progress.elapsed
+    if snapshot.status is Status.QUEUED:
+        return f"starts in {about(left)}" if left is not None and left > 0 else ""
+    if snapshot.status.running:
+        known = left is not None and left > 0
+        return f"{duration(elapsed)}, {about(left)} left" if known and left else duration(elapsed)
+    if snapshot.status is Status.DONE and snapshot.reused:
+        when = instant(snapshot.ended or snapshot.created, now)
+        return f"{when} for {money(snapshot)}" if snapshot.cost else when
+    seconds = _took(snapshot)
+    if seconds is None or snapshot.status in (Status.UNKNOWN, Status.REFUSED, Status.EXPIRED):
+        return ""
+    return f"{'in' if snapshot.status is Status.DONE else 'after'} {duration(seconds)}"
+
+
+def _took(snapshot: Snapshot) -> float | None:
+    if snapshot.took is not None:
+        return snapshot.took
+    start = snapshot.submitted
+    return snapshot.ended - start if snapshot.ended is not None and start is not None else None
+
+
+def _said(snapshot: Snapshot) -> str:
+    return f"in the server's word “{plain(snapshot.said, 60)}”" if snapshot.said else ""
+
+
+def _charged(snapshot: Snapshot) -> str:
+    # Documented: neither is charged. If a server bills one all the same, that is what must be seen.
+    if snapshot.cost is not None and snapshot.cost.billed and snapshot.cost.amount > 0:
+        return f"charged {money(snapshot)}"
+    return "not charged"
+
+
+def _taken_out(snapshot: Snapshot) -> bool:
+    return snapshot.status is Status.STOPPED and snapshot.task_id is None and snapshot.submitted is None

@@ -16,11 +16,11 @@ PYTHON ?= python3
 export HH_CI
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 
 # Two more kernels beside the main environment's current one: the last 6.x, and what Colab pins.
 KERNELS := .venvs/ipykernel6 .venvs/colab
-PINS_ipykernel6 := "ipykernel<7" ipywidgets
+PINS_ipykernel6 := 'ipykernel<7' ipywidgets
 PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7.1
 
 SOURCES := $(shell find happyhorse_nb -type f -not -path '*/__pycache__/*')

@@ -1,0 +1,97 @@
+"""What Tab and ? show, and how a wrong cell is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from support.fake_server import FakeServer
+from support.kernel import Kernel
+
+
+def test_tab_completes_options_values_and_subcommands(kernel: Kernel) -> None:
+    def offered(code: str, position: int | None = None) -> set[str]:
+        return {match.strip() for match in kernel.complete(code, position)}
+
+    assert "--duration" in offered("%%happyhorse rocket.jpg --dur")
+    assert {"720P", "1080P"} <= offered("%%happyhorse rocket.jpg --resolution ")
+    assert offered("%%happyhorse rocket.jpg --resolution 72") == {"720P"}
+    assert {"jobs", "show", "wait", "stop", "doctor", "sandbox", "help", "generate"} <= offered("%happyhorse ")
+    assert offered("%happyhorse jo") == {"jobs"}
+    # Also while the prompt is already there, as it is when a user comes back to the first line.
+    first = "%%happyhorse rocket.jpg --se"
+    assert "--seed" in offered(f"{first}\nThe rocket lifts off", len(first))
+
+
+def test_question_mark_shows_every_option(kernel: Kernel) -> None:
+    shown = kernel.inspect("%%happyhorse")
+    for option in ("--duration", "--resolution", "--seed", "--name", "--wait", "--save", "--again", "--fit", "--model"):
+        assert option in shown
+
+
+def test_h_shows_every_option_and_is_no_error(kernel: Kernel) -> None:
+    cell = kernel.run("%happyhorse -h")
+    assert cell.ok
+    for option in ("--duration", "--resolution", "--seed", "generate", "jobs"):
+        assert option in kernel.shown(cell)
+
+
+REFUSED = {
+    "duration": ("--duration 99", "duration 99", "3 to 15"),
+    "resolution": ("--resolution 4K", "4K", "720P or 1080P"),
+    "seed": ("--seed -1", "seed", "0"),
+    "model": ("--model nosuch-1", "nosuch-1", "happyhorse-1.0-i2v"),
+    "option": ("--lenght 5", "--lenght", "--"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_option_is_refused_in_one_line(kernel: Kernel, fake_server: FakeServer, case: str) -> None:
+    options, what, limit = REFUSED[case]
+    cell = kernel.run(f"%%happyhorse rocket.jpg {options}\nThe rocket lifts off")
+    assert not cell.ok
+    [line] = cell.error
+    assert what in line
+    assert limit in line
+    assert fake_server.requests == []
+
+
+def test_a_missing_image_names_all_that_was_tried(kernel: Kernel, fake_server: FakeServer) -> None:
+    cell = kernel.run("%%happyhorse nowhere.jpg\nThe rocket lifts off")
+    [line] = cell.error
+    assert "nowhere.jpg" in line
+    for tried in ("URL", "file", "variable"):
+        assert tried in line
+    assert fake_server.requests == []
+
+
+def test_a_prompt_that_would_be_cut_is_refused_and_says_where(kernel: Kernel, fake_server: FakeServer) -> None:
+    cell = kernel.run("%%happyhorse rocket.jpg\n" + "a" * 5001)
+    [line] = cell.error
+    assert "5000" in line
+    assert "--fit" in line
+    assert fake_server.requests == []
+
+
+def test_without_a_key_the_ways_to_give_one_are_named(new_kernel, fake_server: FakeServer) -> None:
+    kernel: Kernel = new_kernel(key=None)
+    kernel.run("%load_ext happyhorse_nb")
+    cell = kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off")
+    [line] = cell.error
+    for way in ("MODELLIX_API_KEY", "%happyhorse login", "%happyhorse sandbox"):
+        assert way in line
+    assert fake_server.requests == []
+
+
+def test_a_verbose_traceback_does_not_show_the_key(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("%xmode Verbose")
+    kernel.run("import happyhorse_nb as hh\nlaunch = hh.generate('rocket.jpg', 'The rocket lifts off')")
+    cell = kernel.run("launch.on_change(1 / 0)")
+    # The fixture looks for the key in all that was said.
+    assert cell.reply["ename"] == "ZeroDivisionError"
+
+
+def test_names_in_braces_come_from_the_notebook(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("mood = 'golden hour'")
+    kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off, {mood}, {unknown}")
+    [request] = fake_server.wait_for("submit")
+    assert request.json["prompt"] == "The rocket lifts off, golden hour, {unknown}"

@@ -1,0 +1,65 @@
+"""Reloading the extension or its modules leaves one thread of ours, and running jobs as they were."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from support.fake_server import FakeServer
+from support.kernel import Kernel
+
+THREADS = "[t.name for t in __import__('threading').enumerate() if 'happyhorse' in t.name.lower()]"
+
+RELOADS = {
+    "reload_ext": "%reload_ext happyhorse_nb",
+    "importlib": """
+import importlib, sys
+for name in sorted((n for n in sys.modules if n.split(".")[0] == "happyhorse_nb"), key=lambda n: -n.count(".")):
+    importlib.reload(sys.modules[name])
+%reload_ext happyhorse_nb
+""",
+    "autoreload": "%load_ext autoreload\n%autoreload 2",
+}
+
+
+@pytest.mark.parametrize("way", RELOADS)
+def test_a_reload_leaves_one_thread_and_the_running_job(
+    new_kernel, fake_server: FakeServer, python: Path, way: str
+) -> None:
+    kernel: Kernel = new_kernel()
+    package = copy_of_package(kernel)
+    kernel.run("%load_ext happyhorse_nb")
+    assert Path(kernel.run("import happyhorse_nb; happyhorse_nb.__file__").result).parent == package
+    fake_server.words = ("pending",)
+    first = kernel.run("%%happyhorse rocket.jpg --name first\nbefore the reload")
+    kernel.wait(lambda: "Accepted" in kernel.shown(first), "the first job is watched")
+    before = kernel.run(THREADS).result
+    assert len(before) == 1
+
+    assert kernel.run(RELOADS[way]).error == []
+    if way == "autoreload":
+        for path in package.rglob("*.py"):
+            later = path.stat().st_mtime + 10
+            os.utime(path, (later, later))
+    second = kernel.run("%%happyhorse rocket.jpg --name second\nafter the reload")
+    assert second.error == []
+    fake_server.wait_for("submit", 2)
+    kernel.wait(lambda: "Accepted" in kernel.shown(second), "the second job is watched")
+    assert kernel.run(THREADS).result == before
+
+    for task in fake_server.tasks.values():
+        task.say("success")
+    kernel.wait(lambda: "Done" in kernel.shown(first), "the first job ends")
+    kernel.wait(lambda: "Done" in kernel.shown(second), "the second job ends")
+
+
+def copy_of_package(kernel: Kernel) -> Path:
+    """The installed package copied into the kernel's folder, which comes first on its path: so it can be touched."""
+    installed = Path(kernel.run("import importlib.util; importlib.util.find_spec('happyhorse_nb').origin").result)
+    copy = kernel.cwd / "happyhorse_nb"
+    shutil.copytree(installed.parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    kernel.run("import importlib; importlib.invalidate_caches()")
+    return copy

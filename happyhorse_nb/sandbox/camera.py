@@ -48,8 +48,8 @@ class Move:
 
 def choose_move(seed: int, prompt: str, duration: int) -> Move:
     """The move for that seed and prompt: always the same one. A longer clip (seconds) moves farther, no faster."""
-    # A text seeds the generator by its own bytes, the same in every process and on every machine.
-    dice = random.Random(f"{seed} {prompt}")
+    # Bytes seed the generator the same in every process; JSON may hold halves of characters, hence the errors=.
+    dice = random.Random(f"{seed} {prompt}".encode(errors="surrogatepass"))
     reach = 1.1 + 0.025 * duration
     across, down = dice.choice((-1, 1)) * dice.uniform(0.3, 0.9), dice.uniform(-0.6, 0.6)
     moves = (

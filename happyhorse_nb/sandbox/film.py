@@ -7,7 +7,7 @@ from pathlib import Path
 
 import av
 
-from happyhorse_nb.images import output_size
+from happyhorse_nb.images import inspect, output_size
 from happyhorse_nb.sandbox.camera import Move
 from happyhorse_nb.sandbox.picture import Planes, prepare, upright
 from happyhorse_nb.sandbox.stamp import make_stamp
@@ -34,9 +34,9 @@ def render(
     ``duration`` is seconds. The file appears when it is whole. Raises `Interrupted` soon after ``stop()`` has become
     true, `InvalidRequest` when the first frame cannot be decoded, and OSError when the file cannot be written.
     """
-    image = upright(first_frame)
-    width, height = output_size(image.width, image.height, resolution)
-    picture = prepare(image, width, height)
+    info = inspect(first_frame)
+    width, height = output_size(info.width, info.height, resolution)
+    picture = prepare(upright(first_frame), width, height)
     making = path.with_name(f".{path.name}-making")
     try:
         _encode(making, picture, width, height, frames=duration * FPS, move=move, stop=stop)

@@ -13,6 +13,11 @@ from happyhorse_nb.sandbox.throttle import Throttle
 
 _log = logging.getLogger(__name__)
 
+_WORDS = {
+    404: "there is nothing at this address",
+    405: "this address does not take that method",
+    413: "the body is larger than any request that could be accepted",
+}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -27,7 +32,7 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         if answer.status < 400:
             raise
         headers = {name: value for name, value in answer.headers.items() if name in ("Allow", "Content-Range")}
-        return error(answer.status, answer.reason.lower(), headers)
+        return error(answer.status, _WORDS.get(answer.status, answer.reason.lower()), headers)
     except Exception as problem:  # noqa: BLE001 - whatever it is, the caller gets an answer in the API's format
         _log.exception("%s %s", request.method, request.path)
         return error(500, f"the sandbox could not answer: {type(problem).__name__}")

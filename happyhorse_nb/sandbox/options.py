@@ -42,11 +42,11 @@ class SandboxOptions:
 
     def failure(self, prompt: str) -> str | None:
         """The message with which a task of this prompt fails, None when it is to succeed."""
-        if self.fail_word is not None:
+        if self.fail_word:
             if self.fail_word.casefold() not in prompt.casefold():
                 return None
             return self.fail or f"the prompt contains {self.fail_word!r}, which this sandbox was told to fail"
-        return self.fail
+        return self.fail or None
 
     def arguments(self) -> list[str]:
         """This as arguments of a command line: only what differs from the defaults."""

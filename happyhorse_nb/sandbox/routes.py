@@ -81,7 +81,7 @@ class Routes:
         return answers.success({"is_valid": True})
 
     async def balance(self, _: web.Request) -> web.Response:
-        """What is left of the play money."""
+        """What is left of the play money; a running task's price is set aside at once."""
         return answers.success({"balance": float(await asyncio.to_thread(self._left))})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
@@ -125,7 +125,7 @@ class Routes:
 
     def _left(self) -> Decimal:
         spent = sum((task.amount() for task in self._store.all()), Decimal(0))
-        return Decimal(str(self._options.balance)) - spent
+        return max(Decimal(str(self._options.balance)) - spent, Decimal(0))
 
 
 def _model(provider: str, name: str) -> Model:

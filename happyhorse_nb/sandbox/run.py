@@ -17,9 +17,12 @@ from happyhorse_nb.sandbox.options import SandboxOptions
 _NEEDS = {"av": "PyAV", "PIL": "Pillow", "numpy": "NumPy", "aiohttp": "aiohttp"}
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run a sandbox until it is told to stop. Prints its origin, one line, once it answers. Returns the exit status."""
-    parsed = _parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None, *, prog: str | None = None, folder: str | None = None) -> int:
+    """Run a sandbox until it is told to stop, and return the exit status.
+
+    It prints its origin, one line, once it answers. ``folder`` is where the tasks are kept unless ``argv`` says so.
+    """
+    parsed = _parser(prog or "python -m happyhorse_nb.sandbox", folder).parse_args(argv)
     try:
         options = SandboxOptions.from_arguments(parsed)
         check_installed()
@@ -40,13 +43,14 @@ def check_installed() -> None:
             raise HappyHorseError(f"the sandbox needs {name}: pip install 'happyhorse-nb[sandbox]'")
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(prog: str, folder: str | None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m happyhorse_nb.sandbox",
+        prog=prog,
         description="A local server that speaks the API's wire format and renders real clips, for play money.",
         allow_abbrev=False,
     )
-    parser.add_argument("--folder", required=True, help="where the tasks are kept")
+    shown = "" if folder is None else f" (default: {folder})"
+    parser.add_argument("--folder", required=folder is None, default=folder, help=f"where the tasks are kept{shown}")
     parser.add_argument("--port", type=int, default=0, help="the port on loopback (default: any free one)")
     parser.add_argument("--with-parent", action="store_true", help="stop when standard input is closed")
     SandboxOptions.add_arguments(parser)

@@ -61,9 +61,9 @@ class Sandbox:
         await runner.setup()
         try:
             await web.TCPSite(runner, _HOST, self._port).start()
-        except OSError as problem:
+        except (OSError, OverflowError) as problem:
             await runner.cleanup()
-            raise ConfigError(f"the sandbox cannot use port {self._port}: {problem.strerror}") from None
+            raise ConfigError(f"the sandbox cannot use port {self._port}: {problem}") from None
         self._port = int(runner.addresses[0][1])
         self._runner, self._studio = runner, studio
         for task in await asyncio.to_thread(lambda: list(store.all())):

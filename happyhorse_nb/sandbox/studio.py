@@ -87,9 +87,18 @@ class Studio:
             # The address may be signed, so it is kept no longer than it is needed.
             task = replace(task, image_url=None)
             self._store.save(task)
-        loop = asyncio.get_running_loop()
-        width, height = await loop.run_in_executor(self._pool, self._render, task)
+        width, height = await self._on_thread(task)
         return replace(task, width=width, height=height)
+
+    async def _on_thread(self, task: Task) -> tuple[int, int]:
+        rendering = asyncio.get_running_loop().run_in_executor(self._pool, self._render, task)
+        try:
+            return await asyncio.shield(rendering)
+        except asyncio.CancelledError:
+            # The thread ends within a frame's time; until then the task's lock has to be held.
+            await asyncio.wait([rendering])
+            rendering.exception()
+            raise
 
     def _render(self, task: Task) -> tuple[int, int]:
         return render(

@@ -1,0 +1,140 @@
+"""The sandbox as a process of its own."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+import textwrap
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
+from happyhorse_nb.sandbox.run import main
+
+POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX")
+
+
+def answers(origin: str) -> bool:
+    request = urllib.request.Request(origin + "/api/v1/models", headers={"Authorization": "Bearer k"})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
+
+
+def test_it_starts_answers_and_stops(folder: Path) -> None:
+    sandbox = SandboxProcess(folder, SandboxOptions(fail="--as told"))
+    before = sandbox.alive, answers(sandbox.origin)
+    sandbox.stop()
+    after = sandbox.alive, answers(sandbox.origin)
+    assert (before, after) == ((True, True), (False, False))
+    sandbox.stop()
+
+
+def test_a_relative_folder_is_the_callers(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder.parent)
+    with SandboxProcess("here"):
+        assert (folder.parent / "here" / "tasks").is_dir()
+
+
+def test_a_stray_file_of_the_users_is_not_taken_for_a_library(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "av.py").write_text("raise SystemExit('this is not PyAV')")
+    monkeypatch.chdir(tmp_path)
+    with SandboxProcess(folder) as sandbox:
+        assert answers(sandbox.origin)
+
+
+def test_why_it_did_not_start(tmp_path: Path, folder: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(HappyHorseError, match="did not start: the sandbox cannot use the folder"):
+        SandboxProcess(tmp_path / "file" / "below")
+    with SandboxProcess(folder) as first:
+        port = int(first.origin.rpartition(":")[2])
+        with pytest.raises(HappyHorseError, match=f"did not start: the sandbox cannot use port {port}"):
+            SandboxProcess(folder, port=port)
+
+
+def test_a_missing_library_is_named(folder: Path) -> None:
+    # Without site-packages there is no PyAV; the package itself is found through the path.
+    import happyhorse_nb
+
+    code = "from happyhorse_nb.sandbox.run import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code, f"--folder={folder}"],
+        env={**os.environ, "PYTHONPATH": str(only_the_package(folder.parent, Path(happyhorse_nb.__file__).parent))},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "the sandbox needs PyAV: pip install 'happyhorse-nb[sandbox]'\n"
+
+
+def only_the_package(folder: Path, package: Path) -> Path:
+    """A folder in which nothing but this package is found."""
+    alone = folder / "alone"
+    alone.mkdir()
+    (alone / package.name).symlink_to(package)
+    return alone
+
+
+def test_what_cannot_be_is_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([f"--folder={folder}", "--seconds=-1"]) == 1
+    assert capsys.readouterr().err == "sandbox: seconds -1.0 cannot be; give a number from 0 up.\n"
+
+
+@POSIX
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_quietly(folder: Path, number: signal.Signals) -> None:
+    command = [sys.executable, "-m", "happyhorse_nb.sandbox", f"--folder={folder}"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert answers(process.stdout.readline().strip())
+        process.send_signal(number)
+        out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (0, "", "")
+
+
+@POSIX
+def test_an_interrupt_of_the_caller_is_not_for_it(folder: Path) -> None:
+    with SandboxProcess(folder) as sandbox:
+        assert os.getpgid(sandbox.pid) != os.getpgid(0)
+
+
+@POSIX
+def test_it_ends_with_the_process_that_started_it_however_hard_that_ends(folder: Path) -> None:
+    code = f"""
+        import time
+        from happyhorse_nb.sandbox import SandboxProcess
+        sandbox = SandboxProcess({str(folder)!r})
+        print(sandbox.pid, sandbox.origin, flush=True)
+        time.sleep(600)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        pid, origin = parent.stdout.readline().split()
+        assert answers(origin)
+        # A handle on the process: its id alone could be somebody else's by the time it is looked at.
+        handle = os.pidfd_open(int(pid))
+        try:
+            parent.kill()
+            ended, _, _ = select.select([handle], [], [], 30)
+        finally:
+            os.close(handle)
+    assert ended
+    assert not answers(origin)
+
+
+def test_importing_the_package_is_light() -> None:
+    code = "import sys, happyhorse_nb.sandbox as s, happyhorse_nb.sandbox.process; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"aiohttp", "av", "PIL", "numpy", "pydantic", "asyncio"} & set(loaded)

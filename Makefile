@@ -23,7 +23,8 @@ KERNELS := .venvs/ipykernel6 .venvs/colab
 PINS_ipykernel6 := 'ipykernel<7' ipywidgets
 PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7.1
 
-SOURCES := $(shell find happyhorse_nb -type f -not -path '*/__pycache__/*')
+# Folders too: their time tells that a file was taken away.
+SOURCES := $(shell find happyhorse_nb -name __pycache__ -prune -o -print)
 WHEEL := dist/.wheel
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"

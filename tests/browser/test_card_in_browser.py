@@ -1,0 +1,113 @@
+"""The card and the video in a real JupyterLab and a real Notebook 7."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from support.fake_server import KEY, FakeServer
+from support.lab import DEADLINE, Lab, Notebook, chromium, find_chromium
+
+pytestmark = pytest.mark.browser
+
+CELL = "%%happyhorse rocket.jpg --duration 5 --resolution 720P --seed 7\nThe rocket lifts off, take {take}"
+BUSY = "import os, time\nprint('busy')\nwhile not os.path.exists('{name}'): time.sleep(0.01)\nprint('over')"
+SEEN = {"width": 320, "height": 214, "seconds": pytest.approx(2.0, abs=0.05)}
+
+expect.set_options(timeout=DEADLINE * 1000)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    if find_chromium() is None:
+        pytest.skip("******** NO CHROMIUM: nothing was tested in a browser; apt-get install chromium ********")
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def server(small_mp4: bytes) -> Iterator[FakeServer]:
+    """One fake server for a module, since the Jupyter server lives as long."""
+    with FakeServer(video=small_mp4) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def lab(
+    request: pytest.FixtureRequest, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(request.param)
+    shutil.copy(photo, root / "rocket.jpg")
+    env = {
+        "HAPPYHORSE_HOME": str(root / "home"),
+        "MODELLIX_API_KEY": KEY,
+        "MODELLIX_BASE_URL": server.origin,
+    }
+    with Lab(request.param, root=root, env=env) as lab:
+        yield lab
+
+
+def start(lab: Lab, page: Page, name: str) -> Notebook:
+    """A notebook with a card whose task is on the server."""
+    take = f"{lab.app} {name}"
+    lab.write(name, "%load_ext happyhorse_nb", CELL.replace("{take}", take), BUSY.replace("{name}", f"{name}.let-go"))
+    notebook = lab.open(page, name)
+    notebook.run_to_end(0)
+    notebook.run_to_end(1)
+    return notebook
+
+
+def test_the_card_moves_while_another_cell_is_busy(lab: Lab, page: Page, server: FakeServer) -> None:
+    server.words = ("pending",)
+    notebook = start(lab, page, "moves.ipynb")
+    card = notebook.output(1)
+    expect(card).to_contain_text("Accepted")
+    notebook.run(2)
+    expect(notebook.output(2)).to_contain_text("busy")
+
+    bar = card.get_by_role("progressbar")
+    server.task.say("processing")
+    expect(card).to_contain_text("Generating")
+    before = bar.get_attribute("aria-valuenow")
+    expect(bar).not_to_have_attribute("aria-valuenow", before or "")
+    server.task.say("success")
+    expect(card).to_contain_text("Done")
+    assert notebook.play(1) == SEEN
+    # All that time the other cell held the kernel, and nothing of ours has landed in it.
+    assert notebook.output(2).inner_text().split() == ["busy"]
+    (lab.root / "moves.ipynb.let-go").touch()
+    expect(notebook.output(2)).to_contain_text("over")
+
+
+def test_the_video_is_in_the_saved_notebook_with_and_without_a_kernel(lab: Lab, page: Page, server: FakeServer) -> None:
+    server.words = ("pending", "processing", "success")
+    notebook = start(lab, page, "kept.ipynb")
+    assert notebook.play(1) == SEEN
+    expect(notebook.output(1)).to_contain_text("Done")
+    saved = notebook.save()
+    assert "data:video/mp4;base64," in str(saved["cells"][1]["outputs"])
+    assert KEY not in notebook.path.read_text()
+
+    notebook.reload()
+    assert notebook.play(1) == SEEN
+    expect(notebook.output(1)).to_contain_text("Done")
+
+    notebook.shut_down_kernel()
+    page.close()
+    again = page.context.new_page()
+    again.goto(lab.url("kept.ipynb"))
+    reopened = Notebook(again, notebook.path)
+    assert reopened.play(1) == SEEN
+    expect(reopened.output(1)).to_contain_text("Done")
+    # A dead widget would say so here.
+    expect(reopened.output(1)).not_to_contain_text("model not found")

@@ -1,1 +1,129 @@
-"""Make video from a notebook."""
+"""Make video from a notebook: a ``%%happyhorse`` cell, or `generate` in Python.
+
+    %load_ext happyhorse_nb
+
+    %%happyhorse rocket.jpg --duration 5 --resolution 720P
+    The rocket lifts off; smoke rolls towards the camera
+
+``import happyhorse_nb`` loads nothing heavy: each name is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb._version import __version__
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client import Client
+    from happyhorse_nb.errors import (
+        APIError,
+        AuthenticationError,
+        BadRequest,
+        ConfigError,
+        ConnectionLost,
+        DownloadError,
+        HappyHorseError,
+        InsufficientBalance,
+        InvalidRequest,
+        JobError,
+        JobExpired,
+        JobFailed,
+        JobNotFound,
+        JobRefused,
+        JobStopped,
+        LedgerError,
+        MissingKey,
+        NotFound,
+        NotSent,
+        OutcomeUnknown,
+        RateLimited,
+        ServerError,
+        TransportError,
+        UsageError,
+        WaitTimeout,
+    )
+    from happyhorse_nb.jobs import Job, again, find, generate, jobs, resume, run, wait
+    from happyhorse_nb.models import Cost, Snapshot, Status
+
+__all__ = [
+    "APIError",
+    "AuthenticationError",
+    "BadRequest",
+    "Client",
+    "ConfigError",
+    "ConnectionLost",
+    "Cost",
+    "DownloadError",
+    "HappyHorseError",
+    "InsufficientBalance",
+    "InvalidRequest",
+    "Job",
+    "JobError",
+    "JobExpired",
+    "JobFailed",
+    "JobNotFound",
+    "JobRefused",
+    "JobStopped",
+    "LedgerError",
+    "MissingKey",
+    "NotFound",
+    "NotSent",
+    "OutcomeUnknown",
+    "RateLimited",
+    "ServerError",
+    "Snapshot",
+    "Status",
+    "TransportError",
+    "UsageError",
+    "WaitTimeout",
+    "__version__",
+    "again",
+    "find",
+    "generate",
+    "jobs",
+    "load_ipython_extension",
+    "resume",
+    "run",
+    "unload_ipython_extension",
+    "wait",
+]
+
+_HOMES = {
+    **dict.fromkeys(["Job", "again", "find", "generate", "jobs", "resume", "run", "wait"], "jobs"),
+    **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
+    "Client": "client",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name.startswith("__") or name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES.get(name, "errors")
+    if home == "jobs":
+        from happyhorse_nb.widgets.register import register
+
+        register()
+    found = getattr(import_module(f"{__name__}.{home}"), name)
+    # The jobs layer is a package of the same name as the function; it is callable, so either of the two serves.
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """``%load_ext happyhorse_nb``: the magics, their completion, and ``%config HappyHorse``."""
+    from happyhorse_nb.magic.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """``%unload_ext happyhorse_nb``. Jobs that run go on."""
+    from happyhorse_nb.magic.extension import unload
+
+    unload(shell)

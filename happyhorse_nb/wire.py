@@ -82,17 +82,15 @@ def to_payload(image: str, prompt: str | None, params: Mapping[str, Any]) -> dic
 def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     """What a 200 says about a task: its status, id, result, bill.
 
-    ``asked`` is the id that was asked for. Raises `BadRequest` when ``code`` is not 0 (a refusal), and `ConnectionLost`
+    ``asked`` is the id that was asked for. Raises the `APIError` of its ``code`` where that is not 0, with ``status`` 200 (a refusal of a submit), and `ConnectionLost`
     when the answer cannot be read or speaks of another task.
     """
     body = _mapping(answer)
     code = body.get("code")
-    if body and code not in (0, "0") and code is not None:
-        raise BadRequest(
-            text(body.get("message")) or "the server gives no reason",
-            status=200,
-            code=code if isinstance(code, int) else None,
-            task_id=asked,
+    if code not in (0, "0", None):
+        number = code if isinstance(code, int) else None
+        raise _kind(number or 400)(
+            text(body.get("message")) or "the server gives no reason", status=200, code=number, task_id=asked
         )
     data = _mapping(body.get("data"))
     task_id = data.get("task_id")
@@ -135,8 +133,12 @@ def parse_error(
         return RateLimited(
             message, status=status, code=code, task_id=task_id, retry_after=retry_after(headers, now=now)
         )
-    kind = _ERRORS.get(status) or (ServerError if status >= 500 or status < 400 else BadRequest)
-    return kind(message, status=status, code=code, task_id=task_id)
+    return _kind(status)(message, status=status, code=code, task_id=task_id)
+
+
+def _kind(status: int) -> type[APIError]:
+    # A client error that the documents do not list is a refusal like those they do.
+    return _ERRORS.get(status) or (BadRequest if 400 <= status < 500 else ServerError)
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:

@@ -72,6 +72,10 @@ class Ledger:
             )
         return None
 
+    def equal(self, record: Record) -> Record | None:
+        """The newest job that an equal request has made, is making, or may have made."""
+        return self._bought(record)
+
     def update(self, snapshot: Snapshot) -> None:
         """Write down what a job has become."""
         columns = ", ".join(f"{name} = ?" for name in CHANGING)
@@ -89,6 +93,19 @@ class Ledger:
         """The job of that id."""
         found = self._select("WHERE id = ?", (job_id,))
         return found[0] if found else None
+
+    def of_task(self, task_id: str, origin: str) -> Record | None:
+        """The job of that task on that server."""
+        found = self._select("WHERE task_id = ? AND origin = ?", (task_id, origin))
+        return found[0] if found else None
+
+    def unfinished(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account whose task may still give a video, oldest first."""
+        return self._select(
+            "WHERE origin = ? AND account = ? AND status IN ('pending', 'processing', 'downloading', 'stopped', "
+            "'queued', 'submitting') ORDER BY created",
+            (origin, account),
+        )
 
     def find(self, piece: str) -> Record:
         """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
@@ -114,6 +131,15 @@ class Ledger:
     def count(self) -> int:
         """How many jobs there are."""
         return int(self._rows("SELECT count(*) FROM jobs", ())[0][0])
+
+    def spent(self, owner: str) -> float:
+        """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""
+        rows = self._rows(
+            "SELECT coalesce(bill, estimate) FROM jobs WHERE owner = ? AND sandbox = 0 "
+            "AND status NOT IN ('refused', 'failed')",
+            (owner,),
+        )
+        return sum(float(row[0]) for row in rows if row[0] is not None)
 
     def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
         """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""

@@ -32,6 +32,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             said TEXT NOT NULL,
             message TEXT NOT NULL,
             remedy TEXT NOT NULL,
+            note TEXT NOT NULL,
             submitted REAL,
             ended REAL,
             took REAL,

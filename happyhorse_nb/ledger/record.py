@@ -34,7 +34,7 @@ class Record:
 
 #: The columns that follow a job's snapshot, written at every change of state.
 CHANGING = (
-    "status", "task_id", "said", "message", "remedy", "submitted", "ended", "took", "estimate", "bill", "expires_at",
+    "status", "task_id", "said", "message", "remedy", "note", "submitted", "ended", "took", "estimate", "bill", "expires_at",
     "width", "height", "path", "size",
 )  # fmt: skip
 FIXED = (
@@ -52,6 +52,7 @@ def changing(snapshot: Snapshot) -> tuple[Any, ...]:
         snapshot.said,
         snapshot.message,
         snapshot.remedy,
+        snapshot.note,
         snapshot.submitted,
         snapshot.ended,
         snapshot.took,
@@ -100,6 +101,7 @@ def from_row(row: sqlite3.Row) -> Record:
         said=row["said"],
         message=row["message"],
         remedy=row["remedy"],
+        note=row["note"],
         created=row["created"],
         submitted=row["submitted"],
         ended=row["ended"],

@@ -58,6 +58,8 @@ class Snapshot:
     size: int | None = None
     #: The variable the job is bound to, if any.
     name: str | None = None
+    #: What was done so that the request could be sent (an image scaled, a prompt cut), one sentence of plain text.
+    note: str = ""
     #: Place in the queue, 1 for the next one; None when not queued.
     place: int | None = None
     #: Made by an earlier request that equals this one, so nothing was bought now.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Status(str, Enum):
+class Status(StrEnum):
     """Where a job stands. ``str(status)`` is the plain word, the same in Python, the ledger and the tables."""
 
     QUEUED = "queued"
@@ -19,12 +19,6 @@ class Status(str, Enum):
     EXPIRED = "expired"
     UNKNOWN = "unknown"
     STOPPED = "stopped"
-
-    def __str__(self) -> str:
-        return self.value
-
-    # Format like str() on every Python: from 3.12 on a plain mix-in would format as the member's qualified name.
-    __format__ = str.__format__
 
     @property
     def ended(self) -> bool:

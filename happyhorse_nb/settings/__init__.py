@@ -10,6 +10,7 @@ from happyhorse_nb.settings.account import (
     check_origin,
     current_account,
     is_loopback,
+    keep_key,
     use,
 )
 from happyhorse_nb.settings.folders import home, video_folder, video_name
@@ -25,6 +26,7 @@ __all__ = [
     "current_account",
     "home",
     "is_loopback",
+    "keep_key",
     "use",
     "video_folder",
     "video_name",

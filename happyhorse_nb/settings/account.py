@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any
 from urllib.parse import urlsplit
 
 from happyhorse_nb.errors import ConfigError, MissingKey
@@ -18,6 +20,7 @@ KEY_VARIABLE = "MODELLIX_API_KEY"
 ORIGIN_VARIABLE = "MODELLIX_BASE_URL"
 #: Any key is good on a sandbox; this one marks the embedded one, whose tasks outlive the port it listens on.
 SANDBOX_KEY = "sandbox"
+_SERVICE = "happyhorse-nb"
 
 
 class Secret:
@@ -123,9 +126,6 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     key = environ.get(KEY_VARIABLE, "").strip()
     if key:
         return account_of(key, origin, source=f"the environment ({KEY_VARIABLE})")
-    if is_loopback(origin):
-        # A server on this machine takes any key, so a missing one need not stop anybody.
-        return account_of(SANDBOX_KEY, origin, source="none needed on this machine")
     key = _keyring_key(origin) or ""
     if key:
         return account_of(key, origin, source="the system's keyring")
@@ -152,16 +152,34 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _keyring_key(origin: str) -> str | None:
-    # keyring takes a second to import: only asked where it is installed and nothing else gave a key.
-    from importlib.util import find_spec
+def keep_key(account: Account) -> bool:
+    """Put an account's key into the system's keyring; False where there is none that works."""
+    ring = _keyring()
+    if ring is None:
+        return False
+    try:
+        ring.set_password(_SERVICE, urlsplit(account.origin).hostname, account.key.reveal())
+    except (ring.errors.KeyringError, RuntimeError):
+        return False
+    return True
 
+
+def _keyring_key(origin: str) -> str | None:
+    ring = _keyring()
+    if ring is None:
+        return None
+    try:
+        found: str | None = ring.get_password(_SERVICE, urlsplit(origin).hostname)
+    except (ring.errors.KeyringError, RuntimeError):
+        return None
+    return found
+
+
+def _keyring() -> Any:
+    # keyring takes a second to import: only where it is installed, and when nothing else gave a key.
     if "keyring" not in sys.modules and find_spec("keyring") is None:
         return None
     import keyring
-    from keyring.errors import KeyringError
+    import keyring.errors
 
-    try:
-        return keyring.get_password("happyhorse-nb", urlsplit(origin).hostname or "")
-    except (KeyringError, RuntimeError):
-        return None
+    return keyring

@@ -20,7 +20,7 @@ def _default_of(param: Param) -> TraitType[Any, Any]:
     return Integer(None, allow_none=True, min=param.minimum, max=param.maximum, help=told)
 
 
-class _Settings(Configurable):
+class Settings(Configurable):
     model = Enum(list(MODELS), default_value=DEFAULT_MODEL, help="the model (default of --model)")
     wait = Bool(
         None,
@@ -45,7 +45,7 @@ class _Settings(Configurable):
         """What a request costs by the list prices; None where they do not say."""
         table = MODELS[model]
         values = {p.name: params.get(p.name, p.default) for p in table.options}
-        price = self.prices.get(values.get("resolution"))
+        price = self.prices.get(str(values.get("resolution")))
         seconds = values.get("duration")
         if price is None or seconds is None:
             return None
@@ -63,9 +63,10 @@ def _options() -> dict[str, Any]:
 
 
 #: Named as the user types it: ``%config HappyHorse.duration = 8``.
-HappyHorse = type("HappyHorse", (_Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
+HappyHorse = type("HappyHorse", (Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
 
 
-def config() -> _Settings:
+def config() -> Settings:
     """The settings of this process, the same object in the magics and in Python."""
-    return process.once("config", HappyHorse)
+    found: Settings = process.once("config", HappyHorse)
+    return found

@@ -1,0 +1,107 @@
+"""Runs the quickstart notebook on the embedded server, and leaves what a user would have: notebook, page, video."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to
+from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.sandbox import SandboxProcess
+from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY
+from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+_TIMEOUT = 300
+
+
+def demo(output: Path) -> int:
+    """Run the demo into a folder, made anew; prints the three paths. Returns the exit status."""
+    try:
+        import nbclient  # noqa: F401 - only to say early what is missing
+        import nbconvert  # noqa: F401
+    except ImportError:
+        raise HappyHorseError("the demo needs JupyterLab's parts: pip install 'happyhorse-nb[lab]'") from None
+    output = output.absolute()
+    if output.exists():
+        _check_ours(output)
+        shutil.rmtree(output)
+    copy_to(output, only=QUICKSTART)
+    # A ledger of its own: the demo shows the first run, whoever has run it before.
+    with tempfile.TemporaryDirectory() as folder, SandboxProcess(Path(folder) / "sandbox") as sandbox:
+        with _environment(HAPPYHORSE_HOME=folder, **{ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}):
+            executed = _execute(output / QUICKSTART)
+    page = _page(output / QUICKSTART, executed)
+    videos = sorted(output.glob("happyhorse-videos/*.mp4"))
+    if not videos:
+        raise HappyHorseError("the notebook made no video; its outputs say why")
+    video = output / "quickstart.mp4"
+    shutil.copyfile(videos[0], video)
+    for name, path in (("notebook", output / QUICKSTART), ("page", page), ("video", video)):
+        print(f"{name:9} {path}")
+    return 0
+
+
+def _check_ours(output: Path) -> None:
+    """Never delete a folder that is not one of ours."""
+    if any(output.iterdir()) and not (output / QUICKSTART).is_file():
+        raise HappyHorseError(f"{output} exists and is no earlier demo's. Give another --output.")
+
+
+def _execute(path: Path) -> Any:
+    """Run the notebook as a user would, cell after cell, saying which."""
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    started = time.monotonic()
+
+    def say(cell: Any, cell_index: int) -> None:
+        if cell in code:
+            first = next(iter(cell.source.splitlines()), "")
+            print(f"cell {code.index(cell) + 1} of {len(code)}: {first}", flush=True)
+
+    client = NotebookClient(
+        notebook,
+        timeout=_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=say,
+    )
+    # The kernel of the environment this runs in, whatever kernels the user has.
+    client.create_kernel_manager()
+    client.km.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    client.execute()
+    nbformat.write(notebook, path)
+    print(f"done in {time.monotonic() - started:.0f} s", flush=True)
+    return notebook
+
+
+def _page(path: Path, notebook: Any) -> Path:
+    from nbconvert import HTMLExporter
+
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    page = path.with_suffix(".html")
+    page.write_text(html, encoding="utf-8")
+    return page
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

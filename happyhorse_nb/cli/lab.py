@@ -1,0 +1,48 @@
+"""JupyterLab with the embedded server, and the embedded server alone."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+
+from happyhorse_nb.cli.notebooks import copy_to, notebooks
+from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, home
+from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Open JupyterLab on the notebooks. Without a key in the environment its kernels use a sandbox that runs along."""
+    if find_spec("jupyterlab") is None:
+        raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
+    folder = notebooks()
+    if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
+        # Installed: the user's own copy, which an update does not take away.
+        folder = Path.cwd() / "happyhorse-notebooks"
+        copy_to(folder)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        if environment.get(KEY_VARIABLE):
+            print(f"A key is given in {KEY_VARIABLE}: videos are made by the real server, and cost money.")
+        else:
+            from happyhorse_nb.sandbox import SandboxProcess
+
+            sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
+            environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
+            print(f"No key in {KEY_VARIABLE}: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
+        command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *arguments]
+        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own arguments
+
+
+def sandbox(arguments: Sequence[str]) -> int:
+    """Run the embedded server until it is interrupted."""
+    from happyhorse_nb.sandbox.run import main
+
+    print(f"Use it with {ORIGIN_VARIABLE}=(the address below) and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it.")
+    sys.stdout.flush()
+    return main(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"))

@@ -1,0 +1,63 @@
+"""``happyhorse-nb demo | lab | sandbox | doctor | jobs``: parses and hands over."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from happyhorse_nb._version import __version__
+from happyhorse_nb.errors import HappyHorseError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="happyhorse-nb", description="Make video from a notebook.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"happyhorse-nb {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    demo = commands.add_parser("demo", help="run the quickstart notebook on the embedded server")
+    demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go (%(default)s)")
+    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks, with the embedded server if there is no key")
+    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
+    commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
+    commands.add_parser("doctor", help="say what is set up, and what is missing")
+    commands.add_parser("jobs", help="list all jobs, newest first")
+    # The sandbox has a parser of its own, so what follows it is left to it.
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command != "sandbox":
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    try:
+        return _run(args, rest)
+    except HappyHorseError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    if args.command == "demo":
+        from happyhorse_nb.cli.demo import demo
+
+        return demo(args.output)
+    if args.command == "lab":
+        from happyhorse_nb.cli.lab import lab
+
+        return lab(args.arguments)
+    if args.command == "sandbox":
+        from happyhorse_nb.cli.lab import sandbox
+
+        return sandbox(rest)
+    if args.command == "doctor":
+        from happyhorse_nb.magic.doctor import report
+
+        for line in report():
+            print(line, flush=True)
+        return 0
+    from happyhorse_nb.jobs import jobs
+
+    print(jobs())
+    return 0

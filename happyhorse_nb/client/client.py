@@ -1,0 +1,240 @@
+"""The async client of the API."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from happyhorse_nb import images, polling, wire
+from happyhorse_nb.client.download import download
+from happyhorse_nb.client.mp4 import VideoInfo
+from happyhorse_nb.client.transport import Answer, Transport
+from happyhorse_nb.errors import (
+    APIError,
+    ConnectionLost,
+    DownloadError,
+    JobFailed,
+    NotFound,
+    OutcomeUnknown,
+    RateLimited,
+    ServerError,
+    TransportError,
+    WaitTimeout,
+)
+from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, Status, check_params, check_prompt, find_model
+from happyhorse_nb.settings import Account, account_of, current_account
+
+_UNKNOWN = (
+    "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
+)
+_LOOK = (
+    "Look at your account's task list: if the task is there, take it up by its id (resume); if not, send it again by "
+    "hand (again)."
+)
+
+
+class Client:
+    """Talks to the API; ``async with Client() as client`` in any program.
+
+    ``api_key`` and ``base_url`` default to what the environment says (``MODELLIX_API_KEY``, ``MODELLIX_BASE_URL``).
+    Raises `MissingKey` or `ConfigError`. It holds no ledger: what it submits, the caller remembers.
+    """
+
+    def __init__(
+        self, api_key: str | None = None, base_url: str | None = None, *, account: Account | None = None
+    ) -> None:
+        if account is None:
+            account = current_account() if api_key is None else None
+        if account is None:
+            account = account_of(api_key or "", source="the caller")
+        if base_url is not None:
+            account = account_of(account.key.reveal(), base_url, source=account.source)
+        self.account = account
+        self._transport: Transport | None = None
+        self._suffix = True
+
+    def __repr__(self) -> str:
+        return f"Client(origin={self.account.origin!r})"
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._transport is not None:
+            await self._transport.close()
+            self._transport = None
+
+    async def submit(
+        self,
+        image: Any,
+        prompt: str | None = None,
+        *,
+        model: str | None = None,
+        fit: bool = False,
+        **params: Any,
+    ) -> Snapshot:
+        """Send one paid request, and never a second one for it; answers with the accepted task.
+
+        ``image`` is anything `images.load` takes; ``params`` are the model's (``resolution``, ``duration`` in seconds,
+        ``seed``). Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged
+        nothing (`RateLimited` says when to send it again); `NotSent` when no byte of it left; `OutcomeUnknown` when it
+        is not known whether it was accepted.
+        """
+        table = find_model(model or DEFAULT_MODEL)
+        checked = check_params(table, params)
+        text, _ = check_prompt(table, prompt, fit=fit)
+        if not isinstance(image, images.FirstFrame):
+            limits = table.param("image").image
+            assert limits is not None, "every image parameter of the table has limits"
+            image = await asyncio.to_thread(images.load, image, limits=limits, fit=fit)
+        payload = await asyncio.to_thread(lambda: wire.to_payload(image.wire, text, checked))
+        try:
+            answer = await self._post(table, payload)
+            return wire.parse(_good(answer))
+        except (ConnectionLost, ServerError) as problem:
+            if isinstance(problem, ServerError) and problem.status == 200:
+                raise
+            raise _unknown(problem) from None
+
+    async def read(self, task_id: str) -> Snapshot:
+        """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id."""
+        answer = await self._wire.get(wire.task_path(task_id))
+        return wire.parse(_good(answer, task_id), asked=task_id)
+
+    async def wait(
+        self,
+        task_id: str,
+        *,
+        timeout: float | None = 3600.0,
+        on_change: Callable[[Snapshot], None] | None = None,
+    ) -> Snapshot:
+        """Read a task until it has ended, through drops, 429 and server errors; ``timeout`` is in seconds.
+
+        Returns the snapshot with the link to the video. Raises `JobFailed` when the task failed, `WaitTimeout`, and
+        the errors that end reading: 400, 401, 402, 404.
+        """
+        typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
+        estimate = polling.forecast([], typical=typical)
+        start, status = time.monotonic(), None
+        while True:
+            extra = 0.0
+            try:
+                snapshot = await self.read(task_id)
+            except RateLimited as limited:
+                extra = limited.retry_after or 5.0
+            except (ServerError, TransportError):
+                pass
+            else:
+                if snapshot.status is not status and on_change is not None:
+                    on_change(snapshot)
+                status = snapshot.status
+                if status is Status.FAILED:
+                    raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
+                if status is Status.DOWNLOADING:
+                    return snapshot
+            age = time.monotonic() - start
+            if timeout is not None and age >= timeout:
+                raise WaitTimeout(f"task {task_id} has not ended after {timeout:.0f} s; it goes on at the server")
+            await asyncio.sleep(max(polling.next_gap(estimate, age), extra))
+
+    async def download(
+        self,
+        task: Snapshot,
+        target: Path | str,
+        *,
+        on_bytes: Callable[[int, int | None], None] | None = None,
+        patience: float = 30.0,
+    ) -> VideoInfo:
+        """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
+
+        It is streamed, resumed after a cut, checked to be playable, and appears whole or not at all. Raises
+        `DownloadError`.
+        """
+        if not task.video_url:
+            raise DownloadError("the server says the task is done but gives no link to a video", refused=True)
+        return await download(
+            self._wire.session,
+            task.video_url,
+            Path(target),
+            loopback=self.account.sandbox,
+            on_bytes=on_bytes,
+            patience=patience,
+        )
+
+    async def balance(self) -> Decimal | None:
+        """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
+        data = _good(await self._wire.get("/api/v1/team/balance"))
+        try:
+            return Decimal(str(_field(data, "balance")))
+        except InvalidOperation:
+            return None
+
+    async def valid_key(self) -> bool:
+        """Whether the server takes the key. Raises `APIError`, `TransportError`."""
+        try:
+            data = _good(await self._wire.get("/api/v1/apikey/validate"))
+        except APIError as problem:
+            if problem.status == 401:
+                return False
+            raise
+        return _field(data, "is_valid") is True
+
+    async def models(self) -> list[str]:
+        """The slugs of the server's models, such as ``alibaba/happyhorse-1.0-i2v``."""
+        data = _good(await self._wire.get("/api/v1/models"))
+        found = data.get("models") or _field(data, "models") or []
+        return [m["slug"] for m in found if isinstance(m, dict) and isinstance(m.get("slug"), str)]
+
+    @property
+    def _wire(self) -> Transport:
+        # Made on first use, inside the loop that uses it.
+        if self._transport is None:
+            self._transport = Transport(self.account)
+        return self._transport
+
+    async def _post(self, model: Model, payload: dict[str, Any]) -> Answer:
+        suffix = self._suffix
+        answer = await self._wire.post(wire.submit_path(model, suffix=suffix), payload)
+        if answer.status != 404:
+            return answer
+        # A 404 accepted nothing, so the other of the two known paths is safe to try, once.
+        other = await self._wire.post(wire.submit_path(model, suffix=not suffix), payload)
+        if other.status == 404:
+            return answer
+        self._suffix = not suffix
+        return other
+
+
+def _good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
+    """The JSON of a 2xx. Raises the `APIError` that any other status means, and `ConnectionLost` for no JSON."""
+    if not 200 <= answer.status < 300:
+        raise wire.parse_error(answer.status, answer.body, answer.headers, now=time.time(), task_id=task_id)
+    if not isinstance(answer.body, dict):
+        raise ConnectionLost("the server's answer cannot be read")
+    return answer.body
+
+
+def _field(data: dict[str, Any], name: str) -> Any:
+    inner = data.get("data")
+    return inner.get(name) if isinstance(inner, dict) else None
+
+
+def _unknown(problem: Exception) -> OutcomeUnknown:
+    if isinstance(problem, ServerError):
+        what = f"The server answered {problem.status} ({problem.message})"
+    else:
+        what = str(problem)[:1].upper() + str(problem)[1:]
+    message = _UNKNOWN.format(problem=what.rstrip("."))
+    snapshot = Snapshot(status=Status.UNKNOWN, message=message, remedy=_LOOK)
+    return OutcomeUnknown(f"{message} {_LOOK}", snapshot=snapshot)

@@ -1,0 +1,103 @@
+"""Whether a file is a playable MP4: its boxes, and with PyAV its first picture."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from happyhorse_nb.errors import DownloadError
+
+#: The head of a file is looked through, not its pictures; a larger ``moov`` than this is no video of some seconds.
+_MAX_MOOV = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """Length in seconds, width and height in pixels."""
+
+    seconds: float
+    width: int
+    height: int
+
+
+def check_mp4(path: Path) -> VideoInfo:
+    """Read a video's length and size from its boxes. Raises `DownloadError` when it is not a whole, playable MP4."""
+    with path.open("rb") as file:
+        boxes = _top_level(file, path.stat().st_size)
+        if "moov" not in boxes or "mdat" not in boxes:
+            raise DownloadError("what came is not a whole MP4: it has no film in it")
+        start, size = boxes["moov"]
+        if size > _MAX_MOOV:
+            raise DownloadError("what came is not a video of some seconds: its index is too large")
+        file.seek(start)
+        info = _movie(file.read(size))
+    if find_spec("av") is not None:
+        _decode_one(path)
+    return info
+
+
+def _top_level(file: BinaryIO, total: int) -> dict[str, tuple[int, int]]:
+    """Where each top-level box's content starts and how long it is; the boxes must fill the file exactly."""
+    boxes: dict[str, tuple[int, int]] = {}
+    position = 0
+    while position < total:
+        file.seek(position)
+        head = file.read(16)
+        if len(head) < 8:
+            raise DownloadError("what came is not a whole MP4: it breaks off")
+        size, kind = struct.unpack(">I4s", head[:8])
+        header = 8
+        if size == 1 and len(head) == 16:
+            size, header = struct.unpack(">Q", head[8:])[0], 16
+        elif size == 0:
+            size = total - position
+        if position == 0 and kind not in (b"ftyp", b"styp"):
+            raise DownloadError("what came is not an MP4")
+        if size < header or position + size > total:
+            raise DownloadError("what came is not a whole MP4: it breaks off")
+        boxes.setdefault(kind.decode("latin-1"), (position + header, size - header))
+        position += size
+    return boxes
+
+
+def _children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    position = 0
+    while position + 8 <= len(data):
+        size, kind = struct.unpack_from(">I4s", data, position)
+        if size < 8 or position + size > len(data):
+            return
+        yield kind, data[position + 8 : position + size]
+        position += size
+
+
+def _movie(moov: bytes) -> VideoInfo:
+    try:
+        boxes = dict(_children(moov))
+        mvhd = boxes.get(b"mvhd", b"")
+        form = ">20xIQ" if mvhd[:1] == b"\x01" else ">12xII"
+        scale, length = struct.unpack_from(form, mvhd)
+        for kind, track in _children(moov):
+            inner = dict(_children(track)) if kind == b"trak" else {}
+            media = dict(_children(inner.get(b"mdia", b"")))
+            if media.get(b"hdlr", b"")[8:12] == b"vide":
+                width, height = struct.unpack(">II", inner[b"tkhd"][-8:])
+                if scale and length and width >> 16 and height >> 16:
+                    return VideoInfo(length / scale, width >> 16, height >> 16)
+    except (struct.error, KeyError):
+        pass
+    raise DownloadError("what came is an MP4 without a playable video in it")
+
+
+def _decode_one(path: Path) -> None:
+    """Decode the first picture, where PyAV is installed."""
+    import av
+
+    try:
+        with av.open(str(path)) as container:
+            next(container.decode(video=0))
+    except (av.FFmpegError, StopIteration, IndexError):
+        raise DownloadError("what came is an MP4 whose pictures cannot be decoded") from None

@@ -1,0 +1,147 @@
+"""One HTTP request and its answer, and an exact account of whether anything left this machine."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import aiohttp
+from aiohttp import hdrs
+
+from happyhorse_nb._version import __version__
+from happyhorse_nb.errors import ConnectionLost, NotSent
+from happyhorse_nb.settings import Account
+
+#: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
+_MAX_ANSWER = 4 * 1024 * 1024
+#: Seconds a read may take in all, and seconds a connection may take to come about.
+_READ_TIMEOUT = 30.0
+_CONNECT_TIMEOUT = 20.0
+#: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
+_SUBMIT_SILENCE = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer: its status, its headers, and its JSON (None where the body is none)."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: Any
+
+
+class Transport:
+    """Sends requests to one account's origin, the key with each of them, and to nowhere else."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+        trace = aiohttp.TraceConfig()
+        trace.on_request_headers_sent.append(_leaves)
+        # Proxies and certificates as the environment gives them; a server on this machine is never behind a proxy.
+        common: dict[str, Any] = {
+            "trust_env": not account.sandbox,
+            "trace_configs": [trace],
+            "headers": {hdrs.USER_AGENT: f"happyhorse-nb/{__version__}"},
+            "cookie_jar": aiohttp.DummyCookieJar(),
+        }
+        self._reads = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT), **common
+        )
+        # A kept-alive connection that the server has just closed fails in the same way as one lost after sending.
+        # So each paid request has a connection of its own, and a failure says what it seems to say.
+        self._paid = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(force_close=True),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_SUBMIT_SILENCE),
+            **common,
+        )
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The session for reads; it carries no key by itself."""
+        return self._reads
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._reads.close()
+        await self._paid.close()
+
+    async def get(self, path: str) -> Answer:
+        """Read something. Raises `NotSent` or `ConnectionLost`."""
+        return await self._send(self._reads, hdrs.METH_GET, path, None)
+
+    async def post(self, path: str, payload: Mapping[str, Any]) -> Answer:
+        """Send a paid request, once. Raises `NotSent` when no byte of it left, `ConnectionLost` when any may have."""
+        return await self._send(self._paid, hdrs.METH_POST, path, json.dumps(payload).encode())
+
+    async def _send(
+        self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None
+    ) -> Answer:
+        flight = SimpleNamespace(left=False)
+        try:
+            async with session.request(
+                method,
+                self.account.origin + path,
+                data=None if body is None else io.BytesIO(body),
+                headers=self._headers(body),
+                # A redirect could lead the key elsewhere.
+                allow_redirects=False,
+                trace_request_ctx=flight,
+            ) as response:
+                raw = bytearray()
+                async for chunk in response.content.iter_any():
+                    raw += chunk
+                    if len(raw) > _MAX_ANSWER:
+                        break
+                return Answer(response.status, response.headers, _json(raw))
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
+            # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
+            # A new exception without the old one behind it: aiohttp's frames hold the headers, and so the key.
+            words = _words(problem)
+            if not flight.left:
+                raise NotSent(f"nothing was sent: {words}") from None
+            raise ConnectionLost(f"the connection was lost: {words}") from None
+
+    def _headers(self, body: bytes | None) -> dict[str, str]:
+        key = self.account.key.reveal()
+        headers: dict[str, str] = {hdrs.AUTHORIZATION: type(key)(f"Bearer {key}"), hdrs.ACCEPT: "application/json"}
+        if body is not None:
+            headers[hdrs.CONTENT_TYPE] = "application/json"
+        return headers
+
+
+async def _leaves(_session: object, context: Any, _params: object) -> None:
+    # aiohttp calls this just before it hands the first bytes to the socket.
+    flight = context.trace_request_ctx
+    if flight is not None:
+        flight.left = True
+
+
+def _json(raw: bytearray) -> Any:
+    if len(raw) > _MAX_ANSWER:
+        return None
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _words(problem: BaseException) -> str:
+    """What went wrong with the network in a few plain words, without addresses: links from a server are secrets."""
+    if isinstance(problem, aiohttp.ClientConnectorDNSError):
+        return "the server's name cannot be found"
+    if isinstance(problem, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
+        return "the secure connection could not be made"
+    if isinstance(problem, TimeoutError):
+        return "it took too long"
+    number = getattr(problem, "errno", None) or getattr(getattr(problem, "os_error", None), "errno", None)
+    if isinstance(problem, aiohttp.ClientConnectorError):
+        import os
+
+        return os.strerror(number).lower() if number and number > 0 else "no connection to the server"
+    if isinstance(problem, aiohttp.ServerDisconnectedError):
+        return "the server closed it"
+    return "it broke off" if isinstance(problem, (aiohttp.ClientConnectionError, OSError)) else "the answer is damaged"

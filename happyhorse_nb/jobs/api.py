@@ -1,0 +1,142 @@
+"""The Python face: one line per action, the same that the magics and the widgets call."""
+
+from __future__ import annotations
+
+import inspect
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+from happyhorse_nb.jobs.engine import engine
+from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.request import prepare
+from happyhorse_nb.jobs.recovery import resume as _resume
+from happyhorse_nb.jobs.waiting import wait as wait_for
+from happyhorse_nb.models import MODELS
+from happyhorse_nb.settings.config import config
+
+
+def generate(
+    image: Any,
+    prompt: str | None = None,
+    *,
+    model: str | None = None,
+    fit: bool = False,
+    again: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    **params: Any,
+) -> Job:
+    """Make a video from a first frame; returns its `Job` at once.
+
+    ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG or
+    WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most 5000
+    characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15 whole
+    seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make an image
+    or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal request
+    has made one. ``save``: the file to write, an .mp4 that does not exist yet. What is None comes from
+    ``%config HappyHorse``. ``namespace``: where the name of a variable is looked up, for callers that take text.
+
+    Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
+    `LedgerError`. What goes wrong later is in the job.
+    """
+    run = engine()
+    request = prepare(
+        image,
+        prompt,
+        params,
+        settings=config(),
+        home=run.folder,
+        model=model,
+        fit=fit,
+        save=save,
+        namespace=namespace,
+    )
+    return run.submit(request, again=again)
+
+
+def _signature() -> inspect.Signature:
+    """The signature with the models' parameters in it, so that ``?`` and Tab show them; from their one table."""
+    own = inspect.signature(generate)
+    fixed = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    names = dict.fromkeys(p.name for model in MODELS.values() for p in model.options)
+    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
+    return own.replace(parameters=fixed + options)
+
+
+generate.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect.signature looks for
+
+
+class Jobs(Sequence[Job]):
+    """The whole ledger, newest first. Reads what is asked for, not everything."""
+
+    def __len__(self) -> int:
+        return engine().ledger.count()
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job]: ...
+    def __getitem__(self, index: int | slice) -> Job | list[Job]:
+        run = engine()
+        if isinstance(index, slice):
+            return [run.known(record) for record in run.ledger.newest()[index]]
+        place = index if index >= 0 else len(self) + index
+        found = run.ledger.newest(1, place) if place >= 0 else []
+        if not found:
+            raise IndexError(f"there are {len(self)} jobs")
+        return run.known(found[0])
+
+    def __iter__(self) -> Iterator[Job]:
+        run = engine()
+        return iter([run.known(record) for record in run.ledger.newest()])
+
+    def __repr__(self) -> str:
+        from happyhorse_nb.render import table_text
+
+        return table_text([job.snapshot for job in self[:50]], now=time.time())
+
+    def _repr_html_(self) -> str:
+        from happyhorse_nb.render import table
+
+        return table([job.snapshot for job in self[:50]], now=time.time())
+
+
+def jobs() -> Jobs:
+    """All jobs of the ledger, newest first; in a notebook it shows itself as a table."""
+    return Jobs()
+
+
+def find(piece: str) -> Job:
+    """The job with that piece of an id. Raises `JobNotFound`."""
+    run = engine()
+    return run.known(run.ledger.find(piece))
+
+
+def wait(*some: Job, timeout: float | None = None) -> None:
+    """Wait for these jobs, or for all that run here; ``timeout`` in seconds. Raises `WaitTimeout`, not their errors."""
+    wait_for(list(some) or engine().running(), timeout=timeout)
+
+
+def again(job: Job) -> Job:
+    """Buy a new video with the model, parameters, prompt and first frame of a job."""
+    run = engine()
+    record = job.record
+    data = run.frames.get(record.frame)
+    now = record.snapshot
+    return generate(
+        data if data is not None else record.frame,
+        now.prompt or None,
+        model=now.model,
+        again=True,
+        **now.params,
+    )
+
+
+def resume(piece: str | None = None) -> list[Job]:
+    """Go on with the job of that piece of an id (or a task id from elsewhere), or with every unfinished one.
+
+    Works in any kernel. Raises `JobNotFound`, `MissingKey`, `LedgerError`.
+    """
+    return _resume(engine(), piece)

@@ -1,0 +1,201 @@
+"""A job: one request for a video, from the intent to the file."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Generator
+from dataclasses import replace
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol
+
+from happyhorse_nb.errors import JobError
+from happyhorse_nb.jobs import display, outcome
+from happyhorse_nb.ledger import Record
+from happyhorse_nb.models import Cost, Snapshot, Status
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs.waiting import Waiting
+    from happyhorse_nb.render import VideoOutput
+
+Listener = Callable[[Snapshot], None]
+
+
+class Controls(Protocol):
+    """What a job asks of the engine that runs it."""
+
+    def stop(self, job: Job) -> None:
+        """Watch it no longer."""
+
+    def call_user(self, function: Callable[[], None]) -> None:
+        """Run a user's function on a thread where it may take its time."""
+
+
+class Job:
+    """One video on its way, or made. `generate` makes them; `jobs` finds them again.
+
+    ``id`` is ours (a text), ``task_id`` the server's (None until it gave one), ``status`` a `Status`, ``path`` the
+    absolute `Path` of the MP4 (None until it is there), ``cost`` a `Cost` in USD, ``error`` the `JobError` it ended with
+    (None while it runs and when it is done), ``snapshot`` all of it, frozen. As the last value of a cell it shows itself.
+    """
+
+    def __init__(self, record: Record, controls: Controls) -> None:
+        self.record = record
+        self.thumbnail = record.thumbnail
+        self._controls = controls
+        self._snapshot = record.snapshot
+        self._lock = Lock()
+        self._listeners: dict[object, tuple[Listener, bool]] = {}
+        self._waiting: Waiting | None = None
+        self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
+        if self._snapshot.status.ended:
+            self._ended.set_result(None)
+
+    def __repr__(self) -> str:
+        return f"<Job {self._snapshot.short_id}: {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """Our own id."""
+        return self._snapshot.id
+
+    @property
+    def task_id(self) -> str | None:
+        """The server's id, None until it is known."""
+        return self._snapshot.task_id
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """All that is known now, frozen."""
+        return self._snapshot
+
+    @property
+    def status(self) -> Status:
+        """Where the job stands; ``str(job.status)`` is the plain word."""
+        return self._snapshot.status
+
+    @property
+    def path(self) -> Path | None:
+        """The absolute path of the MP4, None until it is on disk."""
+        return self._snapshot.path
+
+    @property
+    def cost(self) -> Cost | None:
+        """The bill in USD once it is known, before that an estimate; ``float(job.cost)`` works for both."""
+        return self._snapshot.cost
+
+    @property
+    def error(self) -> JobError | None:
+        """The error that the job ended with, None while it runs and when it is done."""
+        return outcome.error_of(self._snapshot, self)
+
+    def done(self) -> bool:
+        """Whether the job has ended, with a video or without."""
+        return self._ended.done()
+
+    def result(self, timeout: float | None = None) -> VideoOutput:
+        """Wait for the video and return it; in a notebook it shows itself, ``.path`` is its file.
+
+        ``timeout`` is in seconds. Raises the job's `JobError`, which holds the job, and `WaitTimeout`. An interrupt
+        ends the waiting at once; the job goes on, whatever ends the waiting.
+        """
+        from happyhorse_nb.jobs.waiting import wait
+
+        wait([self], timeout=timeout)
+        return self._outcome()
+
+    def __await__(self) -> Generator[Any, None, VideoOutput]:
+        return self._arrive().__await__()
+
+    async def _arrive(self) -> VideoOutput:
+        ended = asyncio.wrap_future(self._ended)
+        # asyncio.wait leaves the future alone when the waiter is cancelled, and the pauses let an interrupt through.
+        while not ended.done():
+            await asyncio.wait({ended}, timeout=0.25)
+        return self._outcome()
+
+    def stop(self) -> None:
+        """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id."""
+        self._controls.stop(self)
+
+    def on_change(self, callback: Listener) -> Callable[[], None]:
+        """Call ``callback(snapshot)`` at every change of state, and now if the job has ended; returns what undoes it.
+
+        It runs on a thread of its own, or, while a cell waits for the job, in that cell.
+        """
+
+        def careful(snapshot: Snapshot) -> None:
+            try:
+                callback(snapshot)
+            except Exception as problem:  # a user's code may raise anything, and the job must go on
+                self._note(f"an on_change callback raised {type(problem).__name__}: {problem}")
+
+        def hand_over(snapshot: Snapshot) -> None:
+            if self._waiting is not None:
+                careful(snapshot)
+            else:
+                self._controls.call_user(lambda: careful(snapshot))
+
+        undo = self._listen(hand_over, ticks=False)
+        if self.done():
+            hand_over(self._snapshot)
+        return undo
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Like `on_change`, also about once a second while the job runs; for widgets, which must be quick."""
+        return self._listen(listener, ticks=True)
+
+    def _ipython_display_(self) -> None:
+        display.present(self)
+
+    def bind(self, name: str) -> None:
+        """Remember the variable that the job is bound to, for its card."""
+        self._snapshot = replace(self._snapshot, name=name)
+
+    def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
+        """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
+        with self._lock:
+            # What the user's side has set meanwhile is not overwritten by what the loop started from.
+            snapshot = replace(snapshot, name=self._snapshot.name, note=snapshot.note or self._snapshot.note)
+            self._snapshot = snapshot
+            waiting = self._waiting
+            if waiting is not None:
+                waiting.put(self, snapshot, tick)
+        if waiting is None:
+            self.deliver(snapshot, tick=tick)
+        if snapshot.status.ended and not self._ended.done():
+            self._ended.set_result(None)
+
+    def deliver(self, snapshot: Snapshot, *, tick: bool) -> None:
+        """Call the listeners, on this thread."""
+        for listener, ticks in list(self._listeners.values()):
+            if ticks or not tick:
+                listener(snapshot)
+
+    def divert(self, waiting: Waiting | None) -> bool:
+        """Let a waiting thread have the snapshots; None gives them back. False when another one has them already."""
+        with self._lock:
+            if waiting is not None and self._waiting is not None:
+                return False
+            self._waiting = waiting
+            return True
+
+    def _outcome(self) -> VideoOutput:
+        from happyhorse_nb.render import video
+        from happyhorse_nb.settings.config import config
+
+        problem = self.error
+        if problem is not None:
+            raise problem
+        return video(self._snapshot, embed_limit=config().embed_limit, start=Path.cwd())
+
+    def _listen(self, listener: Listener, *, ticks: bool) -> Callable[[], None]:
+        token = object()
+        self._listeners[token] = (listener, ticks)
+        return lambda: (self._listeners.pop(token, None), None)[1]
+
+    def _note(self, text: str) -> None:
+        with self._lock:
+            self._snapshot = replace(self._snapshot, note=text)
+

@@ -1,0 +1,97 @@
+"""The one event loop of ours, on one thread, for all network, polling and downloading.
+
+A task on the kernel's own loop stands still while a cell is busy; one on a thread does not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextvars
+from collections.abc import Callable, Coroutine
+from threading import Thread
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+class _Loop(asyncio.SelectorEventLoop):
+    """A loop class of our own that holds on to asyncio's own steps.
+
+    A user's ``nest_asyncio.apply()`` replaces methods on the class of the kernel's loop, in mid-run. Ours keeps what it
+    started with.
+    """
+
+    run_forever = asyncio.SelectorEventLoop.run_forever
+    run_until_complete = asyncio.SelectorEventLoop.run_until_complete
+    _run_once = asyncio.SelectorEventLoop._run_once  # type: ignore[attr-defined]  # private, and what gets replaced
+    _check_running = asyncio.SelectorEventLoop._check_running  # type: ignore[attr-defined]  # likewise
+
+
+class OwnedLoop:
+    """An event loop on a daemon thread of its own, started at once."""
+
+    def __init__(self) -> None:
+        self._loop = _Loop()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.thread = Thread(target=self._run, name="happyhorse_nb", daemon=True)
+        self.thread.start()
+
+    def call(self, function: Callable[..., object], *arguments: object) -> None:
+        """Run a function on the loop, soon. Callable from any thread; does nothing once the loop is closed.
+
+        It runs in an empty context: ipykernel keeps the cell that a message belongs to in a context variable, and a
+        task that inherits it goes on sending in the name of a cell that has long ended.
+        """
+        try:
+            self._loop.call_soon_threadsafe(function, *arguments, context=contextvars.Context())
+        except RuntimeError:
+            # Closed: the interpreter is on its way out, and what is unfinished is in the ledger.
+            return
+
+    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the loop. Its task is kept alive here, and its outcome is in the future."""
+        outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+
+        def begin() -> None:
+            task = self._loop.create_task(make(), context=contextvars.Context())
+            self._tasks.add(task)
+            task.add_done_callback(finish)
+
+        def finish(task: asyncio.Task[T]) -> None:
+            self._tasks.discard(task)
+            if task.cancelled():
+                outcome.cancel()
+            elif (problem := task.exception()) is not None:
+                outcome.set_exception(problem)
+            else:
+                outcome.set_result(task.result())
+
+        self.call(begin)
+        return outcome
+
+    def close(self, last: Callable[[], Coroutine[Any, Any, object]], *, patience: float) -> None:
+        """Run one last coroutine, cancel the rest, and end the thread; takes ``patience`` seconds at most."""
+        if not self.thread.is_alive():
+            return
+
+        async def end() -> None:
+            try:
+                await last()
+            finally:
+                mine = asyncio.current_task()
+                rest = [task for task in self._tasks if task is not mine]
+                for task in rest:
+                    task.cancel()
+                await asyncio.gather(*rest, return_exceptions=True)
+                self._loop.call_soon(self._loop.stop)
+
+        self.start(end)
+        self.thread.join(patience)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()

@@ -1,0 +1,50 @@
+"""Runs a coroutine to its end in a plain cell, beside the kernel's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from happyhorse_nb.errors import ConfigError
+
+T = TypeVar("T")
+
+
+class _PrivateLoop(asyncio.SelectorEventLoop):
+    """A loop class of our own: nest_asyncio patches the class of the loop it is given, and this one nobody else has."""
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """Run an awaitable to its end and return its result, also where a loop runs already, as in a notebook's cell.
+
+    It runs on a private loop on this thread. The kernel's own loop stands still meanwhile and is not touched, so cells
+    queued behind this one are all run after it. An interrupt cancels it. Raises `ConfigError` under uvloop, and what
+    the awaitable raises.
+    """
+    outer = asyncio._get_running_loop()
+    if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
+        raise ConfigError("hh.run cannot work inside uvloop, which lets no second loop run. Use await in the cell.")
+    loop = _PrivateLoop()
+    try:
+        if outer is not None:
+            import nest_asyncio
+
+            nest_asyncio.apply(loop)
+        task = loop.create_task(_awaited(awaitable))
+        try:
+            return loop.run_until_complete(task)
+        except BaseException:
+            if not task.done():
+                task.cancel()
+                loop.run_until_complete(asyncio.wait({task}))
+            raise
+    finally:
+        try:
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        finally:
+            loop.close()
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable

@@ -1,0 +1,120 @@
+"""What an end means for the user: the words for it, what to do about it, and the error it is in Python."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from happyhorse_nb.errors import (
+    APIError,
+    AuthenticationError,
+    HappyHorseError,
+    InsufficientBalance,
+    JobError,
+    JobExpired,
+    JobFailed,
+    JobRefused,
+    JobStopped,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+)
+from happyhorse_nb.models import Snapshot, Status
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs.job import Job
+
+_ERRORS: dict[Status, type[JobError]] = {
+    Status.REFUSED: JobRefused,
+    Status.FAILED: JobFailed,
+    Status.EXPIRED: JobExpired,
+    Status.STOPPED: JobStopped,
+    Status.UNKNOWN: OutcomeUnknown,
+}
+
+LOOK = (
+    "Look at your account's task list: if the task is there, %happyhorse resume TASK-ID; if not, run the cell with "
+    "--again."
+)
+
+
+def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
+    """The error a job ended with; None while it runs and when it is done."""
+    kind = _ERRORS.get(snapshot.status)
+    if kind is None:
+        return None
+    words = " ".join(part for part in (sentence(snapshot.message), snapshot.remedy) if part)
+    return kind(words or f"the job is {snapshot.status}", snapshot=snapshot, job=job)
+
+
+def refused(snapshot: Snapshot, problem: HappyHorseError) -> Snapshot:
+    """Refused: nothing was charged."""
+    return replace(snapshot, status=Status.REFUSED, message=_says(problem), remedy=_remedy(problem))
+
+
+def failed(snapshot: Snapshot) -> Snapshot:
+    """The server failed the task; ``snapshot`` holds its reason, where it gave one."""
+    message = f"The server says: {snapshot.message}" if snapshot.message else "The server gives no reason."
+    remedy = "Change the prompt or the first frame and run the cell again."
+    return replace(snapshot, status=Status.FAILED, message=message, remedy=remedy)
+
+
+def unknown(snapshot: Snapshot, message: str) -> Snapshot:
+    """Not known whether the paid request was accepted."""
+    return replace(snapshot, status=Status.UNKNOWN, message=message, remedy=LOOK)
+
+
+def expired(snapshot: Snapshot) -> Snapshot:
+    """The server knows the task no longer."""
+    return replace(
+        snapshot,
+        status=Status.EXPIRED,
+        message="The server does not know this task any more; results are kept for some days only.",
+        remedy="Run the cell with --again to make a new video.",
+    )
+
+
+def stopped(snapshot: Snapshot, why: str) -> Snapshot:
+    """Not watched any more; the task lives on."""
+    return replace(
+        snapshot, status=Status.STOPPED, message=why, remedy=f"%happyhorse resume {snapshot.short_id} goes on with it."
+    )
+
+
+def taken_out(snapshot: Snapshot) -> Snapshot:
+    """Taken out of the queue before anything was sent."""
+    return replace(
+        snapshot,
+        status=Status.REFUSED,
+        message="Taken out of the queue; nothing was sent.",
+        remedy="Run the cell again to send it.",
+    )
+
+
+def parked(problem: APIError) -> str:
+    """Why reading ended though the task did not."""
+    return _says(problem)
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop, where it has no end of its own."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?…。" else text + "."
+
+
+def _says(problem: HappyHorseError) -> str:
+    if isinstance(problem, APIError):
+        return f"The server says: {sentence(problem.message)}"
+    return sentence(str(problem)[:1].upper() + str(problem)[1:])
+
+
+def _remedy(problem: HappyHorseError) -> str:
+    if isinstance(problem, AuthenticationError):
+        return "Check the key with %happyhorse doctor, or type another one into %happyhorse login."
+    if isinstance(problem, InsufficientBalance):
+        return "Top up the account, then run the cell again; nothing was charged."
+    if isinstance(problem, NotFound):
+        return "The model may have another name on this server; %happyhorse doctor lists those it has."
+    if isinstance(problem, NotSent):
+        return "Check the connection and run the cell again; nothing was charged."
+    return "Change the request and run the cell again; nothing was charged."

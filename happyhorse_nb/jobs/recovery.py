@@ -1,0 +1,59 @@
+"""Takes up tasks that nobody watches, in whatever kernel they were begun."""
+
+from __future__ import annotations
+
+import secrets
+import time
+
+from happyhorse_nb.errors import JobNotFound
+from happyhorse_nb.jobs.engine import Engine
+from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.ledger import Record
+from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
+from happyhorse_nb.settings import Account, current_account, video_folder
+from happyhorse_nb.settings.config import config
+from happyhorse_nb.wire import is_task_id
+
+
+def resume(run: Engine, piece: str | None = None) -> list[Job]:
+    """Go on with one job, named by a piece of its id, or with every unfinished one of the account in use.
+
+    An id that the ledger does not know is taken as that of a task submitted elsewhere. Raises `JobNotFound`.
+    """
+    account = current_account()
+    if piece is None:
+        found = run.ledger.unfinished(account.realm, account.key.fingerprint)
+        return [job for job in (run.take_up(record, account) for record in found) if job.task_id]
+    try:
+        record = run.ledger.find(piece)
+    except JobNotFound:
+        if not piece.startswith("task-") or not is_task_id(piece):
+            raise
+        record = _foreign(run, piece, account)
+    if record.origin != account.realm:
+        raise JobNotFound(f"job {piece} belongs to {record.origin}, and this kernel uses {account.realm}.")
+    return [run.take_up(record, account)]
+
+
+def _foreign(run: Engine, task_id: str, account: Account) -> Record:
+    """A row for a task that somebody submitted elsewhere; what it was asked for is not known."""
+    now = time.time()
+    record = Record(
+        snapshot=Snapshot(
+            status=Status.PENDING,
+            id=secrets.token_hex(6),
+            task_id=task_id,
+            model=DEFAULT_MODEL,
+            note="taken up by its id; what was asked for is not known here",
+            created=now,
+            submitted=now,
+            sandbox=account.sandbox,
+        ),
+        origin=account.realm,
+        account=account.key.fingerprint,
+        request="",
+        frame="",
+        target=video_folder(config().folder, fallback=run.folder),
+    )
+    run.ledger.add(record, reuse=False)
+    return record

@@ -1,0 +1,72 @@
+"""A request as the user means it: checked against every limit, before anything is written or sent."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb import images
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import check_params, check_prompt, find_model
+from happyhorse_nb.settings import video_folder
+from happyhorse_nb.settings.config import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be made, and where it goes. ``note`` says what was done to make it fit."""
+
+    model: str
+    prompt: str
+    params: dict[str, Any]
+    frame: images.FirstFrame
+    target: Path
+    note: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Two requests with the same digest ask for the same: model, parameters, prompt and image."""
+        table = find_model(self.model)
+        told = {p.name: self.params.get(p.name, p.default) for p in table.options}
+        parts = json.dumps([self.model, sorted(told.items()), self.prompt, self.frame.digest], ensure_ascii=False)
+        return hashlib.sha256(parts.encode()).hexdigest()
+
+
+def prepare(
+    image: Any,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    *,
+    settings: Settings,
+    home: Path,
+    model: str | None = None,
+    fit: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+) -> Request:
+    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line."""
+    table = find_model(model or settings.model)
+    given = {name: value for name, value in params.items() if value is not None}
+    checked = check_params(table, {**settings.defaults(table.id), **given})
+    text, cut = check_prompt(table, prompt, fit=fit)
+    limits = table.param("image").image
+    assert limits is not None, "every image parameter of the table has limits"
+    frame = images.load(image, limits=limits, namespace=namespace, fit=fit)
+    target = _save_path(save) if save else video_folder(settings.folder, fallback=home)
+    note = "; ".join(part for part in (frame.note, cut) if part)
+    return Request(table.id, text or "", checked, frame, target, note)
+
+
+def _save_path(save: str | Path) -> Path:
+    path = Path(save).expanduser().absolute()
+    if path.suffix != ".mp4":
+        raise InvalidRequest(f"--save {path.name} is not an .mp4 file. Give it that ending.", param="save")
+    if path.exists():
+        raise InvalidRequest(f"--save {path} exists and is never written over. Give another name.", param="save")
+    if not path.parent.is_dir():
+        raise InvalidRequest(f"--save: there is no folder {path.parent}. Make it first.", param="save")
+    return path

@@ -1,0 +1,97 @@
+"""Blocking waits: the owned thread queues the snapshots, the waiting thread applies them.
+
+So what they show belongs to the waiting cell, and an interrupt gets through.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from queue import Empty, SimpleQueue
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from happyhorse_nb.errors import WaitTimeout
+from happyhorse_nb.settings import frontend
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs.job import Job
+    from happyhorse_nb.models import Snapshot
+
+#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
+_PAUSE = 0.2
+
+
+def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
+    """Wait until all jobs have ended. Raises `WaitTimeout` after ``timeout`` seconds; the jobs go on."""
+    until = None if timeout is None else time.monotonic() + timeout
+    with Waiting(jobs) as waiting:
+        while not all(job.done() for job in jobs):
+            left = _PAUSE if until is None else min(_PAUSE, until - time.monotonic())
+            if left <= 0:
+                names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
+                raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
+            waiting.apply(left)
+
+
+class Waiting:
+    """Takes the snapshots of some jobs over to the thread that enters it; gives them back when it leaves."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._arrived: SimpleQueue[tuple[Job, Snapshot, bool]] = SimpleQueue()
+        self._jobs = jobs
+        self._mine: list[Job] = []
+        self._line = _ProgressLine()
+
+    def __enter__(self) -> Waiting:
+        self._mine = [job for job in dict.fromkeys(self._jobs) if job.divert(self)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for job in self._mine:
+            job.divert(None)
+        # What came in before the way back was set is applied here, so that no end is lost.
+        while self.apply(0):
+            pass
+        self._line.clear()
+
+    def put(self, job: Job, snapshot: Snapshot, tick: bool) -> None:
+        """Queue a snapshot; called on the owned thread."""
+        self._arrived.put((job, snapshot, tick))
+
+    def apply(self, seconds: float) -> bool:
+        """Apply the next snapshot that arrives within so many seconds; False when none did."""
+        try:
+            job, snapshot, tick = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
+        except Empty:
+            return False
+        job.deliver(snapshot, tick=tick)
+        self._line.show(snapshot)
+        return True
+
+
+class _ProgressLine:
+    """One line of text that follows the wait, in a terminal that a person looks at."""
+
+    def __init__(self) -> None:
+        on_main = threading.current_thread() is threading.main_thread()
+        self._on = on_main and not frontend.in_notebook() and sys.stderr.isatty()
+        self._width = 0
+
+    def show(self, snapshot: Snapshot) -> None:
+        if self._on:
+            from happyhorse_nb.render import line
+
+            text = line(snapshot, now=time.time())[:110]
+            sys.stderr.write("\r" + text.ljust(self._width))
+            sys.stderr.flush()
+            self._width = len(text)
+
+    def clear(self) -> None:
+        if self._on and self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()

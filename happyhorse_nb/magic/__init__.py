@@ -1,0 +1,1 @@
+"""The magics: they parse and hand over."""

@@ -1,0 +1,192 @@
+"""The line magic's commands: one function each, and one table that names them."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from happyhorse_nb.errors import UsageError
+from happyhorse_nb.magic.options import Parser, cell_parser, params_of
+from happyhorse_nb.magic.prompt import interpolate
+
+Setup = Callable[[Parser], object]
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command: what it takes, what it does, and what is said of it in the help."""
+
+    name: str
+    usage: str
+    summary: str
+    act: Callable[[Any, Namespace], None]
+    setup: Setup | None = None
+
+    @property
+    def parser(self) -> Parser:
+        """The parser of the command's arguments."""
+        if self.name == "generate":
+            return cell_parser("%happyhorse generate")
+        parser = Parser(f"%happyhorse {self.name}", self.summary[:1].upper() + self.summary[1:] + ".")
+        if self.setup is not None:
+            self.setup(parser)
+        return parser
+
+
+def make(shell: Any, args: Namespace, body: str = "") -> None:
+    """What a cell does: generate, bind, show, and wait where that is wanted."""
+    from happyhorse_nb.jobs import display, generate
+
+    if args.name is not None and not args.name.isidentifier():
+        raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
+    job = generate(
+        args.image,
+        interpolate(body, shell.user_ns),
+        model=args.model,
+        fit=args.fit,
+        again=args.again,
+        save=args.save,
+        namespace=shell.user_ns,
+        **params_of(args),
+    )
+    if args.name is not None:
+        shell.user_ns[args.name] = job
+        job.bind(args.name)
+    display.present(job, wait=args.wait)
+    if job.error is not None:
+        # In a cell that has waited, as in a program: what went wrong stops "run all".
+        raise job.error
+
+
+def _generate(shell: Any, args: Namespace) -> None:
+    make(shell, args)
+
+
+def _jobs(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs import jobs
+
+    display(jobs())  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def _show(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, find
+
+    display.present(find(args.job))
+
+
+def _wait(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import engine, find, wait
+
+    some = [find(piece) for piece in args.job] or engine().running()
+    wait(*some, timeout=args.timeout)
+    for job in some:
+        if job.error is not None:
+            raise job.error
+
+
+def _stop(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import find
+
+    job = find(args.job)
+    if job.done():
+        print(f"{job.snapshot.short_id} is {job.status} already.")
+    else:
+        job.stop()
+
+
+def _resume(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, resume
+
+    taken = resume(args.job)
+    for job in taken:
+        display.present(job)
+    if not taken:
+        print("Nothing to resume: every task of this account has ended.")
+
+
+def _again(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import again, display, find
+
+    display.present(again(find(args.job)))
+
+
+def _doctor(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.magic.doctor import report
+
+    for line in report():
+        print(line, flush=True)
+
+
+def _login(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.magic.login import login
+
+    print(login())
+
+
+def _sandbox(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.magic.sandbox import switch
+
+    print(switch(args))
+
+
+def _help(shell: Any, args: Namespace) -> None:
+    print(help_text())
+
+
+def _one_job(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", help="any unambiguous piece of a job's id")
+
+
+def _some_jobs(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", nargs="*", help="pieces of ids; without any, all that run")
+    parser.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this; the jobs go on")
+
+
+def _maybe_job(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", nargs="?", help="a piece of an id, or a task id from elsewhere")
+
+
+def _sandbox_options(parser: Parser) -> None:
+    from happyhorse_nb.sandbox import SandboxOptions
+
+    parser.add_argument("--if-no-key", action="store_true", help="only where no API key is given")
+    parser.add_argument("--off", action="store_true", help="go back to the real server")
+    SandboxOptions.add_arguments(parser)
+
+
+COMMANDS = {
+    command.name: command
+    for command in (
+        Command("generate", "IMAGE [options]", "make a video without a prompt", _generate),
+        Command("jobs", "", "list all jobs, newest first", _jobs),
+        Command("show", "JOB", "bring a job's card or video into this cell", _show, _one_job),
+        Command("wait", "[JOB ...]", "wait for jobs, or for all that run", _wait, _some_jobs),
+        Command("stop", "JOB", "watch a job no longer; its task lives on", _stop, _one_job),
+        Command("resume", "[JOB]", "go on with a job, or with all that are not ended", _resume, _maybe_job),
+        Command("again", "JOB", "buy another video with a job's request", _again, _one_job),
+        Command("doctor", "", "say what is set up, and what is missing", _doctor),
+        Command("login", "", "type the API key in, unseen", _login),
+        Command("sandbox", "[options]", "use the embedded server: free, without a key", _sandbox, _sandbox_options),
+        Command("help", "", "show this help", _help),
+    )
+}
+
+
+def help_text() -> str:
+    """All of it: the cell, its options, the commands."""
+    width = max(len(f"{c.name} {c.usage}") for c in COMMANDS.values())
+    lines = [f"  {f'{c.name} {c.usage}'.ljust(width)}  {c.summary}" for c in COMMANDS.values()]
+    return "\n".join(
+        [
+            cell_parser().format_help().rstrip(),
+            "",
+            "defaults of all options, and more settings: %config HappyHorse",
+            "",
+            "%happyhorse COMMAND (each takes -h):",
+            *lines,
+        ]
+    )

@@ -1,0 +1,87 @@
+"""What Tab offers in a line of ours: commands, options, values, images and variables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb.magic.commands import COMMANDS
+from happyhorse_nb.magic.options import Parser, cell_parser
+
+_IMAGES = (".jpg", ".jpeg", ".png", ".webp")
+#: Commands whose argument is a job.
+_OF_JOBS = ("show", "wait", "stop", "resume", "again")
+
+
+def complete(shell: Any, event: Any) -> list[str]:
+    """Matches for the word before the cursor; IPython calls this with the line up to there."""
+    line, word = event.line, event.symbol
+    words = line.split()
+    before = words if not line or line[-1].isspace() else words[:-1]
+    # IPython may break a word where we do not, at a quote for one; what it hands over is what it will replace.
+    typed = "" if len(before) == len(words) else words[-1]
+    start = typed[: len(typed) - len(word)] if typed.endswith(word) else ""
+    found = _offers(shell, before, typed)
+    return [match.removeprefix(start) for match in found if match.startswith(typed)]
+
+
+def _offers(shell: Any, before: list[str], typed: str) -> list[str]:
+    if before[0] == "%%happyhorse":
+        return _of_parser(shell, cell_parser(), before[1:], typed)
+    if len(before) == 1:
+        return [*COMMANDS, "-h"]
+    command = COMMANDS.get(before[1])
+    if command is None:
+        return []
+    if command.name in _OF_JOBS and not typed.startswith("-"):
+        return _job_ids()
+    return _of_parser(shell, command.parser, before[2:], typed)
+
+
+def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> list[str]:
+    last = before[-1] if before else ""
+    if last.startswith("--") and parser.takes_value(last):
+        return parser.choices_of(last) or (_files(typed, (".mp4",)) if last == "--save" else [])
+    if typed.startswith("-"):
+        return [option for option in parser.options if option not in before]
+    if parser.prog in ("%%happyhorse", "%happyhorse generate") and not before:
+        return _files(typed, _IMAGES) + _variables(shell)
+    return [option for option in parser.options if option not in before]
+
+
+def _files(typed: str, endings: tuple[str, ...]) -> list[str]:
+    """Folders and files with these endings, spelled as typed so far."""
+    head, slash, _ = typed.rpartition("/")
+    folder = Path(head + slash if slash else ".").expanduser()
+    try:
+        inside = sorted(folder.iterdir())
+    except (OSError, RuntimeError):
+        return []
+    found = []
+    for path in inside:
+        if path.name.startswith(".") or any(c.isspace() for c in path.name):
+            continue
+        if path.is_dir():
+            found.append(f"{head}{slash}{path.name}/")
+        elif path.suffix.lower() in endings:
+            found.append(f"{head}{slash}{path.name}")
+    return found
+
+
+def _variables(shell: Any) -> list[str]:
+    """The user's variables that can hold an image."""
+    kinds = ("str", "bytes", "ndarray", "Figure", "PosixPath", "WindowsPath")
+    hidden = getattr(shell, "user_ns_hidden", {})
+    return [
+        name
+        for name, value in list(shell.user_ns.items())
+        if not name.startswith("_")
+        and name not in hidden
+        and (type(value).__name__ in kinds or type(value).__module__.startswith("PIL."))
+    ]
+
+
+def _job_ids() -> list[str]:
+    from happyhorse_nb.jobs import jobs
+
+    return [job.snapshot.short_id for job in jobs()[:50]]

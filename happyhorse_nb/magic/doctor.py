@@ -1,0 +1,70 @@
+"""What is set up and what is missing, in plain lines; the key is never among them."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+from happyhorse_nb._version import __version__
+from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.settings import current_account, frontend, home, video_folder
+from happyhorse_nb.settings.config import config
+
+
+def report() -> Iterator[str]:
+    """One line after the other, so that what takes a while does not hold back what is known."""
+    yield f"happyhorse_nb {__version__}, Python {platform.python_version()}, {_versions()}"
+    yield f"front end    {_front_end()}"
+    yield from _folders()
+    try:
+        account = current_account()
+    except HappyHorseError as problem:
+        yield f"key          {problem}"
+        return
+    yield f"server       {account.origin}{' (on this machine: nothing costs money)' if account.sandbox else ''}"
+    yield f"key          from {account.source}"
+    yield from _server()
+
+
+def _versions() -> str:
+    found = []
+    for name in ("ipython", "ipykernel", "ipywidgets", "aiohttp", "av"):
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            found.append(f"no {name}")
+    return ", ".join(found)
+
+
+def _front_end() -> str:
+    kind = "a notebook" if frontend.in_notebook() else "a terminal"
+    waits = config().wait if config().wait is not None else frontend.waits_by_default()
+    return f"{kind}; cells {'wait for their videos' if waits else 'come back at once'}"
+
+
+def _folders() -> Iterator[str]:
+    try:
+        from happyhorse_nb.jobs import engine
+
+        run = engine()
+        yield f"ledger       {run.ledger.path}, {run.ledger.count()} jobs"
+        yield f"videos       {video_folder(config().folder, fallback=home())}"
+    except HappyHorseError as problem:
+        yield f"folders      {problem}"
+
+
+def _server() -> Iterator[str]:
+    from happyhorse_nb.jobs import engine
+
+    run = engine()
+    try:
+        if not run.ask(lambda client: client.valid_key()):
+            yield "answer       the server does not take this key. Type another one into %happyhorse login."
+            return
+        balance = run.ask(lambda client: client.balance())
+        yield f"answer       the key is good{f', the balance is ${balance:.2f}' if balance is not None else ''}"
+        slugs = [slug for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
+        yield f"models       {', '.join(slugs) or 'none of HappyHorse'}"
+    except HappyHorseError as problem:
+        yield f"answer       {problem}"

@@ -1,0 +1,86 @@
+"""Registers the magics with a shell, and takes them back."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from happyhorse_nb.errors import UsageError
+from happyhorse_nb.magic.commands import COMMANDS, help_text, make
+from happyhorse_nb.magic.complete import complete
+from happyhorse_nb.magic.options import cell_parser
+from happyhorse_nb.settings.config import config
+from happyhorse_nb.widgets.register import register
+
+_NAMES = ("%%happyhorse", "%happyhorse")
+
+
+def load(shell: Any) -> None:
+    """Add ``%%happyhorse``, ``%happyhorse``, their completion and ``%config HappyHorse`` to a shell."""
+
+    def happyhorse(line: str, cell: str | None = None) -> None:
+        if cell is None:
+            run_line(shell, line)
+        else:
+            run_cell(shell, line, cell)
+
+    # What ? shows is the same as -h, made from the same tables.
+    happyhorse.__doc__ = help_text()
+    shell.register_magic_function(happyhorse, "line_cell", "happyhorse")
+    _unhook(shell)
+    for name in _NAMES:
+        shell.set_hook("complete_command", partial(_complete, shell), str_key=name)
+    settings = config()
+    settings.update_config(shell.config)
+    if settings not in shell.configurables:
+        shell.configurables.append(settings)
+
+
+def unload(shell: Any) -> None:
+    """Take all of it back. Jobs that run go on."""
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("happyhorse", None)
+    _unhook(shell)
+    if config() in shell.configurables:
+        shell.configurables.remove(config())
+
+
+def run_cell(shell: Any, line: str, body: str) -> None:
+    """``%%happyhorse IMAGE [options]`` with a prompt in its body."""
+    register()
+    parser = cell_parser()
+    args = parser.read(line)
+    if args.help:
+        print(help_text())
+    else:
+        make(shell, args, body)
+
+
+def run_line(shell: Any, line: str) -> None:
+    """``%happyhorse COMMAND …``."""
+    register()
+    name, _, rest = line.strip().partition(" ")
+    if name in ("", "-h", "--help"):
+        print(help_text())
+        return
+    command = COMMANDS.get(name)
+    if command is None:
+        shown = name if len(name) <= 40 else name[:39] + "…"
+        raise UsageError(f"there is no command {shown!r}; the commands are {', '.join(COMMANDS)}.")
+    parser = command.parser
+    args = parser.read(rest)
+    if args.help:
+        print(parser.format_help())
+    else:
+        command.act(shell, args)
+
+
+def _complete(shell: Any, _completer: Any, event: Any) -> list[str]:
+    return complete(shell, event)
+
+
+def _unhook(shell: Any) -> None:
+    # IPython has no way to take a hook back, and asks all of a name: without this a reload would leave the old one.
+    dispatcher = shell.strdispatchers.get("complete_command")
+    for name in _NAMES if dispatcher is not None else ():
+        dispatcher.strs.pop(name, None)

@@ -1,0 +1,29 @@
+"""Takes the API key without showing it."""
+
+from __future__ import annotations
+
+import os
+from getpass import getpass
+
+from happyhorse_nb.errors import UsageError
+from happyhorse_nb.settings import ORIGIN, account_of, keep_key, use
+
+
+def login() -> str:
+    """Ask for the key, unseen; keep it in the system's keyring, or else in this kernel. Says which."""
+    origin = os.environ.get("MODELLIX_BASE_URL") or ORIGIN
+    typed = account_of(_ask(), origin)
+    kept = keep_key(typed)
+    where = "the system's keyring" if kept else "this kernel (%happyhorse login)"
+    use(account_of(typed.key.reveal(), origin, source=where))
+    return f"The key is kept in {where}." + ("" if kept else " It is gone when the kernel ends.")
+
+
+def _ask() -> str:
+    try:
+        key = getpass("Modellix API key: ").strip()
+    except EOFError:
+        key = ""
+    if not key:
+        raise UsageError("no key was typed. Run %happyhorse login again.")
+    return key

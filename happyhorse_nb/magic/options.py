@@ -1,0 +1,133 @@
+"""The options of a cell, made from the models' one table of parameters."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import shlex
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from happyhorse_nb.errors import UsageError
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that raises `UsageError` in one line, prints nothing and never exits."""
+
+    def __init__(self, prog: str, description: str = "", **options: Any) -> None:
+        super().__init__(
+            prog=prog,
+            description=description,
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **options,
+        )
+        self.add_argument("-h", "--help", action="store_true", help="show this help")
+
+    def error(self, message: str) -> NoReturn:
+        """Called by argparse for whatever it cannot read."""
+        raise UsageError(f"{message}. {self.prog} -h shows how.")
+
+    def read(self, line: str) -> argparse.Namespace:
+        """The arguments in a line, quoted as in a shell. Raises `UsageError`; unknown options get a suggestion."""
+        words = split(line)
+        if "-h" in words or "--help" in words:
+            return argparse.Namespace(help=True)
+        known, rest = self.parse_known_args(words)
+        if rest:
+            self._unknown(rest)
+        return known
+
+    @property
+    def options(self) -> list[str]:
+        """All long options."""
+        return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
+
+    def choices_of(self, option: str) -> list[str]:
+        """The values that an option offers."""
+        for action in self._actions:
+            if option in action.option_strings:
+                return [str(value) for value in getattr(action, "offers", ())]
+        return []
+
+    def takes_value(self, option: str) -> bool:
+        """Whether a value follows the option."""
+        return any(option in action.option_strings and action.nargs != 0 for action in self._actions)
+
+    def _unknown(self, rest: Sequence[str]) -> NoReturn:
+        word = rest[0]
+        if not word.startswith("-"):
+            self.error(f"{word!r} is one word too many; quote what has spaces in it")
+        close = difflib.get_close_matches(word, self.options, n=1)
+        self.error(f"there is no option {word}; " + (f"did you mean {close[0]}?" if close else "") + self._all())
+
+    def _all(self) -> str:
+        return f" The options are {', '.join(self.options)}"
+
+
+def split(line: str) -> list[str]:
+    """The words of a line. Quotes group as in a shell; a backslash stays, since Windows paths have them."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
+    lexer.whitespace_split = True
+    lexer.commenters = ""
+    lexer.escape = ""
+    try:
+        return list(lexer)
+    except ValueError:
+        raise UsageError("a quote is not closed. Put the whole path in quotes of the other kind.") from None
+
+
+def cell_parser(prog: str = "%%happyhorse") -> Parser:
+    """The options of a cell. Values are checked later, against the model's limits, with one message for all callers."""
+    parser = Parser(
+        prog,
+        "Make a video from a first frame; the cell's body is the prompt ({name} is replaced where such a variable exists).",
+    )
+    parser.add_argument(
+        "image",
+        metavar="IMAGE",
+        help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy "
+        "array or a matplotlib figure",
+    )
+    _offer(parser, "--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})")
+    for param in _all_options():
+        _offer(parser, f"--{param.name}", list(param.choices), _metavar(param), _help(param))
+    parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
+    parser.add_argument(
+        "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
+    )
+    parser.add_argument("--save", metavar="PATH", help="the .mp4 file to write; never over an existing one")
+    parser.add_argument("--again", action="store_true", help="buy a new video even where an equal request has made one")
+    parser.add_argument(
+        "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
+    )
+    return parser
+
+
+def params_of(args: argparse.Namespace) -> dict[str, Any]:
+    """The models' parameters among the parsed options, without those not given."""
+    given = {param.name: getattr(args, param.name) for param in _all_options()}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _all_options() -> list[Param]:
+    return list({p.name: p for model in MODELS.values() for p in model.options}.values())
+
+
+def _offer(parser: Parser, option: str, offers: list[str], metavar: str, told: str) -> None:
+    # Not argparse's own choices: it would refuse with words of its own.
+    action = parser.add_argument(option, metavar=metavar, help=told.replace("%", "%%"))
+    action.offers = offers  # type: ignore[attr-defined]  # ours: what Tab completes
+
+
+def _metavar(param: Param) -> str:
+    return "|".join(param.choices) or param.unit.upper() or "N"
+
+
+def _help(param: Param) -> str:
+    limits = f"{param.minimum} to {param.maximum}" if param.kind == "integer" else ""
+    default = f"default {param.default}" if param.default is not None else ""
+    inside = ", ".join(part for part in (limits, default) if part)
+    return f"{param.help} ({inside})" if inside else param.help

@@ -1,0 +1,41 @@
+"""Switches this kernel to the embedded server and back."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from happyhorse_nb.errors import MissingKey
+from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
+
+
+def switch(args: Namespace) -> str:
+    """Start the sandbox with the given options, and use it from now on. Says what is in use."""
+    from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
+
+    if args.off:
+        _stop()
+        use(None)
+        return "This kernel uses the real server again."
+    if args.if_no_key:
+        try:
+            account = current_account()
+        except MissingKey:
+            pass
+        else:
+            return f"A key is given (from {account.source}), so {account.origin} is used."
+    options = SandboxOptions.from_arguments(args)
+    _stop()
+    sandbox = SandboxProcess(home() / "sandbox", options)
+    process.put("sandbox", sandbox)
+    use(account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
+    return (
+        f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered on this machine and cost nothing. "
+        "%happyhorse sandbox --off goes back."
+    )
+
+
+def _stop() -> None:
+    running = process.get("sandbox")
+    if running is not None:
+        running.stop()
+        process.put("sandbox", None)

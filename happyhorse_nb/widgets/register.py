@@ -1,0 +1,22 @@
+"""Tells the jobs how they show themselves in a notebook. Light: the widgets are imported when a card is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job
+
+
+def register() -> None:
+    """Let jobs show themselves as cards."""
+    from happyhorse_nb.jobs import display
+
+    display.register(_show)
+
+
+def _show(job: Job) -> None:
+    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.widgets.card import show
+
+    show(job, embed_limit=config().embed_limit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -82,7 +83,13 @@ def photo() -> Path:
     return CHECKOUT / "notebooks" / "rocket.jpg"
 
 
-@pytest.fixture(scope="session")
-def checkout() -> Path:
-    """The project's folder."""
-    return CHECKOUT
+@pytest.fixture(params=["current", "ipykernel6", "colab"], scope="session")
+def python(request: pytest.FixtureRequest) -> Path:
+    """The interpreter of a kernel's environment, each with the same wheel: current, the last 6.x, Colab's pins."""
+    if request.param == "current":
+        return Path(sys.executable)
+    # Not resolved: a venv's interpreter is known by the place of its link.
+    path = CHECKOUT / ".venvs" / request.param / "bin" / "python"
+    if not path.exists():
+        pytest.skip(f"{path.relative_to(CHECKOUT)} is missing: run `make setup`")
+    return path

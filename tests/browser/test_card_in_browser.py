@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nbconvert import HTMLExporter
 from playwright.sync_api import Browser, Page, expect
 
 from support.fake_server import KEY, FakeServer
-from support.lab import DEADLINE, Lab, Notebook, chromium, find_chromium
+from support.lab import DEADLINE, Lab, Notebook, chromium, find_chromium, play
 
 pytestmark = pytest.mark.browser
 
@@ -111,3 +112,18 @@ def test_the_video_is_in_the_saved_notebook_with_and_without_a_kernel(lab: Lab, 
     expect(reopened.output(1)).to_contain_text("Done")
     # A dead widget would say so here.
     expect(reopened.output(1)).not_to_contain_text("model not found")
+
+
+def test_a_page_made_of_the_saved_notebook_plays_the_video(lab: Lab, page: Page, server: FakeServer) -> None:
+    server.words = ("pending", "success")
+    notebook = start(lab, page, "page.ipynb")
+    notebook.play(1)
+    notebook.save()
+    html, _ = HTMLExporter().from_filename(str(notebook.path))
+    path = notebook.path.with_suffix(".html")
+    path.write_text(html)
+    # As sent to somebody by mail: nothing is fetched from anywhere, and no server is there.
+    page.context.set_offline(True)
+    page.goto(path.as_uri())
+    assert play(page.locator("video")) == SEEN
+    expect(page.locator("body")).to_contain_text("Done")

@@ -1,9 +1,8 @@
-"""Kernels of three kinds, each with the same wheel: the current one, the last 6.x, and what Colab pins."""
+"""Kernels of three kinds that know the fake server, and a search for what they must not say."""
 
 from __future__ import annotations
 
 import shutil
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,18 +13,6 @@ from support.fake_server import KEY, SIGNATURE, FakeServer
 from support.kernel import Kernel
 
 NewKernel = Callable[..., Kernel]
-
-
-@pytest.fixture(params=["current", "ipykernel6", "colab"], scope="session")
-def python(request: pytest.FixtureRequest, checkout: Path) -> Path:
-    """The interpreter of a kernel environment."""
-    if request.param == "current":
-        return Path(sys.executable)
-    # Not resolved: a venv's interpreter is known by the place of its link.
-    path = checkout / ".venvs" / request.param / "bin" / "python"
-    if not path.exists():
-        pytest.skip(f"{path.relative_to(checkout)} is missing: run `make setup`")
-    return path
 
 
 @pytest.fixture

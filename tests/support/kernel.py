@@ -100,6 +100,18 @@ class Cell:
         return ast.literal_eval(value)
 
 
+def kernel_of(python: Path, folder: Path) -> KernelSpecManager:
+    """Knows one kernel, by the name "driven": ipykernel under that interpreter."""
+    spec = {
+        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "display_name": "driven",
+        "language": "python",
+    }
+    (folder / "driven").mkdir(parents=True, exist_ok=True)
+    (folder / "driven" / "kernel.json").write_text(json.dumps(spec))
+    return KernelSpecManager(kernel_dirs=[str(folder)])
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a kernel's process ended: its code, and all that it wrote to its own stdout and stderr."""
@@ -126,22 +138,13 @@ class Kernel:
     # Its life
 
     def __enter__(self) -> Kernel:
-        specs = self.cwd / "kernelspecs"
-        folder = specs / "driven"
-        folder.mkdir(parents=True, exist_ok=True)
-        spec = {
-            "argv": [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "driven",
-            "language": "python",
-        }
-        (folder / "kernel.json").write_text(json.dumps(spec))
         self.noise = self.cwd / "kernel-noise.txt"
         # A socket's path has to be short, which a test's folder is not.
         self._sockets = tempfile.TemporaryDirectory(prefix="hh-")
         self.manager = KernelManager(
             kernel_name="driven",
             connection_file=str(Path(self._sockets.name) / "kernel.json"),
-            kernel_spec_manager=KernelSpecManager(kernel_dirs=[str(specs)]),
+            kernel_spec_manager=kernel_of(self.python, self.cwd / "kernelspecs"),
             # Over TCP, ipykernel 7 warns that it is not encrypted, which is not our noise.
             transport="ipc",
         )

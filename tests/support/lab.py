@@ -84,9 +84,13 @@ class Lab:
             "JUPYTER_DATA_DIR": str(own / "data"),
             "JUPYTER_RUNTIME_DIR": str(own / "runtime"),
             "JUPYTER_PLATFORM_DIRS": "1",
+            "JUPYTERLAB_SETTINGS_DIR": str(own / "settings"),
             **env,
         }
-        own.mkdir(parents=True)
+        quiet = own / "settings" / "@jupyterlab" / "apputils-extension"
+        quiet.mkdir(parents=True)
+        # Else the first page asks whether to fetch news.
+        (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
     def __enter__(self) -> Lab:
         with socket.socket() as probe:
@@ -212,14 +216,18 @@ class Notebook:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
 
     def play(self, index: int) -> dict[str, float]:
-        """Wait until the video under a cell can play, play it, and say its size in pixels and its length in seconds."""
-        video = self.output(index).locator("video")
-        video.wait_for()
-        handle = video.element_handle()
-        self.page.wait_for_function("video => video.readyState === 4", arg=handle)
-        video.evaluate("video => { video.muted = true; return video.play() }")
-        self.page.wait_for_function("video => video.currentTime > 0.2", arg=handle)
-        seen: dict[str, float] = video.evaluate(
-            "video => ({width: video.videoWidth, height: video.videoHeight, seconds: video.duration})"
-        )
-        return seen
+        """Play the video under a cell: see `play`."""
+        return play(self.output(index).locator("video"))
+
+
+def play(video: Locator) -> dict[str, float]:
+    """Wait until a video can play, play it, and say its size in pixels and its length in seconds."""
+    video.wait_for()
+    handle = video.element_handle()
+    video.page.wait_for_function("video => video.readyState === 4", arg=handle)
+    video.evaluate("video => { video.muted = true; return video.play() }")
+    video.page.wait_for_function("video => video.currentTime > 0.2", arg=handle)
+    seen: dict[str, float] = video.evaluate(
+        "video => ({width: video.videoWidth, height: video.videoHeight, seconds: video.duration})"
+    )
+    return seen

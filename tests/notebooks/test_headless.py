@@ -1,0 +1,115 @@
+"""Notebooks run without anybody watching: what is saved holds the videos, and no state of a time gone by."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
+
+from support.fake_server import KEY, FakeServer
+from support.kernel import kernel_of
+from support.saved import videos, visible, widgets
+
+LOAD = "%load_ext happyhorse_nb"
+CELL = "%%happyhorse rocket.jpg --duration 5 --name launch\nThe rocket lifts off"
+NO_WAIT = CELL.replace("--name", "--no-wait --name")
+#: Holds the main thread until the job has ended, and asks nothing of us that would update the card.
+BUSY = "import time\nwhile not launch.status.ended: time.sleep(0.01)"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, photo: Path, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where a notebook runs: with the photo, an account on the fake server, and no user's settings."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    shutil.copy(photo, folder)
+    monkeypatch.setenv("MODELLIX_API_KEY", KEY)
+    monkeypatch.setenv("MODELLIX_BASE_URL", fake_server.origin)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    return folder
+
+
+def notebook_of(*cells: str) -> nbformat.NotebookNode:
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    return notebook
+
+
+async def run(notebook: nbformat.NotebookNode, folder: Path, python: Path) -> nbformat.NotebookNode:
+    """Run it by nbclient on the kernel of that interpreter, save it, and give what was saved."""
+    client = NotebookClient(notebook, timeout=120, kernel_name="driven", resources={"metadata": {"path": str(folder)}})
+    manager = client.create_kernel_manager()
+    manager.kernel_spec_manager = kernel_of(python, folder.parent / "kernelspecs")
+    await client.async_execute()
+    path = folder / "saved.ipynb"
+    nbformat.write(notebook, path)
+    return nbformat.read(path, as_version=4)
+
+
+async def test_nbclient_waits_and_saves_the_video(
+    folder: Path, python: Path, fake_server: FakeServer, small_mp4: bytes
+) -> None:
+    saved = await run(notebook_of(LOAD, CELL), folder, python)
+    assert videos(saved.cells[1]) == [small_mp4]
+    assert "Done" in visible(saved)
+    for word in ("pending", "processing", "Accepted", "Generating", "Sending"):
+        assert word not in visible(saved)
+    assert widgets(saved) == []
+    assert KEY not in (folder / "saved.ipynb").read_text()
+    assert fake_server.paid == 1
+
+
+async def test_a_job_that_ends_while_a_later_cell_runs_is_saved_under_its_own(
+    folder: Path, python: Path, fake_server: FakeServer, small_mp4: bytes
+) -> None:
+    saved = await run(notebook_of(LOAD, NO_WAIT, BUSY), folder, python)
+    assert videos(saved.cells[1]) == [small_mp4]
+    assert saved.cells[2].outputs == []
+    assert "processing" not in visible(saved)
+    assert widgets(saved) == []
+
+
+async def test_a_wait_in_a_cell_of_its_own(folder: Path, python: Path, small_mp4: bytes) -> None:
+    saved = await run(notebook_of(LOAD, NO_WAIT, "%happyhorse wait"), folder, python)
+    assert videos(saved.cells[1]) == [small_mp4]
+    assert widgets(saved) == []
+
+
+async def test_a_failed_task_is_saved_as_such(folder: Path, python: Path, fake_server: FakeServer) -> None:
+    fake_server.words = ("failed",)
+    with pytest.raises(Exception, match="content policy"):
+        await run(notebook_of(LOAD, CELL), folder, python)
+
+
+async def test_happyhorse_wait_tells_a_kernel_to_wait(
+    folder: Path, python: Path, small_mp4: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAPPYHORSE_WAIT", "1")
+    saved = await run(notebook_of(LOAD, CELL, "str(launch.status)"), folder, python)
+    assert saved.cells[2].outputs[0].data["text/plain"] == "'done'"
+    assert videos(saved.cells[1]) == [small_mp4]
+
+
+def test_papermill_saves_the_video(folder: Path, small_mp4: bytes) -> None:
+    nbformat.write(notebook_of(LOAD, CELL), folder / "in.ipynb")
+    command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    saved = nbformat.read(folder / "out.ipynb", as_version=4)
+    assert videos(saved.cells[1]) == [small_mp4]
+    assert "processing" not in visible(saved)
+    assert widgets(saved) == []
+
+
+async def test_nbconvert_makes_a_page_with_the_video(folder: Path, python: Path) -> None:
+    saved = await run(notebook_of(LOAD, CELL), folder, python)
+    page, _ = HTMLExporter().from_notebook_node(saved)
+    assert "<video" in page
+    assert "data:video/mp4;base64," in page
+    assert "Done" in page

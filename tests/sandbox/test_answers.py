@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,10 +26,9 @@ def says(answer: Any, status: int, words: str) -> None:
     assert words in detail
 
 
-@pytest.mark.parametrize("path", [SUBMIT, SUBMIT.removesuffix("/async")])
-async def test_from_a_submit_to_the_video(caller: Caller, path: str) -> None:
+async def test_from_a_submit_to_the_video(caller: Caller, folder: Path) -> None:
     before = time.time()
-    answer = await caller.submit(path=path, prompt="clouds")
+    answer = await caller.submit(prompt="clouds")
     assert answer.json["code"] == 0
     accepted = wire.parse(answer.json)
     assert accepted.status is Status.PENDING
@@ -37,7 +37,13 @@ async def test_from_a_submit_to_the_video(caller: Caller, path: str) -> None:
     link = answer.json["data"]["get_result"]
     assert link == {"method": "GET", "url": f"{caller.origin}/api/v1/tasks/{accepted.task_id}"}
 
-    data = await caller.over(accepted.task_id)
+    seen: list[str] = []
+    while "success" not in seen:
+        data = await caller.read(accepted.task_id)
+        seen += [data["status"]] if data["status"] not in seen else []
+        await asyncio.sleep(0.01)
+    assert seen == ["pending", "processing", "success"]
+
     done = wire.parse((await caller.get(link["url"])).json, asked=accepted.task_id)
     assert done.status is Status.DOWNLOADING
     assert (done.width, done.height) == (data["result"]["resources"][0]["width"], 784) == (1176, 784)
@@ -48,16 +54,18 @@ async def test_from_a_submit_to_the_video(caller: Caller, path: str) -> None:
     assert done.expires_at == pytest.approx(before + 7 * 86400, abs=600)
     assert (await caller.video(data))[4:8] == b"ftyp"
 
+    contents = [path.read_bytes() for path in files(folder)]
+    assert len(contents) >= 3
+    assert not any(KEY.encode() in content for content in contents)
 
-async def test_a_task_is_pending_then_processing_then_done(caller: Caller) -> None:
-    task_id = await caller.accepted()
-    seen: list[str] = []
-    while not seen or seen[-1] != "success":
-        status = (await caller.read(task_id))["status"]
-        if not seen or seen[-1] != status:
-            seen.append(status)
-        await asyncio.sleep(0.01)
-    assert seen == ["pending", "processing", "success"]
+
+def files(folder: Path) -> list[Path]:
+    """All files below a folder."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_the_newer_path_is_as_good(caller: Caller) -> None:
+    assert wire.parse((await caller.submit(path=SUBMIT.removesuffix("/async"))).json).status is Status.PENDING
 
 
 async def test_reads_go_on_while_a_clip_is_rendered(caller: Caller) -> None:
@@ -188,10 +196,3 @@ async def test_only_the_picture_is_needed(caller: Caller) -> None:
     assert answer.status == 200
     assert SHORT["duration"] != 5
     assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(1000 - 5 * 0.24)
-
-
-async def test_the_key_is_not_kept(caller: Caller, folder: Any) -> None:
-    await caller.over(await caller.accepted())
-    files = [path for path in folder.rglob("*") if path.is_file()]
-    assert files
-    assert not any(KEY.encode() in path.read_bytes() for path in files)

@@ -67,7 +67,7 @@ async def test_the_requests_of_a_minute_are_counted(running: Running) -> None:
 
 
 async def test_the_running_tasks_are_counted(running: Running) -> None:
-    async with running(SandboxOptions(seconds=0.2, max_concurrent=2)) as caller:
+    async with running(SandboxOptions(seconds=2, fail="it is not about the clip", max_concurrent=2)) as caller:
         answers = await asyncio.gather(*(caller.submit() for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 200, 429, 429]
         refused = next(answer for answer in answers if answer.status == 429)

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
 
-import happyhorse_nb
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox.options import SandboxOptions
 
@@ -43,7 +42,7 @@ class SandboxProcess:
             stdout=subprocess.PIPE,
             stderr=self._said,
             # From there the same package is imported as here, and no stray file of the user's instead of a library.
-            cwd=Path(happyhorse_nb.__file__).parent.parent,
+            cwd=Path(__file__).parents[2],
             **_apart(),
         )
         self._origin = self._wait_for_origin(timeout)

@@ -85,9 +85,7 @@ class APIError(HappyHorseError):
     words, ``task_id`` the task that was asked about, if any.
     """
 
-    def __init__(
-        self, message: str, *, status: int, code: int | None = None, task_id: str | None = None
-    ) -> None:
+    def __init__(self, message: str, *, status: int, code: int | None = None, task_id: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.status = status
@@ -112,7 +110,7 @@ class NotFound(APIError):
 
 
 class RateLimited(APIError):
-    """Too many requests, or too many tasks at once (429). ``retry_after`` is seconds, None when the server is silent."""
+    """Too many requests or tasks at once (429). ``retry_after`` is seconds, None when the server is silent."""
 
     def __init__(
         self,

@@ -28,6 +28,7 @@ _EARLY_SHARE, _EARLY_MEDIAN, _EARLY_SIGMA = 0.08, 4.0, 0.5
 #: No two looks closer than this, and none further apart than this.
 _MIN_GAP, _MAX_GAP = 0.25, 20.0
 _NORMAL = NormalDist()
+_NOTHING = Progress()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def next_gap(estimate: Forecast, age: float, *, watched: int = 1, max_gap: float
     return max(gap, _MIN_GAP)
 
 
-def progress(estimate: Forecast, age: float, *, before: Progress = Progress()) -> Progress:
+def progress(estimate: Forecast, age: float, *, before: Progress = _NOTHING) -> Progress:
     """How far a task of this age is. Never full before the end, never standing still, never going back."""
     left = estimate.left(age)
     fraction = age / (age + left)

@@ -82,8 +82,8 @@ def to_payload(image: str, prompt: str | None, params: Mapping[str, Any]) -> dic
 def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     """What a 200 says about a task: its status, id, result, bill.
 
-    ``asked`` is the id that was asked for. Raises the `APIError` of its ``code`` where that is not 0, with ``status`` 200 (a refusal of a submit), and `ConnectionLost`
-    when the answer cannot be read or speaks of another task.
+    ``asked`` is the id that was asked for. Raises the `APIError` of its ``code`` where that is not 0, with ``status``
+    200 (a refusal of a submit), and `ConnectionLost` when the answer cannot be read or speaks of another task.
     """
     body = _mapping(answer)
     code = body.get("code")
@@ -142,7 +142,7 @@ def _kind(status: int) -> type[APIError]:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds to wait, from ``Retry-After`` (seconds or a date) or ``X-RateLimit-Reset`` (Unix seconds); at most 1 h."""
+    """Seconds to wait, at most 1 h: ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` (Unix seconds)."""
     told = headers.get("Retry-After", "").strip()
     wait: float | None = None
     try:

@@ -34,9 +34,12 @@ def demo(output: Path) -> int:
         shutil.rmtree(output)
     copy_to(output, only=QUICKSTART)
     # A ledger of its own: the demo shows the first run, whoever has run it before.
-    with tempfile.TemporaryDirectory() as folder, SandboxProcess(Path(folder) / "sandbox") as sandbox:
-        with _environment(HAPPYHORSE_HOME=folder, **{ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}):
-            executed = _execute(output / QUICKSTART)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SandboxProcess(Path(folder) / "sandbox") as sandbox,
+        _environment(HAPPYHORSE_HOME=folder, **{ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}),
+    ):
+        executed = _execute(output / QUICKSTART)
     page = _page(output / QUICKSTART, executed)
     videos = sorted(output.glob("happyhorse-videos/*.mp4"))
     if not videos:
@@ -59,11 +62,11 @@ def _execute(path: Path) -> Any:
     import nbformat
     from nbclient import NotebookClient
 
-    notebook = nbformat.read(path, as_version=4)
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     started = time.monotonic()
 
-    def say(cell: Any, cell_index: int) -> None:
+    def say(cell: Any, **_: Any) -> None:
         if cell in code:
             first = next(iter(cell.source.splitlines()), "")
             print(f"cell {code.index(cell) + 1} of {len(code)}: {first}", flush=True)
@@ -76,10 +79,10 @@ def _execute(path: Path) -> Any:
         on_cell_start=say,
     )
     # The kernel of the environment this runs in, whatever kernels the user has.
-    client.create_kernel_manager()
-    client.km.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager: Any = client.create_kernel_manager()
+    manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     client.execute()
-    nbformat.write(notebook, path)
+    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
     print(f"done in {time.monotonic() - started:.0f} s", flush=True)
     return notebook
 
@@ -87,7 +90,7 @@ def _execute(path: Path) -> Any:
 def _page(path: Path, notebook: Any) -> Path:
     from nbconvert import HTMLExporter
 
-    html, _ = HTMLExporter().from_notebook_node(notebook)
+    html, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]  # nor has nbconvert
     page = path.with_suffix(".html")
     page.write_text(html, encoding="utf-8")
     return page

@@ -20,7 +20,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="run the quickstart notebook on the embedded server")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go (%(default)s)")
-    lab = commands.add_parser("lab", help="open JupyterLab on the notebooks, with the embedded server if there is no key")
+    lab = commands.add_parser(
+        "lab", help="open JupyterLab on the notebooks, with the embedded server if there is no key"
+    )
     lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
     commands.add_parser("doctor", help="say what is set up, and what is missing")

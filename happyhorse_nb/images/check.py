@@ -88,7 +88,9 @@ def open_image(data: bytes) -> Image:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             return Image.open(io.BytesIO(data))
     except Image.DecompressionBombError:
-        raise InvalidRequest("first frame has too many pixels to be opened safely. Scale it down.", param="image") from None
+        raise InvalidRequest(
+            "first frame has too many pixels to be opened safely. Scale it down.", param="image"
+        ) from None
     except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
         raise InvalidRequest(
             "first frame cannot be read as an image. Give a JPEG, PNG or WEBP file.", param="image"

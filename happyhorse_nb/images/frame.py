@@ -10,6 +10,7 @@ import io
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,7 +84,9 @@ def decode_data_uri(uri: str) -> bytes:
             return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
-        raise InvalidRequest("first frame is a data URI whose base64 is damaged. Encode it again.", param="image") from None
+        raise InvalidRequest(
+            "first frame is a data URI whose base64 is damaged. Encode it again.", param="image"
+        ) from None
 
 
 def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
@@ -202,13 +205,13 @@ def _read(path: Path) -> bytes:
 def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
     shown = source if len(source) <= 80 else source[:79] + "…"
     names = [n for n in namespace or () if not n.startswith("_")]
-    try:
+    with suppress(OSError, ValueError):
         names += [p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES]
-    except (OSError, ValueError):
-        pass
     close = difflib.get_close_matches(path.name, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else " Check the spelling, or give the whole path."
-    variable = "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
+    variable = (
+        "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
+    )
     return (
         f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), there is no "
         f"such file, and {variable}.{hint}"

@@ -34,8 +34,8 @@ class Record:
 
 #: The columns that follow a job's snapshot, written at every change of state.
 CHANGING = (
-    "status", "task_id", "said", "message", "remedy", "note", "submitted", "ended", "took", "estimate", "bill", "expires_at",
-    "width", "height", "path", "size",
+    "status", "task_id", "said", "message", "remedy", "note", "submitted", "ended", "took", "estimate", "bill",
+    "expires_at", "width", "height", "path", "size",
 )  # fmt: skip
 FIXED = (
     "id", "created", "origin", "account", "sandbox", "request", "owner", "model", "prompt", "params", "frame",

@@ -36,6 +36,4 @@ class Status(StrEnum):
         return self in (Status.PENDING, Status.PROCESSING)
 
 
-_ENDED = frozenset(
-    {Status.DONE, Status.REFUSED, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.STOPPED}
-)
+_ENDED = frozenset({Status.DONE, Status.REFUSED, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.STOPPED})

@@ -67,9 +67,7 @@ def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[
 def _known(model: Model, name: str) -> None:
     options = [p.name for p in model.options]
     if name not in options:
-        raise InvalidRequest(
-            f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.", param=name
-        )
+        raise InvalidRequest(f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.", param=name)
 
 
 def _normal(param: Param, value: Any) -> Any:

@@ -142,8 +142,8 @@ def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
 def missing_key() -> str:
     """What to do without a key, in one line."""
     return (
-        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts; type it into %happyhorse login; "
-        f"or keep it in the system's keyring (service happyhorse-nb, user {urlsplit(ORIGIN).hostname}). "
+        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts; type it into %happyhorse "
+        f"login; or keep it in the system's keyring (service happyhorse-nb, user {urlsplit(ORIGIN).hostname}). "
         "Or try it for free, without a key: %happyhorse sandbox"
     )
 

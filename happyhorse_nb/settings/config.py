@@ -21,6 +21,8 @@ def _default_of(param: Param) -> TraitType[Any, Any]:
 
 
 class Settings(Configurable):
+    """The settings that belong to no model; `HappyHorse` adds one for each option of the models."""
+
     model = Enum(list(MODELS), default_value=DEFAULT_MODEL, help="the model (default of --model)")
     wait = Bool(
         None,
@@ -30,7 +32,9 @@ class Settings(Configurable):
     folder = Unicode("", help="where videos go; empty: happyhorse-videos in the working folder")
     embed_limit = Float(15.0, min=0, help="videos up to this many MB are embedded in the notebook, larger ones linked")
     reuse = Bool(True, help="show the video that an equal request has made instead of buying it again")
-    budget = Float(None, allow_none=True, min=0, help="USD that this kernel may spend, by the estimates; None: no limit")
+    budget = Float(
+        None, allow_none=True, min=0, help="USD that this kernel may spend, by the estimates; None: no limit"
+    )
     requests_per_minute = Integer(100, min=1, help="requests to the server, all jobs together")
     max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")
     max_poll_gap = Float(None, allow_none=True, min=0.1, help="seconds between two looks at a task at most")

@@ -54,7 +54,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
         return sandbox(rest)
     if args.command == "doctor":
-        from happyhorse_nb.magic.doctor import report
+        from happyhorse_nb.jobs.doctor import report
 
         for line in report():
             print(line, flush=True)

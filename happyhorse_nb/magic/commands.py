@@ -115,7 +115,7 @@ def _again(shell: Any, args: Namespace) -> None:
 
 
 def _doctor(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.magic.doctor import report
+    from happyhorse_nb.jobs.doctor import report
 
     for line in report():
         print(line, flush=True)

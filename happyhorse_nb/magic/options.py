@@ -83,7 +83,8 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
     """The options of a cell. Values are checked later, against the model's limits, with one message for all callers."""
     parser = Parser(
         prog,
-        "Make a video from a first frame; the cell's body is the prompt ({name} is replaced where such a variable exists).",
+        "Make a video from a first frame; the cell's body is the prompt "
+        "({name} is replaced where such a variable exists).",
     )
     parser.add_argument(
         "image",
@@ -108,8 +109,18 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
 
 def params_of(args: argparse.Namespace) -> dict[str, Any]:
     """The models' parameters among the parsed options, without those not given."""
-    given = {param.name: getattr(args, param.name) for param in _all_options()}
+    given = {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def _value(param: Param, typed: str | None) -> str | int | None:
+    """A number where one is typed; anything else stays as it is, for the check to say what is wrong with it."""
+    if typed is not None and param.kind == "integer":
+        try:
+            return int(typed)
+        except ValueError:
+            return typed
+    return typed
 
 
 def _all_options() -> list[Param]:

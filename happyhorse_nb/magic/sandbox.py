@@ -29,7 +29,7 @@ def switch(args: Namespace) -> str:
     process.put("sandbox", sandbox)
     use(account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
     return (
-        f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered on this machine and cost nothing. "
+        f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered here, for nothing.\n"
         "%happyhorse sandbox --off goes back."
     )
 

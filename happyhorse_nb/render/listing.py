@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import words
 from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
@@ -80,7 +80,7 @@ def _amounts(snapshots: Sequence[Snapshot]) -> str:
             continue
         if cost.billed:
             billed += cost.amount
-        elif snapshot.status not in (Status.REFUSED, Status.FAILED):
+        elif words.charged(snapshot):
             about += cost.amount
     parts = [f"${billed:.2f} billed" if billed else "", f"about ${about:.2f} not billed yet" if about else ""]
     return ", ".join(part for part in parts if part)
@@ -91,10 +91,10 @@ def _row(snapshot: Snapshot, now: float, start: Path | None, prompt: int = 160) 
     file, address = ("", "") if path is None else (shown(path), "") if start is None else link(path, start)
     return _Row(
         tone=words.tone(snapshot),
-        state=words.state(snapshot),
+        state=words.short_state(snapshot),
         prompt=plain(snapshot.prompt, prompt),
         parameters=words.parameters(snapshot),
-        cost=words.money(snapshot) if snapshot.status not in (Status.REFUSED, Status.FAILED) else "not charged",
+        cost=words.money(snapshot) if words.charged(snapshot) else "not charged",
         age=ago(now - snapshot.created) if snapshot.created else "",
         id=plain(snapshot.short_id, 40),
         file=file,

@@ -35,11 +35,16 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput
     ``start`` is the folder of the notebook: links are relative to it, since JupyterLab serves no absolute path.
     """
     path = snapshot.path
-    if path is None or not path.is_file():
-        return _gone(snapshot)
-    count = path.stat().st_size
+    if path is None:
+        return _missing(snapshot, "")
     text, address = link(path, start)
-    player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000)
+    try:
+        count = path.stat().st_size
+        player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000)
+    except FileNotFoundError:
+        return _missing(snapshot, "is not there any more")
+    except OSError as problem:
+        return _missing(snapshot, f"cannot be read ({plain(problem.strerror or problem, 100)})")
     html = fill("video.html.j2", player=player, link=address, shown=text, size=size(count))
     return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())})
 
@@ -64,8 +69,8 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str
     return str(made._repr_html_())
 
 
-def _gone(snapshot: Snapshot) -> VideoOutput:
+def _missing(snapshot: Snapshot, why: str) -> VideoOutput:
     where = shown(snapshot.path) if snapshot.path else ""
-    html = fill("gone.html.j2", where=where, id=snapshot.short_id)
-    text = f"The video was saved as {where}, and is not there any more." if where else "The video has no file."
+    html = fill("missing.html.j2", where=where, why=why, id=plain(snapshot.short_id, 40))
+    text = f"The video was saved as {where}, and {why}." if where else "The video has no file."
     return VideoOutput({"text/html": html, "text/plain": text})

@@ -75,7 +75,7 @@ def _meta(snapshot: Snapshot) -> list[Item]:
     items = [Item(f"{made_of}, {size}" if size else made_of)]
     if snapshot.model and snapshot.model != DEFAULT_MODEL:
         items.append(Item(plain(snapshot.model, 60)))
-    if status.running or status in (Status.UNKNOWN, Status.STOPPED):
+    if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and words.charged(snapshot):
         items.append(Item(words.money(snapshot)))
     if snapshot.sandbox:
         items.append(Item("sandbox"))
@@ -88,5 +88,5 @@ def _meta(snapshot: Snapshot) -> list[Item]:
     elif snapshot.reused and status is Status.DONE:
         items.append(Item("a new one:", "--again"))
     elif status is Status.DONE:
-        items.append(Item("another take:", f"%happyhorse again {snapshot.short_id}"))
+        items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}"))
     return [item for item in items if item.text or item.code]

@@ -21,6 +21,13 @@ _STATES = {
     Status.STOPPED: "Not watched any more",
 }
 
+#: Where there is room for no more than a word or two.
+_SHORT = {
+    Status.PENDING: "Accepted",
+    Status.UNKNOWN: "Not known",
+    Status.STOPPED: "Not watched",
+}
+
 _TONES = {
     Status.QUEUED: "wait",
     Status.DONE: "done",
@@ -60,6 +67,11 @@ def state(snapshot: Snapshot) -> str:
     return _STATES[snapshot.status]
 
 
+def short_state(snapshot: Snapshot) -> str:
+    """The same for a table's column."""
+    return state(snapshot) if _taken_out(snapshot) else _SHORT.get(snapshot.status) or state(snapshot)
+
+
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
     return _TONES.get(snapshot.status, "run")
@@ -72,8 +84,10 @@ def detail(snapshot: Snapshot, now: float) -> str:
         parts.append("nothing now")
     elif snapshot.status is Status.DONE:
         parts.append(money(snapshot))
-    elif snapshot.status in (Status.FAILED, Status.REFUSED) or _taken_out(snapshot):
-        parts.append(_charged(snapshot))
+    elif not charged(snapshot):
+        parts.append("not charged")
+    elif snapshot.status in (Status.FAILED, Status.REFUSED):
+        parts.append(f"charged {money(snapshot)}")
     return ", ".join(part for part in parts if part)
 
 
@@ -94,7 +108,7 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.status is Status.FAILED:
         remedy = remedy or _REMEDIES[Status.FAILED]
     if snapshot.status is Status.STOPPED and snapshot.task_id and not remedy:
-        remedy = f"`%happyhorse resume {snapshot.short_id}` takes it up again."
+        remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` takes it up again."
     return message, remedy
 
 
@@ -118,6 +132,13 @@ def money(snapshot: Snapshot) -> str:
     if snapshot.cost is None:
         return ""
     return f"{snapshot.cost} of play money" if snapshot.sandbox else str(snapshot.cost)
+
+
+def charged(snapshot: Snapshot) -> bool:
+    """Whether this state costs money, or may: what was refused, failed or never sent does not."""
+    free = snapshot.status in (Status.REFUSED, Status.FAILED) or _taken_out(snapshot)
+    # Documented so. If a server bills one all the same, that is what must be seen.
+    return not free or (snapshot.cost is not None and snapshot.cost.billed and snapshot.cost.amount > 0)
 
 
 def remaining(snapshot: Snapshot) -> str:
@@ -167,14 +188,7 @@ def _took(snapshot: Snapshot) -> float | None:
 
 
 def _said(snapshot: Snapshot) -> str:
-    return f"in the server's word “{plain(snapshot.said, 60)}”" if snapshot.said else ""
-
-
-def _charged(snapshot: Snapshot) -> str:
-    # Documented: neither is charged. If a server bills one all the same, that is what must be seen.
-    if snapshot.cost is not None and snapshot.cost.billed and snapshot.cost.amount > 0:
-        return f"charged {money(snapshot)}"
-    return "not charged"
+    return f"the server says “{plain(snapshot.said, 60)}”" if snapshot.said else ""
 
 
 def _taken_out(snapshot: Snapshot) -> bool:

@@ -12,7 +12,7 @@ from typing import Protocol
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.widgets.pace import Pace
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Panel
+from happyhorse_nb.widgets.panel import WIDGET_VIEW, Look, Panel
 from happyhorse_nb.widgets.place import Bundle, Output, Places
 
 logger = logging.getLogger(__name__)
@@ -26,7 +26,9 @@ NOTHING: Bundle = {"text/html": "", "text/plain": ""}
 class Job(Protocol):
     """What a card needs of a job."""
 
-    id: str
+    @property
+    def id(self) -> str:
+        """Our own name of the job."""
 
     @property
     def snapshot(self) -> Snapshot:
@@ -72,30 +74,26 @@ class Card:
         self._lock = RLock()
         self._over = False
         self._unsubscribe: Callable[[], None] | None = None
+        #: A click that failed, said below the state for as long as the card lives.
+        self._note = ""
         self._top, self._bottom = places(), places()
-        snapshot = job.snapshot
-        self._panel = Panel(
-            self._head(snapshot),
-            render.live(snapshot, now=time.time()),
-            _stop_label(snapshot),
-            on_stop=self._stop,
-            on_show=self._show,
-            pace=Pace(),
-        )
+        self._first = job.snapshot
+        self._panel = Panel(self._look(self._first), on_stop=self._stop, on_show=self._show, pace=Pace())
 
     def open(self) -> None:
         """Put both places into the running cell, and follow the job from now on."""
-        snapshot = self._job.snapshot
         now = time.time()
         # Where widgets do not run, the HTML beside the view stays empty: the line below it says all there is to say.
-        self._top.put({**NOTHING, "text/plain": render.line(snapshot, now=now), WIDGET_VIEW: self._panel.view})
-        self._bottom.put({"text/html": render.placeholder(snapshot), "text/plain": ""})
+        self._top.put({**NOTHING, "text/plain": render.line(self._first, now=now), WIDGET_VIEW: self._panel.view})
+        self._bottom.put({"text/html": render.placeholder(self._first), "text/plain": ""})
         # Not under the lock: whoever calls the listener may hold a lock of its own.
         unsubscribe = self._job.subscribe(self.apply)
         with self._lock:
             self._unsubscribe = unsubscribe
         # What happened between the first look and the subscription.
-        self.apply(self._job.snapshot)
+        latest = self._job.snapshot
+        if latest is not self._first:
+            self.apply(latest)
 
     def apply(self, snapshot: Snapshot) -> None:
         """Show this state. Only the first end counts: late news about an ended job change nothing."""
@@ -103,60 +101,56 @@ class Card:
             if not self._over:
                 self._over = snapshot.status.ended
                 try:
-                    self._finish(snapshot) if self._over else self._tick(snapshot)
+                    self._finish(snapshot) if self._over else self._panel.tick(self._look(snapshot))
                 except Exception as problem:  # noqa: BLE001  # the caller's loop must live on; the card says what failed
-                    self._trouble(problem)
+                    self._say(problem)
             unsubscribe = self._unsubscribe if self._over else None
             if unsubscribe:
                 self._unsubscribe = None
         if unsubscribe:
             unsubscribe()
 
-    def _tick(self, snapshot: Snapshot) -> None:
-        self._panel.tick(
-            head=self._head(snapshot),
-            live=render.live(snapshot, now=time.time()),
-            said=render.spoken(snapshot),
-            stop=_stop_label(snapshot),
-        )
-
     def _finish(self, snapshot: Snapshot) -> None:
         done = snapshot.status is Status.DONE
-        # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
-        self._bottom.change(self._video(snapshot).data if done else NOTHING)
-        self._top.change(_static(self._job, snapshot))
-        # A page that was reloaded meanwhile has missed both, and still shows the panel.
-        self._panel.finish(live=render.live(snapshot, now=time.time()), said=render.spoken(snapshot), video=done)
+        try:
+            # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
+            self._bottom.change(self._video(snapshot).data if done else NOTHING)
+            self._top.change(_static(self._job, snapshot))
+        finally:
+            # A page that was reloaded meanwhile has missed both, and still shows the panel.
+            self._panel.finish(self._look(snapshot), video=done)
 
     def _stop(self) -> None:
-        try:
-            self._job.stop()
-        except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            self._trouble(problem)
+        self._obey(self._job.stop)
 
     def _show(self) -> None:
-        try:
-            self._panel.fill(self._video(self._job.snapshot))
-        except Exception as problem:  # noqa: BLE001  # as above
-            self._trouble(problem)
+        self._obey(lambda: self._panel.fill(self._video(self._job.snapshot)))
 
-    def _trouble(self, problem: Exception) -> None:
-        """Say in the card that it could not be drawn or obeyed; the log is for where not even that can be done."""
-        logger.debug("card of job %s", self._job.id, exc_info=problem)
+    def _obey(self, act: Callable[[], None]) -> None:
         try:
-            self._panel.trouble(render.trouble(self._job.id, problem))
+            act()
+        except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
+            self._note = self._say(problem)
+
+    def _say(self, problem: Exception) -> str:
+        """Say in the card that it could not be drawn or obeyed; the log is for where not even that can be done."""
+        note = render.trouble(self._job.id, problem)
+        try:
+            self._panel.say(note)
         except Exception:
             logger.exception("the card of job %s can show nothing any more", self._job.id)
+        return note
 
     def _video(self, snapshot: Snapshot) -> render.VideoOutput:
         return render.video(snapshot, embed_limit=self._embed_limit, start=self._start)
 
-    def _head(self, snapshot: Snapshot) -> str:
-        return render.style() + render.thumb(snapshot, self._job.thumbnail)
-
-
-def _stop_label(snapshot: Snapshot) -> str:
-    return "Take out" if snapshot.status is Status.QUEUED else "Stop watching"
+    def _look(self, snapshot: Snapshot) -> Look:
+        return Look(
+            head=render.style() + render.thumb(snapshot, self._job.thumbnail),
+            live=render.live(snapshot, now=time.time()) + self._note,
+            said=render.spoken(snapshot),
+            stop="Take out" if snapshot.status is Status.QUEUED else "Stop watching",
+        )
 
 
 def _static(job: Job, snapshot: Snapshot) -> Bundle:

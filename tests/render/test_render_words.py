@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from happyhorse_nb.models import Cost, Progress, Status
+from happyhorse_nb.render import words
+from render.samples import NOW, RUNNING, every_state, sample
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "detail"),
+    [
+        (Status.QUEUED, "Queued, 3rd", "starts in about 2 min"),
+        (Status.SUBMITTING, "Sending", "48 s, about 40 s left"),
+        (Status.PENDING, "Accepted, waiting to start", "48 s, about 40 s left"),
+        (Status.PROCESSING, "Generating", "48 s, about 40 s left"),
+        (Status.DOWNLOADING, "Downloading", "48 s, about 40 s left"),
+        (Status.DONE, "Done", "in 1 min 31 s, $0.70"),
+        (Status.REFUSED, "Refused", "not charged"),
+        (Status.FAILED, "Failed", "after 6 s, not charged"),
+        (Status.EXPIRED, "Expired", ""),
+        (Status.UNKNOWN, "Not known whether it was accepted", ""),
+        (Status.STOPPED, "Not watched any more", "after 38 s"),
+    ],
+)
+def test_each_state_in_words(status: Status, state: str, detail: str) -> None:
+    snapshot = sample(status, **({"ended": NOW - 10} if status is Status.STOPPED else {}))
+    assert words.state(snapshot) == state
+    assert words.detail(snapshot, NOW) == detail
+
+
+def test_every_state_has_words_of_its_own() -> None:
+    assert len({words.state(snapshot) for snapshot in every_state()}) == len(Status)
+
+
+def test_nothing_is_promised_while_there_is_nothing_to_go_by() -> None:
+    assert words.detail(replace(RUNNING, progress=Progress(elapsed=48)), NOW) == "48 s"
+    assert words.detail(replace(RUNNING, progress=Progress(elapsed=300, left=0)), NOW) == "5 min"
+    assert words.detail(sample(Status.QUEUED, progress=Progress()), NOW) == ""
+
+
+def test_a_video_that_was_made_before_says_when_and_that_nothing_is_paid_now() -> None:
+    snapshot = sample(Status.DONE, reused=True, ended=NOW - 3600)
+    assert words.state(snapshot) == "Already made"
+    assert words.detail(snapshot, NOW) == "today 15:30 for $0.70, nothing now"
+
+
+def test_a_word_that_the_api_does_not_document_is_shown() -> None:
+    assert "the server says “warming up”" in words.detail(replace(RUNNING, said="warming up"), NOW)
+
+
+def test_a_failure_says_what_the_server_said_and_what_to_do() -> None:
+    assert words.say(sample(Status.FAILED)) == (
+        "The server says: prompt violates the content policy.",
+        "Change the prompt or the first frame and run the cell again.",
+    )
+    assert words.say(sample(Status.FAILED, message=""))[0] == "The server gives no reason."
+
+
+def test_an_unknown_outcome_is_explained_even_if_nobody_said_anything() -> None:
+    message, remedy = words.say(sample(Status.UNKNOWN))
+    assert "may have been charged" in message
+    assert "`%happyhorse resume TASK-ID`" in remedy
+    assert "`--again`" in remedy
+
+
+def test_own_words_come_before_the_defaults() -> None:
+    snapshot = sample(Status.REFUSED, message="The key is not accepted", remedy="Try `%happyhorse login`")
+    assert words.say(snapshot) == ("The key is not accepted.", "Try `%happyhorse login`.")
+
+
+def test_a_stopped_job_can_be_taken_up_again_unless_it_was_never_sent() -> None:
+    assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume 8f31c2` takes it up again."
+    never_sent = sample(Status.STOPPED, task_id=None, submitted=None)
+    assert words.state(never_sent) == "Taken out"
+    assert words.detail(never_sent, NOW) == "not charged"
+    assert words.say(never_sent) == ("", "")
+
+
+def test_a_bill_for_a_failed_task_is_not_hidden() -> None:
+    assert "charged $0.30" in words.detail(sample(Status.FAILED, cost=Cost(Decimal("0.3"), billed=True)), NOW)
+
+
+def test_parameters_that_were_left_out_show_what_the_model_does() -> None:
+    assert words.parameters(RUNNING) == "5 s, 720P, seed 7"
+    assert words.parameters(replace(RUNNING, params={})) == "5 s, 1080P, random seed"
+    assert words.parameters(replace(RUNNING, params={"seed": 0})) == "5 s, 1080P, seed 0"
+
+
+def test_a_model_that_is_not_known_any_more_still_shows_its_parameters() -> None:
+    assert words.parameters(replace(RUNNING, model="old", params={"ratio": "16:9"})) == "ratio 16:9"
+
+
+def test_play_money_is_never_called_money() -> None:
+    assert words.money(replace(RUNNING, sandbox=True)) == "about $0.70 of play money"
+    assert words.detail(sample(Status.DONE, sandbox=True), NOW).endswith("$0.70 of play money")
+
+
+def test_the_bar_is_full_only_at_the_end() -> None:
+    assert words.percent(replace(RUNNING, progress=Progress(fraction=1.0))) == 99
+    assert words.percent(replace(RUNNING, progress=Progress(fraction=-1.0))) == 0
+    assert words.percent(sample(Status.DONE)) == 100

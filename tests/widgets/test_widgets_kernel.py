@@ -1,0 +1,75 @@
+"""The card in a real kernel: what a front end receives, and when."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+import happyhorse_nb
+from support.kernel import Cell, Kernel
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+TESTS = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, small_mp4: bytes) -> Iterator[Kernel]:
+    (tmp_path / "clip.mp4").write_bytes(small_mp4)
+    path = os.pathsep.join([str(Path(happyhorse_nb.__file__).parent.parent), str(TESTS)])
+    with Kernel(Path(sys.executable), env={"PYTHONPATH": path}, cwd=tmp_path) as kernel:
+        kernel.run("from pathlib import Path\nfrom happyhorse_nb.widgets import show\nfrom widgets.fakes import *")
+        yield kernel
+
+
+def video_in(kernel: Kernel, cell: Cell) -> bool:
+    return any("<video" in str(bundle.get("text/html")) for bundle in kernel.data(cell))
+
+
+def test_the_card_lives_on_while_other_cells_run_and_nothing_lands_in_them(kernel: Kernel) -> None:
+    cell = kernel.run("job = FakeJob()\nshow(job, embed_limit=15)\njob.live(4, Path('clip.mp4'))")
+    assert "Generating" in kernel.shown(cell)
+    busy = kernel.run("import time\ntime.sleep(5)")
+    panel, video = kernel.data(cell)
+    assert VIEW not in panel
+    assert "Done" in kernel.shown(cell)
+    assert "data:video/mp4;base64," in video["text/html"]
+    assert busy.outputs == []
+    assert cell.printed == ""
+
+
+def test_at_most_two_messages_a_second_however_busy_the_job(kernel: Kernel) -> None:
+    kernel.run("job = FakeJob()\nshow(job, embed_limit=15)")
+    first = len(kernel.messages)
+    cell = kernel.run("job.live(4, Path('clip.mp4'), every=0.02)\ntime.sleep(3.5)")
+    assert cell.ok
+    ticks = [m for m in kernel.messages[first:] if m["msg_type"] == "comm_msg"]
+    times = [_seconds(m["header"]["date"]) for m in ticks]
+    # The stamp is set a moment after the card has decided to send.
+    assert all(later - earlier > 0.9 for earlier, later in zip(times, times[2:], strict=False))
+    assert len(times) >= 5
+
+
+def test_the_video_button_fills_the_panels_own_slot(kernel: Kernel) -> None:
+    cell = kernel.run("job = FakeJob()\nshow(job, embed_limit=15)\njob.done(Path('clip.mp4'))")
+    [button] = [id_ for id_, state in kernel.widgets.items() if state.get("description") == "Show video"]
+    assert video_in(kernel, cell)
+    kernel.click(button)
+    slots = [id_ for id_, state in kernel.widgets.items() if state.get("_model_name") == "OutputModel"]
+    kernel.wait(lambda: any("<video" in str(kernel.widgets[slot].get("outputs")) for slot in slots), "the video")
+
+
+def test_the_stop_button_reaches_the_job(kernel: Kernel) -> None:
+    kernel.run("job = FakeJob()\nshow(job, embed_limit=15)")
+    [button] = [id_ for id_, state in kernel.widgets.items() if state.get("description") == "Stop watching"]
+    kernel.click(button)
+    cell = kernel.run("import time\ntime.sleep(0.2)\njob.stopped")
+    assert kernel.shown(cell) == "1"
+
+
+def _seconds(stamp: datetime | str) -> float:
+    return (stamp if isinstance(stamp, datetime) else datetime.fromisoformat(stamp)).timestamp()

@@ -1,0 +1,28 @@
+"""``make bench``: every benchmark, or those named on the command line; each prints a table beside its baseline."""
+
+from __future__ import annotations
+
+import platform
+import sys
+import time
+
+import cell
+import messages
+import startup
+
+BENCHMARKS = {"startup": startup.main, "cell": cell.main, "messages": messages.main}
+
+
+def main(names: list[str]) -> int:
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"there is no benchmark {unknown[0]}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
+        return 2
+    print(f"{time.strftime('%Y-%m-%d')}, Python {platform.python_version()}, {platform.system()} {platform.machine()}")
+    for name in names or BENCHMARKS:
+        print(f"\n## {name}\n")
+        BENCHMARKS[name]()
+    return 0
+
+
+sys.exit(main(sys.argv[1:]))

@@ -64,7 +64,8 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str
         looks += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
     label = escape(plain(f"Video: {snapshot.prompt}" if snapshot.prompt else "Video", 160))
     options["html_attributes"] = f'controls preload="metadata" style="{looks}" aria-label="{label}"'
-    source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"url": address}
+    # With a URL the data is an empty string: IPython 7 looks whether the data is a file, and fails for None.
+    source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"data": "", "url": address}
     made: Any = Video(**source, **options)  # type: ignore[no-untyped-call]  # IPython's display classes have no types
     return str(made._repr_html_())
 

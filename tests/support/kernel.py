@@ -50,6 +50,9 @@ class Cell:
         self.code = code
         self.id = msg_id
 
+    def __repr__(self) -> str:
+        return f"<{self.code[:60]!r} shows {self.kernel.shown(self)[-600:]!r}>"
+
     def wait(self, timeout: float = DEADLINE) -> Cell:
         """Wait until the cell is answered and the kernel has gone idle after it."""
         self.kernel.wait(lambda: self.answered and self.idle, f"an answer to {self.code!r}", timeout)

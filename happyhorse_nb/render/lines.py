@@ -7,12 +7,16 @@ from happyhorse_nb.render import words
 from happyhorse_nb.render.links import shown
 from happyhorse_nb.render.units import plain
 
+#: How a detail begins that reads on from the state without a comma.
+_RUN_ON = ("in ", "after ", "today ", "yesterday ", "on ")
+
 
 def line(snapshot: Snapshot, *, now: float) -> str:
     """One line without a line break or a terminal's control characters, ``now`` in Unix seconds."""
+    detail = words.detail(snapshot, now)
     # "Done in 9 s", but "Generating, 9 s".
-    joint = ", " if snapshot.status.running else " "
-    head = joint.join(part for part in (words.state(snapshot), words.detail(snapshot, now)) if part)
+    joint = " " if detail.startswith(_RUN_ON) else ", "
+    head = joint.join(part for part in (words.state(snapshot), detail) if part)
     if snapshot.status.running and snapshot.progress.fraction > 0:
         head += f", {words.percent(snapshot)} %"
     if snapshot.short_id:

@@ -13,7 +13,8 @@ from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
 from happyhorse_nb.render.units import ago, columns, plain
 
-_HEADS = ("state", "prompt", "parameters", "cost", "age", "id", "file")
+# The id stands early: it is what the commands take, and a narrow page scrolls the rest.
+_HEADS = ("state", "id", "prompt", "parameters", "cost", "age", "file")
 _EMPTY = "No jobs yet."
 
 
@@ -31,7 +32,7 @@ class _Row:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        return self.state, self.prompt, self.parameters, self.cost, self.age, self.id, self.file
+        return self.state, self.id, self.prompt, self.parameters, self.cost, self.age, self.file
 
 
 def table(snapshots: Sequence[Snapshot], *, now: float, start: Path | None = None) -> str:

@@ -163,4 +163,5 @@ def test_the_terminal_has_each_state_in_one_line(snapshot: Snapshot) -> None:
 
 def test_the_terminal_line_of_a_running_and_of_a_done_job() -> None:
     assert render.line(RUNNING, now=NOW) == "Generating, 48 s, about 40 s left, 54 % (8f31c2)"
+    assert render.line(sample(Status.REFUSED, name=None), now=NOW).startswith("Refused, not charged (h0192abc): ")
     assert render.line(sample(Status.DONE), now=NOW) == "Done in 1 min 31 s, $0.70 (8f31c2)"

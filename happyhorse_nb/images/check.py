@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.images.pixels import lies, open_image
 from happyhorse_nb.models import ImageLimits
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
-#: The EXIF tag that says how a camera was held; 5 to 8 are the upright ones, where width and height change places.
-_ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +35,7 @@ def inspect(data: bytes) -> ImageInfo:
     """Read what an image is from its bytes, without decoding its pixels. Raises `InvalidRequest` when it is none."""
     with open_image(data) as image:
         width, height = image.size
-        if image.getexif().get(_ORIENTATION, 1) in (5, 6, 7, 8):
+        if lies(image):
             width, height = height, width
         # A camera's MPO file is a JPEG with a second picture behind it.
         name = "JPEG" if image.format == "MPO" else (image.format or "unknown")
@@ -67,31 +59,13 @@ def problem(info: ImageInfo, limits: ImageLimits) -> str | None:
         most = f"1:{limits.max_aspect:g} to {limits.max_aspect:g}:1"
         return f"is {info.width} x {info.height}, an aspect of {info.aspect}; it must be within {most}"
     if info.size > limits.max_bytes:
-        return f"weighs {weight(info.size)}; at most {weight(limits.max_bytes)} are taken"
+        size, most = weight(info.size), weight(limits.max_bytes)
+        return f"weighs {size if size != most else f'{info.size:,} bytes'}; at most {most} are taken"
     return None
 
 
 def weight(size: int) -> str:
-    """A number of bytes in words: ``80 kB``, ``4.1 MB``."""
-    if size < 1_000_000:
-        return f"{max(1, round(size / 1000))} kB"
-    return f"{size / 1_000_000:.1f} MB"
-
-
-def open_image(data: bytes) -> Image:
-    """Open an image lazily. Raises `InvalidRequest` when it cannot be read, or would fill the memory."""
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with warnings.catch_warnings():
-            # Pillow warns from 89 million pixels and refuses from twice that; a warning is no help in a cell.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            return Image.open(io.BytesIO(data))
-    except Image.DecompressionBombError:
-        raise InvalidRequest(
-            "first frame has too many pixels to be opened safely. Scale it down.", param="image"
-        ) from None
-    except (UnidentifiedImageError, OSError, ValueError, SyntaxError):
-        raise InvalidRequest(
-            "first frame cannot be read as an image. Give a JPEG, PNG or WEBP file.", param="image"
-        ) from None
+    """A number of bytes in words: ``80 kB``, ``4.1 MB``; of 1024, as the limits are counted."""
+    if size < 1000 * 1024:
+        return f"{max(1, round(size / 1024))} kB"
+    return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")

@@ -17,8 +17,9 @@ from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images.check import ImageInfo, check, inspect
-from happyhorse_nb.images.fit import encode, fit_into, thumbnail
+from happyhorse_nb.images.check import ImageInfo, check, inspect, weight
+from happyhorse_nb.images.fit import fit_into, thumbnail
+from happyhorse_nb.images.pixels import DAMAGED, decoded, encode
 from happyhorse_nb.models import ImageLimits
 
 #: A file larger than this is not even read to be made to fit.
@@ -36,6 +37,8 @@ class FirstFrame:
     info: ImageInfo | None = None
     #: What was done to make it fit, in words; empty when it goes out byte for byte.
     note: str = ""
+    #: A small upright JPEG; None for an address, which is not fetched from here.
+    thumbnail: bytes | None = field(default=None, repr=False)
 
     @property
     def digest(self) -> str:
@@ -49,10 +52,6 @@ class FirstFrame:
             return self.url or ""
         encoded = base64.b64encode(self.data).decode("ascii")
         return f"data:image/{self.info.format.lower()};base64,{encoded}"
-
-    def thumbnail(self) -> bytes | None:
-        """A small upright JPEG; None for an address, which is not fetched from here."""
-        return thumbnail(self.data) if self.data is not None else None
 
 
 def load(
@@ -69,7 +68,7 @@ def load(
     if isinstance(source, str):
         return _from_text(source, limits, namespace, fit)
     if isinstance(source, os.PathLike):
-        path = Path(source).expanduser()
+        path = _path(source)
         return _ready(path.name, _read(path), limits, fit)
     return _ready(*_from_object(source, limits), limits, fit)
 
@@ -81,6 +80,8 @@ def decode_data_uri(uri: str) -> bytes:
         raise InvalidRequest("first frame is a data URI, but not one of an image (data:image/…).", param="image")
     try:
         if head.lower().endswith(";base64"):
+            # Long ones are often broken into lines.
+            body = "".join(body.split())
             return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
@@ -106,7 +107,12 @@ def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFram
         data, note = fit_into(data, limits)
     info = inspect(data)
     check(info, limits)
-    return FirstFrame(label, data=data, info=info, note=f"first frame {note}" if note else "")
+    # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid for.
+    small = thumbnail(data)
+    if small is None:
+        raise InvalidRequest(DAMAGED, param="image")
+    label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+    return FirstFrame(label, data=data, info=info, note=f"first frame {note}" if note else "", thumbnail=small)
 
 
 def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool) -> FirstFrame:
@@ -114,11 +120,8 @@ def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | 
     if re.match(r"data:", source, re.IGNORECASE):
         return _ready("data URI", decode_data_uri(source), limits, fit)
     if re.match(r"https?://", source, re.IGNORECASE):
-        parts = urlsplit(source)
-        if not parts.hostname or re.search(r"\s", source):
-            raise InvalidRequest("first frame is an address without a host. Give the whole URL.", param="image")
-        return FirstFrame(Path(parts.path).name or parts.hostname, url=source)
-    path = Path(source).expanduser()
+        return _from_url(source)
+    path = _path(source)
     if source and _is_file(path):
         return _ready(path.name, _read(path), limits, fit)
     if namespace is not None and source in namespace:
@@ -138,6 +141,16 @@ def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | 
     raise InvalidRequest(_not_found(source, path, namespace), param="image")
 
 
+def _from_url(source: str) -> FirstFrame:
+    try:
+        parts = urlsplit(source)
+    except ValueError:
+        raise InvalidRequest("first frame is an address that cannot be read. Check its host.", param="image") from None
+    if not parts.hostname or re.search(r"\s", source):
+        raise InvalidRequest("first frame is an address without a host. Give the whole URL.", param="image")
+    return FirstFrame(Path(parts.path).name or parts.hostname, url=source)
+
+
 class _NoImage(InvalidRequest):
     """An object that is no picture of any kind."""
 
@@ -151,7 +164,7 @@ def _from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes]:
         return "figure", out.getvalue()
     from PIL import Image
 
-    if hasattr(value, "__array_interface__") and not isinstance(value, Image.Image):
+    if not isinstance(value, Image.Image) and hasattr(value, "__array_interface__"):
         value = _from_array(value)
     if not isinstance(value, Image.Image):
         raise _NoImage(
@@ -159,6 +172,7 @@ def _from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes]:
             "matplotlib figure.",
             param="image",
         )
+    value = decoded(value)
     data = encode(value)
     # What is encoded here anyway need not be refused for its weight.
     return "image", data if len(data) <= limits.max_bytes else encode(value, lossy=True)
@@ -184,6 +198,14 @@ def _from_array(array: Any) -> Any:
     return Image.fromarray(array.astype("uint8"))
 
 
+def _path(source: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        # No home of that user: then it is a name that begins so.
+        return Path(source)
+
+
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
@@ -195,10 +217,13 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _READ_LIMIT:
-            raise InvalidRequest(f"first frame {path.name} weighs {size:,} bytes. Scale it down.", param="image")
+            told = (
+                f"first frame {path.name} weighs {weight(size)}; at most {weight(_READ_LIMIT)} are read. Scale it down."
+            )
+            raise InvalidRequest(told, param="image")
         return path.read_bytes()
-    except OSError as problem:
-        reason = (problem.strerror or type(problem).__name__).lower()
+    except (OSError, ValueError) as problem:
+        reason = str(getattr(problem, "strerror", None) or problem).lower()
         raise InvalidRequest(f"first frame {path} cannot be read: {reason}. Check the path.", param="image") from None
 
 

@@ -65,7 +65,7 @@ class Engine:
         """
         account, settings = current_account(), config()
         estimate = settings.estimate(request.params, model=request.model)
-        thumbnail = request.frame.thumbnail()
+        thumbnail = request.frame.thumbnail
         snapshot = Snapshot(
             status=Status.QUEUED,
             id=secrets.token_hex(6),

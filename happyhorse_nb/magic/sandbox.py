@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from urllib.parse import urlsplit
 
 from happyhorse_nb.errors import MissingKey
 from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
@@ -24,8 +25,8 @@ def switch(args: Namespace) -> str:
         else:
             return f"A key is given (from {account.source}), so {account.origin} is used."
     options = SandboxOptions.from_arguments(args)
-    _stop()
-    sandbox = SandboxProcess(home() / "sandbox", options)
+    # On the port of the one before it, so that jobs it was rendering find it again and go on.
+    sandbox = SandboxProcess(home() / "sandbox", options, port=_stop())
     process.put("sandbox", sandbox)
     use(account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
     return (
@@ -34,8 +35,11 @@ def switch(args: Namespace) -> str:
     )
 
 
-def _stop() -> None:
+def _stop() -> int:
+    """Stop the sandbox of this kernel; the port it listened on, 0 where there was none."""
     running = process.get("sandbox")
-    if running is not None:
-        running.stop()
-        process.put("sandbox", None)
+    if running is None:
+        return 0
+    running.stop()
+    process.put("sandbox", None)
+    return urlsplit(running.origin).port or 0

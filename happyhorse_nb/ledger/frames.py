@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
+import secrets
+from contextlib import suppress
 from pathlib import Path
+
+from happyhorse_nb.errors import LedgerError
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -16,14 +19,23 @@ class Frames:
         self._folder = folder / "frames"
 
     def keep(self, digest: str, data: bytes) -> None:
-        """Keep the bytes under their digest. Raises OSError."""
+        """Keep the bytes under their digest. Raises `LedgerError`."""
         path = self._path(digest)
         if path.exists():
             return
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        half = path.with_suffix(f".{os.getpid()}")
-        half.write_bytes(data)
-        half.replace(path)
+        # A name of its own: another thread may keep the same picture at this moment.
+        half = path.with_suffix(f".{secrets.token_hex(4)}")
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            half.write_bytes(data)
+            half.replace(path)
+        except OSError as problem:
+            with suppress(OSError):
+                half.unlink()
+            raise LedgerError(
+                f"the first frame cannot be kept in {self._folder}: {(problem.strerror or 'disk error').lower()}. "
+                "Check the disk, or set HAPPYHORSE_HOME elsewhere."
+            ) from None
 
     def get(self, digest: str) -> bytes | None:
         """The bytes of that digest, None where they are not kept (a URL, or forgotten)."""

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
-from happyhorse_nb.ledger.migrations import migrate
+from happyhorse_nb.ledger.connection import connect, trouble
 from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, fixed, from_row
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import MODELS, Snapshot, Status
 
-#: Seconds to wait for another kernel that is writing. A write takes milliseconds.
-_BUSY = 10.0
 #: A request equal to a job in one of these states is not bought again; a stopped one still has its task.
 _BOUGHT = (
     Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
@@ -35,17 +33,7 @@ class Ledger:
         self.folder = folder
         self.path = folder / "ledger.sqlite3"
         self._lock = RLock()
-        try:
-            self._connection = sqlite3.connect(self.path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
-            self._connection.row_factory = sqlite3.Row
-            # WAL lets readers read while another kernel writes. Where the file system has no shared memory SQLite
-            # stays with its older journal by itself, which is slower and just as safe.
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            # The intent must be on the disk, not in a cache, before a paid request leaves.
-            self._connection.execute("PRAGMA synchronous = FULL")
-            migrate(self._connection, now=time.time())
-        except (sqlite3.Error, RuntimeError) as problem:
-            raise LedgerError(self._trouble(problem)) from None
+        self._connection = connect(self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -81,10 +69,13 @@ class Ledger:
             statement = f"UPDATE jobs SET {columns} WHERE id = ?"  # noqa: S608 - the names are ours
             self._connection.execute(statement, (*changing(snapshot), snapshot.id))
 
-    def own(self, job_id: str, owner: str | None) -> None:
-        """Write down which process watches a job."""
+    def own(self, job_id: str, owner: str, *, instead_of: str | None) -> bool:
+        """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster."""
         with self._transaction():
-            self._connection.execute("UPDATE jobs SET owner = ? WHERE id = ?", (owner, job_id))
+            changed = self._connection.execute(
+                "UPDATE jobs SET owner = ? WHERE id = ? AND owner IS ?", (owner, job_id, instead_of)
+            )
+        return changed.rowcount == 1
 
     def get(self, job_id: str) -> Record | None:
         """The job of that id."""
@@ -107,18 +98,25 @@ class Ledger:
     def find(self, piece: str) -> Record:
         """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
         piece = piece.strip()
+        shown = piece if len(piece) <= 40 else piece[:39] + "…"
+        if not piece:
+            raise JobNotFound("no piece of an id is given. %happyhorse jobs lists them.")
         escaped = piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         found = self._select(
-            "WHERE id LIKE ? ESCAPE '\\' OR task_id LIKE ? ESCAPE '\\' ORDER BY created DESC LIMIT 6",
-            (f"%{escaped}%", f"%{escaped}%"),
+            "WHERE id LIKE ? ESCAPE '\\' OR task_id LIKE ? ESCAPE '\\' "
+            "ORDER BY coalesce(? IN (id, task_id), 0) DESC, created DESC LIMIT 6",
+            (f"%{escaped}%", f"%{escaped}%", piece),
         )
         exact = [r for r in found if piece in (r.snapshot.id, r.snapshot.task_id, r.snapshot.short_id)]
         if len(found) == 1 or len(exact) == 1:
             return (exact or found)[0]
-        shown = piece if len(piece) <= 40 else piece[:39] + "…"
-        if not found or not piece:
+        if not found:
             raise JobNotFound(f"no job has {shown!r} in its id. %happyhorse jobs lists them.")
-        some = ", ".join(r.snapshot.short_id for r in found[:5])
+        names = [r.snapshot.short_id for r in found[:5]]
+        if len(set(names)) < len(names):
+            # Ids of this server begin alike, or one task is known twice: ours tell them apart.
+            names = [r.snapshot.id for r in found[:5]]
+        some = ", ".join(names)
         raise JobNotFound(f"{shown!r} is in the id of more than one job ({some}). Give more of it.")
 
     def newest(self, limit: int = -1, offset: int = 0) -> list[Record]:
@@ -140,14 +138,13 @@ class Ledger:
 
     def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
         """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""
-        import json
-
         rows = self._rows(
-            "SELECT took FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND params = ? AND sandbox = ? "
+            "SELECT took, params FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND sandbox = ? "
             "ORDER BY created DESC LIMIT ?",
-            (snapshot.model, json.dumps(dict(snapshot.params)), int(snapshot.sandbox), limit),
+            (snapshot.model, int(snapshot.sandbox), 20 * limit),
         )
-        return [float(row[0]) for row in rows]
+        work = _work(snapshot.model, snapshot.params)
+        return [float(took) for took, params in rows if _work(snapshot.model, json.loads(params)) == work][:limit]
 
     def _bought(self, record: Record) -> Record | None:
         marks = ", ".join("?" * len(_BOUGHT))
@@ -165,22 +162,25 @@ class Ledger:
         with self._lock:
             try:
                 return self._connection.execute(statement, values).fetchall()
-            except sqlite3.Error as problem:
-                raise LedgerError(self._trouble(problem)) from None
+            except (sqlite3.Error, UnicodeError) as problem:
+                raise LedgerError(trouble(self.path, problem)) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         with self._lock:
             try:
                 self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                except BaseException:
-                    self._connection.execute("ROLLBACK")
-                    raise
+                yield
                 self._connection.execute("COMMIT")
-            except sqlite3.Error as problem:
-                raise LedgerError(self._trouble(problem)) from None
+            except (sqlite3.Error, UnicodeError) as problem:
+                raise LedgerError(trouble(self.path, problem)) from None
+            finally:
+                # On a full disk SQLite has rolled back by itself.
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
 
-    def _trouble(self, problem: Exception) -> str:
-        return f"the ledger {self.path} cannot be used: {problem}. Check the disk, or set HAPPYHORSE_HOME elsewhere."
+
+def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides how long a task takes: all parameters, given or not, except the random numbers' start."""
+    defaults = {p.name: p.default for p in MODELS[model].options} if model in MODELS else {}
+    return {name: value for name, value in {**defaults, **params}.items() if name != "seed"}

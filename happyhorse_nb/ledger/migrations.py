@@ -52,12 +52,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+class NewerLedger(Exception):
+    """The ledger was written by a newer version of this package."""
+
+
 def migrate(connection: sqlite3.Connection, *, now: float) -> None:
-    """Bring the tables up to date. Raises sqlite3.Error, and RuntimeError for a ledger from a newer version."""
+    """Bring the tables up to date. Raises sqlite3.Error and `NewerLedger`."""
     connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
     known = len(MIGRATIONS)
     if _newest(connection) > known:
-        raise RuntimeError("the ledger was written by a newer version of happyhorse-nb")
+        raise NewerLedger
     for number in range(_newest(connection) + 1, known + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -66,9 +70,9 @@ def migrate(connection: sqlite3.Connection, *, now: float) -> None:
                     connection.execute(statement)
                 connection.execute("INSERT INTO migrations VALUES (?, ?)", (number, now))
             connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
 
 def _newest(connection: sqlite3.Connection) -> int:

@@ -1,0 +1,90 @@
+"""Which kernels are alive: what the others on the machine know of one that was killed."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from happyhorse_nb.ledger import Presence
+
+KERNEL = """
+import sys
+from pathlib import Path
+from happyhorse_nb.ledger import Presence
+me = Presence(Path(sys.argv[1]))
+print(me.id, flush=True)
+sys.stdin.readline()
+me.close()
+"""
+
+
+@contextmanager
+def kernel(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A process that is present in that folder, and its id."""
+    command = [sys.executable, "-c", KERNEL, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Presence]:
+    presence = Presence(tmp_path)
+    yield presence
+    presence.close()
+
+
+def test_a_living_kernel_is_seen_by_another(here: Presence, tmp_path: Path) -> None:
+    with kernel(tmp_path) as (_, other):
+        assert here.alive(other)
+        assert here.alive(other), "looking at it does it no harm"
+
+
+def test_a_killed_kernel_is_not_taken_for_alive(here: Presence, tmp_path: Path) -> None:
+    with kernel(tmp_path) as (process, other):
+        assert here.alive(other)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert not here.alive(other)
+        assert not here.alive(other)
+
+
+def test_a_kernel_that_ended_well_leaves_nothing(here: Presence, tmp_path: Path) -> None:
+    with kernel(tmp_path) as (process, other):
+        process.communicate("\n")
+        assert process.returncode == 0
+        assert not here.alive(other)
+    assert {path.stem for path in (tmp_path / "kernels").iterdir()} == {here.id}
+
+
+def test_one_s_own_presence(here: Presence) -> None:
+    assert here.alive(here.id)
+
+
+@pytest.mark.parametrize("owner", [None, "", "0123456789abcdef", "../../etc/passwd", "x"])
+def test_nobody_is_not_alive(here: Presence, owner: str | None) -> None:
+    assert not here.alive(owner)
+
+
+def test_an_owner_s_name_cannot_lead_elsewhere(here: Presence, tmp_path: Path) -> None:
+    victim = tmp_path / "a.lock"
+    victim.write_text("somebody's file")
+    assert not here.alive("../a")
+    assert victim.read_text() == "somebody's file"
+
+
+def test_two_kernels_have_two_ids(here: Presence, tmp_path: Path) -> None:
+    other = Presence(tmp_path)
+    assert other.id != here.id
+    assert here.alive(other.id)
+    other.close()
+    assert not here.alive(other.id)

@@ -27,6 +27,8 @@ _MIN_SIGMA = 0.08
 _EARLY_SHARE, _EARLY_MEDIAN, _EARLY_SIGMA = 0.08, 4.0, 0.5
 #: No two looks closer than this, and none further apart than this.
 _MIN_GAP, _MAX_GAP = 0.25, 20.0
+#: What a bar comes near to while its task runs.
+_ALMOST = 0.99
 _NORMAL = NormalDist()
 _NOTHING = Progress()
 
@@ -88,8 +90,10 @@ def next_gap(estimate: Forecast, age: float, *, watched: int = 1, max_gap: float
 def progress(estimate: Forecast, age: float, *, before: Progress = _NOTHING) -> Progress:
     """How far a task of this age is. Never full before the end, never standing still, never going back."""
     left = estimate.left(age)
-    fraction = age / (age + left)
-    return Progress(fraction=min(max(fraction, before.fraction), 0.98), elapsed=age, left=left)
+    # Where the estimate was wrong it still creeps on, ever slower.
+    since = max(age - before.elapsed, 0.0)
+    crept = before.fraction + (_ALMOST - before.fraction) * -math.expm1(-since / (3 * max(age, estimate.median)))
+    return Progress(fraction=max(min(age / (age + left), 0.98), crept), elapsed=age, left=left)
 
 
 def _survival(age: float, median: float, sigma: float) -> float:

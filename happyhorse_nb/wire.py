@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -86,12 +88,11 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     200 (a refusal of a submit), and `ConnectionLost` when the answer cannot be read or speaks of another task.
     """
     body = _mapping(answer)
-    code = body.get("code")
-    if code not in (0, "0", None):
-        number = code if isinstance(code, int) else None
-        raise _kind(number or 400)(
-            text(body.get("message")) or "the server gives no reason", status=200, code=number, task_id=asked
-        )
+    if body.get("code") not in (0, "0", None):
+        code = _code(body.get("code"))
+        # A code that is no HTTP status is a refusal in the server's own numbers.
+        kind = _kind(code) if code is not None and 400 <= code < 600 else BadRequest
+        raise kind(text(body.get("message")) or "the server gives no reason", status=200, code=code, task_id=asked)
     data = _mapping(body.get("data"))
     task_id = data.get("task_id")
     if not isinstance(task_id, str) or not is_task_id(task_id) or "status" not in data:
@@ -127,8 +128,7 @@ def parse_error(
     answer = _mapping(body)
     message = text(answer.get("message")) or text(_mapping(answer.get("error")).get("message"))
     message = message or f"HTTP status {status}"
-    raw = answer.get("code")
-    code = raw if isinstance(raw, int) and not isinstance(raw, bool) else None
+    code = _code(answer.get("code"))
     if status == 429:
         return RateLimited(
             message, status=status, code=code, task_id=task_id, retry_after=retry_after(headers, now=now)
@@ -144,20 +144,24 @@ def _kind(status: int) -> type[APIError]:
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds to wait, at most 1 h: ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` (Unix seconds)."""
     told = headers.get("Retry-After", "").strip()
-    wait: float | None = None
-    try:
-        wait = float(told)
-    except ValueError:
-        try:
-            wait = parsedate_to_datetime(told).timestamp() - now if told else None
-        except (ValueError, TypeError, OverflowError):
-            wait = None
+    wait = _finite(told)
+    if wait is None and told:
+        with suppress(ValueError, TypeError, OverflowError, IndexError):
+            date = parsedate_to_datetime(told)
+            # A zone of -0000 is UTC somewhere unknown, and comes without a zone.
+            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
     if wait is None:
-        try:
-            wait = float(headers.get("X-RateLimit-Reset", "")) - now
-        except ValueError:
-            return None
-    return min(max(wait, 0.0), 3600.0) if math.isfinite(wait) else None
+        reset = _finite(headers.get("X-RateLimit-Reset", ""))
+        wait = reset - now if reset is not None else None
+    return min(max(wait, 0.0), 3600.0) if wait is not None else None
+
+
+def _finite(told: str) -> float | None:
+    try:
+        number = float(told)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def text(value: object) -> str:
@@ -166,6 +170,12 @@ def text(value: object) -> str:
         return ""
     line = " ".join("".join(c if c.isprintable() else " " for c in value[: 4 * _MAX_TEXT]).split())
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+
+
+def _code(value: object) -> int | None:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,9}", value):
+        return int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

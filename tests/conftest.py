@@ -7,6 +7,7 @@ import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from support.fake_server import FakeServer
@@ -17,6 +18,10 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("HH_CI") == "1"
 #: A developer's quick loop, never CI's: test the sources as they are imported.
 SOURCES = os.environ.get("HH_SOURCES") == "1" and not STRICT
+
+# How long an example takes is no property of the code: the first one imports what the others then have.
+hypothesis.settings.register_profile("happyhorse_nb", deadline=None)
+hypothesis.settings.load_profile("happyhorse_nb")
 
 
 def pytest_report_header() -> str:

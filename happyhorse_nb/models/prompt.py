@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 # Han characters: the unified block with its extensions A to I, the compatibility blocks, and the supplementary planes.
-_CHINESE = re.compile("[㐀-䶿一-鿿豈-﫿\U00020000-\U0003ffff]")
+_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def prompt_weight(text: str) -> int:

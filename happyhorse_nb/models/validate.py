@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,11 @@ def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
     from pydantic import ValidationError
 
     given = {name: value for name, value in values.items() if value is not None}
-    for name in given:
+    for name, value in given.items():
         _known(model, name)
+        # True is 1 to Python and to pydantic, but nobody means a seed by it.
+        if isinstance(value, bool):
+            raise InvalidRequest(_explain(model, model.param(name), value), param=name)
     normal = {name: _normal(model.param(name), value) for name, value in given.items()}
     try:
         checked = _schema(model)(**normal)
@@ -51,6 +55,12 @@ def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[
         if param.required:
             raise InvalidRequest(f"prompt is empty; {model.id} needs one. Write what happens.", param="prompt")
         return None, ""
+    half = re.search("[\ud800-\udfff]", text)
+    if half:
+        where = f"U+{ord(half[0]):X} at position {half.start() + 1}"
+        raise InvalidRequest(
+            f"prompt has half a character ({where}); text can be sent only whole. Type it again.", param="prompt"
+        )
     maximum = param.maximum or 0
     kept, dropped = fit_prompt(text, maximum)
     if not dropped:
@@ -93,7 +103,12 @@ def _schema(model: Model) -> type[BaseModel]:
 
 
 def _explain(model: Model, param: Param, value: Any) -> str:
-    shown = repr(value) if len(repr(value)) <= 60 else repr(value)[:59] + "…"
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python refuses to write out integers of thousands of digits.
+        shown = f"(a huge {type(value).__name__})"
+    shown = shown if len(shown) <= 60 else shown[:59] + "…"
     if param.choices:
         return (
             f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "
@@ -102,7 +117,7 @@ def _explain(model: Model, param: Param, value: Any) -> str:
     unit = f" {param.unit}" if param.unit else ""
     limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
     nearest = _nearest(param, value)
-    return f"{param.name} {shown} is out of range; {model.id} takes {limits}. Use {nearest}."
+    return f"{param.name} {shown} is not taken; {model.id} wants {limits}. Use {nearest}."
 
 
 def _nearest(param: Param, value: Any) -> int:

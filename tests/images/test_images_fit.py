@@ -122,7 +122,7 @@ def test_a_colour_profile_goes_along() -> None:
     assert image.info.get("icc_profile") == profile
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(width=st.integers(1, 1500), height=st.integers(1, 1500), kind=st.sampled_from(["PNG", "GIF", "JPEG"]))
 def test_every_readable_image_can_be_made_to_fit(width: int, height: int, kind: str) -> None:
     data = encoded(Image.new("L", (width, height), 80), kind)

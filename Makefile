@@ -24,7 +24,7 @@ PINS_ipykernel6 := 'ipykernel<7' ipywidgets
 PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7.1
 
 # Folders too: their time tells that a file was taken away.
-SOURCES := $(shell find happyhorse_nb -name __pycache__ -prune -o -print)
+SOURCES := $(shell find happyhorse_nb notebooks -name __pycache__ -prune -o -print)
 WHEEL := dist/.wheel
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"

@@ -3,56 +3,62 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Protocol
 
 import pytest
-
 from support.fake_server import KEY, SIGNATURE, FakeServer
 from support.kernel import Kernel
 
-NewKernel = Callable[..., Kernel]
+
+class NewKernel(Protocol):
+    """Starts a kernel with these variables in its environment; without a key if that is None."""
+
+    def __call__(self, *, key: str | None = KEY, **env: str) -> Kernel: ...
 
 
-@pytest.fixture
-def new_kernel(python: Path, fake_server: FakeServer, home: Path, tmp_path: Path, photo: Path) -> Iterator[NewKernel]:
-    """Starts kernels that know the fake server, in a folder with rocket.jpg.
+@contextmanager
+def kernels(python: Path, server: FakeServer, photo: Path, root: Path, home: Path) -> Iterator[NewKernel]:
+    """Starts kernels that know the server, in a folder with rocket.jpg.
 
-    After the test, the key and the signed links are looked for in all that the kernels have said and left behind.
+    At the end, the key and the signed links are looked for in all that the kernels have said and left behind.
     """
-    folder = tmp_path / "work"
+    folder = root / "work"
     folder.mkdir()
     shutil.copy(photo, folder / "rocket.jpg")
     started: list[Kernel] = []
-
     with ExitStack() as stack:
 
         def new(*, key: str | None = KEY, **env: str) -> Kernel:
             given = {
                 "HAPPYHORSE_HOME": str(home),
-                "MODELLIX_BASE_URL": fake_server.origin,
+                "MODELLIX_BASE_URL": server.origin,
                 # Else the debugger of Python 3.11 complains about frozen modules, which is not our noise.
                 "PYDEVD_DISABLE_FILE_VALIDATION": "1",
                 # Else the user's own start-up files would run.
-                "IPYTHONDIR": str(tmp_path / "ipython"),
+                "IPYTHONDIR": str(root / "ipython"),
                 **env,
             }
             if key is not None:
                 given["MODELLIX_API_KEY"] = key
-            kernel = stack.enter_context(Kernel(python, env=given, cwd=folder))
-            started.append(kernel)
-            return kernel
+            started.append(stack.enter_context(Kernel(python, env=given, cwd=folder)))
+            return started[-1]
 
         yield new
-    for kernel in started:
-        said = kernel.everything() + kernel.noise.read_text()
-        for secret in (KEY, SIGNATURE):
-            assert secret not in said
-    for path in [*home.rglob("*"), *folder.rglob("*")]:
-        if path.is_file():
-            for secret in (KEY, SIGNATURE):
-                assert secret.encode() not in path.read_bytes(), path
+    said = "".join(kernel.everything() + kernel.noise.read_text() for kernel in started)
+    left = {path: path.read_bytes() for path in [*home.rglob("*"), *folder.rglob("*")] if path.is_file()}
+    for secret in (KEY, SIGNATURE):
+        assert secret not in said
+        assert [path for path, content in left.items() if secret.encode() in content] == []
+
+
+@pytest.fixture
+def new_kernel(python: Path, fake_server: FakeServer, photo: Path, tmp_path: Path, home: Path) -> Iterator[NewKernel]:
+    """Starts kernels: see `kernels`."""
+    with kernels(python, fake_server, photo, tmp_path, home) as new:
+        yield new
 
 
 @pytest.fixture
@@ -61,3 +67,22 @@ def kernel(new_kernel: NewKernel) -> Kernel:
     kernel = new_kernel()
     assert kernel.run("%load_ext happyhorse_nb").error == []
     return kernel
+
+
+@pytest.fixture(scope="module")
+def idle_server(small_mp4: bytes) -> Iterator[FakeServer]:
+    """The server of `lasting_kernel`."""
+    with FakeServer(video=small_mp4) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def lasting_kernel(
+    python: Path, idle_server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Kernel]:
+    """One kernel for a module's tests that leave nothing behind, since each kernel takes a second to start."""
+    root = tmp_path_factory.mktemp("lasting")
+    with kernels(python, idle_server, photo, root, root / "home") as new:
+        kernel = new()
+        assert kernel.run("%load_ext happyhorse_nb").error == []
+        yield kernel

@@ -41,22 +41,24 @@ def test_restart_in_mid_job_is_silent_and_the_new_kernel_works(kernel: Kernel, f
     assert fake_server.paid == 1
 
 
+#: Ways to wait in a cell, and what an interrupt makes of them. ipykernel cancels what a cell awaits, whatever it is.
 WAITS = {
-    "result": "print('waiting')\nlaunch.result()",
-    "await": "print('waiting')\nawait launch",
-    "magic": "print('waiting')\n%happyhorse wait",
+    "result": ("print('waiting')\nlaunch.result()", "KeyboardInterrupt"),
+    "await": ("print('waiting')\nawait launch", "CancelledError"),
+    "magic": ("print('waiting')\n%happyhorse wait", "KeyboardInterrupt"),
 }
 
 
 @pytest.mark.parametrize("way", WAITS)
 def test_an_interrupt_ends_the_wait_and_not_the_job(kernel: Kernel, fake_server: FakeServer, way: str) -> None:
     card = running(kernel, fake_server)
-    waiting = kernel.start(WAITS[way])
+    code, ending = WAITS[way]
+    waiting = kernel.start(code)
     kernel.wait(lambda: "waiting" in waiting.printed, "the cell waits")
     # The wait itself has begun once the server has been asked again meanwhile.
     fake_server.wait_for("poll", len(fake_server.of("poll")) + 1)
     kernel.interrupt()
-    assert waiting.wait().reply["ename"] == "KeyboardInterrupt"
+    assert waiting.wait().reply["ename"] == ending
     fake_server.task.say("success")
     kernel.wait(lambda: "Done" in kernel.shown(card), "the job is still watched, and ends")
     assert kernel.run("str(launch.status)").result == "done"

@@ -8,9 +8,9 @@ from support.fake_server import FakeServer
 from support.kernel import Kernel
 
 
-def test_tab_completes_options_values_and_subcommands(kernel: Kernel) -> None:
+def test_tab_completes_options_values_and_subcommands(lasting_kernel: Kernel) -> None:
     def offered(code: str, position: int | None = None) -> set[str]:
-        return {match.strip() for match in kernel.complete(code, position)}
+        return {match.strip() for match in lasting_kernel.complete(code, position)}
 
     assert "--duration" in offered("%%happyhorse rocket.jpg --dur")
     assert {"720P", "1080P"} <= offered("%%happyhorse rocket.jpg --resolution ")
@@ -22,17 +22,17 @@ def test_tab_completes_options_values_and_subcommands(kernel: Kernel) -> None:
     assert "--seed" in offered(f"{first}\nThe rocket lifts off", len(first))
 
 
-def test_question_mark_shows_every_option(kernel: Kernel) -> None:
-    shown = kernel.inspect("%%happyhorse")
+def test_question_mark_shows_every_option(lasting_kernel: Kernel) -> None:
+    shown = lasting_kernel.inspect("%%happyhorse")
     for option in ("--duration", "--resolution", "--seed", "--name", "--wait", "--save", "--again", "--fit", "--model"):
         assert option in shown
 
 
-def test_h_shows_every_option_and_is_no_error(kernel: Kernel) -> None:
-    cell = kernel.run("%happyhorse -h")
+def test_h_shows_every_option_and_is_no_error(lasting_kernel: Kernel) -> None:
+    cell = lasting_kernel.run("%happyhorse -h")
     assert cell.ok
     for option in ("--duration", "--resolution", "--seed", "generate", "jobs"):
-        assert option in kernel.shown(cell)
+        assert option in lasting_kernel.shown(cell)
 
 
 REFUSED = {
@@ -45,31 +45,31 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_a_wrong_option_is_refused_in_one_line(kernel: Kernel, fake_server: FakeServer, case: str) -> None:
+def test_a_wrong_option_is_refused_in_one_line(lasting_kernel: Kernel, idle_server: FakeServer, case: str) -> None:
     options, what, limit = REFUSED[case]
-    cell = kernel.run(f"%%happyhorse rocket.jpg {options}\nThe rocket lifts off")
+    cell = lasting_kernel.run(f"%%happyhorse rocket.jpg {options}\nThe rocket lifts off")
     assert not cell.ok
     [line] = cell.error
     assert what in line
     assert limit in line
-    assert fake_server.requests == []
+    assert idle_server.requests == []
 
 
-def test_a_missing_image_names_all_that_was_tried(kernel: Kernel, fake_server: FakeServer) -> None:
-    cell = kernel.run("%%happyhorse nowhere.jpg\nThe rocket lifts off")
+def test_a_missing_image_names_all_that_was_tried(lasting_kernel: Kernel, idle_server: FakeServer) -> None:
+    cell = lasting_kernel.run("%%happyhorse nowhere.jpg\nThe rocket lifts off")
     [line] = cell.error
     assert "nowhere.jpg" in line
     for tried in ("URL", "file", "variable"):
         assert tried in line
-    assert fake_server.requests == []
+    assert idle_server.requests == []
 
 
-def test_a_prompt_that_would_be_cut_is_refused_and_says_where(kernel: Kernel, fake_server: FakeServer) -> None:
-    cell = kernel.run("%%happyhorse rocket.jpg\n" + "a" * 5001)
+def test_a_prompt_that_would_be_cut_is_refused_and_says_where(lasting_kernel: Kernel, idle_server: FakeServer) -> None:
+    cell = lasting_kernel.run("%%happyhorse rocket.jpg\n" + "a" * 5001)
     [line] = cell.error
     assert "5000" in line
     assert "--fit" in line
-    assert fake_server.requests == []
+    assert idle_server.requests == []
 
 
 def test_without_a_key_the_ways_to_give_one_are_named(new_kernel, fake_server: FakeServer) -> None:

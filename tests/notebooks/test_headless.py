@@ -19,8 +19,8 @@ from support.saved import videos, visible, widgets
 LOAD = "%load_ext happyhorse_nb"
 CELL = "%%happyhorse rocket.jpg --duration 5 --name launch\nThe rocket lifts off"
 NO_WAIT = CELL.replace("--name", "--no-wait --name")
-#: Holds the main thread until the job has ended, and asks nothing of us that would update the card.
-BUSY = "import time\nwhile not launch.status.ended: time.sleep(0.01)"
+#: Holds the main thread until the job is over, and does nothing that would show it.
+BUSY = "import time\nwhile not launch.done(): time.sleep(0.01)"
 
 
 @pytest.fixture

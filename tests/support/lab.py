@@ -35,8 +35,9 @@ DEADLINE = 90.0
 
 _PROGRAMS: dict[App, tuple[str, str, str]] = {
     # module, class of its options, address of a notebook
-    "lab": ("jupyterlab", "LabApp", "lab/tree"),
-    "notebook": ("notebook", "JupyterNotebookApp", "notebooks"),
+    # A workspace for each notebook: else Lab opens what an earlier page had open, too.
+    "lab": ("jupyterlab", "LabApp", "lab/workspaces/{stem}/tree/{name}"),
+    "notebook": ("notebook", "JupyterNotebookApp", "notebooks/{name}"),
 }
 _PANEL = "window.jupyterapp.shell.currentWidget"
 
@@ -124,7 +125,8 @@ class Lab:
         nbformat.write(notebook, self.root / name)
 
     def url(self, name: str) -> str:
-        return f"http://127.0.0.1:{self._port}/{self._address}/{name}?token={self._token}"
+        address = self._address.format(stem=Path(name).stem, name=name)
+        return f"http://127.0.0.1:{self._port}/{address}?token={self._token}"
 
     def open(self, page: Page, name: str) -> Notebook:
         """Open the notebook and wait until its kernel is there and idle."""

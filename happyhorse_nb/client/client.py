@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
@@ -11,7 +12,8 @@ from types import TracebackType
 from typing import Any
 
 from happyhorse_nb import images, polling, wire
-from happyhorse_nb.client.download import download
+from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.download import MAX_BYTES, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Transport
 from happyhorse_nb.errors import (
@@ -19,7 +21,7 @@ from happyhorse_nb.errors import (
     ConnectionLost,
     DownloadError,
     JobFailed,
-    NotFound,
+    MissingKey,
     OutcomeUnknown,
     RateLimited,
     ServerError,
@@ -27,11 +29,10 @@ from happyhorse_nb.errors import (
     WaitTimeout,
 )
 from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, Status, check_params, check_prompt, find_model
-from happyhorse_nb.settings import Account, account_of, current_account
+from happyhorse_nb.settings import ORIGIN, Account, account_of, current_account
+from happyhorse_nb.settings.account import ORIGIN_VARIABLE, missing_key
 
-_UNKNOWN = (
-    "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
-)
+_UNKNOWN = "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
 _LOOK = (
     "Look at your account's task list: if the task is there, take it up by its id (resume); if not, send it again by "
     "hand (again)."
@@ -49,9 +50,7 @@ class Client:
         self, api_key: str | None = None, base_url: str | None = None, *, account: Account | None = None
     ) -> None:
         if account is None:
-            account = current_account() if api_key is None else None
-        if account is None:
-            account = account_of(api_key or "", source="the caller")
+            account = current_account() if api_key is None else _given(api_key, base_url)
         if base_url is not None:
             account = account_of(account.key.reveal(), base_url, source=account.source)
         self.account = account
@@ -71,9 +70,9 @@ class Client:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._transport is not None:
-            await self._transport.close()
-            self._transport = None
+        transport, self._transport = self._transport, None
+        if transport is not None and transport.loop is asyncio.get_running_loop():
+            await transport.close()
 
     async def submit(
         self,
@@ -97,15 +96,19 @@ class Client:
         if not isinstance(image, images.FirstFrame):
             limits = table.param("image").image
             assert limits is not None, "every image parameter of the table has limits"
-            image = await asyncio.to_thread(images.load, image, limits=limits, fit=fit)
-        payload = await asyncio.to_thread(lambda: wire.to_payload(image.wire, text, checked))
+            image = await aside(lambda: images.load(image, limits=limits, fit=fit))
+        payload = await aside(lambda: wire.to_payload(image.wire, text, checked))
         try:
             answer = await self._post(table, payload)
             return wire.parse(_good(answer))
-        except (ConnectionLost, ServerError) as problem:
-            if isinstance(problem, ServerError) and problem.status == 200:
+        except ServerError as problem:
+            # In a 200 the server itself has refused it; any other status says nothing of what became of it.
+            if problem.status == 200:
                 raise
-            raise _unknown(problem) from None
+            unknown = _unknown(problem)
+        except ConnectionLost as problem:
+            unknown = _unknown(problem)
+        raise unknown
 
     async def read(self, task_id: str) -> Snapshot:
         """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id."""
@@ -116,7 +119,7 @@ class Client:
         self,
         task_id: str,
         *,
-        timeout: float | None = 3600.0,
+        timeout: float | None = 3600.0,  # noqa: ASYNC109  # the name that everybody looks for
         on_change: Callable[[Snapshot], None] | None = None,
     ) -> Snapshot:
         """Read a task until it has ended, through drops, 429 and server errors; ``timeout`` is in seconds.
@@ -124,29 +127,36 @@ class Client:
         Returns the snapshot with the link to the video. Raises `JobFailed` when the task failed, `WaitTimeout`, and
         the errors that end reading: 400, 401, 402, 404.
         """
+        try:
+            async with asyncio.timeout(timeout) as limit:
+                return await self._until_ended(task_id, on_change)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            message = f"task {task_id} has not ended after {timeout:g} s; it goes on at the server"
+        raise WaitTimeout(message)
+
+    async def _until_ended(self, task_id: str, on_change: Callable[[Snapshot], None] | None) -> Snapshot:
         typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
         estimate = polling.forecast([], typical=typical)
         start, status = time.monotonic(), None
         while True:
-            extra = 0.0
+            told = 0.0
             try:
                 snapshot = await self.read(task_id)
             except RateLimited as limited:
-                extra = limited.retry_after or 5.0
+                told = limited.retry_after if limited.retry_after is not None else 5.0
             except (ServerError, TransportError):
                 pass
             else:
-                if snapshot.status is not status and on_change is not None:
+                if snapshot.status != status and on_change is not None:
                     on_change(snapshot)
                 status = snapshot.status
-                if status is Status.FAILED:
+                if status == Status.FAILED:
                     raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
-                if status is Status.DOWNLOADING:
+                if status == Status.DOWNLOADING:
                     return snapshot
-            age = time.monotonic() - start
-            if timeout is not None and age >= timeout:
-                raise WaitTimeout(f"task {task_id} has not ended after {timeout:.0f} s; it goes on at the server")
-            await asyncio.sleep(max(polling.next_gap(estimate, age), extra))
+            await asyncio.sleep(max(polling.next_gap(estimate, time.monotonic() - start), told))
 
     async def download(
         self,
@@ -155,11 +165,13 @@ class Client:
         *,
         on_bytes: Callable[[int, int | None], None] | None = None,
         patience: float = 30.0,
+        cap: int = MAX_BYTES,
     ) -> VideoInfo:
         """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
 
-        It is streamed, resumed after a cut, checked to be playable, and appears whole or not at all. Raises
-        `DownloadError`.
+        It is streamed, resumed after a cut until about ``patience`` seconds have brought nothing new, at most ``cap``
+        bytes long, checked to be playable, and appears whole or not at all. ``on_bytes`` is told bytes so far and the
+        total, if known. Raises `DownloadError`.
         """
         if not task.video_url:
             raise DownloadError("the server says the task is done but gives no link to a video", refused=True)
@@ -170,6 +182,7 @@ class Client:
             loopback=self.account.sandbox,
             on_bytes=on_bytes,
             patience=patience,
+            cap=cap,
         )
 
     async def balance(self) -> Decimal | None:
@@ -198,8 +211,9 @@ class Client:
 
     @property
     def _wire(self) -> Transport:
-        # Made on first use, inside the loop that uses it.
-        if self._transport is None:
+        # Made on first use, inside the loop that uses it, and anew for another one: each `asyncio.run` and each
+        # `hh.run` has its own.
+        if self._transport is None or self._transport.loop is not asyncio.get_running_loop():
             self._transport = Transport(self.account)
         return self._transport
 
@@ -214,6 +228,13 @@ class Client:
             return answer
         self._suffix = not suffix
         return other
+
+
+def _given(api_key: str, base_url: str | None) -> Account:
+    """The account of a key that the caller gave, on the server of the environment unless that was given too."""
+    if not api_key.strip():
+        raise MissingKey(missing_key())
+    return account_of(api_key.strip(), base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN, source="the caller")
 
 
 def _good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:

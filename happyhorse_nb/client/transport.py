@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -13,12 +15,14 @@ import aiohttp
 from aiohttp import hdrs
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.errors import ConnectionLost, NotSent
+from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.proxy import proxy_for
+from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
 
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
-#: Seconds a read may take in all, and seconds a connection may take to come about.
+#: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
@@ -35,15 +39,17 @@ class Answer:
 
 
 class Transport:
-    """Sends requests to one account's origin, the key with each of them, and to nowhere else."""
+    """Sends requests to one account's origin, the key with each of them, and to nowhere else.
+
+    It belongs to the loop that runs when it is made.
+    """
 
     def __init__(self, account: Account) -> None:
         self.account = account
+        self.loop = asyncio.get_running_loop()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_leaves)
-        # Proxies and certificates as the environment gives them; a server on this machine is never behind a proxy.
         common: dict[str, Any] = {
-            "trust_env": not account.sandbox,
             "trace_configs": [trace],
             "headers": {hdrs.USER_AGENT: f"happyhorse-nb/{__version__}"},
             "cookie_jar": aiohttp.DummyCookieJar(),
@@ -58,6 +64,12 @@ class Transport:
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_SUBMIT_SILENCE),
             **common,
         )
+
+    def __del__(self) -> None:
+        # A client that nobody closed is no reason for a message in somebody's notebook.
+        for session in (getattr(self, "_reads", None), getattr(self, "_paid", None)):
+            if session is not None and not session.closed:
+                _abandon(session)
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -75,12 +87,22 @@ class Transport:
 
     async def post(self, path: str, payload: Mapping[str, Any]) -> Answer:
         """Send a paid request, once. Raises `NotSent` when no byte of it left, `ConnectionLost` when any may have."""
-        return await self._send(self._paid, hdrs.METH_POST, path, json.dumps(payload).encode())
+        body = await aside(lambda: json.dumps(payload).encode())
+        return await self._send(self._paid, hdrs.METH_POST, path, body)
 
-    async def _send(
+    async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None) -> Answer:
+        answer = await self._try(session, method, path, body)
+        # Raised here, without the original behind it: aiohttp's frames hold the headers, and so the key.
+        if isinstance(answer, TransportError):
+            raise answer
+        return answer
+
+    async def _try(
         self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None
-    ) -> Answer:
+    ) -> Answer | TransportError:
         flight = SimpleNamespace(left=False)
+        # Proxies as the environment gives them; a server on this machine is never behind one.
+        proxy, proxy_auth = (None, None) if self.account.sandbox else proxy_for(self.account.origin)
         try:
             async with session.request(
                 method,
@@ -89,21 +111,19 @@ class Transport:
                 headers=self._headers(body),
                 # A redirect could lead the key elsewhere.
                 allow_redirects=False,
+                proxy=proxy,
+                proxy_auth=proxy_auth,
                 trace_request_ctx=flight,
             ) as response:
-                raw = bytearray()
-                async for chunk in response.content.iter_any():
-                    raw += chunk
-                    if len(raw) > _MAX_ANSWER:
-                        break
-                return Answer(response.status, response.headers, _json(raw))
+                async with asyncio.timeout(_READ_TIMEOUT):
+                    raw = await _read(response)
+                return Answer(response.status, response.headers, await aside(_json, raw))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
-            # A new exception without the old one behind it: aiohttp's frames hold the headers, and so the key.
             words = _words(problem)
             if not flight.left:
-                raise NotSent(f"nothing was sent: {words}") from None
-            raise ConnectionLost(f"the connection was lost: {words}") from None
+                return NotSent(f"nothing was sent: {words}")
+            return ConnectionLost(f"the connection was lost: {words}")
 
     def _headers(self, body: bytes | None) -> dict[str, str]:
         key = self.account.key.reveal()
@@ -113,6 +133,16 @@ class Transport:
         return headers
 
 
+def _abandon(session: aiohttp.ClientSession) -> None:
+    """Close its connections without a loop to await it on: theirs may have ended long ago."""
+    connector: Any = session.connector
+    session.detach()
+    # Private, for the public one has to be awaited; the second is its name in older releases.
+    close = getattr(connector, "_close_immediately", None) or getattr(connector, "_close", None)
+    if close is not None:
+        close()
+
+
 async def _leaves(_session: object, context: Any, _params: object) -> None:
     # aiohttp calls this just before it hands the first bytes to the socket.
     flight = context.trace_request_ctx
@@ -120,11 +150,19 @@ async def _leaves(_session: object, context: Any, _params: object) -> None:
         flight.left = True
 
 
-def _json(raw: bytearray) -> Any:
-    if len(raw) > _MAX_ANSWER:
-        return None
+async def _read(response: aiohttp.ClientResponse) -> bytes | None:
+    """The body, None when it is longer than any answer of the API."""
+    raw = bytearray()
+    async for chunk in response.content.iter_any():
+        raw += chunk
+        if len(raw) > _MAX_ANSWER:
+            return None
+    return bytes(raw)
+
+
+def _json(raw: bytes | None) -> Any:
     try:
-        return json.loads(raw)
+        return None if raw is None else json.loads(raw)
     except (ValueError, RecursionError):
         return None
 
@@ -135,12 +173,12 @@ def _words(problem: BaseException) -> str:
         return "the server's name cannot be found"
     if isinstance(problem, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
         return "the secure connection could not be made"
+    if isinstance(problem, aiohttp.ClientHttpProxyError):
+        return f"the proxy answers {problem.status}"
     if isinstance(problem, TimeoutError):
         return "it took too long"
     number = getattr(problem, "errno", None) or getattr(getattr(problem, "os_error", None), "errno", None)
     if isinstance(problem, aiohttp.ClientConnectorError):
-        import os
-
         return os.strerror(number).lower() if number and number > 0 else "no connection to the server"
     if isinstance(problem, aiohttp.ServerDisconnectedError):
         return "the server closed it"

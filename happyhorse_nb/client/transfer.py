@@ -1,0 +1,156 @@
+"""One video on its way into a file: as much of it as a connection brings."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import urljoin
+
+import aiohttp
+from aiohttp import hdrs
+
+from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.proxy import proxy_for
+from happyhorse_nb.errors import DownloadError
+from happyhorse_nb.settings import is_loopback
+from happyhorse_nb.settings.account import HiddenText
+
+_CHUNK = 256 * 1024
+_REDIRECTS = 5
+#: Seconds of silence after which a cut is assumed.
+_SILENCE = 30.0
+_BROKEN = "the connection broke off again and again"
+
+
+class Cut(Exception):
+    """A transfer that broke off or a server in trouble: worth another try, from where it stopped."""
+
+
+class Transfer:
+    """A link, the file that its video goes to, and how much of it is there (``have``, in bytes).
+
+    The link is a secret, and verbose tracebacks print the locals of every frame. So what goes wrong is returned from
+    the functions that have the link or an answer in their hands, and raised by the one that has neither.
+    """
+
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        half: Path,
+        *,
+        loopback: bool,
+        cap: int,
+        on_bytes: Callable[[int, int | None], None] | None,
+    ) -> None:
+        self.have = 0
+        self._session = session
+        self._url = HiddenText(url)
+        self._half = half
+        self._loopback = loopback
+        self._cap = cap
+        self._on_bytes = on_bytes
+        #: Names the version of the file that was begun with; another one is no continuation of it.
+        self._tag: str | None = None
+
+    async def go_on(self) -> None:
+        """Fetch what is missing. Raises `Cut`, `DownloadError`, and OSError for trouble with the file."""
+        problem = await self._fetch()
+        if problem is not None:
+            raise problem
+
+    async def _fetch(self) -> Cut | DownloadError | None:
+        response = None
+        try:
+            response = await self._open()
+            if isinstance(response, Exception):
+                return response
+            return await self._save(response)
+        except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError):
+            # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
+            return Cut(_BROKEN)
+        finally:
+            if isinstance(response, aiohttp.ClientResponse):
+                response.close()
+
+    async def _save(self, response: aiohttp.ClientResponse) -> Cut | DownloadError | None:
+        if response.status == 200:
+            self.have, self._tag = 0, _strong(response.headers.get(hdrs.ETAG))
+        total = response.content_length + self.have if response.content_length is not None else None
+        too_large = DownloadError(f"the video is larger than {self._cap:,} bytes")
+        if total is not None and total > self._cap:
+            return too_large
+        with self._half.open("ab" if self.have else "wb") as file:
+            async for chunk in response.content.iter_chunked(_CHUNK):
+                if self.have + len(chunk) > self._cap:
+                    return too_large
+                await aside(file.write, chunk)
+                self.have += len(chunk)
+                if self._on_bytes is not None:
+                    self._on_bytes(self.have, total)
+            file.flush()
+            await aside(os.fsync, file.fileno())
+        return Cut(_BROKEN) if total is not None and self.have < total else None
+
+    async def _open(self) -> aiohttp.ClientResponse | Cut | DownloadError:
+        """The answer with the video in it, after redirects, each of them checked again."""
+        url: str = self._url
+        for _ in range(_REDIRECTS + 1):
+            if not _may_follow(url, loopback=self._loopback):
+                return DownloadError("the link to the video is not https, so it is not followed", refused=True)
+            proxy, proxy_auth = (None, None) if is_loopback(url) else proxy_for(url)
+            response = await self._session.get(
+                url,
+                headers=self._headers(),
+                allow_redirects=False,
+                proxy=proxy,
+                proxy_auth=proxy_auth,
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE),
+            )
+            if response.status in (301, 302, 303, 307, 308) and hdrs.LOCATION in response.headers:
+                url = HiddenText(urljoin(url, response.headers[hdrs.LOCATION]))
+                response.close()
+                continue
+            problem = self._judge(response)
+            if problem is None:
+                return response
+            response.close()
+            return problem
+        return DownloadError("the link to the video leads in circles", refused=True)
+
+    def _headers(self) -> dict[str, str]:
+        # As it is: a packed answer has another length, and no part of it can be asked for.
+        headers: dict[str, str] = {hdrs.ACCEPT: "video/mp4, */*;q=0.1", hdrs.ACCEPT_ENCODING: "identity"}
+        if self.have:
+            headers[hdrs.RANGE] = f"bytes={self.have}-"
+            if self._tag:
+                headers[hdrs.IF_RANGE] = self._tag
+        return headers
+
+    def _judge(self, response: aiohttp.ClientResponse) -> Cut | DownloadError | None:
+        """None for an answer with the video in it, or with what is missing of it."""
+        status = response.status
+        if status == 200:
+            return None
+        part = response.headers.get(hdrs.CONTENT_RANGE, "")
+        if status == 206 and self.have and part.startswith(f"bytes {self.have}-"):
+            return None
+        if status in (206, 416):
+            # Not the part that was asked for: begin again.
+            self.have = 0
+        if status in (206, 408, 416, 429) or status >= 500:
+            return Cut(f"its server answers {status}")
+        return DownloadError(f"the link to the video was turned down ({status})", refused=True)
+
+
+def _may_follow(url: str, *, loopback: bool) -> bool:
+    with suppress(ValueError):
+        scheme = url.partition(":")[0].lower()
+        return scheme == "https" or (scheme == "http" and loopback and is_loopback(url))
+    return False
+
+
+def _strong(tag: str | None) -> str | None:
+    return tag if tag and tag.startswith('"') else None

@@ -10,8 +10,8 @@ from typing import Any, overload
 
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
-from happyhorse_nb.jobs.request import prepare
 from happyhorse_nb.jobs.recovery import resume as _resume
+from happyhorse_nb.jobs.request import prepare
 from happyhorse_nb.jobs.waiting import wait as wait_for
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.settings.config import config
@@ -30,12 +30,12 @@ def generate(
 ) -> Job:
     """Make a video from a first frame; returns its `Job` at once.
 
-    ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG or
-    WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most 5000
-    characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15 whole
-    seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make an image
-    or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal request
-    has made one. ``save``: the file to write, an .mp4 that does not exist yet. What is None comes from
+    ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG
+    or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
+    5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
+    whole seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make
+    an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal
+    request has made one. ``save``: the file to write, an .mp4 that does not exist yet. What is None comes from
     ``%config HappyHorse``. ``namespace``: where the name of a variable is looked up, for callers that take text.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,

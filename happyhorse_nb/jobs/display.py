@@ -41,4 +41,5 @@ def show(job: Job) -> None:
         return
     from happyhorse_nb.render import line
 
-    print(line(job.snapshot, now=time.time()))
+    # Only ever called by the cell or the program itself, never from the background.
+    print(line(job.snapshot, now=time.time()))  # noqa: T201  # see above

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
     from happyhorse_nb.render import VideoOutput
 
 Listener = Callable[[Snapshot], None]
+#: A snapshot to deliver: what it is, whether only the time has moved on, and those who listened when it was published.
+News = tuple[Snapshot, bool, tuple[object, ...]]
+
+
+_Heard = Callable[[Snapshot, bool], None]
 
 
 class Controls(Protocol):
@@ -27,6 +32,9 @@ class Controls(Protocol):
 
     def stop(self, job: Job) -> None:
         """Watch it no longer."""
+
+    def watch(self, job: Job) -> None:
+        """See to it that somebody watches a job that has not ended. Raises `HappyHorseError` where nobody may."""
 
     def call_user(self, function: Callable[[], None]) -> None:
         """Run a user's function on a thread where it may take its time."""
@@ -36,8 +44,9 @@ class Job:
     """One video on its way, or made. `generate` makes them; `jobs` finds them again.
 
     ``id`` is ours (a text), ``task_id`` the server's (None until it gave one), ``status`` a `Status`, ``path`` the
-    absolute `Path` of the MP4 (None until it is there), ``cost`` a `Cost` in USD, ``error`` the `JobError` it ended with
-    (None while it runs and when it is done), ``snapshot`` all of it, frozen. As the last value of a cell it shows itself.
+    absolute `Path` of the MP4 (None until it is there), ``cost`` a `Cost` in USD, ``error`` the `JobError` it ended
+    with (None while it runs and when it is done), ``snapshot`` all of it, frozen. As the last value of a cell it shows
+    itself.
     """
 
     def __init__(self, record: Record, controls: Controls) -> None:
@@ -46,7 +55,7 @@ class Job:
         self._controls = controls
         self._snapshot = record.snapshot
         self._lock = Lock()
-        self._listeners: dict[object, tuple[Listener, bool]] = {}
+        self._listeners: dict[object, tuple[_Heard, bool]] = {}
         self._waiting: Waiting | None = None
         self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
         if self._snapshot.status.ended:
@@ -109,11 +118,17 @@ class Job:
         return self._arrive().__await__()
 
     async def _arrive(self) -> VideoOutput:
+        self.watch()
         ended = asyncio.wrap_future(self._ended)
         # asyncio.wait leaves the future alone when the waiter is cancelled, and the pauses let an interrupt through.
         while not ended.done():
             await asyncio.wait({ended}, timeout=0.25)
         return self._outcome()
+
+    def watch(self) -> None:
+        """Go on with the job, if it has not ended and nobody here watches it; called by whoever waits for it."""
+        if not self.done():
+            self._controls.watch(self)
 
     def stop(self) -> None:
         """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id."""
@@ -128,58 +143,74 @@ class Job:
         def careful(snapshot: Snapshot) -> None:
             try:
                 callback(snapshot)
-            except Exception as problem:  # a user's code may raise anything, and the job must go on
+            except Exception as problem:  # noqa: BLE001  # a user's code may raise anything, and the job must go on
                 self._note(f"an on_change callback raised {type(problem).__name__}: {problem}")
 
-        def hand_over(snapshot: Snapshot) -> None:
-            if self._waiting is not None:
+        def hand_over(snapshot: Snapshot, in_cell: bool) -> None:
+            if in_cell:
                 careful(snapshot)
             else:
                 self._controls.call_user(lambda: careful(snapshot))
 
-        undo = self._listen(hand_over, ticks=False)
-        if self.done():
-            hand_over(self._snapshot)
+        undo, now = self._listen(hand_over, ticks=False)
+        if now.status.ended:
+            hand_over(now, False)
         return undo
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Like `on_change`, also about once a second while the job runs; for widgets, which must be quick."""
-        return self._listen(listener, ticks=True)
+        return self._listen(lambda snapshot, _: listener(snapshot), ticks=True)[0]
 
     def _ipython_display_(self) -> None:
         display.present(self)
 
     def bind(self, name: str) -> None:
         """Remember the variable that the job is bound to, for its card."""
-        self._snapshot = replace(self._snapshot, name=name)
+        with self._lock:
+            self._snapshot = replace(self._snapshot, name=name)
 
     def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
         """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
         with self._lock:
             # What the user's side has set meanwhile is not overwritten by what the loop started from.
-            snapshot = replace(snapshot, name=self._snapshot.name, note=snapshot.note or self._snapshot.note)
+            snapshot = replace(snapshot, name=self._snapshot.name, note=self._snapshot.note or snapshot.note)
             self._snapshot = snapshot
+            news = (snapshot, tick, tuple(self._listeners))
             waiting = self._waiting
             if waiting is not None:
-                waiting.put(self, snapshot, tick)
+                waiting.put(self, news)
         if waiting is None:
-            self.deliver(snapshot, tick=tick)
+            self.deliver(news, in_cell=False)
         if snapshot.status.ended and not self._ended.done():
             self._ended.set_result(None)
 
-    def deliver(self, snapshot: Snapshot, *, tick: bool) -> None:
-        """Call the listeners, on this thread."""
-        for listener, ticks in list(self._listeners.values()):
-            if ticks or not tick:
-                listener(snapshot)
+    def deliver(self, news: News, *, in_cell: bool) -> None:
+        """Call the listeners, on this thread. None of them can harm the job or the other ones."""
+        snapshot, tick, tokens = news
+        for token in tokens:
+            listener, ticks = self._listeners.get(token, (None, False))
+            if listener is not None and (ticks or not tick):
+                try:
+                    listener(snapshot, in_cell)
+                except Exception as problem:  # noqa: BLE001  # see above; what is wrong is shown with the job
+                    self._note(f"it could not be shown: {type(problem).__name__}: {problem}")
 
-    def divert(self, waiting: Waiting | None) -> bool:
-        """Let a waiting thread have the snapshots; None gives them back. False when another one has them already."""
+    def divert(self, waiting: Waiting) -> bool:
+        """Let a waiting thread have the snapshots. False when another one has them already."""
         with self._lock:
-            if waiting is not None and self._waiting is not None:
-                return False
-            self._waiting = waiting
-            return True
+            if self._waiting is None:
+                self._waiting = waiting
+            return self._waiting is waiting
+
+    def give_back(self, applied: Callable[[], bool]) -> bool:
+        """Deliver the snapshots as usual again; False, and nothing changes, while not all are ``applied``.
+
+        Else a snapshot that comes now would be delivered before those that came earlier.
+        """
+        with self._lock:
+            if applied():
+                self._waiting = None
+            return self._waiting is None
 
     def _outcome(self) -> VideoOutput:
         from happyhorse_nb.render import video
@@ -190,12 +221,19 @@ class Job:
             raise problem
         return video(self._snapshot, embed_limit=config().embed_limit, start=Path.cwd())
 
-    def _listen(self, listener: Listener, *, ticks: bool) -> Callable[[], None]:
+    def _listen(self, listener: _Heard, *, ticks: bool) -> tuple[Callable[[], None], Snapshot]:
+        """What undoes it, and the snapshot after which the listener hears every one."""
         token = object()
-        self._listeners[token] = (listener, ticks)
-        return lambda: (self._listeners.pop(token, None), None)[1]
+
+        def undo() -> None:
+            self._listeners.pop(token, None)
+
+        with self._lock:
+            self._listeners[token] = (listener, ticks)
+            return undo, self._snapshot
 
     def _note(self, text: str) -> None:
         with self._lock:
-            self._snapshot = replace(self._snapshot, note=text)
-
+            if text not in self._snapshot.note:
+                note = "; ".join(part for part in (self._snapshot.note, text) if part)
+                self._snapshot = replace(self._snapshot, note=note)

@@ -6,6 +6,7 @@ A task on the kernel's own loop stands still while a cell is busy; one on a thre
 from __future__ import annotations
 
 import asyncio
+import atexit
 import concurrent.futures
 import contextvars
 from collections.abc import Callable, Coroutine
@@ -13,6 +14,8 @@ from threading import Thread
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+#: Seconds that tasks are given to end when Python does.
+_PATIENCE = 2.0
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -24,8 +27,8 @@ class _Loop(asyncio.SelectorEventLoop):
 
     run_forever = asyncio.SelectorEventLoop.run_forever
     run_until_complete = asyncio.SelectorEventLoop.run_until_complete
-    _run_once = asyncio.SelectorEventLoop._run_once  # type: ignore[attr-defined]  # private, and what gets replaced
-    _check_running = asyncio.SelectorEventLoop._check_running  # type: ignore[attr-defined]  # likewise
+    _run_once = asyncio.SelectorEventLoop._run_once  # type: ignore[attr-defined]  # noqa: SLF001  # private, and replaced
+    _check_running = asyncio.SelectorEventLoop._check_running  # type: ignore[attr-defined]  # noqa: SLF001  # so is it
 
 
 class OwnedLoop:
@@ -36,9 +39,11 @@ class OwnedLoop:
         self._tasks: set[asyncio.Task[Any]] = set()
         self.thread = Thread(target=self._run, name="happyhorse_nb", daemon=True)
         self.thread.start()
+        # Before those of the engines that use it, so that it is called after theirs.
+        atexit.register(self.close)
 
-    def call(self, function: Callable[..., object], *arguments: object) -> None:
-        """Run a function on the loop, soon. Callable from any thread; does nothing once the loop is closed.
+    def call(self, function: Callable[..., object], *arguments: object) -> bool:
+        """Run a function on the loop, soon. Callable from any thread; False once the loop is closed.
 
         It runs in an empty context: ipykernel keeps the cell that a message belongs to in a context variable, and a
         task that inherits it goes on sending in the name of a cell that has long ended.
@@ -47,19 +52,28 @@ class OwnedLoop:
             self._loop.call_soon_threadsafe(function, *arguments, context=contextvars.Context())
         except RuntimeError:
             # Closed: the interpreter is on its way out, and what is unfinished is in the ledger.
-            return
+            return False
+        return True
 
-    def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop. Its task is kept alive here, and its outcome is in the future."""
+    def start(
+        self, make: Callable[[], Coroutine[Any, Any, T]], *, among: set[asyncio.Task[Any]] | None = None
+    ) -> concurrent.futures.Future[T]:
+        """Run a coroutine on the loop. Its task is kept alive here, and its outcome is in the future.
+
+        ``among`` is a set that holds the task as long as it runs.
+        """
         outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
+        keepers = [self._tasks] if among is None else [self._tasks, among]
 
         def begin() -> None:
             task = self._loop.create_task(make(), context=contextvars.Context())
-            self._tasks.add(task)
+            for kept in keepers:
+                kept.add(task)
             task.add_done_callback(finish)
 
         def finish(task: asyncio.Task[T]) -> None:
-            self._tasks.discard(task)
+            for kept in keepers:
+                kept.discard(task)
             if task.cancelled():
                 outcome.cancel()
             elif (problem := task.exception()) is not None:
@@ -67,27 +81,26 @@ class OwnedLoop:
             else:
                 outcome.set_result(task.result())
 
-        self.call(begin)
+        if not self.call(begin):
+            outcome.cancel()
         return outcome
 
-    def close(self, last: Callable[[], Coroutine[Any, Any, object]], *, patience: float) -> None:
-        """Run one last coroutine, cancel the rest, and end the thread; takes ``patience`` seconds at most."""
+    def close(self) -> None:
+        """Cancel what still runs, and end the thread. Registered to be called when Python ends."""
         if not self.thread.is_alive():
+            # Also in a fork, which has our objects but not our threads.
             return
 
         async def end() -> None:
-            try:
-                await last()
-            finally:
-                mine = asyncio.current_task()
-                rest = [task for task in self._tasks if task is not mine]
-                for task in rest:
-                    task.cancel()
-                await asyncio.gather(*rest, return_exceptions=True)
-                self._loop.call_soon(self._loop.stop)
+            mine = asyncio.current_task()
+            rest = [task for task in self._tasks if task is not mine]
+            for task in rest:
+                task.cancel()
+            await asyncio.gather(*rest, return_exceptions=True)
+            self._loop.call_soon(self._loop.stop)
 
         self.start(end)
-        self.thread.join(patience)
+        self.thread.join(_PATIENCE)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Awaitable
 from typing import TypeVar
 
@@ -22,28 +23,36 @@ def run(awaitable: Awaitable[T]) -> T:
     queued behind this one are all run after it. An interrupt cancels it. Raises `ConfigError` under uvloop, and what
     the awaitable raises.
     """
-    outer = asyncio._get_running_loop()
+    outer = asyncio._get_running_loop()  # noqa: SLF001  # documented; the public one raises
     if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()
         raise ConfigError("hh.run cannot work inside uvloop, which lets no second loop run. Use await in the cell.")
-    loop = _PrivateLoop()
-    try:
-        if outer is not None:
-            import nest_asyncio
+    if outer is None:
+        return _to_the_end(_PrivateLoop(), awaitable)
+    from happyhorse_nb.jobs.nesting import nesting
 
-            nest_asyncio.apply(loop)
+    loop = _PrivateLoop()
+    with nesting(loop):
+        return _to_the_end(loop, awaitable)
+
+
+def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+    try:
         task = loop.create_task(_awaited(awaitable))
         try:
             return loop.run_until_complete(task)
-        except BaseException:
-            if not task.done():
-                task.cancel()
-                loop.run_until_complete(asyncio.wait({task}))
-            raise
-    finally:
-        try:
-            loop.run_until_complete(loop.shutdown_asyncgens())
         finally:
-            loop.close()
+            # After an interrupt the task itself is among them; otherwise what it has left behind.
+            rest = asyncio.all_tasks(loop)
+            for left in rest:
+                left.cancel()
+            if rest:
+                loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
 
 
 async def _awaited(awaitable: Awaitable[T]) -> T:

@@ -15,6 +15,7 @@ from happyhorse_nb.errors import (
     JobFailed,
     JobRefused,
     JobStopped,
+    LedgerError,
     NotFound,
     NotSent,
     OutcomeUnknown,
@@ -81,6 +82,41 @@ def stopped(snapshot: Snapshot, why: str) -> Snapshot:
     )
 
 
+def ready(snapshot: Snapshot, problem: Exception) -> Snapshot:
+    """The video is made, and could not be brought here."""
+    if isinstance(problem, APIError):
+        why = f"its link could not be read: {problem.message}"
+    elif isinstance(problem, OSError):
+        why = f"it could not be written: {(problem.strerror or type(problem).__name__).lower()}"
+    else:
+        why = str(problem)[:1].lower() + str(problem)[1:]
+    return stopped(snapshot, sentence(f"The video is ready and paid for, but {why}"))
+
+
+def unwritten(snapshot: Snapshot, problem: LedgerError) -> Snapshot:
+    """The ledger could not take the snapshot down."""
+    trouble = sentence(str(problem))
+    if snapshot.status.ended:
+        # It is what it is, written down or not.
+        return replace(snapshot, message=" ".join(filter(None, (sentence(snapshot.message), capital(trouble)))))
+    if snapshot.task_id is None:
+        why = f"Nothing was sent, because {trouble}"
+        return replace(snapshot, status=Status.REFUSED, message=why, remedy="Then run the cell again.")
+    why = f"Task {snapshot.task_id} goes on at the server, but {trouble}"
+    remedy = f"Then %happyhorse resume {snapshot.task_id} goes on with it."
+    return replace(snapshot, status=Status.STOPPED, message=why, remedy=remedy)
+
+
+def broken(snapshot: Snapshot, bug: Exception) -> Snapshot:
+    """An error of ours; the words say whose it is, and the state claims no more than is known."""
+    why = f"An internal error of happyhorse_nb: {type(bug).__name__}: {bug}"
+    if snapshot.task_id is not None:
+        return stopped(snapshot, sentence(why))
+    if snapshot.status == Status.SUBMITTING:
+        return unknown(snapshot, sentence(why))
+    return replace(snapshot, status=Status.REFUSED, message=sentence(f"{why}; nothing was sent"), remedy="")
+
+
 def taken_out(snapshot: Snapshot) -> Snapshot:
     """Taken out of the queue before anything was sent."""
     return replace(
@@ -96,6 +132,11 @@ def parked(problem: APIError) -> str:
     return _says(problem)
 
 
+def capital(text: str) -> str:
+    """The text with a capital letter in front."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """The text with a full stop, where it has no end of its own."""
     text = text.strip()
@@ -105,7 +146,7 @@ def sentence(text: str) -> str:
 def _says(problem: HappyHorseError) -> str:
     if isinstance(problem, APIError):
         return f"The server says: {sentence(problem.message)}"
-    return sentence(str(problem)[:1].upper() + str(problem)[1:])
+    return sentence(capital(str(problem)))
 
 
 def _remedy(problem: HappyHorseError) -> str:

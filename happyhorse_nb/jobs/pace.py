@@ -10,7 +10,7 @@ _MINUTE = 60.0
 
 
 class Pace:
-    """Lets so many requests a minute through; ``per_minute`` is asked each time, so a changed setting counts at once."""
+    """Lets so many requests a minute through; ``per_minute`` is asked each time: a changed setting counts at once."""
 
     def __init__(self, per_minute: Callable[[], int]) -> None:
         self._per_minute = per_minute

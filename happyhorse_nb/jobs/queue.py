@@ -48,12 +48,18 @@ class Queue:
     def leave(self, job_id: str) -> None:
         """Give a place back; a job that holds none is let be."""
         self._running.discard(job_id)
+        self.fill()
+
+    def fill(self) -> None:
+        """Let in who may run now; the limit may have been raised."""
         moved = False
         while self._waiting and len(self._running) < self._limit():
-            entry = self._waiting.popleft()
-            self._running.add(entry[0])
-            entry[1].set_result(None)
+            name, turn, _ = self._waiting.popleft()
             moved = True
+            # One that has just given up waiting takes no place.
+            if not turn.done():
+                self._running.add(name)
+                turn.set_result(None)
         if moved:
             self._tell()
 

@@ -8,6 +8,7 @@ import time
 from happyhorse_nb.errors import JobNotFound
 from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.roster import check_account
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
 from happyhorse_nb.settings import Account, current_account, video_folder
@@ -30,8 +31,7 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
         if not piece.startswith("task-") or not is_task_id(piece):
             raise
         record = _foreign(run, piece, account)
-    if record.origin != account.realm:
-        raise JobNotFound(f"job {piece} belongs to {record.origin}, and this kernel uses {account.realm}.")
+    check_account(record, account)
     return [run.take_up(record, account)]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +13,9 @@ from typing import Any
 
 from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.models import check_params, check_prompt, find_model
-from happyhorse_nb.settings import video_folder
+from happyhorse_nb.ledger import Record
+from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model
+from happyhorse_nb.settings import Account, video_folder
 from happyhorse_nb.settings.config import Settings
 
 
@@ -34,6 +37,31 @@ class Request:
         told = {p.name: self.params.get(p.name, p.default) for p in table.options}
         parts = json.dumps([self.model, sorted(told.items()), self.prompt, self.frame.digest], ensure_ascii=False)
         return hashlib.sha256(parts.encode()).hexdigest()
+
+    def record(self, account: Account, *, owner: str, cost: Cost | None) -> Record:
+        """A new row of the ledger for it: the intent. ``cost`` is the estimate."""
+        snapshot = Snapshot(
+            status=Status.QUEUED,
+            id=secrets.token_hex(6),
+            model=self.model,
+            prompt=self.prompt,
+            params=self.params,
+            note=self.note,
+            created=time.time(),
+            cost=cost,
+            sandbox=account.sandbox,
+        )
+        return Record(
+            snapshot=snapshot,
+            origin=account.realm,
+            account=account.key.fingerprint,
+            request=self.digest,
+            frame=self.frame.url or self.frame.digest,
+            frame_label=self.frame.label,
+            target=self.target,
+            owner=owner,
+            thumbnail=self.frame.thumbnail,
+        )
 
 
 def prepare(

@@ -17,7 +17,7 @@ from happyhorse_nb.errors import WaitTimeout
 from happyhorse_nb.settings import frontend
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs.job import Job
+    from happyhorse_nb.jobs.job import Job, News
     from happyhorse_nb.models import Snapshot
 
 #: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
@@ -26,6 +26,8 @@ _PAUSE = 0.2
 
 def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
     """Wait until all jobs have ended. Raises `WaitTimeout` after ``timeout`` seconds; the jobs go on."""
+    for job in jobs:
+        job.watch()
     until = None if timeout is None else time.monotonic() + timeout
     with Waiting(jobs) as waiting:
         while not all(job.done() for job in jobs):
@@ -40,7 +42,7 @@ class Waiting:
     """Takes the snapshots of some jobs over to the thread that enters it; gives them back when it leaves."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
-        self._arrived: SimpleQueue[tuple[Job, Snapshot, bool]] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[Job, News]] = SimpleQueue()
         self._jobs = jobs
         self._mine: list[Job] = []
         self._line = _ProgressLine()
@@ -53,24 +55,23 @@ class Waiting:
         self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
     ) -> None:
         for job in self._mine:
-            job.divert(None)
-        # What came in before the way back was set is applied here, so that no end is lost.
-        while self.apply(0):
-            pass
+            # All that came in is applied here, so that no end is lost and none is followed by what was before it.
+            while not job.give_back(self._arrived.empty):
+                self.apply(0)
         self._line.clear()
 
-    def put(self, job: Job, snapshot: Snapshot, tick: bool) -> None:
+    def put(self, job: Job, news: News) -> None:
         """Queue a snapshot; called on the owned thread."""
-        self._arrived.put((job, snapshot, tick))
+        self._arrived.put((job, news))
 
     def apply(self, seconds: float) -> bool:
         """Apply the next snapshot that arrives within so many seconds; False when none did."""
         try:
-            job, snapshot, tick = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
+            job, news = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
         except Empty:
             return False
-        job.deliver(snapshot, tick=tick)
-        self._line.show(snapshot)
+        job.deliver(news, in_cell=True)
+        self._line.show(news[0])
         return True
 
 

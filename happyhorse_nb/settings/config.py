@@ -39,6 +39,9 @@ class Settings(Configurable):
     max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")
     max_poll_gap = Float(None, allow_none=True, min=0.1, help="seconds between two looks at a task at most")
     deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume takes it up again")
+    max_backoff = Float(30.0, min=0.01, help="seconds between two tries at most while the server cannot be reached")
+    send_patience = Float(60.0, min=0, help="seconds for which a request that cannot be sent is tried again")
+    fetch_patience = Float(30.0, min=0, help="seconds for which a finished video that does not come is tried again")
     prices = Dict(
         value_trait=Float(min=0),
         default_value={"720P": 0.14, "1080P": 0.24},

@@ -1,0 +1,20 @@
+"""What this process may spend."""
+
+from __future__ import annotations
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.ledger import Ledger, Record
+
+
+def check_budget(budget: float | None, record: Record, ledger: Ledger) -> None:
+    """Raises `InvalidRequest` when the request would pass ``budget`` (USD, by the estimates; None: no limit)."""
+    next_one = record.snapshot.cost
+    if budget is None or record.snapshot.sandbox or next_one is None or record.owner is None:
+        return
+    spent = ledger.spent(record.owner)
+    if spent + float(next_one) > budget:
+        raise InvalidRequest(
+            f"budget: this kernel has spent about ${spent:.2f}, and {next_one} more would pass the ${budget:.2f} "
+            "of %config HappyHorse.budget. Raise it there to go on.",
+            param="budget",
+        )

@@ -1,0 +1,30 @@
+"""Users' callbacks, on a thread of their own where they may take their time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from queue import SimpleQueue
+from threading import Event, Thread
+
+
+class Callbacks:
+    """Calls functions one after the other. A daemon thread: one that never returns must not keep Python from ending."""
+
+    def __init__(self) -> None:
+        self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="happyhorse_nb callbacks", daemon=True)
+        self._thread.start()
+
+    def call(self, function: Callable[[], None]) -> None:
+        """Call it soon. It must not raise."""
+        self._calls.put(function)
+
+    def drain(self, seconds: float) -> bool:
+        """Wait until all that were handed over so far have returned; at most so many seconds."""
+        done = Event()
+        self._calls.put(done.set)
+        return done.wait(seconds)
+
+    def _run(self) -> None:
+        while True:
+            self._calls.get()()

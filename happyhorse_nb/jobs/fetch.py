@@ -1,0 +1,98 @@
+"""Bringing a finished video to disk; only then is its job done."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from happyhorse_nb.client import VideoInfo
+from happyhorse_nb.errors import APIError, DownloadError, NotFound, RateLimited, ServerError, TransportError
+from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.track import Track
+from happyhorse_nb.ledger import Record
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import video_name
+
+#: A link that was turned down is read anew this often, and so often a file name that was taken meanwhile is changed.
+_TRIES = 3
+
+
+async def fetch(track: Track) -> None:
+    """Download the video, or end the job as stopped: it is paid for and can be taken up again. Raises `Stopped`."""
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            target = _target(track.now, track.job.record)
+            read = track.now if track.now.video_url else await _fresh(track)
+            info = await track.unless_stopped(
+                track.client.download(read, target, patience=track.settings.fetch_patience)
+            )
+            size = target.stat().st_size
+        except NotFound:
+            track.end(outcome.expired(track.now))
+            return
+        except (DownloadError, APIError, TransportError, OSError) as problem:
+            if tries < _TRIES and isinstance(problem, DownloadError):
+                if problem.refused:
+                    track.quietly(replace(track.now, video_url=None))
+                    await track.pause(track.backoff(tries))
+                    continue
+                if target.exists():
+                    # Somebody was faster with that name: another one.
+                    continue
+            track.end(outcome.ready(track.now, problem))
+            return
+        track.end(_made(track.now, target, size, info))
+        return
+
+
+def _made(now: Snapshot, target: Path, size: int, info: VideoInfo) -> Snapshot:
+    took = now.took if now.took is not None else max(0.0, time.time() - (now.submitted or now.created))
+    return replace(
+        now,
+        status=Status.DONE,
+        path=target,
+        size=size,
+        width=info.width,
+        height=info.height,
+        took=took,
+        video_url=None,
+        message="",
+        remedy="",
+    )
+
+
+async def _fresh(track: Track) -> Snapshot:
+    """The task read again, for a link that works."""
+    task_id = track.now.task_id
+    assert task_id is not None, "a finished task has an id"
+    began, tries = time.monotonic(), 0
+    while True:
+        await track.turn()
+        try:
+            read = await track.unless_stopped(track.client.read(task_id))
+        except (RateLimited, ServerError, TransportError) as problem:
+            tries += 1
+            wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
+            if time.monotonic() - began + wait > track.settings.fetch_patience:
+                raise
+            await track.pause(wait)
+        else:
+            # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
+            expires_at = read.expires_at or track.now.expires_at
+            track.quietly(replace(track.now, video_url=read.video_url, expires_at=expires_at))
+            return track.now
+
+
+def _target(now: Snapshot, record: Record) -> Path:
+    """A file that does not exist yet: the one asked for, else one named for its date, prompt and task."""
+    wished = record.target
+    named = wished.suffix == ".mp4" and not wished.is_dir()
+    first = file = wished if named else wished / video_name(now.created, now.prompt, now.short_id)
+    for number in range(2, 1000):
+        if not file.exists():
+            break
+        file = first.with_name(f"{first.stem} ({number}).mp4")
+    return file

@@ -1,0 +1,134 @@
+"""The jobs that this process has in its hands, and how it takes up those of the ledger."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import RLock
+from weakref import WeakValueDictionary
+
+from happyhorse_nb.errors import JobNotFound
+from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.job import Controls, Job
+from happyhorse_nb.ledger import Ledger, Presence, Record
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import Account, current_account
+
+#: Starts work on a job.
+Starter = Callable[[Job, Account], None]
+
+
+class Roster:
+    """Each job once: whoever asks for one that is watched here gets the same object.
+
+    ``go_on`` watches a task here, ``follow`` a job that another process watches; both are called with ``lock`` held.
+    """
+
+    def __init__(
+        self, ledger: Ledger, presence: Presence, controls: Controls, *, go_on: Starter, follow: Starter
+    ) -> None:
+        #: Held while it is decided who watches a job, so that two threads never watch the same one.
+        self.lock = RLock()
+        self._ledger = ledger
+        self._presence = presence
+        self._controls = controls
+        self._go_on = go_on
+        self._follow = follow
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+
+    def keep(self, job: Job) -> Job:
+        """This is now the job of its id."""
+        self._jobs[job.id] = job
+        return job
+
+    def running(self) -> list[Job]:
+        """The jobs that this process watches, or follows in another one."""
+        return [job for job in list(self._jobs.values()) if not job.done()]
+
+    def known(self, record: Record) -> Job:
+        """A job of the ledger as it is, without going on with it."""
+        live = self._jobs.get(record.snapshot.id)
+        return live if live is not None else Job(self.settle(record), self._controls)
+
+    def take_up(self, record: Record, account: Account) -> Job:
+        """A job of the ledger: the live one, else one that goes on here, or that follows the process it runs in."""
+        with self.lock:
+            live = self._jobs.get(record.snapshot.id)
+            if live is not None and not live.done():
+                return live
+            # Read again: what ended a moment ago was written down before anybody was told.
+            record = self.settle(self._ledger.get(record.snapshot.id) or record)
+            snapshot = record.snapshot
+            if snapshot.status == Status.DONE and _is_there(snapshot):
+                return self.keep(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
+            if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
+                job = self.keep(Job(record, self._controls))
+                self._follow(job, account)
+                return job
+            if snapshot.task_id is None:
+                return self.keep(live or Job(record, self._controls))
+            return self._resume(record, account)
+
+    def watch(self, job: Job) -> None:
+        """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
+        with self.lock:
+            if self._jobs.get(job.id) is job or job.done():
+                return
+            account = current_account()
+            check_account(job.record, account)
+            if self._jobs.get(job.id) is None:
+                self.keep(job)
+            self._follow(job, account)
+
+    def settle(self, record: Record) -> Record:
+        """What a job is whose process has died while it was on its way out."""
+        snapshot = record.snapshot
+        if snapshot.status not in (Status.QUEUED, Status.SUBMITTING) or self._presence.alive(record.owner):
+            return record
+        if snapshot.status == Status.QUEUED:
+            why = "Its kernel ended while it was queued; nothing was sent."
+            settled = replace(outcome.taken_out(snapshot), message=why)
+        else:
+            settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
+        settled = replace(settled, ended=time.time())
+        self._ledger.update(settled)
+        return replace(record, snapshot=settled)
+
+    def adopt(self, job: Job, record: Record, account: Account) -> bool:
+        """Go on with a job whose process has died. False when another process was faster."""
+        with self.lock:
+            record = self.settle(record)
+            if record.snapshot.status.ended:
+                job.publish(record.snapshot)
+                return True
+            if not self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
+                return False
+            self._go_on(job, account)
+            return True
+
+    def _resume(self, record: Record, account: Account) -> Job:
+        """Watch a task that nobody watches."""
+        snapshot = replace(
+            record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
+        )
+        job = self.keep(Job(replace(record, snapshot=snapshot, owner=self._presence.id), self._controls))
+        if record.owner == self._presence.id or self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
+            self._ledger.update(snapshot)
+            self._go_on(job, account)
+        else:
+            self._follow(job, account)
+        return job
+
+
+def check_account(record: Record, account: Account) -> None:
+    """Raises `JobNotFound` for a job of another account: with this key its server would not know it."""
+    name = record.snapshot.short_id
+    if record.origin != account.realm:
+        raise JobNotFound(f"job {name} belongs to {record.origin}, and this kernel uses {account.realm}.")
+    if record.account != account.key.fingerprint:
+        raise JobNotFound(f"job {name} was made with another key than the one in use here.")
+
+
+def _is_there(snapshot: Snapshot) -> bool:
+    return snapshot.path is not None and snapshot.path.exists()

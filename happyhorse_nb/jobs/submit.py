@@ -1,0 +1,61 @@
+"""The paid request: sent once, and again only when it is certain that the server has not accepted it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from happyhorse_nb.errors import APIError, InvalidRequest, NotSent, OutcomeUnknown, RateLimited
+from happyhorse_nb.images import FirstFrame
+from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.track import Track
+from happyhorse_nb.models import Snapshot, Status
+
+
+async def submit(track: Track, frame: FirstFrame) -> bool:
+    """Send a job's request until the server has accepted or refused it. False when the job ended here.
+
+    Raises `Stopped`, but never between the request and its outcome.
+    """
+    limited_tries = unsent_tries = 0
+    unsent_since = time.monotonic()
+    while True:
+        await track.turn()
+        now = track.now
+        # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
+        track.publish(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None))
+        try:
+            # Nothing here may cut it short: its outcome would not be known.
+            accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)
+        except RateLimited as limited:
+            limited_tries, unsent_tries = limited_tries + 1, 0
+            wait = track.told(limited, limited_tries, first=5.0)
+            why = "The account runs as many tasks as it may, or asks too often"
+        except NotSent as problem:
+            limited_tries, unsent_tries = 0, unsent_tries + 1
+            unsent_since = time.monotonic() if unsent_tries == 1 else unsent_since
+            wait = track.backoff(unsent_tries)
+            if time.monotonic() - unsent_since + wait > track.settings.send_patience:
+                track.end(outcome.refused(track.now, problem))
+                return False
+            why = outcome.capital(str(problem)).rstrip(".")
+        except OutcomeUnknown as problem:
+            track.end(outcome.unknown(track.now, problem.snapshot.message))
+            return False
+        except (APIError, InvalidRequest) as problem:
+            track.end(outcome.refused(track.now, problem))
+            return False
+        else:
+            return _accepted(track, accepted)
+        why = f"{why}; nothing was charged, it is sent again in {max(1, round(wait))} s."
+        track.publish(replace(track.now, status=Status.QUEUED, message=why))
+        await track.pause(wait)
+
+
+def _accepted(track: Track, accepted: Snapshot) -> bool:
+    now = replace(track.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
+    if now.status == Status.FAILED:
+        track.end(outcome.failed(now))
+        return False
+    track.publish(now)
+    return True

@@ -1,0 +1,53 @@
+"""Reading a task until it has ended, through drops, 429 and server errors."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from happyhorse_nb.errors import APIError, NotFound, RateLimited, ServerError, TransportError
+from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.track import Track
+from happyhorse_nb.models import Status
+
+_TROUBLE = "The server cannot be reached now; trying again."
+
+
+async def watch(track: Track, gap: Callable[[], float]) -> bool:
+    """Read until the video is there. ``gap`` gives the seconds to wait before the next look. False when it ended here.
+
+    Raises `Stopped`.
+    """
+    task_id = track.now.task_id
+    assert task_id is not None, "a watched job has a task"
+    began, tries, wait = time.monotonic(), 0, 0.0
+    # Compared by value here and everywhere: after a user's importlib.reload there are two classes of states.
+    while track.now.status != Status.DOWNLOADING:
+        left = track.settings.deadline - (time.monotonic() - began)
+        if left <= 0:
+            minutes = max(1, round(track.settings.deadline / 60))
+            track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
+            return False
+        await track.pause(min(left, max(wait, gap())))
+        await track.turn()
+        try:
+            read = await track.unless_stopped(track.client.read(task_id))
+        except NotFound:
+            track.end(outcome.expired(track.now))
+            return False
+        except (RateLimited, ServerError, TransportError) as problem:
+            tries += 1
+            wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
+            track.change(replace(track.now, message=_TROUBLE if tries > 2 else ""))
+        except APIError as problem:
+            track.end(outcome.stopped(track.now, outcome.parked(problem)))
+            return False
+        else:
+            tries, wait = 0, 0.0
+            now = track.now.merged(read)
+            if read.status == Status.FAILED:
+                track.end(outcome.failed(now))
+                return False
+            track.change(now)
+    return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,13 +90,14 @@ def check_origin(address: str) -> str:
         raise ConfigError(f"{ORIGIN_VARIABLE} is not an address. Use one like {ORIGIN}.") from None
     if parts.username is not None or parts.password is not None:
         raise ConfigError(f"{ORIGIN_VARIABLE} holds credentials. Leave them out; the key goes into {KEY_VARIABLE}.")
-    if not host or parts.scheme not in ("https", "http"):
+    if not host or parts.scheme not in ("https", "http") or not re.fullmatch(r"[\w.:%-]+", host):
         raise ConfigError(f"{ORIGIN_VARIABLE} must be an https address such as {ORIGIN}.")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(f"{ORIGIN_VARIABLE} must be an origin alone, without a path or query: {ORIGIN}.")
     if parts.scheme == "http" and not is_loopback(f"http://{_bracketed(host)}"):
         raise ConfigError(f"{ORIGIN_VARIABLE} is http, which would show the key to the network. Use https.")
-    return f"{parts.scheme}://{_bracketed(host)}" + (f":{port}" if port is not None else "")
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    return f"{parts.scheme}://{_bracketed(host)}" + (f":{port}" if port not in (None, usual) else "")
 
 
 def is_loopback(origin: str) -> bool:

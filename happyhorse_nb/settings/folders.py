@@ -8,6 +8,7 @@ import tempfile
 import time
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from happyhorse_nb.errors import ConfigError
@@ -22,7 +23,7 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
     """
     told = environ.get("HAPPYHORSE_HOME", "").strip()
     if told:
-        folder = Path(told).expanduser().absolute()
+        folder = _absolute(told)
     else:
         import platformdirs
 
@@ -44,13 +45,13 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
     Raises `ConfigError` when a configured folder cannot be written.
     """
     if configured:
-        chosen = Path(configured).expanduser().absolute()
+        chosen = _absolute(configured)
         if not _writable(chosen):
             raise ConfigError(
                 f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
             )
         return chosen
-    beside = Path.cwd() / VIDEO_FOLDER
+    beside = _absolute(VIDEO_FOLDER)
     return beside if _writable(beside) else fallback / VIDEO_FOLDER
 
 
@@ -71,6 +72,17 @@ def video_name(created: float, prompt: str, short_id: str) -> str:
     date = time.strftime("%Y-%m-%d", time.localtime(created))
     tail = re.sub(r"[^A-Za-z0-9]+", "", short_id)[:12]
     return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
+
+
+def _absolute(folder: str) -> Path:
+    path = Path(folder)
+    # Where there is no home of that user, the name begins so. Where the working folder was deleted, the path stays as
+    # it is, and turns out not to be writable.
+    with suppress(RuntimeError):
+        path = path.expanduser()
+    with suppress(OSError):
+        path = path.absolute()
+    return path
 
 
 def _writable(folder: Path) -> bool:

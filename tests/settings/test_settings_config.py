@@ -1,0 +1,105 @@
+"""``%config HappyHorse``: made from the models' table, and refusing what cannot work."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from traitlets import TraitError
+
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost
+from happyhorse_nb.settings.config import HappyHorse, config
+
+OPTIONS = {p.name: p for model in MODELS.values() for p in model.options}
+
+
+@pytest.fixture
+def settings() -> Any:
+    return HappyHorse()
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_every_option_of_a_model_has_a_default_that_can_be_set(settings: Any, name: str) -> None:
+    param = OPTIONS[name]
+    assert getattr(settings, name) is None, "the server's own, until the user sets one"
+    for value in (*param.choices, param.minimum, param.maximum):
+        if value is not None:
+            setattr(settings, name, value)
+            assert settings.defaults(DEFAULT_MODEL) == {name: value}
+    setattr(settings, name, None)
+    assert settings.defaults(DEFAULT_MODEL) == {}
+
+
+def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
+    told = {
+        "model": DEFAULT_MODEL,
+        "wait": None,
+        "folder": "",
+        "embed_limit": 15.0,
+        "reuse": True,
+        "budget": None,
+        "requests_per_minute": 100,
+        "max_concurrent": 2,
+        "max_poll_gap": None,
+        "prices": {"720P": 0.14, "1080P": 0.24},
+    }
+    assert {name: getattr(settings, name) for name in told} == told
+    assert {*told, *OPTIONS} <= set(settings.trait_names())
+    assert all(trait.help for trait in settings.traits(config=None).values() if trait.name in {*told, *OPTIONS})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("duration", 2),
+        ("duration", 16),
+        ("duration", "long"),
+        ("duration", 5.5),
+        ("resolution", "480P"),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("model", "happyhorse-9"),
+        ("model", None),
+        ("embed_limit", -1),
+        ("budget", -0.01),
+        ("budget", "much"),
+        ("requests_per_minute", 0),
+        ("max_concurrent", 0),
+        ("max_poll_gap", 0),
+        ("reuse", "maybe"),
+        ("wait", "maybe"),
+        ("folder", 5),
+        ("prices", {"720P": -1}),
+        ("prices", "cheap"),
+    ],
+)
+def test_what_cannot_work_is_refused_and_the_old_value_stays(settings: Any, name: str, value: Any) -> None:
+    before = getattr(settings, name)
+    with pytest.raises(TraitError, match=name):
+        setattr(settings, name, value)
+    assert getattr(settings, name) == before
+
+
+@pytest.mark.parametrize(
+    ("params", "dollars"),
+    [
+        ({}, "1.2"),
+        ({"resolution": "720P"}, "0.7"),
+        ({"resolution": "720P", "duration": 15}, "2.1"),
+        ({"duration": 3, "seed": 9}, "0.72"),
+    ],
+)
+def test_an_estimate_is_list_price_times_seconds(settings: Any, params: dict[str, Any], dollars: str) -> None:
+    assert settings.estimate(params, model=DEFAULT_MODEL) == Cost(Decimal(dollars))
+    assert str(settings.estimate(params, model=DEFAULT_MODEL)).startswith("about $")
+
+
+def test_no_price_no_estimate(settings: Any) -> None:
+    settings.prices = {"720P": 0.14}
+    assert settings.estimate({"resolution": "1080P"}, model=DEFAULT_MODEL) is None
+
+
+def test_there_is_one_set_of_settings_in_a_process() -> None:
+    assert config() is config()
+    assert type(config()).__name__ == "HappyHorse", "the name a user types after %config"

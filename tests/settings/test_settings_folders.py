@@ -1,0 +1,125 @@
+"""Where things are kept, and what videos are called."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from happyhorse_nb.errors import ConfigError
+from happyhorse_nb.settings import home, video_folder, video_name
+
+
+def test_the_ledger_s_folder_is_the_one_told_and_is_made(tmp_path: Path) -> None:
+    told = tmp_path / "a" / "b"
+    assert home({"HAPPYHORSE_HOME": f" {told} "}) == told
+    assert told.is_dir()
+    assert stat.S_IMODE(told.stat().st_mode) == 0o700
+    assert home({"HAPPYHORSE_HOME": str(told)}) == told
+
+
+def test_a_relative_folder_and_one_in_the_user_s_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert home({"HAPPYHORSE_HOME": "kept"}) == tmp_path / "kept"
+    assert home({"HAPPYHORSE_HOME": "~/also kept"}) == tmp_path / "also kept"
+
+
+def test_without_a_word_it_is_the_platform_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    for environ in ({}, {"HAPPYHORSE_HOME": "  "}):
+        found = home(environ)
+        assert found.is_relative_to(tmp_path)
+        assert found.name == "happyhorse-nb"
+
+
+def test_a_folder_that_cannot_be_made_is_refused_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file where the folder would be")
+    for told in (tmp_path / "taken", tmp_path / "taken" / "below"):
+        with pytest.raises(ConfigError) as caught:
+            home({"HAPPYHORSE_HOME": str(told)})
+        line = str(caught.value)
+        assert str(told) in line
+        assert "Set HAPPYHORSE_HOME" in line
+        assert "\n" not in line
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the notebook."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_videos_go_beside_the_notebook(work: Path, tmp_path: Path) -> None:
+    assert video_folder("", fallback=tmp_path) == work / "happyhorse-videos"
+    assert (work / "happyhorse-videos").is_dir()
+    assert list((work / "happyhorse-videos").iterdir()) == []
+
+
+def test_videos_go_home_where_the_notebook_s_folder_cannot_be_written(work: Path, tmp_path: Path) -> None:
+    # A file in the way holds for root too, whom permissions do not stop.
+    (work / "happyhorse-videos").write_text("in the way")
+    assert video_folder("", fallback=tmp_path) == tmp_path / "happyhorse-videos"
+
+
+def test_videos_go_home_when_the_working_folder_is_gone(work: Path, tmp_path: Path) -> None:
+    work.rmdir()
+    assert video_folder("", fallback=tmp_path) == tmp_path / "happyhorse-videos"
+
+
+def test_a_folder_of_the_user_s_choice(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert video_folder("clips/new", fallback=tmp_path) == work / "clips" / "new"
+    assert video_folder("~/clips", fallback=tmp_path) == tmp_path / "clips"
+    assert video_folder(str(tmp_path / "c"), fallback=tmp_path) == tmp_path / "c"
+    assert video_folder("~nobody-of-that-name", fallback=tmp_path).is_absolute()
+
+
+def test_a_chosen_folder_that_cannot_be_written_is_refused_and_not_replaced(work: Path, tmp_path: Path) -> None:
+    (work / "clips").write_text("in the way")
+    with pytest.raises(ConfigError, match=r"cannot be written to .*clips\. Set %config HappyHorse\.folder"):
+        video_folder("clips", fallback=tmp_path)
+
+
+def test_a_name_says_when_what_and_which() -> None:
+    noon = 1_767_355_200.0
+    name = video_name(noon, "The rocket lifts off; smoke rolls", "8f31c2aa")
+    assert name == "2026-01-02 the-rocket-lifts-off 8f31c2aa.mp4"
+    assert video_name(noon, "", "8f31c2aa") == "2026-01-02 8f31c2aa.mp4"
+    assert video_name(noon, "马在草原上奔跑", "8f31c2aa") == "2026-01-02 马在草原上奔跑 8f31c2aa.mp4"
+    assert video_name(noon, "Ça va, Élan?", "x") == "2026-01-02 ça-va-élan x.mp4"
+
+
+NASTY = st.sampled_from(
+    ["../", "/", "\\", "..", ".", "~", "\0", "\n", "CON", ":", "*", "马" * 300, "a" * 300, "🐎", "\ud800"]
+)
+TEXTS = st.text(st.characters()) | st.lists(NASTY | st.text(max_size=5), max_size=9).map("".join)
+
+
+@given(st.floats(0, 4e9), TEXTS, TEXTS)
+def test_nothing_in_a_prompt_or_an_id_can_make_a_path(created: float, prompt: str, short_id: str) -> None:
+    name = video_name(created, prompt, short_id)
+    assert name.endswith(".mp4")
+    assert not name.startswith(".")
+    assert not set(name) & set('/\\:*?"<>|\0\n\r\t')
+    assert name.isprintable()
+    assert len(os.fsencode(name)) <= 255
+    assert Path(name).name == name
+
+
+@given(TEXTS)
+def test_a_file_of_that_name_can_be_made(tmp_path_factory: pytest.TempPathFactory, prompt: str) -> None:
+    folder = tmp_path_factory.getbasetemp() / "names"
+    folder.mkdir(exist_ok=True)
+    path = folder / video_name(0, prompt, "8f31c2aa")
+    path.touch()
+    assert path.name in os.listdir(folder)  # noqa: PTH208 - as the file system spells it
+    path.unlink()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+
 from support.fake_server import KEY, SIGNATURE, FakeServer
 from support.kernel import Kernel
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from happyhorse_nb.errors import UsageError
@@ -39,7 +40,7 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
     """What a cell does: generate, bind, show, and wait where that is wanted."""
     from happyhorse_nb.jobs import display, generate
 
-    if args.name is not None and not args.name.isidentifier():
+    if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
     job = generate(
         args.image,

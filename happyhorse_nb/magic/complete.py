@@ -26,6 +26,9 @@ def complete(shell: Any, event: Any) -> list[str]:
 
 
 def _offers(shell: Any, before: list[str], typed: str) -> list[str]:
+    if not before:
+        # The cursor stands in the magic's own name, which IPython completes.
+        return []
     if before[0] == "%%happyhorse":
         return _of_parser(shell, cell_parser(), before[1:], typed)
     if len(before) == 1:
@@ -39,7 +42,9 @@ def _offers(shell: Any, before: list[str], typed: str) -> list[str]:
 
 
 def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> list[str]:
-    last = before[-1] if before else ""
+    last, option = before[-1] if before else "", typed.partition("=")[0]
+    if typed.startswith("--") and option != typed:
+        return [f"{option}={choice}" for choice in parser.choices_of(option)]
     if last.startswith("--") and parser.takes_value(last):
         return parser.choices_of(last) or (_files(typed, (".mp4",)) if last == "--save" else [])
     if typed.startswith("-"):
@@ -52,9 +57,8 @@ def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> lis
 def _files(typed: str, endings: tuple[str, ...]) -> list[str]:
     """Folders and files with these endings, spelled as typed so far."""
     head, slash, _ = typed.rpartition("/")
-    folder = Path(head + slash if slash else ".").expanduser()
     try:
-        inside = sorted(folder.iterdir())
+        inside = sorted(Path(head + slash if slash else ".").expanduser().iterdir())
     except (OSError, RuntimeError):
         return []
     found = []

@@ -59,7 +59,7 @@ def run_cell(shell: Any, line: str, body: str) -> None:
 def run_line(shell: Any, line: str) -> None:
     """``%happyhorse COMMAND …``."""
     register()
-    name, _, rest = line.strip().partition(" ")
+    name, rest = (*line.split(maxsplit=1), "", "")[:2]
     if name in ("", "-h", "--help"):
         print(help_text())
         return

@@ -59,12 +59,15 @@ class Parser(argparse.ArgumentParser):
     def _unknown(self, rest: Sequence[str]) -> NoReturn:
         word = rest[0]
         if not word.startswith("-"):
-            self.error(f"{word!r} is one word too many; quote what has spaces in it")
+            self.error(f"{_short(word)!r} is one word too many; quote what has spaces in it")
+        word = word.partition("=")[0]
         close = difflib.get_close_matches(word, self.options, n=1)
-        self.error(f"there is no option {word}; " + (f"did you mean {close[0]}?" if close else "") + self._all())
+        guess = f"did you mean {close[0]}? The options" if close else "the options"
+        self.error(f"there is no option {_short(word)}; {guess} are {', '.join(self.options)}")
 
-    def _all(self) -> str:
-        return f" The options are {', '.join(self.options)}"
+
+def _short(word: str) -> str:
+    return word if len(word) <= 40 else word[:39] + "…"
 
 
 def split(line: str) -> list[str]:

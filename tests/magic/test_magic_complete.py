@@ -1,0 +1,119 @@
+"""What Tab offers, from the same tables as the parser."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from happyhorse_nb.magic.commands import COMMANDS
+from happyhorse_nb.magic.complete import complete
+from happyhorse_nb.magic.options import cell_parser
+from happyhorse_nb.models import MODELS
+from images.pictures import picture
+
+#: Where IPython breaks a line into words.
+DELIMITERS = re.compile("[ \t\n`!@#$^&*()=+[{\\]}\\\\|;:'\",<>?]")
+SHELL = SimpleNamespace(
+    user_ns={
+        "photo": picture(),
+        "array": np.zeros((4, 4)),
+        "path": Path("x.jpg"),
+        "text": "rocket.jpg",
+        "number": 5,
+        "_hidden": "x",
+        "In": ["x"],
+        "exit": "text that is IPython's",
+    },
+    user_ns_hidden={"exit": 1},
+)
+
+
+def offers(line: str) -> list[str]:
+    """What Tab offers at the end of a line."""
+    symbol = DELIMITERS.split(line)[-1]
+    return complete(SHELL, SimpleNamespace(line=line, symbol=symbol, command=line.split(maxsplit=1)[0]))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the notebook."""
+    work = tmp_path / "work"
+    (work / "shots").mkdir(parents=True)
+    for name in ("rocket.jpg", "Round.PNG", "notes.txt", ".hidden.jpg", "with space.jpg", "old.mp4", "shots/one.webp"):
+        (work / name).touch()
+    monkeypatch.chdir(work)
+    return work
+
+
+def test_the_commands() -> None:
+    assert offers("%happyhorse ") == [*COMMANDS, "-h"]
+    assert offers("%happyhorse s") == [name for name in COMMANDS if name.startswith("s")]
+    assert offers("  %happyhorse sho") == ["show"]
+
+
+@pytest.mark.parametrize("line", ["%happyhorse", "%%happyhorse", "  %happyhorse"])
+def test_the_magic_s_own_name_is_left_to_ipython(line: str) -> None:
+    assert offers(line) == []
+
+
+def test_the_options_of_a_cell() -> None:
+    assert offers("%%happyhorse rocket.jpg --") == cell_parser().options
+    assert offers("%%happyhorse rocket.jpg --res") == ["--resolution"]
+    assert "--seed" not in offers("%%happyhorse rocket.jpg --seed 7 --")
+    assert offers("%happyhorse generate rocket.jpg --dur") == ["--duration"]
+
+
+@pytest.mark.parametrize(
+    ("option", "values"),
+    [(f"--{p.name}", list(p.choices)) for model in MODELS.values() for p in model.options if p.choices]
+    + [("--model", list(MODELS))],
+)
+def test_the_values_of_an_option(option: str, values: list[str]) -> None:
+    assert offers(f"%%happyhorse rocket.jpg {option} ") == values
+    assert offers(f"%%happyhorse rocket.jpg {option} {values[0][:-2]}")[0] == values[0]
+    # IPython breaks at = and replaces what follows it.
+    assert offers(f"%%happyhorse rocket.jpg {option}=") == values
+    assert offers(f"%%happyhorse rocket.jpg {option}={values[0]}") == [values[0]]
+
+
+def test_no_value_is_offered_where_any_is_good() -> None:
+    assert offers("%%happyhorse rocket.jpg --seed ") == []
+
+
+def test_images_folders_and_variables_that_can_be_one() -> None:
+    found = offers("%%happyhorse ")
+    assert found == ["Round.PNG", "rocket.jpg", "shots/", "photo", "array", "path", "text"]
+    assert offers("%%happyhorse ro") == ["rocket.jpg"]
+    assert offers("%%happyhorse shots/") == ["shots/one.webp"]
+    assert offers("%%happyhorse ./sho") == ["./shots/"]
+    assert offers("%happyhorse generate ph") == ["photo"]
+
+
+def test_where_to_save() -> None:
+    assert offers("%%happyhorse rocket.jpg --save ") == ["old.mp4", "shots/"]
+
+
+@pytest.mark.parametrize("line", ["%%happyhorse missing/", "%%happyhorse ~nobody-at-all/x", "%happyhorse nonsense "])
+def test_nothing_is_offered_where_nothing_is(line: str) -> None:
+    assert offers(line) == []
+
+
+def test_the_options_of_a_command() -> None:
+    assert {"--seconds", "--fail-word", "--off"} <= set(offers("%happyhorse sandbox --"))
+    assert offers("%happyhorse wait --t") == ["--timeout"]
+
+
+@given(st.sampled_from(["%happyhorse ", "%%happyhorse "]), st.text(alphabet="abc-=/~.\"' 720Pshow\t", max_size=30))
+def test_tab_never_fails_and_what_it_offers_continues_the_word(magic: str, rest: str) -> None:
+    if re.match(r"\s*(show|wait|stop|resume|again)\s", rest):
+        return  # of jobs: that asks the ledger
+    line = magic + rest
+    word = DELIMITERS.split(line)[-1]
+    for offer in offers(line):
+        assert offer.startswith(word)

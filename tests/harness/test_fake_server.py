@@ -122,3 +122,18 @@ async def test_nobody_listens_at_a_refused_origin() -> None:
     async with aiohttp.ClientSession() as session:
         with pytest.raises(aiohttp.ClientConnectorError):
             await session.get(refused_origin())
+
+
+async def test_an_answer_may_come_late_and_a_file_in_pieces(
+    fake_server: FakeServer, http: aiohttp.ClientSession
+) -> None:
+    late = Do(late=0.01)
+    fake_server.script("submit", late)
+    fake_server.script("file", Do(pace=0.001), Do(pace=0.001))
+    await submit(http)
+    assert [request.answer for request in fake_server.of("submit")] == [late]
+    async with http.get(f"{fake_server.origin}/files/task-fake0001.mp4") as answer:
+        assert await answer.read() == fake_server.video
+        assert answer.content_length == len(fake_server.video)
+    async with http.get(f"{fake_server.origin}/files/task-fake0001.mp4", headers={"Range": "bytes=100-"}) as answer:
+        assert (answer.status, await answer.read()) == (206, fake_server.video[100:])

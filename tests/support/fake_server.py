@@ -25,7 +25,7 @@ import socket
 import threading
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
@@ -51,9 +51,15 @@ class Cut(Enum):
 
 @dataclass(frozen=True)
 class Do:
-    """Do what the API does, but for what is given here: ``delay`` in seconds, ``edit`` changes the JSON answer."""
+    """Do what the API does, but for what is given here; ``edit`` changes the JSON answer.
+
+    ``delay`` is seconds before it is done, ``late`` seconds between that and the answer, and ``pace`` seconds between
+    two pieces of the file.
+    """
 
     delay: float = 0.0
+    late: float = 0.0
+    pace: float = 0.0
     cut: Cut | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     edit: Callable[[dict[str, Any]], Any] | None = None
@@ -98,6 +104,8 @@ class Request:
     at: float
     connection: int
     """Which connection it came on, so that a test can tell a fresh one from a kept one."""
+    answer: Answer
+    """What the script had for it."""
 
     @property
     def host(self) -> str:
@@ -244,7 +252,7 @@ class FakeServer:
         answer = self._scripts[kind].popleft() if self._scripts[kind] else Do()
         cut_early = answer.cut is Cut.BEFORE_READING
         body = b"" if cut_early else await request.read()
-        self._record(request, kind, body)
+        self._record(request, kind, body, answer)
         if hold := self._holds.get(kind):
             await hold.wait()
         if answer.delay:
@@ -252,13 +260,15 @@ class FakeServer:
         if cut_early:
             return _drop(request)
         response = self._say(answer) if isinstance(answer, Say) else self._do(answer, kind, request, body)
+        if isinstance(answer, Do) and answer.late:
+            await asyncio.sleep(answer.late)
         if answer.cut is Cut.AFTER_ACCEPTING:
             return _drop(request)
         if answer.cut is Cut.HALFWAY:
             return await _half(request, response)
         return response
 
-    def _record(self, request: web.Request, kind: Kind, body: bytes) -> None:
+    def _record(self, request: web.Request, kind: Kind, body: bytes, answer: Answer) -> None:
         connection = self._connections.setdefault(request.transport, len(self._connections) + 1)
         with self._changed:
             self.requests.append(
@@ -271,6 +281,7 @@ class FakeServer:
                     body=body,
                     at=time.monotonic(),
                     connection=connection,
+                    answer=answer,
                 )
             )
             self._changed.notify_all()
@@ -281,7 +292,7 @@ class FakeServer:
 
     def _do(self, answer: Do, kind: Kind, request: web.Request, body: bytes) -> web.Response:
         if kind == "file":
-            return _ranged(self.video, request.headers.get("Range"), answer.headers)
+            return _paced(_ranged(self.video, request.headers.get("Range"), answer.headers), answer.pace)
         status, said = self._api(kind, request, body)
         if answer.edit:
             said = answer.edit(said) or said
@@ -373,6 +384,22 @@ def _ranged(video: bytes, asked: str | None, headers: Mapping[str, str]) -> web.
         return web.Response(status=416, headers={"Content-Range": f"bytes */{len(video)}"})
     common["Content-Range"] = f"bytes {start}-{end}/{len(video)}"
     return web.Response(status=206, body=video[start : end + 1], headers=common)
+
+
+def _paced(response: web.Response, pace: float) -> web.Response:
+    """The same, in eight pieces with a pause before each."""
+    body = response.body
+    if not pace or not isinstance(body, bytes):
+        return response
+    size = len(body) // 8 + 1
+
+    async def pieces() -> AsyncIterator[bytes]:
+        for start in range(0, len(body), size):
+            await asyncio.sleep(pace)
+            yield body[start : start + size]
+
+    headers = {**response.headers, "Content-Length": str(len(body))}
+    return web.Response(status=response.status, headers=headers, body=pieces())
 
 
 def _drop(request: web.Request) -> web.Response:

@@ -35,6 +35,7 @@ def lab(arguments: Sequence[str]) -> int:
             sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
             environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
             print(f"No key in {KEY_VARIABLE}: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
+        sys.stdout.flush()
         command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *arguments]
         return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own arguments
 

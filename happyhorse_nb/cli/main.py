@@ -20,16 +20,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     demo = commands.add_parser("demo", help="run the quickstart notebook on the embedded server")
     demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go (%(default)s)")
-    lab = commands.add_parser(
-        "lab", help="open JupyterLab on the notebooks, with the embedded server if there is no key"
+    commands.add_parser(
+        "lab",
+        help="open JupyterLab on the notebooks, with the embedded server if there is no key",
+        usage="happyhorse-nb lab [-h] [arguments of jupyter lab …]",
     )
-    lab.add_argument("arguments", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
     commands.add_parser("doctor", help="say what is set up, and what is missing")
     commands.add_parser("jobs", help="list all jobs, newest first")
-    # The sandbox has a parser of its own, so what follows it is left to it.
+    # The sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
     args, rest = parser.parse_known_args(argv)
-    if rest and args.command != "sandbox":
+    if rest and args.command not in ("sandbox", "lab"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     try:
         return _run(args, rest)
@@ -48,7 +49,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
     if args.command == "lab":
         from happyhorse_nb.cli.lab import lab
 
-        return lab(args.arguments)
+        return lab(rest)
     if args.command == "sandbox":
         from happyhorse_nb.cli.lab import sandbox
 

@@ -57,8 +57,8 @@ def _folders() -> Iterator[str]:
 def _server() -> Iterator[str]:
     from happyhorse_nb.jobs import engine
 
-    run = engine()
     try:
+        run = engine()
         if not run.ask(lambda client: client.valid_key()):
             yield "answer       the server does not take this key. Type another one into %happyhorse login."
             return

@@ -41,7 +41,8 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
 def video_folder(configured: str, *, fallback: Path) -> Path:
     """Where videos go: the configured folder, else ``happyhorse-videos`` in the working folder, else ``fallback``.
 
-    JupyterLab serves files below the notebook only, so a folder beside it is what lets a video play by its path.
+    JupyterLab serves files below the notebook only, so a folder beside it is what lets a video play by its path. It is
+    not made here, but by the first video.
     Raises `ConfigError` when a configured folder cannot be written.
     """
     if configured:
@@ -86,10 +87,11 @@ def _absolute(folder: str) -> Path:
 
 
 def _writable(folder: Path) -> bool:
-    # Asked by trying: permission bits say little on network drives, in containers, and for root.
+    # Asked by trying: permission bits say little on network drives, in containers, and for root. The folder itself is
+    # made by the first video that needs it.
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
+        with tempfile.TemporaryFile(dir=there):
             return True
     except OSError:
         return False

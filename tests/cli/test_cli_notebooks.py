@@ -1,0 +1,35 @@
+"""The shipped notebooks: found wherever the package lies, and copied without touching what is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to, notebooks
+
+
+def test_they_come_with_the_package_and_with_their_photos() -> None:
+    names = {path.name for path in notebooks().iterdir()}
+    assert QUICKSTART in names
+    assert {"rocket.jpg", "CREDITS.md"} <= names
+
+
+def test_a_copy_has_all_of_them_byte_for_byte(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "copy"
+    copy_to(folder)
+    originals = {path.name: path.read_bytes() for path in notebooks().iterdir() if path.is_file()}
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == originals
+
+
+def test_what_the_user_has_changed_stays(tmp_path: Path) -> None:
+    (tmp_path / QUICKSTART).write_text("the user's own work")
+    (tmp_path / "mine.txt").write_text("mine")
+    copy_to(tmp_path)
+    assert (tmp_path / QUICKSTART).read_text() == "the user's own work"
+    assert (tmp_path / "mine.txt").read_text() == "mine"
+    assert (tmp_path / "rocket.jpg").is_file()
+
+
+def test_one_notebook_comes_with_the_photos_and_no_other(tmp_path: Path) -> None:
+    copy_to(tmp_path, only=QUICKSTART)
+    assert [path.name for path in tmp_path.glob("*.ipynb")] == [QUICKSTART]
+    assert (tmp_path / "rocket.jpg").is_file()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from types import TracebackType
@@ -29,8 +29,8 @@ from happyhorse_nb.errors import (
     WaitTimeout,
 )
 from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, Status, check_params, check_prompt, find_model
-from happyhorse_nb.settings import ORIGIN, Account, account_of, current_account
-from happyhorse_nb.settings.account import ORIGIN_VARIABLE, missing_key
+from happyhorse_nb.settings import Account, account_of, current_account
+from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
 
 _UNKNOWN = "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
 _LOOK = (
@@ -49,16 +49,16 @@ class Client:
     def __init__(
         self, api_key: str | None = None, base_url: str | None = None, *, account: Account | None = None
     ) -> None:
-        if account is None:
-            account = current_account() if api_key is None else _given(api_key, base_url)
-        if base_url is not None:
-            account = account_of(account.key.reveal(), base_url, source=account.source)
-        self.account = account
         self._transport: Transport | None = None
         self._suffix = True
+        # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
+        api_key = None if api_key is None else HiddenText(api_key)
+        self.account = account or _account(api_key, base_url)
 
     def __repr__(self) -> str:
-        return f"Client(origin={self.account.origin!r})"
+        # Also of one that is only half made, in the traceback of what it failed with.
+        account = getattr(self, "account", None)
+        return f"Client(origin={account.origin!r})" if account else "Client()"
 
     async def __aenter__(self) -> Client:
         return self
@@ -100,7 +100,7 @@ class Client:
         payload = await aside(lambda: wire.to_payload(image.wire, text, checked))
         try:
             answer = await self._post(table, payload)
-            return wire.parse(_good(answer))
+            return _snapshot(_good(answer))
         except ServerError as problem:
             # In a 200 the server itself has refused it; any other status says nothing of what became of it.
             if problem.status == 200:
@@ -113,7 +113,7 @@ class Client:
     async def read(self, task_id: str) -> Snapshot:
         """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id."""
         answer = await self._wire.get(wire.task_path(task_id))
-        return wire.parse(_good(answer, task_id), asked=task_id)
+        return _snapshot(_good(answer, task_id), asked=task_id)
 
     async def wait(
         self,
@@ -230,11 +230,14 @@ class Client:
         return other
 
 
-def _given(api_key: str, base_url: str | None) -> Account:
-    """The account of a key that the caller gave, on the server of the environment unless that was given too."""
+def _account(api_key: HiddenText | None, base_url: str | None) -> Account:
+    """What the caller gave, and where that is nothing, what the environment says."""
+    if api_key is None:
+        account = current_account()
+        return account_of(account.key.reveal(), base_url, source=account.source) if base_url else account
     if not api_key.strip():
         raise MissingKey(missing_key())
-    return account_of(api_key.strip(), base_url or os.environ.get(ORIGIN_VARIABLE) or ORIGIN, source="the caller")
+    return account_of(HiddenText(api_key.strip()), base_url or told_origin(), source="the caller")
 
 
 def _good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
@@ -244,6 +247,12 @@ def _good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
     if not isinstance(answer.body, dict):
         raise ConnectionLost("the server's answer cannot be read")
     return answer.body
+
+
+def _snapshot(body: dict[str, Any], *, asked: str | None = None) -> Snapshot:
+    found = wire.parse(body, asked=asked)
+    # Verbose tracebacks print what the expressions of a line stand for, and so the link of a snapshot too.
+    return replace(found, video_url=HiddenText(found.video_url)) if found.video_url else found
 
 
 def _field(data: dict[str, Any], name: str) -> Any:

@@ -11,7 +11,7 @@ from errno import EEXIST
 from pathlib import Path
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential_jitter
+from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
 
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
@@ -78,7 +78,7 @@ async def _insist(transfer: Transfer, patience: float) -> None:
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(Cut),
         stop=in_vain,
-        wait=wait_exponential_jitter(initial=0.2, max=5.0, jitter=0.3),
+        wait=wait_exponential(multiplier=0.2, max=5.0) + wait_random(0.0, 0.3),
         reraise=True,
     ):
         with attempt:

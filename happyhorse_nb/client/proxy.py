@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+from urllib.parse import unquote
 from urllib.request import getproxies, proxy_bypass
 
-from aiohttp import BasicAuth
+from aiohttp import hdrs
 from yarl import URL
 
 
-def proxy_for(address: str) -> tuple[URL | None, BasicAuth | None]:
-    """The proxy and its credentials; None for both where the address is reached directly.
+def proxy_for(address: str) -> dict[str, Any]:
+    """The arguments of an aiohttp request that send it through the proxy; none where the address is reached directly.
 
     aiohttp would find the proxy by itself (``trust_env``), but then it also looks the server up in ``~/.netrc``, and an
     entry there is one authorization too many beside the key: it refuses to send anything.
@@ -17,7 +20,9 @@ def proxy_for(address: str) -> tuple[URL | None, BasicAuth | None]:
     url = URL(address)
     named = getproxies().get(url.scheme)
     if not named or not url.host or proxy_bypass(url.host):
-        return None, None
+        return {}
     proxy = URL(named if "://" in named else f"http://{named}")
-    auth = BasicAuth(proxy.user, proxy.password or "") if proxy.user else None
-    return proxy.with_user(None), auth
+    if not proxy.user:
+        return {"proxy": proxy}
+    login = base64.b64encode(f"{unquote(proxy.user)}:{unquote(proxy.password or '')}".encode()).decode()
+    return {"proxy": proxy.with_user(None), "proxy_headers": {hdrs.PROXY_AUTHORIZATION: f"Basic {login}"}}

@@ -100,17 +100,16 @@ class Transfer:
         for _ in range(_REDIRECTS + 1):
             if not _may_follow(url, loopback=self._loopback):
                 return DownloadError("the link to the video is not https, so it is not followed", refused=True)
-            proxy, proxy_auth = (None, None) if is_loopback(url) else proxy_for(url)
+            proxy = {} if is_loopback(url) else proxy_for(url)
             response = await self._session.get(
                 url,
                 headers=self._headers(),
                 allow_redirects=False,
-                proxy=proxy,
-                proxy_auth=proxy_auth,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE),
+                **proxy,
             )
             if response.status in (301, 302, 303, 307, 308) and hdrs.LOCATION in response.headers:
-                url = HiddenText(urljoin(url, response.headers[hdrs.LOCATION]))
+                url = _joined(url, response.headers[hdrs.LOCATION])
                 response.close()
                 continue
             problem = self._judge(response)
@@ -143,6 +142,13 @@ class Transfer:
         if status in (206, 408, 416, 429) or status >= 500:
             return Cut(f"its server answers {status}")
         return DownloadError(f"the link to the video was turned down ({status})", refused=True)
+
+
+def _joined(url: str, location: str) -> str:
+    try:
+        return HiddenText(urljoin(url, location))
+    except ValueError:
+        return "no address"
 
 
 def _may_follow(url: str, *, loopback: bool) -> bool:

@@ -102,7 +102,7 @@ class Transport:
     ) -> Answer | TransportError:
         flight = SimpleNamespace(left=False)
         # Proxies as the environment gives them; a server on this machine is never behind one.
-        proxy, proxy_auth = (None, None) if self.account.sandbox else proxy_for(self.account.origin)
+        proxy = {} if self.account.sandbox else proxy_for(self.account.origin)
         try:
             async with session.request(
                 method,
@@ -111,9 +111,8 @@ class Transport:
                 headers=self._headers(body),
                 # A redirect could lead the key elsewhere.
                 allow_redirects=False,
-                proxy=proxy,
-                proxy_auth=proxy_auth,
                 trace_request_ctx=flight,
+                **proxy,
             ) as response:
                 async with asyncio.timeout(_READ_TIMEOUT):
                     raw = await _read(response)

@@ -124,14 +124,21 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     chosen = process.get("account")
     if isinstance(chosen, Account):
         return chosen
-    origin = check_origin(environ.get(ORIGIN_VARIABLE) or ORIGIN)
-    key = environ.get(KEY_VARIABLE, "").strip()
+    origin, key = told_origin(environ), HiddenText(environ.get(KEY_VARIABLE, "").strip())
+    # The key is in there, and verbose tracebacks print the variables of every frame.
+    del environ
+    origin = check_origin(origin)
     if key:
         return account_of(key, origin, source=f"the environment ({KEY_VARIABLE})")
-    key = _keyring_key(origin) or ""
+    key = HiddenText(_keyring_key(origin) or "")
     if key:
         return account_of(key, origin, source="the system's keyring")
     raise MissingKey(missing_key())
+
+
+def told_origin(environ: Mapping[str, str] = os.environ) -> str:
+    """The origin that the environment names, unchecked, else the API's own."""
+    return environ.get(ORIGIN_VARIABLE) or ORIGIN
 
 
 def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:

@@ -1,0 +1,246 @@
+"""The video comes whole or not at all, from where the link says or not at all, and never over another file."""
+
+from __future__ import annotations
+
+import asyncio
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import happyhorse_nb as hh
+from happyhorse_nb import Client, Snapshot
+from support.fake_server import SIGNATURE, Cut, Do, FakeServer, Say
+from support.videos import look_into
+
+
+@pytest.fixture
+async def task(client: Client, fake_server: FakeServer, photo: Path) -> Snapshot:
+    """A finished one."""
+    fake_server.words = ("success",)
+    accepted = await client.submit(photo)
+    return await client.read(accepted.task_id or "")
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "videos" / "launch.mp4"
+
+
+def content(file: Path) -> bytes:
+    return file.read_bytes()
+
+
+def put(file: Path, text: str) -> None:
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(text)
+
+
+def left_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+async def test_the_key_does_not_go_along(client: Client, fake_server: FakeServer, task: Snapshot, target: Path) -> None:
+    with FakeServer(video=fake_server.video) as store:
+        fake_server.script("file", Say(302, headers={"Location": f"{store.origin}/files/x.mp4?signature={SIGNATURE}"}))
+        await client.download(task, target)
+        [there] = store.requests
+        assert "Authorization" not in there.headers
+    [here] = fake_server.of("file")
+    assert "Authorization" not in here.headers
+    assert look_into(target).codec == "h264"
+
+
+async def test_it_goes_on_where_it_was_cut(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    fake_server.script("file", Do(cut=Cut.HALFWAY), Do(cut=Cut.BEFORE_READING), Do(cut=Cut.HALFWAY))
+    seen: list[tuple[int, int | None]] = []
+    await client.download(task, target, on_bytes=lambda have, total: seen.append((have, total)))
+    assert content(target) == small_mp4
+    ranges = [request.headers.get("Range") for request in fake_server.of("file")]
+    half = len(small_mp4) // 2
+    assert ranges[:3] == [None, f"bytes={half}-", f"bytes={half}-"]
+    assert ranges[3] not in (None, f"bytes={half}-")
+    assert {request.headers.get("If-Range") for request in fake_server.of("file")[1:]} == {'"v1"'}
+    assert [have for have, _ in seen] == sorted(have for have, _ in seen)
+    assert seen[-1] == (len(small_mp4), len(small_mp4))
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_patience_counts_from_the_last_byte_that_came(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    # Each of these brings half of what is missing, and without any patience one in vain would be the last.
+    fake_server.script("file", *[Do(cut=Cut.HALFWAY)] * 3)
+    await client.download(task, target, patience=0.5)
+    assert content(target) == small_mp4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Say(503),
+        Say(429),
+        Say(408),
+        Say(416),
+        Say(206, raw=b"other bytes", headers={"Content-Range": "bytes 5-15/16"}),
+        Do(cut=Cut.BEFORE_READING),
+        Do(cut=Cut.AFTER_ACCEPTING),
+    ],
+    ids=["503", "429", "408", "416", "another part", "cut before", "cut after"],
+)
+async def test_trouble_that_passes(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, answer: Do | Say
+) -> None:
+    fake_server.script("file", Do(cut=Cut.HALFWAY), answer)
+    await client.download(task, target)
+    assert content(target) == small_mp4
+
+
+async def test_trouble_that_lasts(client: Client, fake_server: FakeServer, task: Snapshot, target: Path) -> None:
+    fake_server.script("file", *[Say(503)] * 20)
+    with pytest.raises(hh.DownloadError, match="could not be fetched: its server answers 503") as caught:
+        await client.download(task, target, patience=0.2)
+    assert not caught.value.refused
+    assert left_in(target.parent) == []
+
+
+BAD = {
+    "login page": (b"<html><form>Sign in", "not an MP4"),
+    "empty": (b"", "no film"),
+    "truncated": (None, "breaks off"),
+    "no film": (b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", "no film"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_what_is_no_whole_video_is_not_kept(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, kind: str
+) -> None:
+    body, words = BAD[kind]
+    raw = small_mp4[: len(small_mp4) // 2] if body is None else body
+    fake_server.script("file", Say(raw=raw, headers={"Content-Type": "video/mp4"}))
+    with pytest.raises(hh.DownloadError, match=words):
+        await client.download(task, target)
+    assert left_in(target.parent) == []
+
+
+async def test_a_video_whose_pictures_are_damaged_is_not_kept(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    start = small_mp4.index(b"mdat") + 4
+    fake_server.script("file", Say(raw=small_mp4[:start] + bytes(len(small_mp4) - start)))
+    with pytest.raises(hh.DownloadError, match="cannot be decoded"):
+        await client.download(task, target)
+    assert left_in(target.parent) == []
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["by its length", "while it comes"])
+async def test_the_cap(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, told: bool
+) -> None:
+    seen: list[int] = []
+    # Without its length the first byte too many ends it; the fake server always tells, so the second try starts late.
+    if not told:
+        fake_server.script("file", Do(cut=Cut.HALFWAY))
+    cap = len(small_mp4) - 1 if not told else 1000
+    with pytest.raises(hh.DownloadError, match="larger than"):
+        await client.download(task, target, cap=cap, on_bytes=lambda have, _: seen.append(have))
+    assert all(have <= cap for have in seen)
+    assert left_in(target.parent) == []
+
+
+async def test_a_file_that_is_there_stays(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path
+) -> None:
+    put(target, "mine")
+    with pytest.raises(hh.DownloadError, match="file exists"):
+        await client.download(task, target)
+    assert fake_server.of("file") == []
+    assert content(target) == b"mine"
+
+
+async def test_a_file_that_appears_meanwhile_stays(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path
+) -> None:
+    def appear(have: int, total: int | None) -> None:
+        put(target, "mine")
+
+    with pytest.raises(hh.DownloadError, match="file exists"):
+        await client.download(task, target, on_bytes=appear)
+    assert content(target) == b"mine"
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_two_downloads_to_one_name_do_not_mix(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    fake_server.script("file", Do(cut=Cut.HALFWAY), Do(cut=Cut.HALFWAY))
+    ends = await asyncio.gather(*[client.download(task, target) for _ in range(2)], return_exceptions=True)
+    assert sorted(type(end).__name__ for end in ends) == ["DownloadError", "VideoInfo"]
+    assert content(target) == small_mp4
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_a_folder_that_cannot_be_made_is_one_line(client: Client, task: Snapshot, tmp_path: Path) -> None:
+    put(tmp_path / "videos", "a file where the folder should be")
+    with pytest.raises(hh.DownloadError, match="could not be written") as caught:
+        await client.download(task, tmp_path / "videos" / "deep" / "launch.mp4")
+    assert "\n" not in str(caught.value)
+
+
+LINKS = {
+    "http elsewhere": "http://example.com/x.mp4",
+    "file": "file:///etc/passwd",
+    "ftp": "ftp://127.0.0.1/x.mp4",
+    "broken": "http://[::1/x.mp4",
+    "script": "javascript:alert(1)",
+}
+
+
+@pytest.mark.parametrize("kind", LINKS)
+async def test_a_redirect_to_where_no_key_or_video_should_go_is_refused(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, kind: str
+) -> None:
+    fake_server.script("file", Say(302, headers={"Location": LINKS[kind]}))
+    with pytest.raises(hh.DownloadError) as caught:
+        await client.download(task, target, patience=0.1)
+    assert "example.com" not in str(caught.value)
+    assert left_in(target.parent) == []
+
+
+async def test_redirects_in_circles_end(client: Client, fake_server: FakeServer, task: Snapshot, target: Path) -> None:
+    fake_server.script("file", *[Say(302, headers={"Location": "/files/x.mp4"})] * 20)
+    with pytest.raises(hh.DownloadError, match="circles"):
+        await client.download(task, target)
+    assert len(fake_server.of("file")) < 10
+
+
+@pytest.mark.parametrize(
+    "answer", [Say(403), Say(404), Say(503), Say(raw=b"<html>")], ids=["403", "404", "503", "html"]
+)
+async def test_the_link_is_in_no_traceback_however_verbose(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, answer: Say
+) -> None:
+    from IPython.core.ultratb import VerboseTB
+
+    fake_server.script("file", *[answer] * 20)
+    with pytest.raises(hh.DownloadError) as caught:
+        await client.download(task, target, patience=0.1)
+    error = caught.value
+    # This test's own frame has the link, so the traceback begins after it.
+    assert error.__traceback__ is not None
+    frames = error.__traceback__.tb_next
+    verbose = VerboseTB()
+    text = verbose.text(type(error), error, frames)
+    assert "download" in text
+    assert SIGNATURE not in text
+    assert SIGNATURE not in "".join(traceback.format_exception(error))
+    assert error.__context__ is None or SIGNATURE not in repr(error.__context__)
+
+
+async def test_a_task_without_a_link_says_so(client: Client, task: Snapshot, target: Path) -> None:
+    with pytest.raises(hh.DownloadError, match="no link"):
+        await client.download(replace(task, video_url=None), target)

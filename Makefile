@@ -1,5 +1,6 @@
 # make demo    a real video out of a notebook, on the embedded server, without a key
 # make test    sets up and runs everything: style, types, layers, tests in kernels, notebooks and browsers
+# make soak    200 kernels and programs killed at random instants, and long runs of the other random tests; minutes
 # make bench   the benchmarks, each beside its baseline
 # make lint    style, types and layers alone
 # make clean   all that the above made
@@ -29,7 +30,7 @@ WHEEL := dist/.wheel
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: test demo bench lint clean setup python chromium
+.PHONY: test demo soak bench lint clean setup python chromium
 .SUFFIXES:
 
 test:
@@ -50,6 +51,10 @@ lint: $(VENV)/.dev
 demo: $(VENV)/.demo
 	$(call step,running notebooks/01_quickstart.ipynb on the embedded server)
 	@$(BIN)/happyhorse-nb demo
+
+soak: $(VENV)/.dev
+	$(call step,soak)
+	@HH_KILLS=$${HH_KILLS:-200} $(BIN)/pytest tests/soak $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(call step,benchmarks)

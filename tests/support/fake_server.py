@@ -170,6 +170,10 @@ class FakeServer:
         """Answer the next requests of this kind like this, one answer each; after that as the API does."""
         self._scripts[kind].extend(answers)
 
+    def forget(self, kind: Kind) -> None:
+        """Drop what is left of the script for this kind: from now on answer as the API does."""
+        self._scripts[kind].clear()
+
     @contextmanager
     def held(self, kind: Kind) -> Iterator[None]:
         """Keep every answer of this kind back until the block ends. The requests are read and recorded meanwhile."""

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeout,
     )
-    from happyhorse_nb.jobs import Job, again, find, generate, jobs, resume, run, wait
+    from happyhorse_nb.jobs import Job, again, balance, find, forget, generate, jobs, resume, run, wait
     from happyhorse_nb.models import Cost, Snapshot, Status
 
 __all__ = [
@@ -80,7 +80,9 @@ __all__ = [
     "WaitTimeout",
     "__version__",
     "again",
+    "balance",
     "find",
+    "forget",
     "generate",
     "jobs",
     "load_ipython_extension",
@@ -91,7 +93,7 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(["Job", "again", "find", "generate", "jobs", "resume", "run", "wait"], "jobs"),
+    **dict.fromkeys(["Job", "again", "balance", "find", "forget", "generate", "jobs", "resume", "run", "wait"], "jobs"),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",
 }

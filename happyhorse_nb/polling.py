@@ -84,7 +84,7 @@ def next_gap(estimate: Forecast, age: float, *, watched: int = 1, max_gap: float
     """
     gap = math.sqrt(2 * _PRICE * max(1, watched) / max(estimate.hazard(age), 1e-9))
     gap = min(gap, max(1.0, age / 2), _MAX_GAP, max_gap or _MAX_GAP)
-    return max(gap, _MIN_GAP)
+    return max(gap, min(_MIN_GAP, max_gap or _MIN_GAP))
 
 
 def progress(estimate: Forecast, age: float, *, before: Progress = _NOTHING) -> Progress:

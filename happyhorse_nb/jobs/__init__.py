@@ -3,7 +3,7 @@
 import sys
 from types import ModuleType
 
-from happyhorse_nb.jobs.api import Jobs, again, find, generate, jobs, resume, wait
+from happyhorse_nb.jobs.api import Jobs, again, balance, find, forget, generate, jobs, resume, running, wait
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.nested import run
@@ -13,12 +13,15 @@ __all__ = [
     "Job",
     "Jobs",
     "again",
+    "balance",
     "engine",
     "find",
+    "forget",
     "generate",
     "jobs",
     "resume",
     "run",
+    "running",
     "wait",
 ]
 

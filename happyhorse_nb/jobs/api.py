@@ -5,16 +5,22 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, overload
 
+from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.recovery import everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
 from happyhorse_nb.jobs.request import prepare
 from happyhorse_nb.jobs.waiting import wait as wait_for
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.settings.config import config
+
+#: Rows of a table that a person looks at; the sums are over all jobs.
+_SHOWN = 50
 
 
 def generate(
@@ -81,7 +87,10 @@ class Jobs(Sequence[Job]):
     def __getitem__(self, index: int | slice) -> Job | list[Job]:
         run = engine()
         if isinstance(index, slice):
-            return [run.known(record) for record in run.ledger.newest()[index]]
+            first, last, step = index.indices(len(self))
+            if step > 0:
+                return [run.known(record) for record in run.ledger.newest(max(0, last - first), first)[::step]]
+            return [self[place] for place in range(first, last, step)]
         place = index if index >= 0 else len(self) + index
         found = run.ledger.newest(1, place) if place >= 0 else []
         if not found:
@@ -95,12 +104,14 @@ class Jobs(Sequence[Job]):
     def __repr__(self) -> str:
         from happyhorse_nb.render import table_text
 
-        return table_text([job.snapshot for job in self[:50]], now=time.time())
+        shown = [job.snapshot for job in self[:_SHOWN]]
+        return table_text(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
 
     def _repr_html_(self) -> str:
         from happyhorse_nb.render import table
 
-        return table([job.snapshot for job in self[:50]], now=time.time())
+        shown = [job.snapshot for job in self[:_SHOWN]]
+        return table(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
 
 
 def jobs() -> Jobs:
@@ -115,8 +126,16 @@ def find(piece: str) -> Job:
 
 
 def wait(*some: Job, timeout: float | None = None) -> None:
-    """Wait for these jobs, or for all that run here; ``timeout`` in seconds. Raises `WaitTimeout`, not their errors."""
-    wait_for(list(some) or engine().running(), timeout=timeout)
+    """Wait for these jobs, or for all that run, in other kernels too; ``timeout`` in seconds.
+
+    Raises `WaitTimeout`, not the jobs' errors.
+    """
+    wait_for(list(some) or running(), timeout=timeout)
+
+
+def running() -> list[Job]:
+    """The jobs that run now: here, and in other kernels that use the same account."""
+    return everywhere(engine())
 
 
 def again(job: Job) -> Job:
@@ -140,3 +159,18 @@ def resume(piece: str | None = None) -> list[Job]:
     Works in any kernel. Raises `JobNotFound`, `MissingKey`, `LedgerError`.
     """
     return _resume(engine(), piece)
+
+
+def balance() -> Decimal | None:
+    """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
+    return engine().ask(lambda client: client.balance())
+
+
+def forget(job: Job) -> None:
+    """Wipe what a job was about from the ledger: prompt, parameters, thumbnail, first frame.
+
+    Its cost and its video file stay. Raises `InvalidRequest` while it runs.
+    """
+    if not job.done():
+        raise InvalidRequest(f"job {job.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")
+    engine().forget(job)

@@ -66,7 +66,8 @@ class Engine:
             equal = self._equal(record) if reuse else None
             if equal is None:
                 check_budget(settings.budget, record, self.ledger)
-                self._keep_frame(request.frame)
+                if request.frame.data is not None:
+                    self.frames.keep(request.frame.digest, request.frame.data)
                 equal = self.ledger.add(record, reuse=reuse)
             if equal is not None:
                 return self.take_up(equal, account)
@@ -117,6 +118,13 @@ class Engine:
         """Run a user's callback on a thread of its own, so that it may take its time."""
         process.once("callbacks", Callbacks).call(function)
 
+    def forget(self, job: Job) -> None:
+        """Wipe what an ended job was about from the ledger, and its first frame unless another job has the same."""
+        frame = self.ledger.forget(job.id)
+        if frame is not None:
+            self.frames.drop(frame)
+        self._roster.drop(job)
+
     def wake(self) -> None:
         """Ask about every job at once, as after a sleep of the machine."""
         self._crew.loop.call(self._crew.wake)
@@ -141,13 +149,6 @@ class Engine:
             equal = self.ledger.equal(record)
             if equal is None or self._roster.settle(equal) == equal:
                 return equal
-
-    def _keep_frame(self, frame: FirstFrame) -> None:
-        if frame.data is not None:
-            try:
-                self.frames.keep(frame.digest, frame.data)
-            except OSError as problem:
-                raise _unwritable(self.folder, problem) from None
 
     def _begin(self, job: Job, account: Account, frame: FirstFrame | None = None) -> None:
         self._crew.begin(job, account, frame, self.ledger.history(job.snapshot))

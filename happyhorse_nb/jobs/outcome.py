@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import (
@@ -33,9 +34,10 @@ _ERRORS: dict[Status, type[JobError]] = {
     Status.UNKNOWN: OutcomeUnknown,
 }
 
+#: In a remedy a command stands between backticks: code on a card, dropped where there is only text.
 LOOK = (
-    "Look at your account's task list: if the task is there, %happyhorse resume TASK-ID; if not, run the cell with "
-    "--again."
+    "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID`; if not, run the cell with "
+    "`--again`."
 )
 
 
@@ -44,13 +46,14 @@ def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
     kind = _ERRORS.get(snapshot.status)
     if kind is None:
         return None
-    words = " ".join(part for part in (sentence(snapshot.message), snapshot.remedy) if part)
+    words = " ".join(part for part in (sentence(snapshot.message), snapshot.remedy.replace("`", "")) if part)
     return kind(words or f"the job is {snapshot.status}", snapshot=snapshot, job=job)
 
 
-def refused(snapshot: Snapshot, problem: HappyHorseError) -> Snapshot:
-    """Refused: nothing was charged."""
-    return replace(snapshot, status=Status.REFUSED, message=_says(problem), remedy=_remedy(problem))
+def refused(snapshot: Snapshot, problem: HappyHorseError, *, balance: Decimal | None = None) -> Snapshot:
+    """Refused: nothing was charged. ``balance`` is what the account holds, in USD, where that is known."""
+    says = _says(problem) if balance is None else f"{_says(problem)} The balance is ${balance:.2f}."
+    return replace(snapshot, status=Status.REFUSED, message=says, remedy=_remedy(problem))
 
 
 def failed(snapshot: Snapshot) -> Snapshot:
@@ -71,14 +74,17 @@ def expired(snapshot: Snapshot) -> Snapshot:
         snapshot,
         status=Status.EXPIRED,
         message="The server does not know this task any more; results are kept for some days only.",
-        remedy="Run the cell with --again to make a new video.",
+        remedy="Run the cell with `--again` to make a new video.",
     )
 
 
 def stopped(snapshot: Snapshot, why: str) -> Snapshot:
     """Not watched any more; the task lives on."""
     return replace(
-        snapshot, status=Status.STOPPED, message=why, remedy=f"%happyhorse resume {snapshot.short_id} goes on with it."
+        snapshot,
+        status=Status.STOPPED,
+        message=why,
+        remedy=f"`%happyhorse resume {snapshot.short_id}` goes on with it.",
     )
 
 
@@ -103,7 +109,7 @@ def unwritten(snapshot: Snapshot, problem: LedgerError) -> Snapshot:
         why = f"Nothing was sent, because {trouble}"
         return replace(snapshot, status=Status.REFUSED, message=why, remedy="Then run the cell again.")
     why = f"Task {snapshot.task_id} goes on at the server, but {trouble}"
-    remedy = f"Then %happyhorse resume {snapshot.task_id} goes on with it."
+    remedy = f"Then `%happyhorse resume {snapshot.task_id}` goes on with it."
     return replace(snapshot, status=Status.STOPPED, message=why, remedy=remedy)
 
 
@@ -151,11 +157,11 @@ def _says(problem: HappyHorseError) -> str:
 
 def _remedy(problem: HappyHorseError) -> str:
     if isinstance(problem, AuthenticationError):
-        return "Check the key with %happyhorse doctor, or type another one into %happyhorse login."
+        return "Check the key with `%happyhorse doctor`, or type another one into `%happyhorse login`."
     if isinstance(problem, InsufficientBalance):
         return "Top up the account, then run the cell again; nothing was charged."
     if isinstance(problem, NotFound):
-        return "The model may have another name on this server; %happyhorse doctor lists those it has."
+        return "The model may have another name on this server; `%happyhorse doctor` lists those it has."
     if isinstance(problem, NotSent):
         return "Check the connection and run the cell again; nothing was charged."
     return "Change the request and run the cell again; nothing was charged."

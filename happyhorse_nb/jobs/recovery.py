@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import time
 
-from happyhorse_nb.errors import JobNotFound
+from happyhorse_nb.errors import ConfigError, JobNotFound
 from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.roster import check_account
@@ -33,6 +33,21 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
         record = _foreign(run, piece, account)
     check_account(record, account)
     return [run.take_up(record, account)]
+
+
+def everywhere(run: Engine) -> list[Job]:
+    """The jobs that run now, those of other live processes with the same account followed from here."""
+    here = run.running()
+    try:
+        account = current_account()
+    except ConfigError:
+        return here
+    found = {job.id: job for job in here}
+    for record in run.ledger.unfinished(account.realm, account.key.fingerprint):
+        if record.snapshot.status.running and run.presence.alive(record.owner):
+            job = run.take_up(record, account)
+            found[job.id] = job
+    return list(found.values())
 
 
 def _foreign(run: Engine, task_id: str, account: Account) -> Record:

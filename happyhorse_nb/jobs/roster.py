@@ -42,6 +42,10 @@ class Roster:
         self._jobs[job.id] = job
         return job
 
+    def drop(self, job: Job) -> None:
+        """Let go of a job; whoever asks for it next gets what the ledger says."""
+        self._jobs.pop(job.id, None)
+
     def running(self) -> list[Job]:
         """The jobs that this process watches, or follows in another one."""
         return [job for job in list(self._jobs.values()) if not job.done()]

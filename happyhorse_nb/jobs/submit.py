@@ -4,8 +4,17 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from decimal import Decimal
 
-from happyhorse_nb.errors import APIError, InvalidRequest, NotSent, OutcomeUnknown, RateLimited
+from happyhorse_nb.errors import (
+    APIError,
+    HappyHorseError,
+    InsufficientBalance,
+    InvalidRequest,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.track import Track
@@ -43,7 +52,8 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
             track.end(outcome.unknown(track.now, problem.snapshot.message))
             return False
         except (APIError, InvalidRequest) as problem:
-            track.end(outcome.refused(track.now, problem))
+            balance = await _balance(track) if isinstance(problem, InsufficientBalance) else None
+            track.end(outcome.refused(track.now, problem, balance=balance))
             return False
         else:
             return _accepted(track, accepted)
@@ -59,3 +69,11 @@ def _accepted(track: Track, accepted: Snapshot) -> bool:
         return False
     track.publish(now)
     return True
+
+
+async def _balance(track: Track) -> Decimal | None:
+    """What the account holds, to be said where it is too little; None where the server does not say."""
+    try:
+        return await track.client.balance()
+    except HappyHorseError:
+        return None

@@ -4,5 +4,6 @@ from happyhorse_nb.ledger.frames import Frames
 from happyhorse_nb.ledger.ledger import Ledger
 from happyhorse_nb.ledger.presence import Presence
 from happyhorse_nb.ledger.record import Record
+from happyhorse_nb.ledger.unfinished import orphans
 
-__all__ = ["Frames", "Ledger", "Presence", "Record"]
+__all__ = ["Frames", "Ledger", "Presence", "Record", "orphans"]

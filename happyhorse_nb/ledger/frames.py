@@ -46,6 +46,12 @@ class Frames:
         except OSError:
             return None
 
+    def drop(self, digest: str) -> None:
+        """Delete the bytes of that digest, if they are kept."""
+        if _DIGEST.fullmatch(digest):
+            with suppress(OSError):
+                self._path(digest).unlink()
+
     def _path(self, digest: str) -> Path:
         if not _DIGEST.fullmatch(digest):
             raise ValueError("not a SHA-256 digest")

@@ -12,8 +12,9 @@ from typing import Any
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.ledger.connection import connect, trouble
-from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, fixed, from_row
+from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_of, fixed, from_row
 from happyhorse_nb.models import MODELS, Snapshot, Status
+from happyhorse_nb.settings import LEDGER_FILE
 
 #: A request equal to a job in one of these states is not bought again; a stopped one still has its task.
 _BOUGHT = (
@@ -31,7 +32,7 @@ class Ledger:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.path = folder / "ledger.sqlite3"
+        self.path = folder / LEDGER_FILE
         self._lock = RLock()
         self._connection = connect(self.path)
 
@@ -95,6 +96,13 @@ class Ledger:
             (origin, account),
         )
 
+    def interrupted(self, *, since: float) -> list[Record]:
+        """The jobs created since then (Unix seconds) whose task was being watched when they were last written down."""
+        return self._select(
+            "WHERE status IN ('pending', 'processing', 'downloading') AND task_id IS NOT NULL AND created >= ?",
+            (since,),
+        )
+
     def find(self, piece: str) -> Record:
         """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
         piece = piece.strip()
@@ -126,6 +134,28 @@ class Ledger:
     def count(self) -> int:
         """How many jobs there are."""
         return int(self._rows("SELECT count(*) FROM jobs", ())[0][0])
+
+    def costs(self) -> list[Snapshot]:
+        """What each job costs, newest first: snapshots with no more than state, cost and whether it is play money."""
+        rows = self._rows("SELECT status, bill, estimate, sandbox FROM jobs ORDER BY created DESC", ())
+        return [Snapshot(status=Status(row["status"]), cost=cost_of(row), sandbox=bool(row["sandbox"])) for row in rows]
+
+    def forget(self, job_id: str) -> str | None:
+        """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
+
+        The bytes are overwritten in the file, not only marked as free.
+        """
+        with self._transaction():
+            row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
+            self._connection.execute(
+                "UPDATE jobs SET prompt = '', params = '{}', thumbnail = NULL, frame = '', frame_label = '', "
+                "request = '', message = '', note = '', said = '' WHERE id = ?",
+                (job_id,),
+            )
+            frame = str(row["frame"]) if row is not None else ""
+            used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
+        self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+        return None if used is not None or not frame else frame
 
     def spent(self, owner: str) -> float:
         """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""

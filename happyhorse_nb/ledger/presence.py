@@ -8,39 +8,48 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 
+def kernels(home: Path) -> Path:
+    """Where the processes' files lie, beside the ledger."""
+    return home / "kernels"
+
+
 class Presence:
     """This process, as the others on the machine see it: a locked file named by ``id`` in the ledger's folder."""
 
     def __init__(self, folder: Path) -> None:
         self.id = secrets.token_hex(8)
-        self._folder = folder / "kernels"
+        self._folder = kernels(folder)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # Held by the process, whichever thread asks.
-        self._lock = FileLock(self._file(self.id), timeout=0, thread_local=False)
+        self._lock = FileLock(_file(self._folder, self.id), timeout=0, thread_local=False)
         self._lock.acquire()
 
     def alive(self, owner: str | None) -> bool:
         """Whether the process of that id lives. Its file is removed when it does not."""
-        if owner == self.id:
-            return True
-        if not owner or not self._file(owner).exists():
-            return False
-        probe = FileLock(self._file(owner), timeout=0, thread_local=False)
-        try:
-            probe.acquire()
-        except Timeout:
-            return True
-        except OSError:
-            return False
-        probe.release()
-        self._file(owner).unlink(missing_ok=True)
-        return False
+        return owner == self.id or lives(self._folder, owner)
 
     def close(self) -> None:
         """Say that this process is gone."""
         self._lock.release()
-        self._file(self.id).unlink(missing_ok=True)
+        _file(self._folder, self.id).unlink(missing_ok=True)
 
-    def _file(self, owner: str) -> Path:
-        # An id is ours, hex; anything else in the ledger must not become a path.
-        return self._folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"
+
+def lives(folder: Path, owner: str | None) -> bool:
+    """Whether the process of that id lives; ``folder`` holds the processes' files."""
+    if not owner or not _file(folder, owner).exists():
+        return False
+    probe = FileLock(_file(folder, owner), timeout=0, thread_local=False)
+    try:
+        probe.acquire()
+    except Timeout:
+        return True
+    except OSError:
+        return False
+    probe.release()
+    _file(folder, owner).unlink(missing_ok=True)
+    return False
+
+
+def _file(folder: Path, owner: str) -> Path:
+    # An id is ours, hex; anything else in the ledger must not become a path.
+    return folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"

@@ -87,10 +87,14 @@ def fixed(record: Record) -> tuple[Any, ...]:
     )
 
 
+def cost_of(row: sqlite3.Row) -> Cost | None:
+    """The bill of a row, else the estimate."""
+    bill, estimate = row["bill"], row["estimate"]
+    return Cost(Decimal(bill), billed=True) if bill else Cost(Decimal(estimate)) if estimate else None
+
+
 def from_row(row: sqlite3.Row) -> Record:
     """A row as a record."""
-    bill, estimate = row["bill"], row["estimate"]
-    cost = Cost(Decimal(bill), billed=True) if bill else Cost(Decimal(estimate)) if estimate else None
     snapshot = Snapshot(
         status=Status(row["status"]),
         id=row["id"],
@@ -106,7 +110,7 @@ def from_row(row: sqlite3.Row) -> Record:
         submitted=row["submitted"],
         ended=row["ended"],
         took=row["took"],
-        cost=cost,
+        cost=cost_of(row),
         expires_at=row["expires_at"],
         width=row["width"],
         height=row["height"],

@@ -80,9 +80,9 @@ def _show(shell: Any, args: Namespace) -> None:
 
 
 def _wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import engine, find, wait
+    from happyhorse_nb.jobs import find, running, wait
 
-    some = [find(piece) for piece in args.job] or engine().running()
+    some = [find(piece) for piece in args.job] or running()
     wait(*some, timeout=args.timeout)
     for job in some:
         if job.error is not None:
@@ -113,6 +113,14 @@ def _again(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import again, display, find
 
     display.present(again(find(args.job)))
+
+
+def _forget(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import find, forget
+
+    job = find(args.job)
+    forget(job)
+    print(f"{job.snapshot.short_id} is forgotten; its video file is not touched.")
 
 
 def _doctor(shell: Any, args: Namespace) -> None:
@@ -169,6 +177,7 @@ COMMANDS = {
         Command("stop", "JOB", "watch a job no longer; its task lives on", _stop, _one_job),
         Command("resume", "[JOB]", "go on with a job, or with all that are not ended", _resume, _maybe_job),
         Command("again", "JOB", "buy another video with a job's request", _again, _one_job),
+        Command("forget", "JOB", "wipe a job's prompt and pictures from the ledger", _forget, _one_job),
         Command("doctor", "", "say what is set up, and what is missing", _doctor),
         Command("login", "", "type the API key in, unseen", _login),
         Command("sandbox", "[options]", "use the embedded server: free, without a key", _sandbox, _sandbox_options),

@@ -10,7 +10,7 @@ from happyhorse_nb.magic.options import Parser, cell_parser
 
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 #: Commands whose argument is a job.
-_OF_JOBS = ("show", "wait", "stop", "resume", "again")
+_OF_JOBS = ("show", "wait", "stop", "resume", "again", "forget")
 
 
 def complete(shell: Any, event: Any) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from typing import Any
 
-from happyhorse_nb.errors import UsageError
+from happyhorse_nb.errors import HappyHorseError, UsageError
 from happyhorse_nb.magic.commands import COMMANDS, help_text, make
 from happyhorse_nb.magic.complete import complete
 from happyhorse_nb.magic.options import cell_parser
+from happyhorse_nb.settings import LEDGER_FILE, home
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.register import register
 
@@ -34,6 +36,9 @@ def load(shell: Any) -> None:
     settings.update_config(shell.config)
     if settings not in shell.configurables:
         shell.configurables.append(settings)
+    told = _left_over()
+    if told:
+        print(told)
 
 
 def unload(shell: Any) -> None:
@@ -73,6 +78,30 @@ def run_line(shell: Any, line: str) -> None:
         print(parser.format_help())
     else:
         command.act(shell, args)
+
+
+def _left_over() -> str:
+    """One line when videos wait to be taken up; loading the extension itself sends nothing."""
+    folder = home(make=False)
+    if not (folder / LEDGER_FILE).exists():
+        # The usual case for a newcomer, who need not wait for what reads a ledger.
+        return ""
+    from happyhorse_nb.ledger import orphans
+
+    try:
+        real, play = orphans(folder, now=time.time())
+    except HappyHorseError:
+        # Whoever makes a video is told what is wrong; loading an extension is not the moment.
+        return ""
+    if real:
+        return f"{_videos(real)} not finished when a kernel ended: %happyhorse resume goes on."
+    if play:
+        return f"{_videos(play)} of the sandbox not finished: %happyhorse sandbox, then %happyhorse resume."
+    return ""
+
+
+def _videos(count: int) -> str:
+    return "1 video was" if count == 1 else f"{count} videos were"
 
 
 def _complete(shell: Any, _completer: Any, event: Any) -> list[str]:

@@ -35,22 +35,35 @@ class _Row:
         return self.state, self.id, self.prompt, self.parameters, self.cost, self.age, self.file
 
 
-def table(snapshots: Sequence[Snapshot], *, now: float, start: Path | None = None) -> str:
+def table(
+    snapshots: Sequence[Snapshot],
+    *,
+    now: float,
+    start: Path | None = None,
+    everything: Sequence[Snapshot] | None = None,
+) -> str:
     """An HTML table, one row a job, the sums in its caption.
 
-    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds.
+    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. The sums are those of
+    ``everything``, where the table shows only a part of it.
     """
     return fill(
         "table.html.j2",
         style=style(),
         heads=_HEADS,
         rows=[_row(snapshot, now, start) for snapshot in snapshots],
-        caption=sums(snapshots),
+        caption=sums(snapshots if everything is None else everything, shown=len(snapshots)),
         empty=_EMPTY,
     )
 
 
-def table_text(snapshots: Sequence[Snapshot], *, now: float, start: Path | None = None) -> str:
+def table_text(
+    snapshots: Sequence[Snapshot],
+    *,
+    now: float,
+    start: Path | None = None,
+    everything: Sequence[Snapshot] | None = None,
+) -> str:
     """The same as aligned plain text, the sums in its last line."""
     if not snapshots:
         return _EMPTY
@@ -60,12 +73,14 @@ def table_text(snapshots: Sequence[Snapshot], *, now: float, start: Path | None 
         "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
-    return "\n".join([*lines, "", sums(snapshots)])
+    return "\n".join([*lines, "", sums(snapshots if everything is None else everything, shown=len(snapshots))])
 
 
-def sums(snapshots: Sequence[Snapshot]) -> str:
+def sums(snapshots: Sequence[Snapshot], *, shown: int | None = None) -> str:
     """How many jobs, and what they cost: bills and estimates apart, real and play money never in one sum."""
     count = f"{len(snapshots)} job{'' if len(snapshots) == 1 else 's'}"
+    if shown is not None and shown < len(snapshots):
+        count = f"the newest {shown} of {count}"
     real = _amounts([s for s in snapshots if not s.sandbox])
     play = _amounts([s for s in snapshots if s.sandbox])
     parts = [count, real, f"{play} of play money (sandbox)" if play else ""]

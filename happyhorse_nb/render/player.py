@@ -18,9 +18,11 @@ _LARGEST = 640
 
 @dataclass(frozen=True, slots=True, repr=False)
 class VideoOutput:
-    """A video as rich output. ``data`` is its MIME bundle, for a display handle's ``update(data, raw=True)``."""
+    """A video as rich output. ``data`` is its MIME bundle, for a display handle's ``update(data, raw=True)``; ``path``
+    its file."""
 
     data: dict[str, str]
+    path: Path | None = None
 
     def _repr_html_(self) -> str:
         return self.data["text/html"]
@@ -46,7 +48,7 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput
     except OSError as problem:
         return _missing(snapshot, f"cannot be read ({plain(problem.strerror or problem, 100)})")
     html = fill("video.html.j2", player=player, link=address, shown=text, size=size(count))
-    return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())})
+    return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())}, path)
 
 
 def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str:
@@ -74,4 +76,4 @@ def _missing(snapshot: Snapshot, why: str) -> VideoOutput:
     where = shown(snapshot.path) if snapshot.path else ""
     html = fill("missing.html.j2", where=where, why=why, id=plain(snapshot.short_id, 40))
     text = f"The video was saved as {where}, and {why}." if where else "The video has no file."
-    return VideoOutput({"text/html": html, "text/plain": text})
+    return VideoOutput({"text/html": html, "text/plain": text}, snapshot.path)

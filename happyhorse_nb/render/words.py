@@ -97,8 +97,6 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     The first may be a server's words; in the second, which is ours, a command stands between backticks.
     """
     message = sentence(plain(snapshot.message, 600))
-    if snapshot.status is Status.FAILED and message:
-        message = f"The server says: {message}"
     remedy = sentence(plain(snapshot.remedy, 600))
     if _taken_out(snapshot):
         return message, remedy

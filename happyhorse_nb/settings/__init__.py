@@ -13,10 +13,11 @@ from happyhorse_nb.settings.account import (
     keep_key,
     use,
 )
-from happyhorse_nb.settings.folders import home, video_folder, video_name
+from happyhorse_nb.settings.folders import LEDGER_FILE, home, video_folder, video_name
 
 __all__ = [
     "KEY_VARIABLE",
+    "LEDGER_FILE",
     "ORIGIN",
     "SANDBOX_KEY",
     "Account",

@@ -7,6 +7,7 @@ import ipaddress
 import os
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -130,6 +131,9 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     origin = check_origin(origin)
     if key:
         return account_of(key, origin, source=f"the environment ({KEY_VARIABLE})")
+    key = HiddenText(_colab_key() or "")
+    if key:
+        return account_of(key, origin, source=f"Colab's secrets ({KEY_VARIABLE})")
     key = HiddenText(_keyring_key(origin) or "")
     if key:
         return account_of(key, origin, source="the system's keyring")
@@ -151,8 +155,9 @@ def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
 def missing_key() -> str:
     """What to do without a key, in one line."""
     return (
-        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts; type it into %happyhorse "
-        f"login; or keep it in the system's keyring (service happyhorse-nb, user {urlsplit(ORIGIN).hostname}). "
+        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts (in Colab: among its secrets); "
+        f"type it into %happyhorse login; or keep it in the system's keyring (service happyhorse-nb, user "
+        f"{urlsplit(ORIGIN).hostname}). "
         "Or try it for free, without a key: %happyhorse sandbox"
     )
 
@@ -171,6 +176,20 @@ def keep_key(account: Account) -> bool:
     except (ring.errors.KeyringError, RuntimeError):
         return False
     return True
+
+
+def _colab_key() -> str | None:
+    """The key among Colab's secrets. They can be read on the main thread only, while a cell runs."""
+    if "google.colab" not in sys.modules or threading.current_thread() is not threading.main_thread():
+        return None
+    from google.colab import userdata
+
+    try:
+        found: str | None = userdata.get(KEY_VARIABLE)
+    except (userdata.SecretNotFoundError, userdata.NotebookAccessError):
+        # Not there, or the user has not let this notebook see it.
+        return None
+    return found
 
 
 def _keyring_key(origin: str) -> str | None:

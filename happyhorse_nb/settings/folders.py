@@ -14,9 +14,10 @@ from pathlib import Path
 from happyhorse_nb.errors import ConfigError
 
 VIDEO_FOLDER = "happyhorse-videos"
+LEDGER_FILE = "ledger.sqlite3"
 
 
-def home(environ: Mapping[str, str] = os.environ) -> Path:
+def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
     """The folder of the ledger: ``HAPPYHORSE_HOME``, else the platform's user data folder. Made if missing.
 
     Raises `ConfigError` when it cannot be made.
@@ -28,6 +29,8 @@ def home(environ: Mapping[str, str] = os.environ) -> Path:
         import platformdirs
 
         folder = Path(platformdirs.user_data_dir("happyhorse-nb", appauthor=False))
+    if not make:
+        return folder
     try:
         # Prompts and thumbnails are private: nobody else on the machine needs to see them.
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)

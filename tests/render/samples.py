@@ -40,7 +40,7 @@ def sample(status: Status, **changes: Any) -> Snapshot:
         fields |= {"took": 91.0, "cost": Cost(Decimal("0.70"), billed=True), "ended": NOW - 3600}
         fields |= {"width": 1184, "height": 790}
     if status is Status.FAILED:
-        fields |= {"took": 6.0, "message": "prompt violates the content policy"}
+        fields |= {"took": 6.0, "message": "The server says: prompt violates the content policy"}
     return replace(RUNNING, **(fields | changes))
 
 

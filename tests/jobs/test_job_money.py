@@ -1,0 +1,62 @@
+"""What a user sees of money: the balance, the sums, the budget; and a job that is forgotten."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+import happyhorse_nb as hh
+from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings.config import Settings
+from jobs.conftest import Generate
+from jobs.seen import ended
+from support.fake_server import FakeServer, Say
+
+
+def test_the_balance_is_the_servers(generate: Generate, fake_server: FakeServer) -> None:
+    assert hh.balance() == Decimal(str(fake_server.balance))
+
+
+def test_an_empty_account_is_told_what_it_holds(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Say(402, {"code": 402, "message": "Billing: insufficient balance"}))
+    job = ended(generate())
+    assert str(job.status) == "refused"
+    assert "insufficient balance" in str(job.error)
+    assert "The balance is $12.34." in str(job.error)
+    assert fake_server.paid == 1
+
+
+def test_the_table_adds_up_everything_and_says_how_much_it_shows(generate: Generate) -> None:
+    ended(generate("one"))
+    ended(generate("two"))
+    assert repr(hh.jobs()).splitlines()[-1] == "2 jobs; $1.40 billed of play money (sandbox)"
+
+
+def test_a_forgotten_job_keeps_its_cost_and_its_file(generate: Generate) -> None:
+    job = ended(generate("a private prompt"))
+    hh.forget(job)
+    [left] = hh.jobs()
+    assert left.id == job.id
+    assert (left.snapshot.prompt, left.thumbnail, str(left.cost)) == ("", None, "$0.70")
+    assert job.path is not None
+    assert job.path.is_file()
+    assert engine().frames.get(job.record.frame) is None
+
+
+def test_a_running_job_is_not_forgotten(generate: Generate, fake_server: FakeServer) -> None:
+    with fake_server.held("submit"):
+        job = generate()
+        with pytest.raises(hh.InvalidRequest, match="still runs"):
+            hh.forget(job)
+    ended(job)
+
+
+def test_the_list_can_be_cut_like_any_other(generate: Generate, settings: Settings) -> None:
+    settings.max_concurrent = 5
+    made = [ended(generate(f"number {number}")).id for number in range(5)]
+    newest = made[::-1]
+    jobs = hh.jobs()
+    assert [job.id for job in jobs[1:3]] == newest[1:3]
+    assert [job.id for job in jobs[::-2]] == newest[::-2]
+    assert jobs[-1].id == made[0]

@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from happyhorse_nb.models import ImageLimits
@@ -55,6 +56,4 @@ def opened(data: bytes | None) -> Image.Image:
 
 def mean(image: Image.Image) -> float:
     """How bright it is, 0 to 255."""
-    pixels = image.convert("L").get_flattened_data() if hasattr(image, "get_flattened_data") else image.getdata()
-    values = list(pixels)
-    return sum(values) / len(values)
+    return float(np.asarray(image.convert("L")).mean())

@@ -1,0 +1,324 @@
+"""Every fault at every request of a job: what went over the wire, what the ledger says, what is on disk, what is said.
+
+A paid request leaves once, and again only when the server has refused it for now or never got a byte of it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import happyhorse_nb as hh
+from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings.config import Settings
+from jobs.conftest import Generate
+from jobs.seen import Seen, ended
+from support.fake_server import Answer, Cut, Do, FakeServer, Say, refused_origin
+from support.videos import look_into
+
+#: fault: (answer, how the job ends, paid requests, words of its error)
+SUBMIT: dict[str, tuple[Answer, str, int, str]] = {
+    "cut before reading": (Do(cut=Cut.BEFORE_READING), "unknown", 1, "may have been charged"),
+    "cut after accepting": (Do(cut=Cut.AFTER_ACCEPTING), "unknown", 1, "may have been charged"),
+    "cut in the answer": (Do(cut=Cut.HALFWAY), "unknown", 1, "may have been charged"),
+    **{
+        str(status): (Say(status), "unknown", 1, f"answered {status} (Scripted: as the test asked)")
+        for status in (408, 500, 502, 503, 504)
+    },
+    "302": (Say(302, headers={"Location": "/login"}), "unknown", 1, "answered 302"),
+    "201": (Say(201, body={"code": 0}), "unknown", 1, "cannot be read"),
+    "garbage": (Say(raw=b"<html>"), "unknown", 1, "cannot be read"),
+    "400": (Say(400), "refused", 1, "The server says: Scripted: as the test asked."),
+    "401": (Say(401), "refused", 1, "%happyhorse doctor"),
+    "402": (Say(402), "refused", 1, "Top up the account"),
+    "code 17": (Say(body={"code": 17, "message": "Busy: not today"}), "refused", 1, "Busy: not today."),
+    "429": (Say(429, headers={"Retry-After": "0"}), "done", 2, ""),
+    "429 without a time": (Say(429), "done", 2, ""),
+    "slow": (Do(delay=0.3), "done", 1, ""),
+}
+
+
+@pytest.mark.parametrize("fault", SUBMIT)
+def test_a_submit(generate: Generate, fake_server: FakeServer, videos: Callable[[], list[str]], fault: str) -> None:
+    answer, end, paid, words = SUBMIT[fault]
+    fake_server.words = ("success",)
+    fake_server.script("submit", answer)
+    job = ended(generate())
+    assert (str(job.status), fake_server.paid) == (end, paid)
+    row = engine().ledger.get(job.id)
+    assert row is not None
+    assert (row.snapshot.status, row.snapshot.task_id) == (job.status, job.task_id)
+    assert row.snapshot.ended is not None
+    if end == "done":
+        assert job.error is None
+        assert len(videos()) == 1
+        return
+    assert videos() == []
+    assert job.error is not None
+    assert words in str(job.error)
+    assert "\n" not in str(job.error)
+    assert job.error.job is job
+    # Run again: what may have been bought is not bought by itself, what was refused may be sent again.
+    again = ended(generate())
+    assert (fake_server.paid == 1) == (end == "unknown")
+    assert (again.id == job.id) == (end == "unknown")
+
+
+def test_a_model_that_the_server_does_not_know(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Say(404), Say(404))
+    job = ended(generate())
+    assert (str(job.status), fake_server.paid, fake_server.tasks) == ("refused", 2, {})
+
+
+def test_where_nobody_listens_nothing_is_sent(
+    generate: Generate, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELLIX_BASE_URL", refused_origin())
+    job = ended(generate())
+    assert str(job.status) == "refused"
+    assert "Nothing was sent: connection refused" in str(job.error)
+    assert fake_server.requests == []
+
+
+class Doorway:
+    """An address where nobody listens until it is opened; then it leads to the server."""
+
+    def __init__(self, server: FakeServer, stack: ExitStack) -> None:
+        host, _, port = server.origin.removeprefix("http://").partition(":")
+        self._server = (host, int(port))
+        self._stack = stack
+        self._socket = stack.enter_context(socket.socket())
+        self._socket.bind(("127.0.0.1", 0))
+        self.origin = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+
+    def open(self) -> None:
+        self._socket.listen()
+        self._stack.callback(self._socket.shutdown, socket.SHUT_RDWR)
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                near, _ = self._socket.accept()
+            except OSError:
+                return
+            far = socket.create_connection(self._server)
+            for source, sink in ((near, far), (far, near)):
+                threading.Thread(target=_pump, args=(source, sink), daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    try:
+        while data := source.recv(65536):
+            sink.sendall(data)
+    except OSError:
+        pass
+    finally:
+        sink.close()
+
+
+@pytest.fixture
+def doorway(fake_server: FakeServer) -> Iterator[Doorway]:
+    with ExitStack() as stack:
+        yield Doorway(fake_server, stack)
+
+
+def test_what_never_left_is_sent_when_the_way_is_free(
+    generate: Generate, fake_server: FakeServer, settings: Settings, doorway: Doorway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODELLIX_BASE_URL", doorway.origin)
+    settings.send_patience = 60.0
+    settings.max_backoff = 0.1
+    seen = Seen(generate())
+    waiting = seen.wait(lambda snapshot: "sent again" in snapshot.message)
+    assert (str(waiting.status), fake_server.paid) == ("queued", 0)
+    doorway.open()
+    seen.wait(lambda snapshot: snapshot.task_id)
+    assert fake_server.paid == 1
+    seen.job.stop()
+    seen.until("stopped")
+
+
+#: Reading goes on through all of these.
+POLL: dict[str, Answer] = {
+    "cut before reading": Do(cut=Cut.BEFORE_READING),
+    "cut after reading": Do(cut=Cut.AFTER_ACCEPTING),
+    "cut in the answer": Do(cut=Cut.HALFWAY),
+    **{str(status): Say(status) for status in (408, 500, 502, 503, 504)},
+    "429": Say(429, headers={"Retry-After": "0"}),
+    "302": Say(302, headers={"Location": "/login"}),
+    "garbage": Say(raw=b"<html>"),
+    "another task's": Do(edit=lambda body: body["data"].update(task_id="task-other", status="failed")),
+    "slow": Do(delay=0.2),
+}
+
+
+@pytest.mark.parametrize("fault", POLL)
+def test_reading_goes_on(
+    generate: Generate, fake_server: FakeServer, videos: Callable[[], list[str]], fault: str
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("poll", POLL[fault], POLL[fault])
+    job = ended(generate())
+    assert job.error is None
+    assert (str(job.status), fake_server.paid, len(videos())) == ("done", 1, 1)
+    assert len(fake_server.of("poll")) == (1 if fault == "slow" else 3)
+    assert job.path is not None
+    assert look_into(job.path).seconds == 2.0
+
+
+def test_all_faults_in_a_row(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
+    settings.fetch_patience = 10.0
+    fake_server.words = ("processing", "success")
+    fake_server.script("submit", Say(429), Say(429, headers={"Retry-After": "0"}))
+    fake_server.script("poll", *[answer for name, answer in POLL.items() if name in ("503", "garbage", "429")])
+    fake_server.script("file", Do(cut=Cut.HALFWAY), Say(503))
+    seen = Seen(generate())
+    assert str(ended(seen.job).status) == "done"
+    assert len(fake_server.tasks) == 1
+    assert any("cannot be reached now" in snapshot.message for snapshot in seen.snapshots)
+    assert seen.job.snapshot.message == ""
+
+
+@pytest.mark.parametrize(("status", "words"), [(400, "as the test asked"), (401, "asked"), (402, "asked")])
+def test_what_parks_a_task(generate: Generate, fake_server: FakeServer, status: int, words: str) -> None:
+    fake_server.script("poll", Say(status))
+    job = ended(generate())
+    assert str(job.status) == "stopped"
+    assert isinstance(job.error, hh.JobStopped)
+    assert words in str(job.error)
+    assert "%happyhorse resume fake0001" in str(job.error)
+    [resumed] = hh.resume()
+    assert str(ended(resumed).status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_a_task_that_the_server_knows_no_more(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("poll", Say(404))
+    job = ended(generate())
+    assert (str(job.status), type(job.error)) == ("expired", hh.JobExpired)
+    # Its video is not to be had any more, so running again makes a new one.
+    assert str(ended(generate()).status) == "done"
+    assert fake_server.paid == 2
+
+
+@pytest.mark.parametrize("when", ["at once", "later"])
+def test_a_task_that_fails(generate: Generate, fake_server: FakeServer, when: str) -> None:
+    fake_server.words = ("failed",)
+    if when == "at once":
+        fake_server.script("submit", Do(edit=lambda body: body["data"].update(status="failed", message="no")))
+    seen = Seen(generate())
+    job = ended(seen.job)
+    assert (str(job.status), type(job.error)) == ("failed", hh.JobFailed)
+    assert job.task_id == "task-fake0001"
+    assert [str(snapshot.status) for snapshot in seen.snapshots].count("failed") == 1
+    assert "The server says" in str(job.error)
+    if when == "at once":
+        assert fake_server.of("poll") == []
+
+
+#: fault: (answers, how the job ends, words of its error)
+FILE: dict[str, tuple[list[Answer], str, str]] = {
+    "cut in the file": ([Do(cut=Cut.HALFWAY)] * 2, "done", ""),
+    "cut before reading": ([Do(cut=Cut.BEFORE_READING)], "done", ""),
+    "503": ([Say(503)], "done", ""),
+    "429": ([Say(429)], "done", ""),
+    "403 once": ([Say(403)], "done", ""),
+    "404 once": ([Say(404)], "done", ""),
+    "403 always": ([Say(403)] * 9, "stopped", "was turned down (403)"),
+    "503 always": ([Say(503)] * 90, "stopped", "could not be fetched: its server answers 503"),
+    "login page": ([Say(raw=b"<html>Sign in")], "stopped", "not an MP4"),
+    "http elsewhere": ([Say(302, headers={"Location": "http://example.com/x.mp4"})] * 9, "stopped", "not https"),
+    "slow": ([Do(delay=0.2)], "done", ""),
+}
+
+
+@pytest.mark.parametrize("fault", FILE)
+def test_a_download(generate: Generate, fake_server: FakeServer, videos: Callable[[], list[str]], fault: str) -> None:
+    answers, end, words = FILE[fault]
+    fake_server.words = ("success",)
+    fake_server.script("file", *answers)
+    job = ended(generate())
+    assert (str(job.status), fake_server.paid) == (end, 1)
+    if fault.endswith("once"):
+        # A link that was turned down is read anew.
+        assert len(fake_server.of("poll")) == 2
+    if end == "done":
+        assert len(videos()) == 1
+        return
+    assert videos() == []
+    assert "ready and paid for" in str(job.error)
+    assert words in str(job.error)
+    fake_server._scripts["file"].clear()
+    [resumed] = hh.resume("fake0001")
+    assert str(ended(resumed).status) == "done"
+    assert (fake_server.paid, len(videos())) == (1, 1)
+
+
+def test_a_download_goes_on_where_it_was_cut(generate: Generate, fake_server: FakeServer, small_mp4: bytes) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", Do(cut=Cut.HALFWAY))
+    assert str(ended(generate()).status) == "done"
+    assert [request.headers.get("Range") for request in fake_server.of("file")] == [
+        None,
+        f"bytes={len(small_mp4) // 2}-",
+    ]
+
+
+def test_a_link_whose_task_is_gone(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", Say(403))
+    fake_server.script("poll", Do(), Say(404))
+    assert str(ended(generate()).status) == "expired"
+
+
+def test_a_link_that_is_hard_to_read(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", Say(403))
+    fake_server.script("poll", Do(), Say(503), Do(cut=Cut.HALFWAY), Say(429))
+    assert str(ended(generate()).status) == "done"
+
+
+def test_a_task_that_says_something_else_once_it_was_done(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", Say(403))
+    fake_server.script("poll", Do(), Do(edit=lambda body: body["data"].update(status="failed")))
+    seen = Seen(generate())
+    assert str(ended(seen.job).status) == "done"
+    assert seen.words[-2:] == ["downloading", "done"]
+
+
+def test_the_deadline(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
+    fake_server.words = ("processing",)
+    settings.deadline = 1.0
+    job = ended(generate())
+    assert (str(job.status), fake_server.paid) == ("stopped", 1)
+    assert "has not ended after 1 min; it goes on." in str(job.error)
+    settings.deadline = 60.0
+    fake_server.task.say("success")
+    [resumed] = hh.resume(job.id)
+    assert str(ended(resumed).status) == "done"
+
+
+def test_a_folder_that_vanishes_while_the_video_comes(
+    generate: Generate, fake_server: FakeServer, folder: Path
+) -> None:
+    fake_server.words = ("success",)
+    with fake_server.held("file"):
+        job = generate()
+        fake_server.wait_for("file")
+        folder.rmdir()
+        folder.write_text("a file where the folder was")
+    ended(job)
+    assert (str(job.status), job.task_id) == ("stopped", "task-fake0001")
+    assert "could not be written" in str(job.error)
+    assert "fake0001" in str(job.error)
+    folder.unlink()
+    [resumed] = hh.resume("task-fake0001")
+    assert str(ended(resumed).status) == "done"
+    assert fake_server.paid == 1

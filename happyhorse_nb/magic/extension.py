@@ -10,7 +10,7 @@ from happyhorse_nb.errors import HappyHorseError, UsageError
 from happyhorse_nb.magic.commands import COMMANDS, help_text, make
 from happyhorse_nb.magic.complete import complete
 from happyhorse_nb.magic.options import cell_parser
-from happyhorse_nb.settings import LEDGER_FILE, home
+from happyhorse_nb.settings import LEDGER_FILE, home, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.register import register
 
@@ -93,6 +93,9 @@ def _left_over() -> str:
     except HappyHorseError:
         # Whoever makes a video is told what is wrong; loading an extension is not the moment.
         return ""
+    if is_loopback(told_origin()):
+        # This kernel uses a sandbox from the start.
+        real, play = play, 0
     if real:
         return f"{_videos(real)} not finished when a kernel ended: %happyhorse resume goes on."
     if play:

@@ -11,6 +11,7 @@ from happyhorse_nb.settings.account import (
     current_account,
     is_loopback,
     keep_key,
+    told_origin,
     use,
 )
 from happyhorse_nb.settings.folders import LEDGER_FILE, home, video_folder, video_name
@@ -28,6 +29,7 @@ __all__ = [
     "home",
     "is_loopback",
     "keep_key",
+    "told_origin",
     "use",
     "video_folder",
     "video_name",

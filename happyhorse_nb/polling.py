@@ -33,7 +33,7 @@ _NORMAL = NormalDist()
 _NOTHING = Progress()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Forecast:
     """How long tasks of a kind take: ``median`` in seconds, ``sigma`` of its logarithm."""
 

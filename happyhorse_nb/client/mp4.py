@@ -15,7 +15,7 @@ from happyhorse_nb.errors import DownloadError
 _MAX_MOOV = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class VideoInfo:
     """Length in seconds, width and height in pixels."""
 

@@ -29,7 +29,7 @@ _CONNECT_TIMEOUT = 20.0
 _SUBMIT_SILENCE = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """An HTTP answer: its status, its headers, and its JSON (None where the body is none)."""
 

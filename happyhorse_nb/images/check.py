@@ -10,7 +10,7 @@ from happyhorse_nb.images.pixels import lies, open_image
 from happyhorse_nb.models import ImageLimits
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageInfo:
     """Format as Pillow names it, width and height in pixels as seen upright, size in bytes."""
 

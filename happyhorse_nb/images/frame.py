@@ -27,7 +27,7 @@ _READ_LIMIT = 256 * 1024 * 1024
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FirstFrame:
     """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``."""
 

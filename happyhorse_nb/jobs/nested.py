@@ -49,6 +49,9 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
                 left.cancel()
             if rest:
                 loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            if task.done() and not task.cancelled():
+                # An interrupt that came in the middle of a step is raised here and is also the task's own.
+                task.exception()
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
     finally:

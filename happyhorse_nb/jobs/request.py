@@ -19,7 +19,7 @@ from happyhorse_nb.settings import Account, video_folder
 from happyhorse_nb.settings.config import Settings
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Request:
     """What is to be made, and where it goes. ``note`` says what was done to make it fit."""
 

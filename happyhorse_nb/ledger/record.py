@@ -12,7 +12,7 @@ from typing import Any
 from happyhorse_nb.models import Cost, Snapshot, Status
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """A job's last snapshot, and what else it takes to go on with it in another kernel.
 

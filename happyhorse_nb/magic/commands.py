@@ -15,7 +15,7 @@ from happyhorse_nb.magic.prompt import interpolate
 Setup = Callable[[Parser], object]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Command:
     """A command: what it takes, what it does, and what is said of it in the help."""
 

@@ -1,4 +1,8 @@
-"""The models and their parameters, and the values that describe a job. Plain data; nothing heavy is imported."""
+"""The models and their parameters, and the values that describe a job. Plain data; nothing heavy is imported.
+
+No class of this package has slots: ``%autoreload`` gives the objects that exist their new class, and in IPython 7,
+which Colab has, that breaks every object with slots, in the middle of a job.
+"""
 
 from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight

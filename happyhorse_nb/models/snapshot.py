@@ -11,7 +11,7 @@ from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.status import Status
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Progress:
     """An honest guess of how far a running job is.
 
@@ -24,7 +24,7 @@ class Progress:
     left: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """A frozen picture of a job; every change of a job is a new one.
 

@@ -12,7 +12,7 @@ from typing import Literal
 Kind = Literal["image", "images", "url", "text", "choice", "integer"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageLimits:
     """What the server takes as an image. Sides in pixels, aspect as the longer side over the shorter, size in bytes."""
 
@@ -22,7 +22,7 @@ class ImageLimits:
     max_bytes: int = 10 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Param:
     """One parameter of a model.
 
@@ -42,7 +42,7 @@ class Param:
     image: ImageLimits | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Model:
     """A model of the API: its id, which is also the last part of its address, and its parameters in order."""
 

@@ -18,7 +18,7 @@ _HEADS = ("state", "id", "prompt", "parameters", "cost", "age", "file")
 _EMPTY = "No jobs yet."
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Row:
     tone: str
     state: str

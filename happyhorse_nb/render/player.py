@@ -16,7 +16,7 @@ from happyhorse_nb.render.units import plain, size
 _LARGEST = 640
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(frozen=True, repr=False)
 class VideoOutput:
     """A video as rich output. ``data`` is its MIME bundle, for a display handle's ``update(data, raw=True)``; ``path``
     its file."""

@@ -10,7 +10,7 @@ from happyhorse_nb.render import words
 from happyhorse_nb.render.units import plain
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Item:
     """One entry of the card's last line: words, and a piece of code to copy (an id, a command)."""
 
@@ -18,7 +18,7 @@ class Item:
     code: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bar:
     """The progress bar: whole percent, and the same in words."""
 
@@ -26,7 +26,7 @@ class Bar:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """All that one card says. ``phase`` is seconds into the pulse, so that it goes on where the last tick left it."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 Box = tuple[float, float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """A part of the picture, of the picture's own aspect.
 
@@ -28,7 +28,7 @@ class View:
         return max(left, 0.0), max(top, 0.0), min(left + seen_x, width), min(top + seen_y, height)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Move:
     """From one view to another, slow at both ends."""
 

@@ -14,7 +14,7 @@ def _option(default: Any, kind: type, help_text: str, *, metavar: str) -> Any:
     return field(default=default, metadata={"kind": kind, "help": help_text, "metavar": metavar})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SandboxOptions:
     """What a sandbox does beside answering well. Times are seconds, money is USD (play money).
 

@@ -17,7 +17,7 @@ _ROOM = 1.6
 _LARGE = 3000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Planes:
     """A picture as video has it: brightness, and two planes of colour with half its width and height."""
 

@@ -16,7 +16,7 @@ _LINK = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
 _MAX_LINK = 8192
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Wanted:
     """A checked submit: either the first frame's bytes, or the address it is to be fetched from."""
 

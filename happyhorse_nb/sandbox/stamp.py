@@ -13,7 +13,7 @@ _WHITE, _BLACK, _GREY = 235, 16, 128
 _SHADE, _INK = 0.38, 0.86
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stamp:
     """The word for one size of picture: where it goes, and how much of dark and of white each pixel takes."""
 

@@ -19,7 +19,7 @@ def new_task_id() -> str:
     return f"task-{secrets.token_hex(6)}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """What was asked for, and what has become of it. Times are Unix seconds.
 

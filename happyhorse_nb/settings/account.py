@@ -28,8 +28,6 @@ _SERVICE = "happyhorse-nb"
 class Secret:
     """A key that shows itself to nobody: no repr, no str, no pickle. Only `reveal` hands it out."""
 
-    __slots__ = ("_value",)
-
     def __init__(self, value: str) -> None:
         self._value = HiddenText(value)
 
@@ -52,13 +50,11 @@ class Secret:
 class HiddenText(str):
     """A text whose repr is hidden: verbose tracebacks print the locals of every frame a request passes through."""
 
-    __slots__ = ()
-
     def __repr__(self) -> str:
         return "'<hidden>'"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """A key and the origin it is for. ``source`` says in words where the key came from."""
 

@@ -11,7 +11,7 @@ from happyhorse_nb.widgets.pace import Pace
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Look:
     """What a panel shows: the thumbnail with the card's style, the part that changes, the state for screen readers, and
     the words on the button that stops the job. The first three are HTML."""

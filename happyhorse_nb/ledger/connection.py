@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from errno import ENOENT
 from pathlib import Path
 
 from happyhorse_nb.errors import LedgerError
@@ -39,6 +40,18 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise LedgerError(trouble(path, problem)) from None
     return connection
+
+
+def identity(path: Path) -> tuple[int, int]:
+    """Which file is there now. SQLite goes on writing into one that was deleted, where nobody will ever read it.
+
+    Raises FileNotFoundError.
+    """
+    try:
+        found = path.stat()
+    except OSError as problem:
+        raise FileNotFoundError(ENOENT, "it is not there any more") from problem
+    return found.st_dev, found.st_ino
 
 
 def trouble(path: Path, problem: Exception) -> str:

@@ -6,12 +6,13 @@ import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from errno import ENOENT
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
-from happyhorse_nb.ledger.connection import connect, trouble
+from happyhorse_nb.ledger.connection import connect, identity, trouble
 from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_of, fixed, from_row
 from happyhorse_nb.models import MODELS, Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
@@ -35,6 +36,7 @@ class Ledger:
         self.path = folder / LEDGER_FILE
         self._lock = RLock()
         self._connection = connect(self.path)
+        self._file = identity(self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -199,10 +201,12 @@ class Ledger:
     def _transaction(self) -> Iterator[None]:
         with self._lock:
             try:
+                if identity(self.path) != self._file:
+                    raise FileNotFoundError(ENOENT, "another file is in its place")
                 self._connection.execute("BEGIN IMMEDIATE")
                 yield
                 self._connection.execute("COMMIT")
-            except (sqlite3.Error, UnicodeError) as problem:
+            except (sqlite3.Error, UnicodeError, FileNotFoundError) as problem:
                 raise LedgerError(trouble(self.path, problem)) from None
             finally:
                 # On a full disk SQLite has rolled back by itself.

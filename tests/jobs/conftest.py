@@ -10,7 +10,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Job
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import Settings, config
 from support.fake_server import KEY, SIGNATURE, FakeServer
 
@@ -57,8 +57,9 @@ def generate(
         return hh.generate(photo, prompt, **options)
 
     yield generate
-    if home.is_dir():
-        engine().close()
+    running = process.get(f"engine {home}")
+    if running is not None:
+        running.close()
     for path in [file for place in (home, folder) for file in place.rglob("*") if file.is_file()]:
         assert not path.name.endswith(".part"), path
         content = path.read_bytes()

@@ -1,0 +1,345 @@
+"""Running again costs nothing, resuming loses nothing: in one process, in another one, in several at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import happyhorse_nb as hh
+from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings.config import Settings
+from jobs.conftest import Generate
+from jobs.seen import DEADLINE, Seen, ended
+from support.fake_server import Cut, Do, FakeServer, Say
+
+PROGRAM = """
+import json, sys
+import happyhorse_nb as hh
+from happyhorse_nb.settings.config import config
+
+config().max_poll_gap = 0.1
+config().max_backoff = 0.01
+config().folder = sys.argv[1]
+{body}
+"""
+
+
+class Program:
+    """A Python program in a process of its own, with the same ledger and server."""
+
+    def __init__(self, body: str, folder: Path, *arguments: str) -> None:
+        command = [sys.executable, "-c", PROGRAM.format(body=body), str(folder), *arguments]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def end(self, code: int = 0) -> Any:
+        """Wait until it has ended, without a word on stderr; what it has printed, as JSON."""
+        out, err = self._process.communicate(timeout=DEADLINE)
+        assert (self._process.returncode, err) == (code, "")
+        return json.loads(out) if out else None
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+
+
+def test_an_equal_request_is_not_bought_again(generate: Generate, fake_server: FakeServer) -> None:
+    first = ended(generate(seed=7))
+    asked = len(fake_server.requests)
+    second = generate(seed=7, duration=5)
+    assert second.done()
+    assert (second.id, second.path, second.snapshot.reused) == (first.id, first.path, True)
+    assert second.result().path == first.path
+    assert len(fake_server.requests) == asked
+    # Another prompt, seed or length is another request.
+    for options in ({"seed": 8}, {"seed": 7, "duration": 6}):
+        ended(generate(**options))
+    ended(generate("another", seed=7))
+    assert fake_server.paid == 4
+
+
+def test_again_buys(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
+    first = ended(generate())
+    ended(generate(again=True))
+    ended(hh.again(first))
+    settings.reuse = False
+    ended(generate())
+    assert fake_server.paid == 4
+    payloads = [task.payload for task in fake_server.tasks.values()]
+    assert payloads == payloads[:1] * 4
+
+
+def test_a_running_one_is_joined(generate: Generate, fake_server: FakeServer) -> None:
+    with fake_server.held("submit"):
+        first, second = generate(), generate()
+        assert first is second
+        fake_server.wait_for("submit")
+    ended(first)
+    assert fake_server.paid == 1
+
+
+def test_threads_that_ask_for_the_same_at_once_buy_it_once(generate: Generate, fake_server: FakeServer) -> None:
+    jobs: list[hh.Job] = []
+    start = threading.Barrier(8)
+
+    def ask() -> None:
+        start.wait()
+        jobs.append(generate())
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({id(job) for job in jobs}) == 1
+    assert str(ended(jobs[0]).status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_a_video_whose_file_is_gone_is_fetched_again(generate: Generate, fake_server: FakeServer) -> None:
+    job = ended(generate())
+    assert job.path is not None
+    job.path.unlink()
+    again = ended(generate())
+    assert str(again.status) == "done"
+    assert again.path is not None
+    assert again.path.exists()
+    assert fake_server.paid == 1
+
+
+def test_an_unknown_one_is_explained_and_not_sent(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Do(cut=Cut.AFTER_ACCEPTING))
+    job = ended(generate())
+    assert ended(generate()).error is not None
+    assert isinstance(job.error, hh.OutcomeUnknown)
+    # Nothing to resume: nobody knows its task.
+    assert hh.resume() == []
+    assert fake_server.paid == 1
+    # The task id from the account's page attaches it.
+    [attached] = hh.resume("task-fake0001")
+    assert str(ended(attached).status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_a_stopped_one_goes_on(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    job.stop()
+    ended(job)
+    fake_server.task.say("success")
+    again = ended(generate())
+    assert (again.id, str(again.status), fake_server.paid) == (job.id, "done", 1)
+
+
+def test_a_task_submitted_elsewhere_is_taken_up_by_its_id(generate: Generate, fake_server: FakeServer) -> None:
+    ended(generate())
+    engine().ledger._connection.execute("DELETE FROM jobs")
+    [foreign] = hh.resume("task-fake0001")
+    assert ended(foreign).path is not None
+    assert fake_server.paid == 1
+    with pytest.raises(hh.JobNotFound):
+        hh.resume("nothing-of-the-kind")
+
+
+def test_a_job_of_another_key_or_server_is_not_asked_about(
+    generate: Generate, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    job.stop()
+    ended(job)
+    polls = len(fake_server.of("poll"))
+    with FakeServer() as elsewhere:
+        monkeypatch.setenv("MODELLIX_BASE_URL", elsewhere.origin)
+        assert hh.resume() == []
+        with pytest.raises(hh.JobNotFound, match="belongs to"):
+            hh.resume(job.id)
+        assert elsewhere.requests == []
+    monkeypatch.setenv("MODELLIX_BASE_URL", fake_server.origin)
+    monkeypatch.setenv("MODELLIX_API_KEY", "another-key")
+    assert hh.resume() == []
+    with pytest.raises(hh.JobNotFound, match="another key"):
+        hh.resume(job.id)
+    assert len(fake_server.of("poll")) == polls
+
+
+# In other processes
+
+GENERATE = "job = hh.generate(sys.argv[2], 'The rocket lifts off')\n"
+
+
+def test_a_script_makes_a_video_and_ends(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    said = Program(
+        GENERATE + "job.result(timeout=30); print(json.dumps([str(job.status), str(job.path)]))", folder, str(photo)
+    ).end()
+    assert said[0] == "done"
+    assert Path(said[1]).exists()
+    # And here it is known.
+    assert generate().snapshot.reused
+    assert fake_server.paid == 1
+
+
+def test_a_script_that_shows_a_job_prints_one_line(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    body = GENERATE + "import io, contextlib\nout = io.StringIO()\n"
+    body += "with contextlib.redirect_stdout(out):\n    job._ipython_display_()\nprint(json.dumps(out.getvalue()))"
+    assert Program(body, folder, str(photo)).end().count("\n") == 1
+
+
+@pytest.mark.parametrize("when", ["submit", "poll", "file"])
+def test_a_script_that_ends_in_mid_job_is_silent_and_the_job_goes_on_here(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, when: Any, home: Path
+) -> None:
+    fake_server.words = ("success",)
+    if when == "submit":
+        # In mid-air when the script ends: its outcome is waited for, a moment.
+        fake_server.script("submit", Do(delay=0.5))
+    with fake_server.held(when) if when != "submit" else fake_server.held("models"):
+        wait = "import urllib.request, os\nwhile not os.path.exists(sys.argv[3]): pass\n"
+        let_go = home.parent / "let-go"
+        script = Program(GENERATE + wait, folder, str(photo), str(let_go))
+        fake_server.wait_for(when)
+        let_go.touch()
+        script.end()
+    [row] = engine().ledger.newest()
+    assert row.snapshot.task_id == "task-fake0001"
+    assert str(row.snapshot.status) in ("pending", "downloading")
+    [job] = hh.resume()
+    assert (job.id, str(ended(job).status)) == (row.snapshot.id, "done")
+    assert fake_server.paid == 1
+
+
+def test_a_script_that_ends_sends_nothing_of_what_still_waits(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("processing",)
+    body = "config().max_concurrent = 1\njobs = [hh.generate(sys.argv[2], str(n)) for n in range(4)]\n"
+    body += "import time\nwhile jobs[0].task_id is None: time.sleep(0.01)\n"
+    Program(body, folder, str(photo)).end()
+    assert fake_server.paid == 1
+    # Those were never sent, which the next kernel says as soon as it looks.
+    states = sorted(str(job.status) for job in hh.jobs())
+    assert states == ["pending", "refused", "refused", "refused"]
+    assert all("nothing was sent" in str(job.error) for job in hh.jobs() if job.error)
+
+
+@pytest.mark.parametrize(("when", "end"), [("submit", "unknown"), ("poll", "done"), ("file", "done")])
+def test_a_killed_kernels_jobs_are_free_at_once(
+    generate: Generate,
+    fake_server: FakeServer,
+    folder: Path,
+    photo: Path,
+    videos: Callable[[], list[str]],
+    when: Any,
+    end: str,
+) -> None:
+    fake_server.words = ("success",)
+    with fake_server.held(when):
+        script = Program(GENERATE + "job.result()", folder, str(photo))
+        fake_server.wait_for(when)
+        script.kill()
+    resumed = hh.resume()
+    assert [str(ended(job).status) for job in resumed] == (["done"] if end == "done" else [])
+    assert [str(job.status) for job in hh.jobs()] == [end]
+    assert str(ended(generate()).status) == end
+    assert fake_server.paid == 1
+    assert [name for name in videos() if name.endswith(".mp4")] == (videos() if end == "unknown" else videos()[-1:])
+    for half in folder.glob("*.part"):
+        # A process that was killed could not tidy up; what it left is no video by its name.
+        half.unlink()
+
+
+def test_two_processes_at_once_buy_it_once(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("success",)
+    body = GENERATE + "job.result(timeout=30); print(json.dumps([job.id, str(job.path)]))"
+    with fake_server.held("submit"):
+        programs = [Program(body, folder, str(photo)) for _ in range(3)]
+        fake_server.wait_for("submit")
+    said = [program.end() for program in programs]
+    assert said == said[:1] * 3
+    assert fake_server.paid == 1
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_job_of_a_living_kernel_is_left_to_it_and_taken_over_when_it_dies(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("processing",)
+    script = Program(GENERATE + "job.result()", folder, str(photo))
+    fake_server.wait_for("poll")
+    [job] = hh.resume()
+    seen = Seen(job)
+    assert engine().running() == [job]
+    # Not watched any more here, which changes nothing there.
+    job.stop()
+    seen.until("stopped")
+    row = engine().ledger.get(job.id)
+    assert row is not None
+    assert str(row.snapshot.status) in ("pending", "processing")
+    [job] = hh.resume()
+    script.kill()
+    fake_server.task.say("success")
+    assert str(ended(job).status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_a_job_found_in_the_ledger_can_be_waited_for(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("processing",)
+    script = Program(GENERATE + "job.result()", folder, str(photo))
+    fake_server.wait_for("poll")
+    script.kill()
+    fake_server.task.say("success")
+    [found] = hh.jobs()
+    assert not found.done()
+    assert found.result(timeout=DEADLINE).path == found.path
+    assert str(found.status) == "done"
+
+
+ALIVE = """
+from happyhorse_nb.jobs import engine
+[record] = engine().ledger.newest()
+print(json.dumps(engine().presence.alive(record.owner)))
+"""
+
+
+def test_a_fork_leaves_its_parents_jobs_alone(generate: Generate, fake_server: FakeServer, folder: Path) -> None:
+    with fake_server.held("poll"):
+        job = generate()
+        fake_server.wait_for("poll")
+        child = os.fork()
+        if child == 0:
+            engine_of_parent = job._controls
+            engine_of_parent.close()  # type: ignore[attr-defined]  # as Python would when the fork ends
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        assert Program(ALIVE, folder).end() is True
+    assert str(ended(job).status) == "done"
+
+
+def test_what_the_server_has_refused_for_now_is_sent_by_nobody_else(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("submit", Say(429, headers={"Retry-After": "1"}))
+    job = generate()
+    fake_server.wait_for("submit")
+    body = GENERATE + "job.result(timeout=30); print(json.dumps(job.id))"
+    assert Program(body, folder, str(photo)).end() == job.id
+    assert (len(fake_server.tasks), fake_server.paid) == (1, 2)

@@ -160,6 +160,7 @@ class FakeServer:
         self._holds: dict[Kind, asyncio.Event] = {}
         self._numbers = itertools.count(1)
         self._connections: dict[object, int] = {}
+        self._busy = 0
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-server", daemon=True)
@@ -212,6 +213,12 @@ class FakeServer:
         """The same for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for, kind, count, timeout=timeout)
 
+    def quiet(self, *, timeout: float = 60.0) -> None:
+        """Wait until everything that has come is answered, or its sender gone."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._busy == 0, timeout):
+                raise TimeoutError(f"{self._busy} requests without an answer after {timeout:g} s")
+
     # Its life
 
     def __enter__(self) -> FakeServer:
@@ -252,6 +259,18 @@ class FakeServer:
     # From a request to its answer
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        self._count(1)
+        try:
+            return await self._answer(request)
+        finally:
+            self._count(-1)
+
+    def _count(self, step: int) -> None:
+        with self._changed:
+            self._busy += step
+            self._changed.notify_all()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         kind = _kind(request)
         answer = self._scripts[kind].popleft() if self._scripts[kind] else Do()
         cut_early = answer.cut is Cut.BEFORE_READING

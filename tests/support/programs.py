@@ -22,8 +22,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -163,7 +165,7 @@ class Commands:
         self._hh = happyhorse_nb
         #: Held here as a user's variables hold them.
         self._jobs: dict[str, Job] = {}
-        self._seen: dict[str, list[str]] = {}
+        self._seen: list[list[str]] = []
 
     def begin(self, env: dict[str, str], cwd: str) -> None:
         os.environ.update(env)
@@ -186,6 +188,33 @@ class Commands:
         self._hh.wait(timeout=timeout)
         return self.jobs()
 
+    def hurry(self, names: list[str] | None = None) -> list[dict[str, Any]]:
+        """Wait for these or for all that run here, and ask the server again and again meanwhile."""
+        some = [self._jobs[name] for name in self._jobs if names is None or name in names]
+        until = time.monotonic() + DEADLINE
+        while not all(job.done() for job in some):
+            self.wake()
+            with suppress(self._hh.WaitTimeout):
+                self._hh.wait(*some, timeout=0.02 if time.monotonic() < until else 0)
+            if time.monotonic() > until:
+                raise TimeoutError(str([_plain(job.snapshot) for job in some]))
+        return self.jobs()
+
+    def sent(self, name: str) -> dict[str, Any]:
+        """Wait until it is known what became of a job's paid request."""
+        done = Event()
+
+        def look(snapshot: Snapshot) -> None:
+            if snapshot.status not in ("queued", "submitting"):
+                done.set()
+
+        undo = self._jobs[name].subscribe(look)
+        look(self._jobs[name].snapshot)
+        if not done.wait(DEADLINE):
+            raise TimeoutError(name)
+        undo()
+        return _plain(self._jobs[name].snapshot)
+
     def live(self, requests: list[dict[str, Any]], *, resume: bool) -> list[dict[str, Any]]:
         """A whole notebook: go on with what there is, ask for these, wait for all."""
         if resume:
@@ -198,8 +227,9 @@ class Commands:
         """All of the ledger, newest first."""
         return [_plain(job.snapshot) for job in self._hh.jobs()]
 
-    def job(self, name: str) -> dict[str, Any]:
-        return _plain(self._jobs[name].snapshot)
+    def mine(self) -> list[dict[str, Any]]:
+        """The jobs that this program holds."""
+        return [_plain(job.snapshot) for job in self._jobs.values()]
 
     def stop(self, name: str) -> None:
         self._jobs[name].stop()
@@ -210,7 +240,7 @@ class Commands:
 
         engine().wake()
 
-    def seen(self) -> dict[str, list[str]]:
+    def seen(self) -> list[list[str]]:
         """The states that the jobs held here have shown, in order."""
         return self._seen
 
@@ -245,7 +275,8 @@ class Commands:
     def _keep(self, job: Job) -> dict[str, Any]:
         if self._jobs.get(job.id) is not job:
             self._jobs[job.id] = job
-            seen = self._seen.setdefault(job.id, [])
+            seen: list[str] = []
+            self._seen.append(seen)
             job.subscribe(lambda snapshot: _note(seen, snapshot))
         return _plain(job.snapshot)
 
@@ -293,9 +324,18 @@ _IMPORTS = (
 )  # fmt: skip
 
 
+def _check_something() -> None:
+    """pydantic loads most of itself when it is first used."""
+    from happyhorse_nb.models import MODELS, check_params
+
+    for model in MODELS.values():
+        check_params(model, {})
+
+
 def _main(address: str) -> None:
     for name in _IMPORTS:
         import_module(name)
+    _check_something()
     # The dead leave nothing that somebody has to clear away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:

@@ -102,7 +102,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     word = text(data.get("status"))
     status = _WORDS.get(word.casefold(), Status.PROCESSING)
     video = _video(data)
-    if status is Status.DONE:
+    if status == Status.DONE:
         # On the server it is done; here it is done only when the file is on disk.
         status = Status.DOWNLOADING
     milliseconds = _number(data.get("duration"))
@@ -111,8 +111,8 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
         status=status,
         task_id=task_id,
         said="" if word.casefold() in _DOCUMENTED else word,
-        message=_reason(data) if status is Status.FAILED else "",
-        took=milliseconds / 1000 if milliseconds is not None and status is not Status.PENDING else None,
+        message=_reason(data) if status == Status.FAILED else "",
+        took=milliseconds / 1000 if milliseconds is not None and status != Status.PENDING else None,
         cost=_bill(data),
         expires_at=expires / 1000 if expires else None,
         width=_pixels(video.get("width")),

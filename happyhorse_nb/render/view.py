@@ -85,8 +85,8 @@ def _meta(snapshot: Snapshot) -> list[Item]:
         items.append(Item("as", plain(snapshot.name, 60)))
     if snapshot.reused and status.running:
         items.append(Item("already on its way, nothing is bought again"))
-    elif snapshot.reused and status is Status.DONE:
+    elif snapshot.reused and status == Status.DONE:
         items.append(Item("a new one:", "--again"))
-    elif status is Status.DONE:
+    elif status == Status.DONE:
         items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}"))
     return [item for item in items if item.text or item.code]

@@ -58,9 +58,9 @@ _REMEDIES = {
 
 def state(snapshot: Snapshot) -> str:
     """The state in a word or a few: ``Queued, 3rd``, ``Generating``, ``Already made``."""
-    if snapshot.status is Status.QUEUED and snapshot.place:
+    if snapshot.status == Status.QUEUED and snapshot.place:
         return f"Queued, {ordinal(snapshot.place)}"
-    if snapshot.status is Status.DONE and snapshot.reused:
+    if snapshot.status == Status.DONE and snapshot.reused:
         return "Already made"
     if _taken_out(snapshot):
         return "Taken out"
@@ -80,9 +80,9 @@ def tone(snapshot: Snapshot) -> str:
 def detail(snapshot: Snapshot, now: float) -> str:
     """What stands beside the state: times, and for an end what it cost."""
     parts = [_time(snapshot, now), _said(snapshot)]
-    if snapshot.status is Status.DONE and snapshot.reused:
+    if snapshot.status == Status.DONE and snapshot.reused:
         parts.append("nothing now")
-    elif snapshot.status is Status.DONE:
+    elif snapshot.status == Status.DONE:
         parts.append(money(snapshot))
     elif not charged(snapshot):
         parts.append("not charged")
@@ -103,9 +103,9 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     if not message:
         message = _MESSAGES.get(snapshot.status, "")
         remedy = remedy or _REMEDIES.get(snapshot.status, "")
-    if snapshot.status is Status.FAILED:
+    if snapshot.status == Status.FAILED:
         remedy = remedy or _REMEDIES[Status.FAILED]
-    if snapshot.status is Status.STOPPED and snapshot.task_id and not remedy:
+    if snapshot.status == Status.STOPPED and snapshot.task_id and not remedy:
         remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` takes it up again."
     return message, remedy
 
@@ -148,7 +148,7 @@ def remaining(snapshot: Snapshot) -> str:
 
 def percent(snapshot: Snapshot) -> int:
     """How far the bar goes, 0 to 100, and 100 only at the end."""
-    if snapshot.status is Status.DONE:
+    if snapshot.status == Status.DONE:
         return 100
     return min(99, max(0, int(snapshot.progress.fraction * 100)))
 
@@ -164,18 +164,18 @@ def _parameter(param: Param, value: Any) -> str:
 
 def _time(snapshot: Snapshot, now: float) -> str:
     left, elapsed = snapshot.progress.left, snapshot.progress.elapsed
-    if snapshot.status is Status.QUEUED:
+    if snapshot.status == Status.QUEUED:
         return f"starts in {about(left)}" if left is not None and left > 0 else ""
     if snapshot.status.running:
         known = left is not None and left > 0
         return f"{duration(elapsed)}, {about(left)} left" if known and left else duration(elapsed)
-    if snapshot.status is Status.DONE and snapshot.reused:
+    if snapshot.status == Status.DONE and snapshot.reused:
         when = instant(snapshot.ended or snapshot.created, now)
         return f"{when} for {money(snapshot)}" if snapshot.cost else when
     seconds = _took(snapshot)
     if seconds is None or snapshot.status in (Status.UNKNOWN, Status.REFUSED, Status.EXPIRED):
         return ""
-    return f"{'in' if snapshot.status is Status.DONE else 'after'} {duration(seconds)}"
+    return f"{'in' if snapshot.status == Status.DONE else 'after'} {duration(seconds)}"
 
 
 def _took(snapshot: Snapshot) -> float | None:
@@ -190,4 +190,4 @@ def _said(snapshot: Snapshot) -> str:
 
 
 def _taken_out(snapshot: Snapshot) -> bool:
-    return snapshot.status is Status.STOPPED and snapshot.task_id is None and snapshot.submitted is None
+    return snapshot.status == Status.STOPPED and snapshot.task_id is None and snapshot.submitted is None

@@ -34,7 +34,7 @@ class Stamp:
 
 
 def make_stamp(width: int, height: int) -> Stamp:
-    """The stamp for frames of that size in pixels, at their lower right."""
+    """The stamp for frames of that size in pixels, at their upper right: a player's controls cover the lower edge."""
     unit = max(min(width, height) / 40, 10.0)
     # Pillow's own font: no machine can be counted on to have another.
     font = ImageFont.load_default(unit)
@@ -52,7 +52,7 @@ def make_stamp(width: int, height: int) -> Stamp:
     margin = _even(1.1 * unit)
     ink = word.point(lambda value: value * _INK)
     colour = ImageChops.lighter(shade, ink).reduce(2)
-    return Stamp(width - wide - margin, height - high - margin, shade, ink, colour)
+    return Stamp(width - wide - margin, margin, shade, ink, colour)
 
 
 def _pill(width: int, height: int) -> Image.Image:

@@ -55,7 +55,7 @@ def show(job: Job, *, embed_limit: float, places: Places = Output) -> None:
         Card(job, embed_limit=embed_limit, places=places).open()
         return
     places().put(_static(job, snapshot))
-    if snapshot.status is Status.DONE:
+    if snapshot.status == Status.DONE:
         places().put(render.video(snapshot, embed_limit=embed_limit, start=Path.cwd()).data)
 
 
@@ -111,7 +111,7 @@ class Card:
             unsubscribe()
 
     def _finish(self, snapshot: Snapshot) -> None:
-        done = snapshot.status is Status.DONE
+        done = snapshot.status == Status.DONE
         try:
             # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
             self._bottom.change(self._video(snapshot).data if done else NOTHING)
@@ -149,7 +149,7 @@ class Card:
             head=render.style() + render.thumb(snapshot, self._job.thumbnail),
             live=render.live(snapshot, now=time.time()) + self._note,
             said=render.spoken(snapshot),
-            stop="Take out" if snapshot.status is Status.QUEUED else "Stop watching",
+            stop="Take out" if snapshot.status == Status.QUEUED else "Stop watching",
         )
 
 

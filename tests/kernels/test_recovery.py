@@ -28,8 +28,8 @@ def test_a_task_outlives_its_kernel(new_kernel: NewKernel, fake_server: FakeServ
     assert loaded.printed == "1 video was not finished when a kernel ended: %happyhorse resume goes on.\n"
     card = second.run("%happyhorse resume")
     fake_server.task.say("success")
-    second.wait(lambda: "data:video/mp4" in str(second.data(card)), "the video is there")
-    assert "Done" in second.shown(card)
+    second.wait(lambda: "Done" in second.shown(card), "the job ends")
+    assert "data:video/mp4" in str(second.data(card))
     assert fake_server.paid == 1
     # Nothing is left to say, and nothing to buy.
     assert second.run("%reload_ext happyhorse_nb").printed == ""

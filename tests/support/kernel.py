@@ -214,6 +214,12 @@ class Kernel:
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()
 
+    def answer(self, text: str) -> Message:
+        """Wait until a cell asks for input, and type this. Returns what it asked."""
+        request: Message = self.client.get_stdin_msg(timeout=DEADLINE)["content"]
+        self.client.input(text)
+        return request
+
     def complete(self, code: str, position: int | None = None) -> list[str]:
         """What Tab offers at the end of the code, or at the position."""
         reply = self._ask(self.client.complete(code, len(code) if position is None else position))

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from soak.ordeal import QUICK
 from support.fake_server import KEY, SIGNATURE, Do, FakeServer, Say
+from support.kernel import Kernel
 from support.programs import Program, Programs
 
 EXAMPLES = int(os.environ.get("HH_KILLS") or 20)
@@ -309,3 +311,27 @@ def test_a_wished_name_stays_where_it_was_put(hostile: Hostile) -> None:
         if name != "link":
             check_page(name, html)
     assert wished.read_bytes() == hostile.server.video
+
+
+def test_loading_the_extension_sends_nothing(
+    fake_server: FakeServer, tmp_path: Path, home: Path, programs: Programs, photo: Path
+) -> None:
+    """Not even when there is something to resume, and a notebook that was saved in mid-way shows its cards."""
+    fake_server.words = ("pending",)
+    env = {"HAPPYHORSE_HOME": str(home), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": fake_server.origin}
+    program = programs.start(env, cwd=tmp_path)
+    shutil.copy(photo, tmp_path / "rocket.jpg")
+    job = program.ask("generate", image="rocket.jpg", prompt="p")
+    program.ask("sent", name=job["id"])
+    program.kill()
+    fake_server.quiet()
+    before = list(fake_server.requests)
+    env |= {"IPYTHONDIR": str(tmp_path / "ipython"), "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    with Kernel(Path(sys.executable), env=env, cwd=tmp_path) as kernel:
+        loaded = kernel.run("import happyhorse_nb as hh\n%load_ext happyhorse_nb")
+        assert loaded.error == []
+        assert "resume" in loaded.printed
+        assert kernel.run("%happyhorse jobs").error == []
+        assert kernel.run("len(hh.jobs())").result == 1
+        kernel.shutdown()
+    assert fake_server.requests == before

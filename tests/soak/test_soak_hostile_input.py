@@ -123,6 +123,10 @@ class Hostile:
         self.program.ask("configure", **QUICK | {"fetch_patience": 0.1}, max_concurrent=100)
         self.before = self._files()
 
+    @property
+    def port(self) -> str:
+        return self.server.origin.rpartition(":")[2]
+
     def make(self, prompt: str, **options: Any) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
         job = self.program.ask("generate", image=str(self.photo), prompt=prompt, again=True, **options)
         self.program.ask("hurry", names=[job["id"]])
@@ -223,6 +227,8 @@ def test_a_task_id_that_is_none_is_never_used(hostile: Hostile, task_id: Any) ->
 
 #: Links that must not be followed, and links whose answer is no video.
 LINKS = [
+    # The address of no machine, which leads to this one: it would work if it were followed.
+    "http://0.0.0.0:{port}/files/a.mp4",
     "file:///etc/passwd",
     "ftp://127.0.0.1/a.mp4",
     "javascript:alert(1)",
@@ -245,6 +251,9 @@ LINKS = [
 
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: str(link)[:40])
 def test_a_link_is_followed_to_safe_places_only(hostile: Hostile, link: Any) -> None:
+    if isinstance(link, str):
+        link = link.replace("{port}", hostile.port)
+
     def edit(said: dict[str, Any]) -> None:
         said["data"]["result"]["resources"][0]["url"] = link
 
@@ -256,14 +265,24 @@ def test_a_link_is_followed_to_safe_places_only(hostile: Hostile, link: Any) -> 
         assert not any(link in text for text in [*drawn.values(), *written.values()])
 
 
-@pytest.mark.parametrize("where", ["http://example.invalid/a", "file:///etc/passwd", "//example.invalid/a", "\x01", ""])
+REDIRECTS = [
+    "http://0.0.0.0:{port}/files/b.mp4",
+    "http://example.invalid/a",
+    "file:///etc/passwd",
+    "//example.invalid/a",
+]
+
+
+@pytest.mark.parametrize("where", [*REDIRECTS, "/\x7f", ""])
 def test_every_redirect_is_checked_again(hostile: Hostile, where: str) -> None:
-    redirect = Say(302, headers={"Location": where}) if where != "\x01" else Say(302, headers={"Location": "/\x7f"})
+    redirect = Say(302, headers={"Location": where.replace("{port}", hostile.port)})
     hostile.server.script("file", *[redirect] * 20)
     job, _, _ = hostile.make("p")
     hostile.server.forget("file")
     assert (job["status"], job["path"]) == ("stopped", None)
-    assert all(request.key is None for request in hostile.server.of("file") + hostile.server.of("other"))
+    fetched = hostile.server.of("file") + hostile.server.of("other")
+    assert {request.host for request in fetched} == {f"127.0.0.1:{hostile.port}"}
+    assert all(request.key is None for request in fetched)
 
 
 FILES: dict[str, Say] = {

@@ -218,14 +218,19 @@ def _number(value: object) -> float | None:
 
 
 def _bill(data: Mapping[str, Any]) -> Cost | None:
-    billing = _mapping(data.get("billing"))
-    amount = billing.get("amount")
-    if isinstance(amount, bool) or not isinstance(amount, (str, int, float)):
+    amount = dollars(_mapping(data.get("billing")).get("amount"))
+    return Cost(amount, billed=True) if amount is not None and amount >= 0 else None
+
+
+def dollars(value: object) -> Decimal | None:
+    """An amount in USD, None for what is none: an absurd one, too, since to write it out may take a billion digits."""
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
-        dollars = Decimal(str(amount)[:40])
+        amount = Decimal(str(value)[:40])
     except InvalidOperation:
         return None
-    if not dollars.is_finite() or not 0 <= dollars < 1_000_000:
+    if not amount.is_finite() or not -(10**9) < amount < 10**9 or int(amount.as_tuple().exponent) < -20:
         return None
-    return Cost(dollars, billed=True)
+    # There is a Decimal of minus nothing.
+    return amount + 0

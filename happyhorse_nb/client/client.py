@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -187,11 +187,7 @@ class Client:
 
     async def balance(self) -> Decimal | None:
         """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
-        data = _good(await self._wire.get("/api/v1/team/balance"))
-        try:
-            return Decimal(str(_field(data, "balance")))
-        except InvalidOperation:
-            return None
+        return wire.dollars(_field(_good(await self._wire.get("/api/v1/team/balance")), "balance"))
 
     async def valid_key(self) -> bool:
         """Whether the server takes the key. Raises `APIError`, `TransportError`."""
@@ -206,8 +202,9 @@ class Client:
     async def models(self) -> list[str]:
         """The slugs of the server's models, such as ``alibaba/happyhorse-1.0-i2v``."""
         data = _good(await self._wire.get("/api/v1/models"))
-        found = data.get("models") or _field(data, "models") or []
-        return [m["slug"] for m in found if isinstance(m, dict) and isinstance(m.get("slug"), str)]
+        found = data.get("models") or _field(data, "models")
+        listed = found if isinstance(found, list) else []
+        return [m["slug"] for m in listed if isinstance(m, dict) and isinstance(m.get("slug"), str)]
 
     @property
     def _wire(self) -> Transport:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -249,3 +250,15 @@ async def test_where_nobody_listens_nothing_is_sent(photo: Path) -> None:
         for asked in (client.submit(photo), client.read("task-1"), client.balance()):
             with pytest.raises(hh.NotSent, match="nothing was sent: connection refused"):
                 await asked
+
+
+@pytest.mark.parametrize("amount", ["1e999999999", "-1e-999999999", "NaN", True, [], {}, None])
+async def test_a_balance_that_makes_no_sense_is_none(fake_server: FakeServer, client: Client, amount: Any) -> None:
+    fake_server.balance = amount
+    assert await client.balance() is None
+
+
+@pytest.mark.parametrize("listed", [True, 7, "alibaba/x", {"slug": "x"}, [None, "x", {"slug": 7}], None])
+async def test_a_list_of_models_that_is_none_is_empty(fake_server: FakeServer, client: Client, listed: Any) -> None:
+    fake_server.script("models", Say(200, body={"code": 0, "data": {"models": listed}}))
+    assert await client.models() == []

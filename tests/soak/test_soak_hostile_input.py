@@ -305,7 +305,23 @@ def test_what_is_no_video_never_gets_a_name(hostile: Hostile, name: str) -> None
 
 def test_figures_that_are_none_do_no_harm(hostile: Hostile) -> None:
     figures: st.SearchStrategy[Any] = st.sampled_from(
-        [-1, 0, 10**30, 1e308, float("nan"), "1e999", "<b>", None, [], {}, True, "NaN", "-0"]
+        [
+            -1,
+            0,
+            10**30,
+            1e308,
+            "1e999999999",
+            "1e-999999999",
+            float("nan"),
+            "1e999",
+            "<b>",
+            None,
+            [],
+            {},
+            True,
+            "NaN",
+            "-0",
+        ]
     )
 
     @QUIETLY

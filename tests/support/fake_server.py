@@ -152,7 +152,7 @@ class FakeServer:
         self.without_suffix = False
         #: Where the finished video lies; a test may name another host.
         self.file_origin: str | None = None
-        self.balance = "12.3400"
+        self.balance: Any = "12.3400"
         self.requests: list[Request] = []
         self.tasks: dict[str, Task] = {}
         self.origin = ""

@@ -48,6 +48,7 @@ def demo(output: Path) -> int:
     shutil.copyfile(videos[0], video)
     for name, path in (("notebook", output / QUICKSTART), ("page", page), ("video", video)):
         print(f"{name:9} {path}")
+    print(f"To go on: {Path(sys.argv[0]).parent / 'happyhorse-nb'} lab")
     return 0
 
 
@@ -78,9 +79,11 @@ def _execute(path: Path) -> Any:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=say,
     )
-    # The kernel of the environment this runs in, whatever kernels the user has.
+    # The kernel of the environment this runs in, whatever kernels the user has. Without its warnings: that a connection
+    # on this machine is not encrypted is nothing that a newcomer can judge.
     manager: Any = client.create_kernel_manager()
-    manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+    manager.kernel_cmd = kernel
     client.execute()
     nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
     print(f"done in {time.monotonic() - started:.0f} s", flush=True)

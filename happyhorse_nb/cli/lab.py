@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ def lab(arguments: Sequence[str]) -> int:
         copy_to(folder)
     environment = dict(os.environ)
     with ExitStack() as stack:
+        print(f"The notebooks are in {folder}.")
         if environment.get(KEY_VARIABLE):
             print(f"A key is given in {KEY_VARIABLE}: videos are made by the real server, and cost money.")
         else:
@@ -36,8 +38,13 @@ def lab(arguments: Sequence[str]) -> int:
             environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
             print(f"No key in {KEY_VARIABLE}: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
         sys.stdout.flush()
-        command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *arguments]
-        return subprocess.run(command, env=environment, check=False).returncode  # noqa: S603 - our own arguments
+        # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
+        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *root, *arguments]
+        with subprocess.Popen(command, env=environment) as running:  # noqa: S603 - our own arguments
+            # Whoever ends this ends JupyterLab with it.
+            signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+            return running.wait()
 
 
 def sandbox(arguments: Sequence[str]) -> int:

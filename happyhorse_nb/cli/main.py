@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
     commands.add_parser("doctor", help="say what is set up, and what is missing")
     commands.add_parser("jobs", help="list all jobs, newest first")
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return 2
     # The sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
     args, rest = parser.parse_known_args(argv)
     if rest and args.command not in ("sandbox", "lab"):
@@ -39,6 +43,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read along, such as head, has read enough. Else Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:

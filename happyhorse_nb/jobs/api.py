@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, overload
@@ -104,13 +105,13 @@ class Jobs(Sequence[Job]):
     def __repr__(self) -> str:
         from happyhorse_nb.render import table_text
 
-        shown = [job.snapshot for job in self[:_SHOWN]]
+        shown = [replace(job.snapshot, reused=False) for job in self[:_SHOWN]]
         return table_text(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
 
     def _repr_html_(self) -> str:
         from happyhorse_nb.render import table
 
-        shown = [job.snapshot for job in self[:_SHOWN]]
+        shown = [replace(job.snapshot, reused=False) for job in self[:_SHOWN]]
         return table(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
 
 
@@ -144,6 +145,11 @@ def again(job: Job) -> Job:
     record = job.record
     data = run.frames.get(record.frame)
     now = record.snapshot
+    if not record.frame:
+        raise InvalidRequest(
+            f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here.",
+            param="image",
+        )
     return generate(
         data if data is not None else record.frame,
         now.prompt or None,
@@ -167,9 +173,10 @@ def balance() -> Decimal | None:
 
 
 def forget(job: Job) -> None:
-    """Wipe what a job was about from the ledger: prompt, parameters, thumbnail, first frame.
+    """Wipe what a job was about from the ledger: prompt, thumbnail, first frame.
 
-    Its cost and its video file stay. Raises `InvalidRequest` while it runs.
+    Its parameters, its cost and its video file stay, the file with the words in its name. Raises `InvalidRequest` while
+    it runs.
     """
     if not job.done():
         raise InvalidRequest(f"job {job.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")

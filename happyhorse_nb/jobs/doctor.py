@@ -23,7 +23,7 @@ def report() -> Iterator[str]:
         yield f"key          {problem}"
         return
     yield f"server       {account.origin}{' (on this machine: nothing costs money)' if account.sandbox else ''}"
-    yield f"key          from {account.source}"
+    yield f"key          {'none: a sandbox takes any' if account.realm == 'sandbox' else f'from {account.source}'}"
     yield from _server()
 
 
@@ -48,7 +48,7 @@ def _folders() -> Iterator[str]:
         from happyhorse_nb.jobs import engine
 
         run = engine()
-        yield f"ledger       {run.ledger.path}, {run.ledger.count()} jobs"
+        yield f"ledger       {run.ledger.path}, {_jobs(run.ledger.count())}"
         yield f"videos       {video_folder(config().folder, fallback=home())}"
     except HappyHorseError as problem:
         yield f"folders      {problem}"
@@ -68,3 +68,7 @@ def _server() -> Iterator[str]:
         yield f"models       {', '.join(slugs) or 'none of HappyHorse'}"
     except HappyHorseError as problem:
         yield f"answer       {problem}"
+
+
+def _jobs(count: int) -> str:
+    return "1 job" if count == 1 else f"{count} jobs"

@@ -16,6 +16,7 @@ from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.jobs.callbacks import Callbacks
+from happyhorse_nb.jobs.copy import copy_of
 from happyhorse_nb.jobs.crew import Crew
 from happyhorse_nb.jobs.follow import follow
 from happyhorse_nb.jobs.job import Job
@@ -65,12 +66,16 @@ class Engine:
         with self._roster.lock:
             equal = self._equal(record) if reuse else None
             if equal is None:
+                request.check_target()
                 check_budget(settings.budget, record, self.ledger)
                 if request.frame.data is not None:
                     self.frames.keep(request.frame.digest, request.frame.data)
                 equal = self.ledger.add(record, reuse=reuse)
             if equal is not None:
-                return self.take_up(equal, account)
+                job = self.take_up(equal, account)
+                if request.saved_as is not None:
+                    copy_of(job, request.saved_as)
+                return job
             job = self._roster.keep(Job(record, self))
             self._begin(job, account, request.frame)
             return job

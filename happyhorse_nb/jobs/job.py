@@ -169,6 +169,13 @@ class Job:
         with self._lock:
             self._snapshot = replace(self._snapshot, name=name)
 
+    def revive(self, record: Record) -> None:
+        """Go on after an end that was none: the same object, so that whoever holds it sees how it goes on."""
+        with self._lock:
+            self.record = record
+            self._snapshot = replace(record.snapshot, name=self._snapshot.name)
+            self._ended = concurrent.futures.Future()
+
     def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
         """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
         with self._lock:

@@ -10,7 +10,7 @@ from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.roster import check_account
 from happyhorse_nb.ledger import Record
-from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
+from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import Account, current_account, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import is_task_id
@@ -58,7 +58,7 @@ def _foreign(run: Engine, task_id: str, account: Account) -> Record:
             status=Status.PENDING,
             id=secrets.token_hex(6),
             task_id=task_id,
-            model=DEFAULT_MODEL,
+            model="",
             note="taken up by its id; what was asked for is not known here",
             created=now,
             submitted=now,

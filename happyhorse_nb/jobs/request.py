@@ -31,6 +31,18 @@ class Request:
     note: str = ""
 
     @property
+    def saved_as(self) -> Path | None:
+        """The file that was asked for by name, None where only a folder was."""
+        return self.target if self.target.suffix == ".mp4" and not self.target.is_dir() else None
+
+    def check_target(self) -> None:
+        """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over."""
+        if self.saved_as is not None and self.saved_as.exists():
+            raise InvalidRequest(
+                f"--save {self.saved_as} exists and is never written over. Give another name.", param="save"
+            )
+
+    @property
     def digest(self) -> str:
         """Two requests with the same digest ask for the same: model, parameters, prompt and image."""
         table = find_model(self.model)
@@ -93,8 +105,6 @@ def _save_path(save: str | Path) -> Path:
     path = Path(save).expanduser().absolute()
     if path.suffix != ".mp4":
         raise InvalidRequest(f"--save {path.name} is not an .mp4 file. Give it that ending.", param="save")
-    if path.exists():
-        raise InvalidRequest(f"--save {path} exists and is never written over. Give another name.", param="save")
     if not path.parent.is_dir():
         raise InvalidRequest(f"--save: there is no folder {path.parent}. Make it first.", param="save")
     return path

@@ -72,7 +72,7 @@ class Roster:
                 return job
             if snapshot.task_id is None:
                 return self.keep(live or Job(record, self._controls))
-            return self._resume(record, account)
+            return self._resume(record, account, live)
 
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
@@ -111,12 +111,17 @@ class Roster:
             self._go_on(job, account)
             return True
 
-    def _resume(self, record: Record, account: Account) -> Job:
+    def _resume(self, record: Record, account: Account, live: Job | None) -> Job:
         """Watch a task that nobody watches."""
         snapshot = replace(
             record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
         )
-        job = self.keep(Job(replace(record, snapshot=snapshot, owner=self._presence.id), self._controls))
+        taken = replace(record, snapshot=snapshot, owner=self._presence.id)
+        if live is None:
+            job = self.keep(Job(taken, self._controls))
+        else:
+            job = live
+            job.revive(taken)
         if record.owner == self._presence.id or self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
             self._ledger.update(snapshot)
             self._go_on(job, account)

@@ -150,7 +150,7 @@ class Ledger:
         with self._transaction():
             row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
             self._connection.execute(
-                "UPDATE jobs SET prompt = '', params = '{}', thumbnail = NULL, frame = '', frame_label = '', "
+                "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', "
                 "request = '', message = '', note = '', said = '' WHERE id = ?",
                 (job_id,),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from keyword import iskeyword
@@ -74,25 +75,29 @@ def _jobs(shell: Any, args: Namespace) -> None:
 
 
 def _show(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, find
+    from happyhorse_nb.jobs import display
 
-    display.present(find(args.job))
+    display.present(_named(shell, args.job))
 
 
 def _wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import find, running, wait
+    from happyhorse_nb.jobs import running, wait
 
-    some = [find(piece) for piece in args.job] or running()
+    some = [_named(shell, piece) for piece in args.job] or running()
+    if not some:
+        print("Nothing runs.")
+        return
     wait(*some, timeout=args.timeout)
+    states = Counter(str(job.status) for job in some)
+    ended = f"{len(some)} job{'' if len(some) == 1 else 's'} ended"
+    print(f"{ended}: {', '.join(f'{count} {state}' for state, count in states.items())}.")
     for job in some:
         if job.error is not None:
             raise job.error
 
 
 def _stop(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import find
-
-    job = find(args.job)
+    job = _named(shell, args.job)
     if job.done():
         print(f"{job.snapshot.short_id} is {job.status} already.")
     else:
@@ -110,15 +115,15 @@ def _resume(shell: Any, args: Namespace) -> None:
 
 
 def _again(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import again, display, find
+    from happyhorse_nb.jobs import again, display
 
-    display.present(again(find(args.job)))
+    display.present(again(_named(shell, args.job)))
 
 
 def _forget(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import find, forget
+    from happyhorse_nb.jobs import forget
 
-    job = find(args.job)
+    job = _named(shell, args.job)
     forget(job)
     print(f"{job.snapshot.short_id} is forgotten; its video file is not touched.")
 
@@ -146,8 +151,16 @@ def _help(shell: Any, args: Namespace) -> None:
     print(help_text())
 
 
+def _named(shell: Any, piece: str) -> Any:
+    """The job of that variable, else of that piece of an id. Raises `JobNotFound`."""
+    from happyhorse_nb.jobs import Job, find
+
+    bound = shell.user_ns.get(piece)
+    return bound if isinstance(bound, Job) else find(piece)
+
+
 def _one_job(parser: Parser) -> None:
-    parser.add_argument("job", metavar="JOB", help="any unambiguous piece of a job's id")
+    parser.add_argument("job", metavar="JOB", help="any unambiguous piece of a job's id, or its variable")
 
 
 def _some_jobs(parser: Parser) -> None:

@@ -8,14 +8,45 @@ from typing import Any
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.options import Parser, cell_parser
 
+_NAMES = ("%%happyhorse", "%happyhorse")
+_MATCHER = "happyhorse_nb"
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 #: Commands whose argument is a job.
 _OF_JOBS = ("show", "wait", "stop", "resume", "again", "forget")
 
 
-def complete(shell: Any, event: Any) -> list[str]:
-    """Matches for the word before the cursor; IPython calls this with the line up to there."""
-    line, word = event.line, event.symbol
+def install(shell: Any) -> None:
+    """Let Tab offer what these lines take, and nothing else."""
+    uninstall(shell)
+    try:
+        from IPython.core.completer import SimpleCompletion, context_matcher
+    except ImportError:
+        # Before IPython 8.6 a hook is all there is; what others offer stands beside it.
+        for name in _NAMES:
+            shell.set_hook("complete_command", lambda _, event: complete(shell, event.line, event.symbol), str_key=name)
+        return
+
+    @context_matcher(identifier=_MATCHER)
+    def matcher(context: Any) -> dict[str, Any]:
+        line = context.line_with_cursor[: context.cursor_position]
+        ours = line.split(None, 1)[:1] in ([name] for name in _NAMES)
+        found = complete(shell, line, context.token) if ours else []
+        return {"completions": [SimpleCompletion(match) for match in found], "suppress": True, "ordered": True}
+
+    shell.Completer.custom_matchers.append(matcher)
+
+
+def uninstall(shell: Any) -> None:
+    """Take that back. IPython has no way to do it for a hook, and asks all of a name."""
+    matchers = getattr(shell.Completer, "custom_matchers", [])
+    matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _MATCHER]
+    dispatcher = shell.strdispatchers.get("complete_command")
+    for name in _NAMES if dispatcher is not None else ():
+        dispatcher.strs.pop(name, None)
+
+
+def complete(shell: Any, line: str, word: str) -> list[str]:
+    """Matches for ``word``, the word before the cursor as IPython breaks it; ``line`` goes up to there."""
     words = line.split()
     before = words if not line or line[-1].isspace() else words[:-1]
     # IPython may break a word where we do not, at a quote for one; what it hands over is what it will replace.

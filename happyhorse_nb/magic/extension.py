@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from functools import partial
+from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, UsageError
 from happyhorse_nb.magic.commands import COMMANDS, help_text, make
-from happyhorse_nb.magic.complete import complete
+from happyhorse_nb.magic.complete import install, uninstall
 from happyhorse_nb.magic.options import cell_parser
 from happyhorse_nb.settings import LEDGER_FILE, home, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.register import register
-
-_NAMES = ("%%happyhorse", "%happyhorse")
 
 
 def load(shell: Any) -> None:
@@ -29,9 +27,7 @@ def load(shell: Any) -> None:
     # What ? shows is the same as -h, made from the same tables.
     happyhorse.__doc__ = help_text()
     shell.register_magic_function(happyhorse, "line_cell", "happyhorse")
-    _unhook(shell)
-    for name in _NAMES:
-        shell.set_hook("complete_command", partial(_complete, shell), str_key=name)
+    install(shell)
     settings = config()
     settings.update_config(shell.config)
     if settings not in shell.configurables:
@@ -45,7 +41,7 @@ def unload(shell: Any) -> None:
     """Take all of it back. Jobs that run go on."""
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("happyhorse", None)
-    _unhook(shell)
+    uninstall(shell)
     if config() in shell.configurables:
         shell.configurables.remove(config())
 
@@ -71,7 +67,9 @@ def run_line(shell: Any, line: str) -> None:
     command = COMMANDS.get(name)
     if command is None:
         shown = name if len(name) <= 40 else name[:39] + "…"
-        raise UsageError(f"there is no command {shown!r}; the commands are {', '.join(COMMANDS)}.")
+        image = Path(name).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
+        hint = f" Did you mean %happyhorse generate {shown}?" if image else ""
+        raise UsageError(f"there is no command {shown!r}; the commands are {', '.join(COMMANDS)}.{hint}")
     parser = command.parser
     args = parser.read(rest)
     if args.help:
@@ -105,14 +103,3 @@ def _left_over() -> str:
 
 def _videos(count: int) -> str:
     return "1 video was" if count == 1 else f"{count} videos were"
-
-
-def _complete(shell: Any, _completer: Any, event: Any) -> list[str]:
-    return complete(shell, event)
-
-
-def _unhook(shell: Any) -> None:
-    # IPython has no way to take a hook back, and asks all of a name: without this a reload would leave the old one.
-    dispatcher = shell.strdispatchers.get("complete_command")
-    for name in _NAMES if dispatcher is not None else ():
-        dispatcher.strs.pop(name, None)

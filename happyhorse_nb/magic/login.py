@@ -6,7 +6,7 @@ import os
 from getpass import getpass
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.settings import ORIGIN, account_of, keep_key, use
+from happyhorse_nb.settings import KEY_VARIABLE, ORIGIN, account_of, keep_key, use
 
 
 def login() -> str:
@@ -14,7 +14,7 @@ def login() -> str:
     origin = os.environ.get("MODELLIX_BASE_URL") or ORIGIN
     typed = account_of(_ask(), origin)
     kept = keep_key(typed)
-    where = "the system's keyring" if kept else "this kernel (%happyhorse login)"
+    where = "the system's keyring" if kept else "this kernel"
     use(account_of(typed.key.reveal(), origin, source=where))
     return f"The key is kept in {where}." + ("" if kept else " It is gone when the kernel ends.")
 
@@ -24,6 +24,9 @@ def _ask() -> str:
         key = getpass("Modellix API key: ").strip()
     except EOFError:
         key = ""
+    except RuntimeError:
+        # ipykernel's error for a front end that nobody sits at; it is of another class in each version.
+        raise UsageError(f"nobody can be asked for a key here. Set {KEY_VARIABLE} before the run.") from None
     if not key:
         raise UsageError("no key was typed. Run %happyhorse login again.")
     return key

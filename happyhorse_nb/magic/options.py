@@ -28,7 +28,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Called by argparse for whatever it cannot read."""
-        raise UsageError(f"{message}. {self.prog} -h shows how.")
+        # IPython runs no cell magic without a body, so the help is the line magic's.
+        raise UsageError(f"{message}. {self.prog.replace('%%', '%')} -h shows how.")
 
     def read(self, line: str) -> argparse.Namespace:
         """The arguments in a line, quoted as in a shell. Raises `UsageError`; unknown options get a suggestion."""
@@ -97,7 +98,8 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
     )
     _offer(parser, "--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})")
     for param in _all_options():
-        _offer(parser, f"--{param.name}", list(param.choices), _metavar(param), _help(param))
+        offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
+        _offer(parser, f"--{param.name}", offers, _metavar(param), _help(param))
     parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
     parser.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"

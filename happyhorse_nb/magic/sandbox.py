@@ -23,7 +23,9 @@ def switch(args: Namespace) -> str:
         except MissingKey:
             pass
         else:
-            return f"A key is given (from {account.source}), so {account.origin} is used."
+            if account.realm == "sandbox":
+                return "No API key is given: the sandbox on this machine renders the videos, for nothing."
+            return f"The key from {account.source} is used: videos are made by {account.origin} and cost money."
     options = SandboxOptions.from_arguments(args)
     # On the port of the one before it, so that jobs it was rendering find it again and go on.
     sandbox = SandboxProcess(home() / "sandbox", options, port=_stop())

@@ -21,7 +21,8 @@ def line(snapshot: Snapshot, *, now: float) -> str:
         head += f", {words.percent(snapshot)} %"
     if snapshot.short_id:
         head += f" ({plain(snapshot.short_id, 40)})"
-    said = " ".join(part for part in words.say(snapshot) if part).replace("`", "")
-    if snapshot.path is not None and not said:
-        said = shown(snapshot.path)
+    note = words.note(snapshot)
+    said = " ".join(part for part in (*words.say(snapshot), note) if part).replace("`", "")
+    if snapshot.path is not None:
+        said = " ".join(part for part in (shown(snapshot.path), note) if part)
     return f"{head}: {said}" if said else head

@@ -37,6 +37,7 @@ class View:
     bar: Bar | None
     message: str
     remedy: tuple[Item, ...]
+    note: str
     meta: tuple[Item, ...]
     phase: float
 
@@ -57,6 +58,7 @@ def view(snapshot: Snapshot, now: float) -> View:
         bar=Bar(words.percent(snapshot), words.remaining(snapshot)) if running else None,
         message=message,
         remedy=spans(remedy),
+        note=words.note(snapshot),
         meta=tuple(_meta(snapshot)),
         phase=round(now % PULSE, 2),
     )
@@ -72,7 +74,7 @@ def _meta(snapshot: Snapshot) -> list[Item]:
     status = snapshot.status
     size = words.pixels(snapshot)
     made_of = words.parameters(snapshot)
-    items = [Item(f"{made_of}, {size}" if size else made_of)]
+    items = [Item(", ".join(part for part in (made_of, size) if part))]
     if snapshot.model and snapshot.model != DEFAULT_MODEL:
         items.append(Item(plain(snapshot.model, 60)))
     if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and words.charged(snapshot):

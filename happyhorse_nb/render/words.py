@@ -110,8 +110,17 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     return message, remedy
 
 
+def note(snapshot: Snapshot) -> str:
+    """What was done so that the request could be sent, as a sentence; empty where nothing was."""
+    text = plain(snapshot.note, 300)
+    return sentence(text[:1].upper() + text[1:])
+
+
 def parameters(snapshot: Snapshot) -> str:
     """The parameters as they hold, those that were left out too: ``5 s, 720P, seed 7``."""
+    if not snapshot.model and not snapshot.params:
+        # Taken up by its id: what was asked for is not known here.
+        return ""
     model = MODELS.get(snapshot.model or DEFAULT_MODEL)
     known = sorted(model.options, key=lambda param: not param.unit) if model else []
     words = [_parameter(param, snapshot.params.get(param.name)) for param in known]

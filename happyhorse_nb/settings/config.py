@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 from traitlets import Bool, Dict, Enum, Float, Integer, TraitType, Unicode
 from traitlets.config import Configurable
@@ -70,10 +70,15 @@ def _options() -> dict[str, Any]:
 
 
 #: Named as the user types it: ``%config HappyHorse.duration = 8``.
-HappyHorse = type("HappyHorse", (Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
+HappyHorse = cast(
+    type[Settings], type("HappyHorse", (Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
+)
+
+# %config sees only what is marked like this; all of ours is, none of what every Configurable has.
+for _name in set(HappyHorse.class_trait_names()) - set(Configurable.class_trait_names()):
+    HappyHorse.class_traits()[_name].tag(config=True)
 
 
 def config() -> Settings:
     """The settings of this process, the same object in the magics and in Python."""
-    found: Settings = process.once("config", HappyHorse)
-    return found
+    return process.once("config", HappyHorse)

@@ -154,7 +154,7 @@ def test_what_follows_sandbox_is_the_sandbox_s(console: Console) -> None:
     assert "--port" in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["jobs", "--all"], ["doctor", "extra"], ["--doc"]])
+@pytest.mark.parametrize("arguments", [["nonsense"], ["jobs", "--all"], ["doctor", "extra"], ["--doc"]])
 def test_a_command_written_wrongly_says_how_it_is_written(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -162,6 +162,11 @@ def test_a_command_written_wrongly_says_how_it_is_written(
         main(arguments)
     assert caught.value.code == 2
     assert "usage: happyhorse-nb" in capsys.readouterr().err
+
+
+def test_no_command_at_all_shows_the_help(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 2
+    assert "open JupyterLab on the notebooks" in capsys.readouterr().err
 
 
 def test_help_names_the_commands(capsys: pytest.CaptureFixture[str]) -> None:

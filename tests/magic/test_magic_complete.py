@@ -37,7 +37,7 @@ SHELL = SimpleNamespace(
 def offers(line: str) -> list[str]:
     """What Tab offers at the end of a line."""
     symbol = DELIMITERS.split(line)[-1]
-    return complete(SHELL, SimpleNamespace(line=line, symbol=symbol, command=line.split(maxsplit=1)[0]))
+    return complete(SHELL, line, symbol)
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,38 @@
+"""A video that was made before, under the name that is asked for now."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.models import Status
+
+
+def copy_of(job: Job, wished: Path) -> None:
+    """Copy a finished job's video to ``wished``; nothing to do when it lies, or will lie, there.
+
+    Raises `InvalidRequest` when another file lies there, when the video is not made yet, or when it cannot be written.
+    """
+    snapshot, made = job.snapshot, job.path
+    if job.record.target == wished and (snapshot.status.running or made == wished):
+        return
+    if snapshot.status != Status.DONE or made is None:
+        raise InvalidRequest(
+            f"--save: an equal request is {snapshot.status} as {snapshot.short_id}, and its file has another name. "
+            "Leave --save out to follow it.",
+            param="save",
+        )
+    if wished.exists():
+        if wished.samefile(made):
+            return
+        raise InvalidRequest(f"--save {wished} exists and is never written over. Give another name.", param="save")
+    half = wished.with_name(f"{wished.name}.part")
+    try:
+        shutil.copyfile(made, half)
+        half.rename(wished)
+    except OSError as problem:
+        half.unlink(missing_ok=True)
+        reason = (problem.strerror or type(problem).__name__).lower()
+        raise InvalidRequest(f"--save {wished} cannot be written: {reason}. Give another name.", param="save") from None

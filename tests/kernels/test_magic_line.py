@@ -95,3 +95,64 @@ def test_names_in_braces_come_from_the_notebook(kernel: Kernel, fake_server: Fak
     kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off, {mood}, {unknown}")
     [request] = fake_server.wait_for("submit")
     assert request.json["prompt"] == "The rocket lifts off, golden hour, {unknown}"
+
+
+def test_config_sets_the_defaults_of_the_options(kernel: Kernel, fake_server: FakeServer) -> None:
+    listed = kernel.run("%config HappyHorse").printed
+    for name in ("duration", "resolution", "budget", "folder", "embed_limit", "max_concurrent"):
+        assert f"HappyHorse.{name}" in listed
+    assert kernel.run("%config HappyHorse.duration = 7\n%config HappyHorse.resolution = '720P'").error == []
+    assert kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off").error == []
+    [paid] = fake_server.wait_for("submit")
+    assert (paid.json["duration"], paid.json["resolution"]) == (7, "720P")
+
+
+def test_config_takes_no_value_that_the_server_would_not(kernel: Kernel) -> None:
+    cell = kernel.run("%config HappyHorse.duration = 99")
+    assert "99" in kernel.shown(cell)
+    assert kernel.run("from happyhorse_nb.settings.config import config\nconfig().duration").outputs == []
+
+
+def test_a_budget_set_there_is_kept(kernel: Kernel, fake_server: FakeServer) -> None:
+    # The fake server is on this machine, where nothing costs money; the setting itself is what is looked at.
+    kernel.run("%config HappyHorse.budget = 2")
+    assert kernel.run("from happyhorse_nb.settings.config import config\nconfig().budget").result == 2.0
+
+
+def test_what_fit_did_is_shown(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("from PIL import Image\nImage.new('RGB', (200, 150), 'navy').save('tiny.png')")
+    card = kernel.run("%%happyhorse tiny.png --fit\nA slow pan")
+    kernel.wait(lambda: "Done" in kernel.shown(card), "the job ends")
+    assert "scaled up from 200 x 150" in kernel.shown(card) or "First frame scaled up" in kernel.shown(card)
+
+
+def test_a_cell_with_save_can_be_run_again(kernel: Kernel, fake_server: FakeServer) -> None:
+    cell = "%%happyhorse rocket.jpg --save out.mp4 --wait\nThe rocket lifts off"
+    assert kernel.run(cell).error == []
+    again = kernel.run(cell)
+    assert again.error == []
+    assert "Already made" in kernel.shown(again)
+    # Another name gets a copy, which costs nothing.
+    assert kernel.run(cell.replace("out.mp4", "copy.mp4")).error == []
+    assert kernel.run("import os; sorted(f for f in os.listdir() if f.endswith('.mp4'))").result == [
+        "copy.mp4",
+        "out.mp4",
+    ]
+    assert fake_server.paid == 1
+
+
+def test_tab_offers_our_words_alone(new_kernel, python) -> None:
+    kernel: Kernel = new_kernel()
+    kernel.run("%load_ext happyhorse_nb")
+    if kernel.run("import IPython; IPython.version_info[0]").result < 8:
+        # There a hook is all there is, and others' offers stand beside ours.
+        assert "--duration" in kernel.complete("%%happyhorse rocket.jpg --")
+        return
+    offered = kernel.complete("%%happyhorse rocket.jpg --")
+    assert offered[0].startswith("--")
+    assert set(offered) == {
+        *("--help", "--model", "--resolution", "--duration", "--seed", "--name"),
+        *("--wait", "--no-wait", "--save", "--again", "--fit"),
+    }
+    assert kernel.complete("%%happyhorse rocket.jpg --resolution ") == ["720P", "1080P"]
+    assert kernel.complete("%%happyhorse rocket.jpg --duration ") == ["5"]

@@ -85,17 +85,19 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     """What a 200 says about a task: its status, id, result, bill.
 
     ``asked`` is the id that was asked for. Raises the `APIError` of its ``code`` where that is not 0, with ``status``
-    200 (a refusal of a submit), and `ConnectionLost` when the answer cannot be read or speaks of another task.
+    200 (a refusal of a submit) and the id of the task it names, if any; and `ConnectionLost` when the answer cannot be
+    read or speaks of another task.
     """
     body = _mapping(answer)
     if body.get("code") not in (0, "0", None):
         code = _code(body.get("code"))
         # A code that is no HTTP status is a refusal in the server's own numbers.
         kind = _kind(code) if code is not None and 400 <= code < 600 else BadRequest
-        raise kind(text(body.get("message")) or "the server gives no reason", status=200, code=code, task_id=asked)
+        words = text(body.get("message")) or "the server gives no reason"
+        raise kind(words, status=200, code=code, task_id=asked or named_task(body))
     data = _mapping(body.get("data"))
-    task_id = data.get("task_id")
-    if not isinstance(task_id, str) or not is_task_id(task_id) or "status" not in data:
+    task_id = named_task(body)
+    if task_id is None or "status" not in data:
         raise ConnectionLost("the server's answer cannot be read: it names no task")
     if asked is not None and task_id != asked:
         raise ConnectionLost("the server answered about another task")
@@ -119,6 +121,17 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
         height=_pixels(video.get("height")),
         video_url=_link(video.get("url")),
     )
+
+
+def named_task(answer: object) -> str | None:
+    """The id of the task that an answer speaks of, whatever else it says."""
+    task_id = _mapping(_mapping(answer).get("data")).get("task_id")
+    return task_id if isinstance(task_id, str) and is_task_id(task_id) else None
+
+
+def accepts(answer: object) -> bool:
+    """Whether an answer to a submit says that there is a task now: code 0, and the task's id."""
+    return _mapping(answer).get("code") in (0, "0", None) and named_task(answer) is not None
 
 
 def parse_error(

@@ -100,10 +100,12 @@ class Client:
         payload = await aside(lambda: wire.to_payload(image.wire, text, checked))
         try:
             answer = await self._post(table, payload)
-            return _snapshot(_good(answer))
+            # There is a task where the body says so, and it costs money, whatever the status line says.
+            return _snapshot(answer.body if wire.accepts(answer.body) else _good(answer))
         except ServerError as problem:
-            # In a 200 the server itself has refused it; any other status says nothing of what became of it.
-            if problem.status == 200:
+            # In a 200 the server itself has refused it, unless it names a task; any other status says nothing of what
+            # became of it.
+            if problem.status == 200 and problem.task_id is None:
                 raise
             unknown = _unknown(problem)
         except ConnectionLost as problem:
@@ -217,9 +219,9 @@ class Client:
     async def _post(self, model: Model, payload: dict[str, Any]) -> Answer:
         suffix = self._suffix
         answer = await self._wire.post(wire.submit_path(model, suffix=suffix), payload)
-        if answer.status != 404:
+        if answer.status != 404 or wire.named_task(answer.body):
             return answer
-        # A 404 accepted nothing, so the other of the two known paths is safe to try, once.
+        # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
         other = await self._wire.post(wire.submit_path(model, suffix=not suffix), payload)
         if other.status == 404:
             return answer
@@ -259,7 +261,7 @@ def _field(data: dict[str, Any], name: str) -> Any:
 
 def _unknown(problem: Exception) -> OutcomeUnknown:
     if isinstance(problem, ServerError):
-        what = f"The server answered {problem.status} ({problem.message})"
+        what = f"The server answered {problem.code if problem.status == 200 else problem.status} ({problem.message})"
     else:
         what = str(problem)[:1].upper() + str(problem)[1:]
     message = _UNKNOWN.format(problem=what.rstrip("."))

@@ -40,6 +40,10 @@ SUBMIT: dict[str, tuple[Answer, type[Exception], int]] = {
     "code 17": (Say(body={"code": 17, "message": "Busy: no"}), hh.APIError, 0),
     "code 402": (Say(body={"code": 402, "message": "Balance: too low"}), hh.InsufficientBalance, 0),
     "code 500": (Say(body={"code": 500, "message": "Internal"}), hh.APIError, 0),
+    "code 500 and a task": (Do(edit=lambda body: body.update(code=500, message="Internal")), hh.OutcomeUnknown, 1),
+    "code 408 and a task": (Do(edit=lambda body: body.update(code=408, message="Late")), hh.OutcomeUnknown, 1),
+    "code 400 and a task": (Do(edit=lambda body: body.update(code=400, message="No")), hh.BadRequest, 1),
+    "404 that names a task": (Say(404, body={"code": 404, "data": {"task_id": "task-1"}}), hh.NotFound, 0),
     "code 429": (Say(body={"code": 429, "message": "Slow down"}), hh.RateLimited, 0),
     "400": (Say(400), hh.BadRequest, 0),
     "401": (Say(401), hh.AuthenticationError, 0),
@@ -63,6 +67,17 @@ async def test_a_submit(client: Client, fake_server: FakeServer, photo: Path, fa
         assert len(str(caught.value)) < 700
     else:
         assert isinstance(caught.value, hh.APIError)
+
+
+@pytest.mark.parametrize("status", [404, 400, 429, 500])
+async def test_a_task_that_the_body_names_was_accepted_whatever_the_status(
+    client: Client, fake_server: FakeServer, photo: Path, status: int
+) -> None:
+    accepted = {"code": 0, "data": {"task_id": "task-1", "status": "pending"}}
+    fake_server.script("submit", Say(status, body=accepted))
+    task = await client.submit(photo, "p")
+    assert (task.status, task.task_id) == (Status.PENDING, "task-1")
+    assert fake_server.paid == 1
 
 
 #: A read goes on through all of these.

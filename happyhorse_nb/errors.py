@@ -31,7 +31,7 @@ In a notebook each of them prints one line and no traceback: the line says what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job
@@ -44,6 +44,20 @@ class HappyHorseError(Exception):
     def _render_traceback_(self, *_: object) -> list[str]:
         # IPython asks an exception for this before it formats a traceback: an expected error is one line.
         return [f"{type(self).__name__}: {self}"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An exception is copied by calling its class with its words alone, and most of these want more than that.
+        # Process pools hang on an error that cannot be brought across.
+        return _again, (type(self), self.args), self._state()
+
+    def _state(self) -> dict[str, Any]:
+        return self.__dict__
+
+
+def _again(kind: type[HappyHorseError], words: tuple[Any, ...]) -> HappyHorseError:
+    problem = kind.__new__(kind, *words)
+    problem.args = words
+    return problem
 
 
 class UsageError(HappyHorseError):
@@ -153,12 +167,16 @@ class WaitTimeout(HappyHorseError, TimeoutError):
 
 
 class JobError(HappyHorseError):
-    """A job that ended without a video. ``job`` is the job, ``snapshot`` its last state."""
+    """A job that ended without a video. ``job`` is the job (None in a copy), ``snapshot`` its last state."""
 
     def __init__(self, message: str, *, snapshot: Snapshot, job: Job | None = None) -> None:
         super().__init__(message)
         self.snapshot = snapshot
         self.job = job
+
+    def _state(self) -> dict[str, Any]:
+        # A job lives in its process: its thread, its callbacks and its ledger do not come along.
+        return {**super()._state(), "job": None}
 
     @property
     def task_id(self) -> str | None:

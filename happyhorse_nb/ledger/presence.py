@@ -20,31 +20,50 @@ class Presence:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Held by the process, whichever thread asks.
-        self._lock = FileLock(_file(self._folder, self.id), timeout=0, thread_local=False)
-        self._lock.acquire()
+        self._lock = self._locked()
 
     def alive(self, owner: str | None) -> bool:
         """Whether the process of that id lives. Its file is removed when it does not."""
         return owner == self.id or lives(self._folder, owner)
+
+    def renew(self) -> None:
+        """Lay the file down again where somebody has cleaned it away; cheap when it is there. Raises OSError."""
+        if not _file(self._folder, self.id).exists():
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # The old one locks a file that nobody sees any more.
+            self._lock.release()
+            self._lock = self._locked()
 
     def close(self) -> None:
         """Say that this process is gone."""
         self._lock.release()
         _file(self._folder, self.id).unlink(missing_ok=True)
 
+    def _locked(self) -> FileLock:
+        # Held by the process, whichever thread asks.
+        lock = FileLock(_file(self._folder, self.id), timeout=0, thread_local=False)
+        lock.acquire()
+        return lock
+
 
 def lives(folder: Path, owner: str | None) -> bool:
     """Whether the process of that id lives; ``folder`` holds the processes' files."""
-    if not owner or not _file(folder, owner).exists():
+    if not owner:
         return False
+    try:
+        _file(folder, owner).stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
     probe = FileLock(_file(folder, owner), timeout=0, thread_local=False)
     try:
         probe.acquire()
     except Timeout:
         return True
     except OSError:
-        return False
+        # It cannot be told (no file handle is left, say). A living one's job that is taken for dead is paid for twice.
+        return True
     probe.release()
     _file(folder, owner).unlink(missing_ok=True)
     return False

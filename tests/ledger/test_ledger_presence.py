@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -88,3 +90,26 @@ def test_two_kernels_have_two_ids(here: Presence, tmp_path: Path) -> None:
     assert here.alive(other.id)
     other.close()
     assert not here.alive(other.id)
+
+
+def test_a_kernel_that_cannot_be_looked_at_counts_as_alive(here: Presence, tmp_path: Path) -> None:
+    with kernel(tmp_path) as (_, other):
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, before[1]))
+        try:
+            seen = here.alive(other)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        # What is taken for dead is sent again, and paid for again.
+        assert seen
+
+
+def test_a_kernel_whose_file_was_cleaned_away_shows_itself_again(here: Presence, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "kernels")
+    here.renew()
+    code = "import sys; from pathlib import Path; from happyhorse_nb.ledger import Presence; "
+    code += "print(Presence(Path(sys.argv[1])).alive(sys.argv[2]))"
+    said = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path), here.id], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == "True\n"

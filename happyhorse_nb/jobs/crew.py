@@ -21,7 +21,7 @@ from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.pace import Pace
 from happyhorse_nb.jobs.queue import Queue
 from happyhorse_nb.jobs.track import Track, ended
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.ledger import Ledger, Presence
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
@@ -36,8 +36,9 @@ _LAST_WORDS = 3.0
 class Crew:
     """The lifecycles of one ledger, and what they share: the rate of requests, the places, the connections."""
 
-    def __init__(self, ledger: Ledger, settings: Callable[[], Settings]) -> None:
+    def __init__(self, ledger: Ledger, presence: Presence, settings: Callable[[], Settings]) -> None:
         self._ledger = ledger
+        self._presence = presence
         self._settings = settings
         self._lives: dict[str, Lifecycle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -56,7 +57,12 @@ class Crew:
 
         def begin() -> None:
             track = Track(
-                job, self.client(account), pace=self._pace, settings=self._settings(), write=self._ledger.update
+                job,
+                self.client(account),
+                pace=self._pace,
+                settings=self._settings(),
+                ledger=self._ledger,
+                owner=self._presence.id,
             )
             life = self._lives[job.id] = Lifecycle(track, frame, queue=self._queue, history=history)
             self.start(lambda: self._live(life))
@@ -91,8 +97,9 @@ class Crew:
             await asyncio.sleep(0.02)
         for life in sending:
             last = outcome.unknown(life.job.snapshot, "The kernel ended before the server answered.")
-            with suppress(LedgerError):
-                self._ledger.update(replace(last, ended=time.time()))
+            self._ledger.update_later(replace(last, ended=time.time()))
+        with suppress(LedgerError):
+            self._ledger.flush()
         await asyncio.gather(*self._cancel(but=set()), return_exceptions=True)
         for client in self._clients.values():
             await client.close()
@@ -103,8 +110,9 @@ class Crew:
         except Exception as bug:
             # Whatever it was, the card must not stand still for ever; the error says whose it is.
             last = ended(outcome.broken(life.job.snapshot, bug))
+            self._ledger.update_later(last)
             with suppress(LedgerError):
-                self._ledger.update(last)
+                self._ledger.flush()
             life.job.publish(last)
             raise
         finally:
@@ -116,6 +124,11 @@ class Crew:
             await asyncio.sleep(_TICK)
             if naps.over():
                 self.wake()
+            with suppress(LedgerError):
+                self._ledger.flush()
+            with suppress(OSError):
+                # Whoever cleans up old files must not make this process look dead.
+                self._presence.renew()
             self._queue.fill()
             lives = list(self._lives.values())
             lefts = sorted(life.seconds_left for life in lives if life.job.id in self._queue.running)

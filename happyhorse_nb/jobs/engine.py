@@ -50,7 +50,7 @@ class Engine:
         except OSError as problem:
             raise _unwritable(folder, problem) from None
         self._pid = os.getpid()
-        self._crew = Crew(self.ledger, config)
+        self._crew = Crew(self.ledger, self.presence, config)
         self._roster = Roster(self.ledger, self.presence, self, go_on=self._begin, follow=self._begin_to_follow)
         atexit.register(self.close)
 
@@ -145,6 +145,8 @@ class Engine:
         callbacks = process.get("callbacks")
         if callbacks is not None:
             callbacks.drain(_LAST_CALLS)
+        with suppress(LedgerError):
+            self.ledger.flush(patience=_LAST_CALLS)
         self.presence.close()
         self.ledger.close()
 

@@ -57,7 +57,7 @@ class Lifecycle:
             except Stopped:
                 self._track.publish(self._stopped_by_user())
         except Unwritten as trouble:
-            self.job.publish(ended(outcome.unwritten(trouble.snapshot, trouble.problem)))
+            self._track.give_up(outcome.unwritten(trouble.snapshot, trouble.problem))
         finally:
             self._queue.leave(self.job.id)
 

@@ -71,7 +71,8 @@ class Roster:
                 self._follow(job, account)
                 return job
             if snapshot.task_id is None:
-                return self.keep(live or Job(record, self._controls))
+                current = live is not None and live.status == snapshot.status
+                return live if live is not None and current else self.keep(Job(record, self._controls))
             return self._resume(record, account, live)
 
     def watch(self, job: Job) -> None:
@@ -86,9 +87,14 @@ class Roster:
             self._follow(job, account)
 
     def settle(self, record: Record) -> Record:
-        """What a job is whose process has died while it was on its way out."""
+        """What a job is that nobody works on any more though it was on its way out."""
+        # Under the lock, for a new job of this process is written down before it is in the roster.
+        with self.lock:
+            return self._settled(record)
+
+    def _settled(self, record: Record) -> Record:
         snapshot = record.snapshot
-        if snapshot.status not in (Status.QUEUED, Status.SUBMITTING) or self._presence.alive(record.owner):
+        if snapshot.status not in (Status.QUEUED, Status.SUBMITTING) or self._in_hand(record):
             return record
         if snapshot.status == Status.QUEUED:
             why = "Its kernel ended while it was queued; nothing was sent."
@@ -96,8 +102,17 @@ class Roster:
         else:
             settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
-        self._ledger.update(settled)
+        if not self._ledger.settle(settled, was=record):
+            # It has moved on since it was read.
+            return self._ledger.get(settled.id) or record
         return replace(record, snapshot=settled)
+
+    def _in_hand(self, record: Record) -> bool:
+        """Whether somebody works on a job: another living process, or this one."""
+        if record.owner != self._presence.id:
+            return self._presence.alive(record.owner)
+        live = self._jobs.get(record.snapshot.id)
+        return live is not None and not live.done()
 
     def adopt(self, job: Job, record: Record, account: Account) -> bool:
         """Go on with a job whose process has died. False when another process was faster."""

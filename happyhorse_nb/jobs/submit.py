@@ -32,7 +32,8 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
         await track.turn()
         now = track.now
         # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
-        track.publish(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None))
+        if not track.claim(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None)):
+            return False
         try:
             # Nothing here may cut it short: its outcome would not be known.
             accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)

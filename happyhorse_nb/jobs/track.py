@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
 from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError, RateLimited
+from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.pace import Pace
+from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
 
@@ -36,14 +38,13 @@ class Unwritten(Exception):
 class Track:
     """One job on its way, on the owned loop."""
 
-    def __init__(
-        self, job: Job, client: Client, *, pace: Pace, settings: Settings, write: Callable[[Snapshot], None]
-    ) -> None:
+    def __init__(self, job: Job, client: Client, *, pace: Pace, settings: Settings, ledger: Ledger, owner: str) -> None:
         self.job = job
         self.client = client
         self.settings = settings
         self._pace = pace
-        self._write = write
+        self._ledger = ledger
+        self._owner = owner
         self._stop = asyncio.Event()
         self._awake = asyncio.Event()
 
@@ -107,9 +108,34 @@ class Track:
     def publish(self, snapshot: Snapshot) -> None:
         """Into the ledger first, then to the listeners. Raises `Unwritten`."""
         try:
-            self._write(snapshot)
+            self._ledger.update(snapshot)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
+        self.job.publish(snapshot)
+
+    def claim(self, snapshot: Snapshot) -> bool:
+        """Publish that the request leaves now. False when the job is not ours to send any more: it has ended here.
+
+        Raises `Unwritten`.
+        """
+        try:
+            if self._ledger.claim_to_send(snapshot, self._owner):
+                self.job.publish(snapshot)
+                return True
+            record = self._ledger.get(snapshot.id)
+        except LedgerError as problem:
+            raise Unwritten(snapshot, problem) from None
+        if record is not None and record.snapshot.status.ended:
+            self.job.publish(record.snapshot)
+        else:
+            why = "It is in the hands of another kernel." if record else "It is not in the ledger any more."
+            self.job.publish(ended(replace(outcome.taken_out(self.now), message=f"{why} Nothing was sent from here.")))
+        return False
+
+    def give_up(self, snapshot: Snapshot) -> None:
+        """Publish an end that cannot be written down now; it is, as soon as that is possible."""
+        snapshot = ended(snapshot)
+        self._ledger.update_later(snapshot)
         self.job.publish(snapshot)
 
     def change(self, snapshot: Snapshot) -> None:

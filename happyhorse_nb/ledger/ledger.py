@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from errno import ENOENT
 from pathlib import Path
 from threading import RLock
@@ -37,6 +38,8 @@ class Ledger:
         self._lock = RLock()
         self._connection = connect(self.path)
         self._file = identity(self.path)
+        #: What could not be written down when it happened, by job.
+        self._owed: dict[str, Snapshot] = {}
 
     def close(self) -> None:
         """Close the file."""
@@ -67,10 +70,45 @@ class Ledger:
 
     def update(self, snapshot: Snapshot) -> None:
         """Write down what a job has become."""
-        columns = ", ".join(f"{name} = ?" for name in CHANGING)
         with self._transaction():
-            statement = f"UPDATE jobs SET {columns} WHERE id = ?"  # noqa: S608 - the names are ours
-            self._connection.execute(statement, (*changing(snapshot), snapshot.id))
+            self._change(snapshot)
+
+    def update_later(self, snapshot: Snapshot) -> None:
+        """Write down what a job has become as soon as the file can be written: with the next write, or `flush`.
+
+        Until then this `Ledger` gives the job as it has become. A paid task's id is never lost to a lock.
+        """
+        with self._lock:
+            self._owed[snapshot.id] = snapshot
+
+    def flush(self, *, patience: float = 0.1) -> None:
+        """Write down what is owed, waiting at most ``patience`` seconds for another kernel that is writing."""
+        with self._lock:
+            if not self._owed:
+                return
+            usual = self._rows("PRAGMA busy_timeout", ())[0][0]
+            try:
+                self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+                with self._transaction():
+                    pass
+            except sqlite3.Error as problem:
+                raise LedgerError(trouble(self.path, problem)) from None
+            finally:
+                with suppress(sqlite3.Error):
+                    self._connection.execute(f"PRAGMA busy_timeout = {usual}")
+
+    def claim_to_send(self, snapshot: Snapshot, owner: str) -> bool:
+        """Write down that a queued job is being sent; False when it is not queued any more, or not this owner's.
+
+        Whoever took its kernel for dead may have settled it, and bought it: then it must not be sent.
+        """
+        with self._transaction():
+            return self._change(snapshot, "AND status = 'queued' AND owner IS ?", owner)
+
+    def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
+        """Write down what became of a job that nobody works on; False when the row ``was`` has changed meanwhile."""
+        with self._transaction():
+            return self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
 
     def own(self, job_id: str, owner: str, *, instead_of: str | None) -> bool:
         """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster."""
@@ -186,9 +224,17 @@ class Ledger:
         )
         return found[0] if found else None
 
+    def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
+        columns = ", ".join(f"{name} = ?" for name in CHANGING)
+        statement = f"UPDATE jobs SET {columns} WHERE id = ? {only}"  # noqa: S608 - the names are ours
+        return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
+
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
+        with suppress(LedgerError):
+            self.flush()
         rows = self._rows(f"SELECT * FROM jobs {rest}", values)  # noqa: S608 - what is ours ends at the question marks
-        return [from_row(row) for row in rows]
+        found = [from_row(row) for row in rows]
+        return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         with self._lock:
@@ -204,8 +250,13 @@ class Ledger:
                 if identity(self.path) != self._file:
                     raise FileNotFoundError(ENOENT, "another file is in its place")
                 self._connection.execute("BEGIN IMMEDIATE")
+                owed = list(self._owed.values())
+                for snapshot in owed:
+                    self._change(snapshot)
                 yield
                 self._connection.execute("COMMIT")
+                for snapshot in owed:
+                    self._owed.pop(snapshot.id, None)
             except (sqlite3.Error, UnicodeError, FileNotFoundError) as problem:
                 raise LedgerError(trouble(self.path, problem)) from None
             finally:

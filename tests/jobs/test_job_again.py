@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -343,3 +346,106 @@ def test_what_the_server_has_refused_for_now_is_sent_by_nobody_else(
     body = GENERATE + "job.result(timeout=30); print(json.dumps(job.id))"
     assert Program(body, folder, str(photo)).end() == job.id
     assert (len(fake_server.tasks), fake_server.paid) == (1, 2)
+
+
+def test_a_queued_job_whose_kernel_was_taken_for_dead_is_sent_by_one_of_both(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, settings: Settings, home: Path
+) -> None:
+    fake_server.words = ("processing",)
+    settings.max_concurrent = 1
+    first = generate("first")
+    fake_server.wait_for("poll")
+    queued = generate()
+    # As if this process were dead, to all who look.
+    engine().ledger._connection.execute("UPDATE jobs SET owner = '0a' WHERE id = ?", (queued.id,))
+    Program(GENERATE + "import time\nwhile not job.task_id: time.sleep(0.01)\n", folder, str(photo)).end()
+    assert fake_server.paid == 2
+    fake_server.task.say("success")
+    for task in fake_server.tasks.values():
+        task.say("success")
+    assert str(ended(first).status) == "done"
+    assert str(ended(queued).status) == "refused"
+    assert "nothing was sent" in str(queued.error)
+    assert fake_server.paid == 2
+
+
+def test_a_living_kernel_whose_file_is_cleaned_away_keeps_its_job(
+    generate: Generate, fake_server: FakeServer, folder: Path, home: Path
+) -> None:
+    with fake_server.held("poll"):
+        job = generate()
+        fake_server.wait_for("poll")
+        shutil.rmtree(home / "kernels")
+        while not (home / "kernels").is_dir() or not list((home / "kernels").iterdir()):
+            pass
+        assert Program(ALIVE, folder).end() is True
+    ended(job)
+
+
+@contextmanager
+def written_by_another(home: Path) -> Iterator[None]:
+    """The ledger is locked, for longer than this process waits."""
+    engine().ledger._connection.execute("PRAGMA busy_timeout = 50")
+    other = sqlite3.connect(home / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.close()
+
+
+def test_a_task_accepted_while_the_ledger_is_locked_is_not_lost(
+    generate: Generate, fake_server: FakeServer, home: Path, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("success",)
+    with fake_server.held("submit"):
+        job = generate()
+        fake_server.wait_for("submit")
+        lock = written_by_another(home)
+        lock.__enter__()
+    try:
+        assert str(ended(job).status) == "stopped"
+        [same] = hh.jobs()
+        assert same.task_id == "task-fake0001"
+    finally:
+        lock.__exit__(None, None, None)
+    # Written down as soon as that is possible: another process goes on with it.
+    row = engine().ledger.get(job.id)
+    assert row is not None
+    body = GENERATE + "job.result(timeout=30); print(json.dumps([job.id, str(job.status)]))"
+    assert Program(body, folder, str(photo)).end() == [job.id, "done"]
+    assert fake_server.paid == 1
+
+
+def test_a_job_that_could_not_be_sent_again_because_the_ledger_was_locked_is_sent_by_running_again(
+    generate: Generate, fake_server: FakeServer, home: Path
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("submit", Say(429, headers={"Retry-After": "1"}))
+    job = generate()
+    Seen(job).wait(lambda snapshot: "sent again" in snapshot.message)
+    with written_by_another(home):
+        assert str(ended(job).status) == "refused"
+        assert "Nothing was sent" in str(job.error)
+    again = ended(generate())
+    assert str(again.status) == "done"
+    assert len(fake_server.tasks) == 1
+
+
+@pytest.mark.parametrize(("left", "end"), [("queued", "done"), ("submitting", "unknown")])
+def test_what_nobody_here_works_on_does_not_run_for_ever(generate: Generate, left: str, end: str) -> None:
+    ended(generate())
+    engine().ledger._connection.execute("UPDATE jobs SET status = ?, task_id = NULL", (left,))
+    assert str(ended(generate()).status) == end
+
+
+def test_a_stopped_job_that_is_resumed_is_the_same_object(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    job.stop()
+    ended(job)
+    fake_server.task.say("success")
+    assert hh.resume() == [job]
+    assert job.result(timeout=DEADLINE).path == job.path
+    assert fake_server.paid == 1

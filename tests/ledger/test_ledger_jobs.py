@@ -257,3 +257,22 @@ def test_a_first_frame_that_cannot_be_kept_is_said_in_one_line(tmp_path: Path) -
     (tmp_path / "frames").write_text("a file where the folder would be")
     with pytest.raises(LedgerError, match=r"first frame cannot be kept in .*\. Check the disk"):
         Frames(tmp_path).keep("a" * 64, b"picture")
+
+
+def test_a_queued_job_is_sent_once_and_by_its_owner(ledger: Ledger) -> None:
+    now = added(ledger, owner="0a")
+    sending = replace(now, status=Status.SUBMITTING)
+    assert not ledger.claim_to_send(sending, "0b")
+    assert ledger.claim_to_send(sending, "0a")
+    assert not ledger.claim_to_send(sending, "0a")
+
+
+def test_what_has_moved_on_is_not_settled(ledger: Ledger) -> None:
+    now = added(ledger, owner="0a")
+    read = ledger.get(now.id)
+    assert read is not None
+    ledger.update(replace(now, status=Status.PENDING, task_id="task-1"))
+    assert not ledger.settle(replace(now, status=Status.REFUSED), was=read)
+    found = ledger.get(now.id)
+    assert found is not None
+    assert found.snapshot.task_id == "task-1"

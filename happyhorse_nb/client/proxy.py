@@ -10,19 +10,41 @@ from urllib.request import getproxies, proxy_bypass
 from aiohttp import hdrs
 from yarl import URL
 
+from happyhorse_nb.errors import NotSent
+from happyhorse_nb.settings.account import HiddenText
+
+_UNUSABLE = (
+    "nothing was sent: the proxy in the environment cannot be used. Set HTTPS_PROXY to http://HOST:PORT, or remove it"
+)
+
 
 def proxy_for(address: str) -> dict[str, Any]:
     """The arguments of an aiohttp request that send it through the proxy; none where the address is reached directly.
 
     aiohttp would find the proxy by itself (``trust_env``), but then it also looks the server up in ``~/.netrc``, and an
     entry there is one authorization too many beside the key: it refuses to send anything.
+    Raises `NotSent` for a proxy that cannot be used.
     """
-    url = URL(address)
-    named = getproxies().get(url.scheme)
-    if not named or not url.host or proxy_bypass(url.host):
-        return {}
-    proxy = URL(named if "://" in named else f"http://{named}")
-    if not proxy.user:
-        return {"proxy": proxy}
-    login = base64.b64encode(f"{unquote(proxy.user)}:{unquote(proxy.password or '')}".encode()).decode()
-    return {"proxy": proxy.with_user(None), "proxy_headers": {hdrs.PROXY_AUTHORIZATION: f"Basic {login}"}}
+    found = _find(address)
+    # Raised here: the frame of the other one holds the proxy's password, and verbose tracebacks print locals.
+    if found is None:
+        raise NotSent(_UNUSABLE)
+    return found
+
+
+def _find(address: str) -> dict[str, Any] | None:
+    try:
+        url = URL(address)
+        named = getproxies().get(url.scheme)
+        if not named or not url.host or proxy_bypass(url.host):
+            return {}
+        proxy = URL(named if "://" in named else f"http://{named}")
+        if proxy.scheme not in ("http", "https") or not proxy.host:
+            return None
+        if not proxy.user:
+            return {"proxy": proxy.with_user(None)}
+        login = base64.b64encode(f"{unquote(proxy.user)}:{unquote(proxy.password or '')}".encode()).decode()
+    except ValueError:
+        return None
+    word = HiddenText(f"Basic {login}")
+    return {"proxy": proxy.with_user(None), "proxy_headers": {hdrs.PROXY_AUTHORIZATION: word}}

@@ -13,7 +13,7 @@ from aiohttp import hdrs
 
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.proxy import proxy_for
-from happyhorse_nb.errors import DownloadError
+from happyhorse_nb.errors import DownloadError, NotSent
 from happyhorse_nb.settings import is_loopback
 from happyhorse_nb.settings.account import HiddenText
 
@@ -68,6 +68,8 @@ class Transfer:
             if isinstance(response, Exception):
                 return response
             return await self._save(response)
+        except NotSent as problem:
+            return DownloadError(f"the video could not be fetched: {problem}")
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError):
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
             return Cut(_BROKEN)

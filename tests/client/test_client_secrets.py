@@ -166,6 +166,29 @@ async def test_a_proxy_of_the_environment_is_asked_to_connect_and_told_no_key(pr
     assert KEY.encode() not in heard
 
 
+@pytest.mark.parametrize(
+    "address", ["http://u:s3cret@127.0.0.1:99999", "http://u:s3cret@[::1", "socks5://u:s3cret@127.0.0.1:1", "http://"]
+)
+async def test_a_proxy_that_cannot_be_used_is_one_line_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, photo: Path, tmp_path: Path, address: str
+) -> None:
+    monkeypatch.setenv("https_proxy", address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    done = hh.Snapshot(status=hh.Status.DOWNLOADING, video_url="https://files.example.com/x.mp4")
+    async with Client(KEY, "https://api.example.com") as client:
+        for asked, error in (
+            (client.submit(photo), hh.NotSent),
+            (client.balance(), hh.NotSent),
+            (client.download(done, tmp_path / "x.mp4"), hh.DownloadError),
+        ):
+            with pytest.raises(error, match="the proxy in the environment cannot be used") as caught:
+                await asked
+            assert "\n" not in str(caught.value)
+            assert "s3cret" not in everything_of(caught.value)
+            assert KEY not in everything_of(caught.value)
+
+
 async def test_a_server_on_this_machine_is_behind_no_proxy(proxy: Proxy, fake_server: FakeServer) -> None:
     async with Client(KEY, fake_server.origin) as client:
         assert await client.valid_key()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -17,7 +17,7 @@ _MAX_MOOV = 64 * 1024 * 1024
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Length in seconds, width and height in pixels."""
+    """Length in seconds (0.0 where the file does not say), width and height in pixels."""
 
     seconds: float
     width: int
@@ -36,7 +36,8 @@ def check_mp4(path: Path) -> VideoInfo:
         file.seek(start)
         info = _movie(file.read(size))
     if find_spec("av") is not None:
-        _decode_one(path)
+        seconds = _decode_one(path)
+        info = info if info.seconds else replace(info, seconds=seconds)
     return info
 
 
@@ -80,24 +81,32 @@ def _movie(moov: bytes) -> VideoInfo:
         mvhd = boxes.get(b"mvhd", b"")
         form = ">20xIQ" if mvhd[:1] == b"\x01" else ">12xII"
         scale, length = struct.unpack_from(form, mvhd)
+        # In fragments, as streaming encoders write them, the head is empty and need not say how long the film gets.
+        fragments = dict(_children(boxes[b"mvex"])) if b"mvex" in boxes else None
+        if not length and fragments is not None and (mehd := fragments.get(b"mehd")):
+            (length,) = struct.unpack_from(">4xQ" if mehd[:1] == b"\x01" else ">4xI", mehd)
         for kind, track in _children(moov):
             inner = dict(_children(track)) if kind == b"trak" else {}
             media = dict(_children(inner.get(b"mdia", b"")))
             if media.get(b"hdlr", b"")[8:12] == b"vide":
                 width, height = struct.unpack(">II", inner[b"tkhd"][-8:])
-                if scale and length and width >> 16 and height >> 16:
+                if scale and (length or fragments is not None) and width >> 16 and height >> 16:
                     return VideoInfo(length / scale, width >> 16, height >> 16)
     except (struct.error, KeyError):
         pass
     raise DownloadError("what came is an MP4 without a playable video in it")
 
 
-def _decode_one(path: Path) -> None:
-    """Decode the first picture, where PyAV is installed."""
+def _decode_one(path: Path) -> float:
+    """Decode the first picture, where PyAV is installed; answers with the film's length in seconds, 0.0 if unknown."""
     import av
 
     try:
-        with av.open(str(path)) as container:
+        # A title in another encoding than UTF-8 makes no film unplayable.
+        with av.open(str(path), metadata_errors="ignore") as container:
             next(container.decode(video=0))
+            return (container.duration or 0) / av.time_base
     except (av.FFmpegError, StopIteration, IndexError):
         raise DownloadError("what came is an MP4 whose pictures cannot be decoded") from None
+    except Exception:  # noqa: BLE001  # PyAV's own trouble says nothing of the film, which is paid for and whole
+        return 0.0

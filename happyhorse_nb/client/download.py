@@ -15,7 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, w
 
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
-from happyhorse_nb.client.transfer import Cut, Transfer
+from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import DownloadError
 
 #: No video of this API comes near it: 15 s at 1080P are some tens of megabytes.
@@ -30,22 +30,23 @@ async def download(
     loopback: bool = False,
     patience: float = 30.0,
     cap: int = MAX_BYTES,
+    window: float = WINDOW,
     on_bytes: Callable[[int, int | None], None] | None = None,
 ) -> VideoInfo:
     """Fetch ``url`` into ``target``, which must not exist; it appears there at once and whole, or not at all.
 
-    ``loopback`` allows plain http, for a server on this machine. After a cut it goes on where it stopped, until about
+    ``loopback`` allows plain http, for a server on this machine. ``window`` is the seconds after which a transfer that
+    crawls is given up. After a cut it goes on where it stopped, until about
     ``patience`` seconds have brought nothing new. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total,
     if known. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link itself was
     turned down).
     """
     # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
     half = target.with_name(f"{target.stem[:40]}.{secrets.token_hex(4)}.part")
-    transfer = Transfer(session, url, half, loopback=loopback, cap=cap, on_bytes=on_bytes)
+    transfer = Transfer(session, url, half, loopback=loopback, cap=cap, window=window, on_bytes=on_bytes)
     try:
         await aside(_make_room, target)
-        await _insist(transfer, patience)
-        info = await aside(check_mp4, half)
+        info = await _insist(transfer, patience)
         # Not aside: once it is checked, nothing comes between the file and its name.
         _into_place(half, target)
     except Cut as cut:
@@ -65,14 +66,15 @@ def _make_room(target: Path) -> None:
         raise FileExistsError(EEXIST, os.strerror(EEXIST))
 
 
-async def _insist(transfer: Transfer, patience: float) -> None:
+async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
     """Fetch it whole, in as many tries as it takes while there is progress. Raises `Cut` and `DownloadError`."""
     last, have = time.monotonic(), 0
+    ends: list[int] = []
 
     def in_vain(_: object) -> bool:
         nonlocal last, have
-        if transfer.have > have:
-            last, have = time.monotonic(), transfer.have
+        if (most := max(transfer.have, *ends, 0)) > have:
+            last, have = time.monotonic(), most
         return time.monotonic() - last >= patience
 
     async for attempt in AsyncRetrying(
@@ -83,6 +85,18 @@ async def _insist(transfer: Transfer, patience: float) -> None:
     ):
         with attempt:
             await transfer.go_on()
+            try:
+                # Where no length was told, two transfers that end at the same byte are as good a word for it.
+                return await aside(lambda: check_mp4(transfer.half, open_end=transfer.told or transfer.have in ends))
+            except DownloadError as problem:
+                if transfer.told:
+                    raise
+                # It may have been cut without a sign, so there is nothing to go on from.
+                ends.append(transfer.have)
+                transfer.have = 0
+                why = str(problem)
+            raise Cut(why)
+    raise AssertionError("the last try ends with a result or an error")
 
 
 def _into_place(half: Path, target: Path) -> None:

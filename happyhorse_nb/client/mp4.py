@@ -24,10 +24,13 @@ class VideoInfo:
     height: int
 
 
-def check_mp4(path: Path) -> VideoInfo:
-    """Read a video's length and size from its boxes. Raises `DownloadError` when it is not a whole, playable MP4."""
+def check_mp4(path: Path, *, open_end: bool = True) -> VideoInfo:
+    """Read a video's length and size from its boxes. Raises `DownloadError` when it is not a whole, playable MP4.
+
+    ``open_end`` allows the last box to reach to wherever the file ends; of a file that may be cut, that proves nothing.
+    """
     with path.open("rb") as file:
-        boxes = _top_level(file, path.stat().st_size)
+        boxes = _top_level(file, path.stat().st_size, open_end=open_end)
         if "moov" not in boxes or "mdat" not in boxes:
             raise DownloadError("what came is not a whole MP4: it has no film in it")
         start, size = boxes["moov"]
@@ -41,7 +44,7 @@ def check_mp4(path: Path) -> VideoInfo:
     return info
 
 
-def _top_level(file: BinaryIO, total: int) -> dict[str, tuple[int, int]]:
+def _top_level(file: BinaryIO, total: int, *, open_end: bool) -> dict[str, tuple[int, int]]:
     """Where each top-level box's content starts and how long it is; the boxes must fill the file exactly."""
     boxes: dict[str, tuple[int, int]] = {}
     position = 0
@@ -54,7 +57,7 @@ def _top_level(file: BinaryIO, total: int) -> dict[str, tuple[int, int]]:
         header = 8
         if size == 1 and len(head) == 16:
             size, header = struct.unpack(">Q", head[8:])[0], 16
-        elif size == 0:
+        elif size == 0 and open_end:
             size = total - position
         if position == 0 and kind not in (b"ftyp", b"styp"):
             raise DownloadError("what came is not an MP4")

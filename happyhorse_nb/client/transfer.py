@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -21,6 +23,9 @@ _CHUNK = 256 * 1024
 _REDIRECTS = 5
 #: Seconds of silence after which a cut is assumed.
 _SILENCE = 30.0
+#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up.
+_SLOWEST = 2048
+WINDOW = 30.0
 _BROKEN = "the connection broke off again and again"
 
 
@@ -43,14 +48,20 @@ class Transfer:
         *,
         loopback: bool,
         cap: int,
+        window: float,
         on_bytes: Callable[[int, int | None], None] | None,
     ) -> None:
         self.have = 0
+        #: Whether the server told where the video ends, so that a cut does not go unnoticed.
+        self.told = True
         self._session = session
         self._url = HiddenText(url)
-        self._half = half
+        self.half = half
         self._loopback = loopback
         self._cap = cap
+        self._window = window
+        #: The seconds and bytes of the transfers since it was last seen that they do not crawl.
+        self._spent, self._came = 0.0, 0
         self._on_bytes = on_bytes
         #: Names the version of the file that was begun with; another one is no continuation of it.
         self._tag: str | None = None
@@ -64,7 +75,8 @@ class Transfer:
     async def _fetch(self) -> Cut | DownloadError | None:
         response = None
         try:
-            response = await self._open()
+            async with asyncio.timeout(2 * _SILENCE):
+                response = await self._open()
             if isinstance(response, Exception):
                 return response
             return await self._save(response)
@@ -81,11 +93,17 @@ class Transfer:
         if response.status == 200:
             self.have, self._tag = 0, _strong(response.headers.get(hdrs.ETAG))
         total = response.content_length + self.have if response.content_length is not None else None
+        # aiohttp itself notices when an answer in chunks is cut.
+        self.told = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
         too_large = DownloadError(f"the video is larger than {self._cap:,} bytes")
         if total is not None and total > self._cap:
             return too_large
-        with self._half.open("ab" if self.have else "wb") as file:
+        with self.half.open("ab" if self.have else "wb") as file:
+            mark = time.monotonic()
             async for chunk in response.content.iter_chunked(_CHUNK):
+                mark, before = time.monotonic(), mark
+                if self._crawls(mark - before, len(chunk)):
+                    return DownloadError("the video could not be fetched: it comes too slowly")
                 if self.have + len(chunk) > self._cap:
                     return too_large
                 await aside(file.write, chunk)
@@ -95,6 +113,16 @@ class Transfer:
             file.flush()
             await aside(os.fsync, file.fileno())
         return Cut(_BROKEN) if total is not None and self.have < total else None
+
+    def _crawls(self, seconds: float, came: int) -> bool:
+        """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
+        self._spent += seconds
+        self._came += came
+        if self._spent < self._window:
+            return False
+        slow = self._came < _SLOWEST * self._spent
+        self._spent, self._came = 0.0, 0
+        return slow
 
     async def _open(self) -> aiohttp.ClientResponse | Cut | DownloadError:
         """The answer with the video in it, after redirects, each of them checked again."""

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 
+import aiohttp
 import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client, Snapshot
+from happyhorse_nb.client.download import download
 from support.fake_server import SIGNATURE, Cut, Do, FakeServer, Say
 from support.videos import look_into
 
@@ -189,6 +194,76 @@ async def test_a_folder_that_cannot_be_made_is_one_line(client: Client, task: Sn
     with pytest.raises(hh.DownloadError, match="could not be written") as caught:
         await client.download(task, tmp_path / "videos" / "deep" / "launch.mp4")
     assert "\n" not in str(caught.value)
+
+
+@asynccontextmanager
+async def raw_store(answer: Callable[[int, asyncio.StreamWriter], Awaitable[None]]) -> AsyncIterator[str]:
+    """A file server that answers as it likes, told how many requests there were before; it closes after each."""
+    asked = count()
+    at_work: set[asyncio.Task[None] | None] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        at_work.add(asyncio.current_task())
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            await answer(next(asked), writer)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with server:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/x.mp4"
+        await asyncio.gather(*filter(None, at_work))
+
+
+def open_ended(video: bytes) -> bytes:
+    """The same film; its last box says that it reaches to the end of the file."""
+    at = video.rindex(b"mdat") - 4
+    return video[:at] + bytes(4) + video[at + 4 :]
+
+
+@pytest.mark.parametrize("change", [bytes, open_ended], ids=["usual", "open end"])
+@pytest.mark.parametrize("cut", [True, False], ids=["cut", "whole"])
+async def test_where_no_length_is_told_a_cut_is_noticed(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes, change: Callable[[bytes], bytes], cut: bool
+) -> None:
+    video = change(small_mp4)
+
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        most = len(video) * 2 // 3 if cut and number == 0 else len(video)
+        writer.write(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp4\r\n\r\n" + video[:most])
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        await client.download(replace(task, video_url=link), target)
+    assert content(target) == video
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_what_never_comes_whole_ends(client: Client, task: Snapshot, target: Path, small_mp4: bytes) -> None:
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 200 OK\r\n\r\n" + small_mp4[: len(small_mp4) // 2])
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        with pytest.raises(hh.DownloadError, match="breaks off"):
+            await client.download(replace(task, video_url=link), target, patience=0.3)
+    assert left_in(target.parent) == []
+
+
+async def test_a_video_that_crawls_is_given_up(target: Path) -> None:
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    async with raw_store(answer) as link, aiohttp.ClientSession() as session:
+        with pytest.raises(hh.DownloadError, match="too slowly"):
+            await download(session, link, target, loopback=True, window=0.2)
+    assert left_in(target.parent) == []
 
 
 LINKS = {

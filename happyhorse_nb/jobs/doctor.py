@@ -10,6 +10,10 @@ from happyhorse_nb._version import __version__
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.settings import current_account, frontend, home, video_folder
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.wire import text
+
+#: Models of the server that are named; today it has a handful.
+_SHOWN = 10
 
 
 def report() -> Iterator[str]:
@@ -65,9 +69,16 @@ def _server() -> Iterator[str]:
         balance = run.ask(lambda client: client.balance())
         yield f"answer       the key is good{f', the balance is ${balance:.2f}' if balance is not None else ''}"
         slugs = [slug for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
-        yield f"models       {', '.join(slugs) or 'none of HappyHorse'}"
+        yield f"models       {listed(slugs) or 'none of HappyHorse'}"
     except HappyHorseError as problem:
         yield f"answer       {problem}"
+
+
+def listed(slugs: list[str]) -> str:
+    """The server's names in one line that cannot fill a screen, nor move its cursor."""
+    shown = [text(slug)[:80] for slug in slugs[:_SHOWN]]
+    more = f" and {len(slugs) - _SHOWN} more" if len(slugs) > _SHOWN else ""
+    return ", ".join(shown) + more
 
 
 def _jobs(count: int) -> str:

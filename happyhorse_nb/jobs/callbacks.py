@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 
@@ -27,4 +28,6 @@ class Callbacks:
 
     def _run(self) -> None:
         while True:
-            self._calls.get()()
+            # An exit, or an interrupt of the user's own, is not the end of everybody's callbacks.
+            with suppress(BaseException):
+                self._calls.get()()

@@ -24,6 +24,9 @@ Listener = Callable[[Snapshot], None]
 News = tuple[Snapshot, bool, tuple[object, ...]]
 
 
+#: Characters of one text in a note, and of all: a callback may raise what it likes at every change.
+_LONGEST_TEXT, _LONGEST_NOTE = 200, 600
+
 _Heard = Callable[[Snapshot, bool], None]
 
 
@@ -143,7 +146,7 @@ class Job:
         def careful(snapshot: Snapshot) -> None:
             try:
                 callback(snapshot)
-            except Exception as problem:  # noqa: BLE001  # a user's code may raise anything, and the job must go on
+            except BaseException as problem:  # noqa: BLE001  # a user's code may raise anything, sys.exit() too
                 self._note(f"an on_change callback raised {type(problem).__name__}: {problem}")
 
         def hand_over(snapshot: Snapshot, in_cell: bool) -> None:
@@ -240,7 +243,12 @@ class Job:
             return undo, self._snapshot
 
     def _note(self, text: str) -> None:
+        text = _short(text, _LONGEST_TEXT)
         with self._lock:
             if text not in self._snapshot.note:
-                note = "; ".join(part for part in (self._snapshot.note, text) if part)
+                note = _short("; ".join(part for part in (self._snapshot.note, text) if part), _LONGEST_NOTE)
                 self._snapshot = replace(self._snapshot, note=note)
+
+
+def _short(text: str, longest: int) -> str:
+    return text if len(text) <= longest else text[: longest - 1] + "…"

@@ -373,3 +373,31 @@ def test_a_slow_server_and_a_quick_one_do_not_wait_for_each_other(generate: Gene
     assert not slow.done()
     slow.stop()
     assert str(ended(slow).status) == "stopped"
+
+
+def test_a_callback_that_exits_ends_nobody_else_s_callbacks(generate: Generate) -> None:
+    heard, job = threading.Event(), ended(generate())
+    for problem in (SystemExit, KeyboardInterrupt):
+
+        def leave(_: Snapshot, problem: type[BaseException] = problem) -> None:
+            raise problem
+
+        job.on_change(leave)
+    job.on_change(lambda _: heard.set())
+    assert heard.wait(DEADLINE)
+    assert "callback raised KeyboardInterrupt" in job.snapshot.note
+
+
+def test_what_callbacks_raise_does_not_grow_without_end(generate: Generate) -> None:
+    job = ended(generate())
+    heard = threading.Event()
+    for number in range(20):
+
+        def complain(_: Snapshot, number: int = number) -> None:
+            raise ValueError(f"{number} " + "x" * 100_000)
+
+        job.on_change(complain)
+    job.on_change(lambda _: heard.set())
+    assert heard.wait(DEADLINE)
+    assert "ValueError: 0 x" in job.snapshot.note
+    assert len(job.snapshot.note) <= 600

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from happyhorse_nb.client import VideoInfo
-from happyhorse_nb.errors import APIError, DownloadError, NotFound, RateLimited, ServerError, TransportError
+from happyhorse_nb.errors import (
+    APIError,
+    ConfigError,
+    DownloadError,
+    NotFound,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.track import Track
-from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.settings import video_name
+from happyhorse_nb.settings import home, video_folder, video_name
+from happyhorse_nb.wire import text
 
 #: A link that was turned down is read anew this often, and so often a file name that was taken meanwhile is changed.
 _TRIES = 3
@@ -24,7 +33,7 @@ async def fetch(track: Track) -> None:
     while True:
         tries += 1
         try:
-            target = _target(track.now, track.job.record)
+            target, note = _target(track)
             read = track.now if track.now.video_url else await _fresh(track)
             info = await track.unless_stopped(
                 track.client.download(read, target, patience=track.settings.fetch_patience)
@@ -44,7 +53,8 @@ async def fetch(track: Track) -> None:
                     continue
             track.end(outcome.ready(track.now, problem))
             return
-        track.end(_made(track.now, target, size, info))
+        made = _made(track.now, target, size, info)
+        track.end(replace(made, note="; ".join(filter(None, (made.note, note)))))
         return
 
 
@@ -86,13 +96,40 @@ async def _fresh(track: Track) -> Snapshot:
             return track.now
 
 
-def _target(now: Snapshot, record: Record) -> Path:
-    """A file that does not exist yet: the one asked for, else one named for its date, prompt and task."""
-    wished = record.target
-    named = wished.suffix == ".mp4" and not wished.is_dir()
-    first = file = wished if named else wished / video_name(now.created, now.prompt, now.short_id)
+def _target(track: Track) -> tuple[Path, str]:
+    """A file that does not exist yet: the one asked for, else one named for its date, prompt and task; and a note.
+
+    The video is paid for: where the file that was asked for cannot be written, it goes to the folder for videos.
+    """
+    now, wished = track.now, track.job.record.target
+    with suppress(OSError):
+        if wished.is_dir() or wished.suffix != ".mp4":
+            return _free(wished / video_name(now.created, now.prompt, now.short_id)), ""
+    if _can_be_written(wished):
+        return _free(wished), ""
+    with suppress(ConfigError):
+        folder = video_folder(track.settings.folder, fallback=home(make=False))
+        note = f"{text(str(wished))[-200:]} could not be written, so the video is in {folder}"
+        return _free(folder / video_name(now.created, now.prompt, now.short_id)), note
+    return wished, ""
+
+
+def _free(first: Path) -> Path:
+    file = first
     for number in range(2, 1000):
         if not file.exists():
             break
         file = first.with_name(f"{first.stem} ({number}).mp4")
     return file
+
+
+def _can_be_written(file: Path) -> bool:
+    # Asked by trying, with the very name: it may be too long, or hold what the file system does not take.
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        if not file.exists():
+            file.open("xb").close()
+            file.unlink()
+    except (OSError, ValueError):
+        return False
+    return True

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Ledger, Record
 
@@ -12,7 +14,8 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger) -> None:
     if budget is None or record.snapshot.sandbox or next_one is None or record.owner is None:
         return
     spent = ledger.spent(record.owner)
-    if spent + float(next_one) > budget:
+    # As decimals: of floats, three times $0.70 is more than $2.10.
+    if spent + next_one.amount > Decimal(str(budget)):
         raise InvalidRequest(
             f"budget: this kernel has spent about ${spent:.2f}, and {next_one} more would pass the ${budget:.2f} "
             "of %config HappyHorse.budget. Raise it there to go on.",

@@ -25,11 +25,15 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
     if piece is None:
         found = run.ledger.unfinished(account.realm, account.key.fingerprint)
         return [job for job in (run.take_up(record, account) for record in found) if job.task_id]
+    # A server's id is taken whole: a longer one that has it in its middle is another task.
+    whole = piece.startswith("task-") and is_task_id(piece)
     try:
-        record = run.ledger.find(piece)
+        record: Record | None = run.ledger.find(piece)
     except JobNotFound:
-        if not piece.startswith("task-") or not is_task_id(piece):
+        if not whole:
             raise
+        record = None
+    if record is None or (whole and record.snapshot.task_id != piece):
         record = _foreign(run, piece, account)
     check_account(record, account)
     return [run.take_up(record, account)]

@@ -11,6 +11,9 @@ from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Status
 
+#: Seconds after its acceptance in which a task that the server does not know is one that it does not know yet: what
+#: is read may lag behind what is written. Taken for expired, it would be paid for again.
+_LAG = 30.0
 _TROUBLE = "The server cannot be reached now; trying again."
 
 
@@ -34,8 +37,11 @@ async def watch(track: Track, gap: Callable[[], float]) -> bool:
         try:
             read = await track.unless_stopped(track.client.read(task_id))
         except NotFound:
-            track.end(outcome.expired(track.now))
-            return False
+            if not _young(track):
+                track.end(outcome.expired(track.now))
+                return False
+            tries += 1
+            wait = track.backoff(tries)
         except (RateLimited, ServerError, TransportError) as problem:
             tries += 1
             wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
@@ -51,3 +57,9 @@ async def watch(track: Track, gap: Callable[[], float]) -> bool:
                 return False
             track.change(now)
     return True
+
+
+def _young(track: Track) -> bool:
+    """Whether the task was accepted a moment ago; one taken up by its id, without a request, was not."""
+    submitted = track.now.submitted
+    return bool(track.job.record.request) and submitted is not None and 0 <= time.time() - submitted < _LAG

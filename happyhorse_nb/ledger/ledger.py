@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from decimal import Decimal
 from errno import ENOENT
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.ledger.connection import connect, identity, trouble
@@ -18,7 +19,9 @@ from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_
 from happyhorse_nb.models import MODELS, Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
 
-#: A request equal to a job in one of these states is not bought again; a stopped one still has its task.
+T = TypeVar("T")
+#: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
+#: one has none, and no video: running again makes one. Its task was asked for long after it was accepted.
 _BOUGHT = (
     Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
     Status.UNKNOWN, Status.STOPPED,
@@ -56,11 +59,12 @@ class Ledger:
                 equal = self._bought(record)
                 if equal is not None:
                     return equal
-            names = FIXED + CHANGING
+            # Whoever watches it later, it is this process that has paid for it.
+            names = (*FIXED, *CHANGING, "buyer")
             marks = ", ".join("?" * len(names))
             self._connection.execute(
                 f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
-                fixed(record) + changing(record.snapshot),
+                (*fixed(record), *changing(record.snapshot), record.owner),
             )
         return None
 
@@ -178,7 +182,11 @@ class Ledger:
     def costs(self) -> list[Snapshot]:
         """What each job costs, newest first: snapshots with no more than state, cost and whether it is play money."""
         rows = self._rows("SELECT status, bill, estimate, sandbox FROM jobs ORDER BY created DESC", ())
-        return [Snapshot(status=Status(row["status"]), cost=cost_of(row), sandbox=bool(row["sandbox"])) for row in rows]
+
+        def snapshot(row: sqlite3.Row) -> Snapshot:
+            return Snapshot(status=Status(row["status"]), cost=cost_of(row), sandbox=bool(row["sandbox"]))
+
+        return list(_readable(snapshot, rows))
 
     def forget(self, job_id: str) -> str | None:
         """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
@@ -197,14 +205,14 @@ class Ledger:
         self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
         return None if used is not None or not frame else frame
 
-    def spent(self, owner: str) -> float:
+    def spent(self, buyer: str) -> Decimal:
         """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""
         rows = self._rows(
-            "SELECT coalesce(bill, estimate) FROM jobs WHERE owner = ? AND sandbox = 0 "
-            "AND status NOT IN ('refused', 'failed')",
-            (owner,),
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = 0 AND status != 'refused' "
+            "AND (status != 'failed' OR bill IS NOT NULL)",
+            (buyer,),
         )
-        return sum(float(row[0]) for row in rows if row[0] is not None)
+        return sum((cost.amount for cost in _readable(cost_of, rows) if cost is not None), Decimal(0))
 
     def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
         """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""
@@ -214,7 +222,11 @@ class Ledger:
             (snapshot.model, int(snapshot.sandbox), 20 * limit),
         )
         work = _work(snapshot.model, snapshot.params)
-        return [float(took) for took, params in rows if _work(snapshot.model, json.loads(params)) == work][:limit]
+
+        def took(row: sqlite3.Row) -> float | None:
+            return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
+
+        return [seconds for seconds in _readable(took, rows) if seconds is not None][:limit]
 
     def _bought(self, record: Record) -> Record | None:
         marks = ", ".join("?" * len(_BOUGHT))
@@ -226,14 +238,16 @@ class Ledger:
 
     def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
         columns = ", ".join(f"{name} = ?" for name in CHANGING)
-        statement = f"UPDATE jobs SET {columns} WHERE id = ? {only}"  # noqa: S608 - the names are ours
+        # What is done stays done, with its path: a file that was moved away and cannot be fetched again may come back.
+        kept = "" if snapshot.status == Status.DONE else "AND status != 'done'"
+        statement = f"UPDATE jobs SET {columns} WHERE id = ? {kept} {only}"  # noqa: S608 - the names are ours
         return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
         with suppress(LedgerError):
             self.flush()
         rows = self._rows(f"SELECT * FROM jobs {rest}", values)  # noqa: S608 - what is ours ends at the question marks
-        found = [from_row(row) for row in rows]
+        found = _readable(from_row, rows)
         return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
@@ -263,6 +277,16 @@ class Ledger:
                 # On a full disk SQLite has rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+
+
+def _readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:
+    """What the rows say, without those that somebody has written who should not have: the others are still of use."""
+    for row in rows:
+        try:
+            found = read(row)
+        except (ValueError, TypeError, ArithmeticError):
+            continue
+        yield found
 
 
 def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,11 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX jobs_request ON jobs (request, created)",
         "CREATE INDEX jobs_task ON jobs (task_id)",
     ),
+    # 2: who has bought a job; its owner is whoever watches it now.
+    (
+        "ALTER TABLE jobs ADD COLUMN buyer TEXT",
+        "UPDATE jobs SET buyer = owner",
+    ),
 )
 
 

@@ -449,3 +449,29 @@ def test_a_stopped_job_that_is_resumed_is_the_same_object(generate: Generate, fa
     assert hh.resume() == [job]
     assert job.result(timeout=DEADLINE).path == job.path
     assert fake_server.paid == 1
+
+
+def test_a_video_whose_file_is_away_and_whose_task_is_gone_is_shown_when_the_file_is_back(
+    generate: Generate, fake_server: FakeServer
+) -> None:
+    fake_server.words = ("success",)
+    path = ended(generate()).path
+    assert path is not None
+    away = path.rename(path.with_suffix(".away"))
+    fake_server.tasks.clear()
+    engine().ledger._connection.execute("UPDATE jobs SET submitted = submitted - 60")
+    for _ in range(2):
+        # Said, and not bought again by itself.
+        assert isinstance(ended(generate()).error, hh.JobExpired)
+    away.rename(path)
+    back = generate()
+    assert (str(back.status), back.path, back.snapshot.reused) == ("done", path, True)
+    assert fake_server.paid == 1
+
+
+def test_a_task_id_that_is_a_piece_of_another_names_its_own_task(generate: Generate, fake_server: FakeServer) -> None:
+    known = ended(generate())
+    [foreign] = hh.resume("task-fake")
+    assert (foreign.id != known.id, foreign.task_id) == (True, "task-fake")
+    # Which this server does not have.
+    assert str(ended(foreign).status) == "expired"

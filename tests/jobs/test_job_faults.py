@@ -151,6 +151,7 @@ POLL: dict[str, Answer] = {
     "cut in the answer": Do(cut=Cut.HALFWAY),
     **{str(status): Say(status) for status in (408, 500, 502, 503, 504)},
     "429": Say(429, headers={"Retry-After": "0"}),
+    "404 of a replica that lags behind": Say(404),
     "302": Say(302, headers={"Location": "/login"}),
     "garbage": Say(raw=b"<html>"),
     "another task's": Do(edit=lambda body: body["data"].update(task_id="task-other", status="failed")),
@@ -199,8 +200,17 @@ def test_what_parks_a_task(generate: Generate, fake_server: FakeServer, status: 
 
 
 def test_a_task_that_the_server_knows_no_more(generate: Generate, fake_server: FakeServer) -> None:
-    fake_server.script("poll", Say(404))
-    job = ended(generate())
+    # Older than any server's replicas lag behind.
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    job.stop()
+    ended(job)
+    engine().ledger._connection.execute("UPDATE jobs SET submitted = submitted - 60")
+    fake_server.words = ("success",)
+    fake_server.tasks.clear()
+    [job] = hh.resume()
+    ended(job)
     assert (str(job.status), type(job.error)) == ("expired", hh.JobExpired)
     # Its video is not to be had any more, so running again makes a new one.
     assert str(ended(generate()).status) == "done"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.jobs import engine
+from happyhorse_nb.jobs.budget import check_budget
+from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import ended
+from ledger.rows import record
 from support.fake_server import FakeServer, Say
 
 
@@ -60,3 +64,14 @@ def test_the_list_can_be_cut_like_any_other(generate: Generate, settings: Settin
     assert [job.id for job in jobs[1:3]] == newest[1:3]
     assert [job.id for job in jobs[::-2]] == newest[::-2]
     assert jobs[-1].id == made[0]
+
+
+def test_a_budget_is_kept_to_the_cent(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    for _ in range(3):
+        # The third one fits exactly, which it does not where floats are added.
+        check_budget(2.1, record(), ledger)
+        ledger.add(record(), reuse=False)
+    with pytest.raises(hh.InvalidRequest, match=r"spent about \$2.10"):
+        check_budget(2.1, record(), ledger)
+    ledger.close()

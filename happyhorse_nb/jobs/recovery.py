@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
+from dataclasses import replace
 
 from happyhorse_nb.errors import ConfigError, JobNotFound
 from happyhorse_nb.jobs.engine import Engine
@@ -34,7 +35,7 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
             raise
         record = None
     if record is None or (whole and record.snapshot.task_id != piece):
-        record = _foreign(run, piece, account)
+        record = _attached(run, piece, account) or _foreign(run, piece, account)
     check_account(record, account)
     return [run.take_up(record, account)]
 
@@ -52,6 +53,18 @@ def everywhere(run: Engine) -> list[Job]:
             job = run.take_up(record, account)
             found[job.id] = job
     return list(found.values())
+
+
+def _attached(run: Engine, task_id: str, account: Account) -> Record | None:
+    """The job whose outcome is not known, with this task's id; None unless there is exactly one such job."""
+    lost = run.ledger.unknown(account.realm, account.key.fingerprint)
+    if len(lost) != 1:
+        return None
+    [record] = lost
+    now = record.snapshot
+    attached = replace(now, status=Status.STOPPED, task_id=task_id, submitted=now.submitted or now.created)
+    run.ledger.update(attached)
+    return replace(record, snapshot=attached)
 
 
 def _foreign(run: Engine, task_id: str, account: Account) -> Record:

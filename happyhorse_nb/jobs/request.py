@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import secrets
 import time
 from collections.abc import Mapping
@@ -102,9 +103,18 @@ def prepare(
 
 
 def _save_path(save: str | Path) -> Path:
-    path = Path(save).expanduser().absolute()
-    if path.suffix != ".mp4":
-        raise InvalidRequest(f"--save {path.name} is not an .mp4 file. Give it that ending.", param="save")
-    if not path.parent.is_dir():
+    shown = str(save)[:80]
+    try:
+        path = Path(save).expanduser().absolute()
+        # Raises for what no file system takes: a zero, half a character, a name that is too long.
+        os.fsencode(path).decode()
+        if "\0" in str(path):
+            raise ValueError
+        usable, folder = not path.exists() or path.is_file(), path.parent.is_dir()
+    except (OSError, RuntimeError, ValueError):
+        raise InvalidRequest(f"--save {shown!r} cannot be a file's name. Give another one.", param="save") from None
+    if path.suffix != ".mp4" or not usable:
+        raise InvalidRequest(f"--save {shown!r} is not the name of an .mp4 file. Give it that ending.", param="save")
+    if not folder:
         raise InvalidRequest(f"--save: there is no folder {path.parent}. Make it first.", param="save")
     return path

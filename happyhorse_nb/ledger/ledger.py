@@ -140,6 +140,12 @@ class Ledger:
             (origin, account),
         )
 
+    def unknown(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account of which it is not known whether the server accepted them."""
+        return self._select(
+            "WHERE origin = ? AND account = ? AND status = 'unknown' AND task_id IS NULL", (origin, account)
+        )
+
     def interrupted(self, *, since: float) -> list[Record]:
         """The jobs created since then (Unix seconds) whose task was being watched when they were last written down."""
         return self._select(

@@ -6,7 +6,7 @@ import secrets
 import time
 from dataclasses import replace
 
-from happyhorse_nb.errors import ConfigError, JobNotFound
+from happyhorse_nb.errors import ConfigError
 from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.roster import check_account
@@ -26,16 +26,12 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
     if piece is None:
         found = run.ledger.unfinished(account.realm, account.key.fingerprint)
         return [job for job in (run.take_up(record, account) for record in found) if job.task_id]
-    # A server's id is taken whole: a longer one that has it in its middle is another task.
-    whole = piece.startswith("task-") and is_task_id(piece)
-    try:
-        record: Record | None = run.ledger.find(piece)
-    except JobNotFound:
-        if not whole:
-            raise
-        record = None
-    if record is None or (whole and record.snapshot.task_id != piece):
-        record = _attached(run, piece, account) or _foreign(run, piece, account)
+    if piece.startswith("task-") and is_task_id(piece):
+        # A server's id is taken whole: a longer one that begins like it is another task.
+        record = run.ledger.of_task(piece, account.realm)
+        record = record or _attached(run, piece, account) or _foreign(run, piece, account)
+    else:
+        record = run.ledger.find(piece)
     check_account(record, account)
     return [run.take_up(record, account)]
 

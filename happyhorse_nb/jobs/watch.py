@@ -13,7 +13,7 @@ from happyhorse_nb.models import Status
 
 #: Seconds after its acceptance in which a task that the server does not know is one that it does not know yet: what
 #: is read may lag behind what is written. Taken for expired, it would be paid for again.
-_LAG = 30.0
+_LAG = 5.0
 _TROUBLE = "The server cannot be reached now; trying again."
 
 

@@ -15,6 +15,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import errors
+from happyhorse_nb.models import find_model
 from support.fake_server import KEY
 
 CLASSES = [kind for kind in vars(errors).values() if inspect.isclass(kind) and issubclass(kind, hh.HappyHorseError)]
@@ -54,17 +55,13 @@ def test_a_job_stays_in_its_process() -> None:
     assert error.job is not None
 
 
-def _refuse(words: str) -> None:
-    raise hh.BadRequest(words, status=400)
-
-
 def test_an_error_comes_out_of_a_process_pool() -> None:
     with (
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool,
-        pytest.raises(hh.BadRequest, match="no") as caught,
+        pytest.raises(hh.InvalidRequest, match="nosuch") as caught,
     ):
-        pool.submit(_refuse, "no").result()
-    assert caught.value.status == 400
+        pool.submit(find_model, "nosuch").result()
+    assert caught.value.param == "model"
 
 
 def test_the_key_is_not_beside_an_error_about_folders(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -120,8 +120,11 @@ def test_under_uvloop_it_says_what_to_do() -> None:
 
 
 INTERRUPTED = """
-import asyncio, sys
+import asyncio, signal, sys
 import happyhorse_nb as hh
+
+# Who runs the tests in the background may have them ignore interrupts, and a child inherits that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 async def story():
     try:

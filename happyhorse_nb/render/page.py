@@ -36,11 +36,15 @@ def fill(template: str, **values: Any) -> str:
 
 
 @cache
-def style() -> str:
-    """The ``<style>`` element of all cards. It stands in every saved output, so comments and indents are dropped."""
+def style(*more: str) -> str:
+    """The ``<style>`` element: what all views share and cards need, and the sheets of other views by their names.
+
+    It stands in every saved output, so comments and indents are dropped.
+    """
     from importlib.resources import files
 
-    text = files("happyhorse_nb.render").joinpath("templates", "style.css").read_text("utf-8")
+    sheets = files("happyhorse_nb.render").joinpath("templates")
+    text = "\n".join(sheets.joinpath(f"{name}.css").read_text("utf-8") for name in ("style", *more))
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
     text = re.sub(r"\s*([{};,])\s*", r"\1", " ".join(text.split()))
     return f"<style>{text}</style>"

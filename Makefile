@@ -37,7 +37,7 @@ test:
 	@$(MAKE) -j3 setup
 	@$(MAKE) lint
 	$(call step,tests)
-	@$(BIN)/pytest $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(call step,style (ruff))

@@ -119,6 +119,14 @@ class Engine:
         """See to it that a job that somebody waits for comes to its end."""
         self._roster.watch(job)
 
+    def starred(self, job: Job) -> bool:
+        """Whether a job has a star, in whatever kernel it was given."""
+        return self.ledger.starred(job.id)
+
+    def star(self, job: Job, on: bool) -> None:
+        """Give a job a star, or take it back."""
+        self.ledger.star(job.id, on=on)
+
     def call_user(self, function: Callable[[], None]) -> None:
         """Run a user's callback on a thread of its own, so that it may take its time."""
         process.once("callbacks", Callbacks).call(function)

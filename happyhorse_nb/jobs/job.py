@@ -39,6 +39,12 @@ class Controls(Protocol):
     def watch(self, job: Job) -> None:
         """See to it that somebody watches a job that has not ended. Raises `HappyHorseError` where nobody may."""
 
+    def starred(self, job: Job) -> bool:
+        """Whether a job has a star. Raises `LedgerError`."""
+
+    def star(self, job: Job, on: bool) -> None:
+        """Give a job a star, or take it back. Raises `LedgerError`."""
+
     def call_user(self, function: Callable[[], None]) -> None:
         """Run a user's function on a thread where it may take its time."""
 
@@ -101,6 +107,15 @@ class Job:
     def error(self) -> JobError | None:
         """The error that the job ended with, None while it runs and when it is done."""
         return outcome.error_of(self._snapshot, self)
+
+    @property
+    def starred(self) -> bool:
+        """Whether the job has a star, as the ledger has it now. Raises `LedgerError`."""
+        return self._controls.starred(self)
+
+    def star(self, on: bool = True) -> None:
+        """Give the job a star, or take it back; kept in the ledger. Raises `LedgerError`."""
+        self._controls.star(self, on)
 
     def done(self) -> bool:
         """Whether the job has ended, with a video or without."""

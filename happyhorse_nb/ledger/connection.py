@@ -8,6 +8,7 @@ from errno import ENOENT
 from pathlib import Path
 
 from happyhorse_nb.errors import LedgerError
+from happyhorse_nb.ledger.filter import teach
 from happyhorse_nb.ledger.migrations import NewerLedger, migrate
 
 #: Seconds to wait for another kernel that is writing. A write takes milliseconds.
@@ -24,6 +25,7 @@ def connect(path: Path) -> sqlite3.Connection:
         raise LedgerError(trouble(path, problem)) from None
     try:
         connection.row_factory = sqlite3.Row
+        teach(connection)
         _share(connection)
         # The intent must be on the disk, not in a cache, before a paid request leaves.
         connection.execute("PRAGMA synchronous = FULL")

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.ledger.connection import connect, identity, trouble
+from happyhorse_nb.ledger.filter import EVERYTHING, Filter
 from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_of, fixed, from_row
 from happyhorse_nb.models import MODELS, Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
@@ -177,34 +178,61 @@ class Ledger:
         some = ", ".join(names)
         raise JobNotFound(f"{shown!r} is in the id of more than one job ({some}). Give more of it.")
 
-    def newest(self, limit: int = -1, offset: int = 0) -> list[Record]:
+    def newest(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Record]:
         """Jobs, newest first."""
-        return self._select("ORDER BY created DESC, rowid DESC LIMIT ? OFFSET ?", (limit, offset))
+        where, values = only.where()
+        order = "ORDER BY created DESC, rowid DESC"
+        # Inside, only the index is read: what a page skips costs nothing, however large its thumbnails are.
+        page = f"SELECT rowid FROM jobs {where} {order} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
+        return self._select(f"WHERE rowid IN ({page}) {order}", (*values, limit, offset))
 
-    def count(self) -> int:
+    def count(self, only: Filter = EVERYTHING) -> int:
         """How many jobs there are."""
-        return int(self._rows("SELECT count(*) FROM jobs", ())[0][0])
+        where, values = only.where()
+        return int(self._rows(f"SELECT count(*) FROM jobs {where}", values)[0][0])  # noqa: S608 - the filter's own
 
-    def costs(self) -> list[Snapshot]:
-        """What each job costs, newest first: snapshots with no more than state, cost and whether it is play money."""
-        rows = self._rows("SELECT status, bill, estimate, sandbox FROM jobs ORDER BY created DESC", ())
+    def costs(self, only: Filter = EVERYTHING) -> list[Snapshot]:
+        """What each job costs, in no order: snapshots with state, cost, whether it was sent, and is play money.
 
-        def snapshot(row: sqlite3.Row) -> Snapshot:
-            return Snapshot(status=Status(row["status"]), cost=cost_of(row), sandbox=bool(row["sandbox"]))
+        What many jobs cost alike is read once, and one snapshot stands for them as often as there are such jobs.
+        """
+        where, values = only.where()
+        told = "status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent"
+        rows = self._rows(
+            f"SELECT {told}, count(*) AS jobs FROM jobs {where} "  # noqa: S608 - the filter's own
+            "GROUP BY status, bill, estimate, sandbox, sent",
+            values,
+        )
 
-        return list(_readable(snapshot, rows))
+        def alike(row: sqlite3.Row) -> list[Snapshot]:
+            cost, sent = cost_of(row), 0.0 if row["sent"] else None
+            snapshot = Snapshot(status=Status(row["status"]), cost=cost, submitted=sent, sandbox=bool(row["sandbox"]))
+            return [snapshot] * int(row["jobs"])
 
-    def forget(self, job_id: str) -> str | None:
+        return [snapshot for some in _readable(alike, rows) for snapshot in some]
+
+    def starred(self, job_id: str) -> bool:
+        """Whether a job has a star."""
+        return any(row["starred"] for row in self._rows("SELECT starred FROM jobs WHERE id = ?", (job_id,)))
+
+    def star(self, job_id: str, *, on: bool) -> None:
+        """Give a job a star, or take it back."""
+        with self._transaction():
+            self._connection.execute("UPDATE jobs SET starred = ? WHERE id = ?", (int(on), job_id))
+
+    def forget(self, job_id: str, *, path: Path | None = None) -> str | None:
         """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
+
+        ``path`` is where its file is now, if it was moved.
 
         The bytes are overwritten in the file, not only marked as free.
         """
         with self._transaction():
             row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
             self._connection.execute(
-                "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', "
-                "request = '', message = '', note = '', said = '' WHERE id = ?",
-                (job_id,),
+                "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', request = '', "
+                "message = '', note = '', said = '', forgotten = 1, path = coalesce(?, path) WHERE id = ?",
+                (str(path) if path else None, job_id),
             )
             frame = str(row["frame"]) if row is not None else ""
             used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()

@@ -54,6 +54,16 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "ALTER TABLE jobs ADD COLUMN buyer TEXT",
         "UPDATE jobs SET buyer = owner",
     ),
+    # 3: stars; what is forgotten (a request that was made here is wiped by nothing else); and an index with all that
+    # counts and sums look at, which in the table itself lies behind the thumbnails.
+    (
+        "ALTER TABLE jobs ADD COLUMN starred INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE jobs ADD COLUMN forgotten INTEGER NOT NULL DEFAULT 0",
+        "UPDATE jobs SET forgotten = 1 WHERE request = '' AND model != ''",
+        "CREATE INDEX jobs_sums ON jobs (created, status, starred, forgotten, model, sandbox, bill, estimate, "
+        "submitted, task_id)",
+        "DROP INDEX jobs_created",
+    ),
 )
 
 

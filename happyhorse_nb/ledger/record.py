@@ -30,6 +30,8 @@ class Record:
     frame_label: str = ""
     owner: str | None = None
     thumbnail: bytes | None = None
+    starred: bool = False
+    forgotten: bool = False
 
 
 #: The columns that follow a job's snapshot, written at every change of state.
@@ -128,4 +130,6 @@ def from_row(row: sqlite3.Row) -> Record:
         frame_label=row["frame_label"],
         thumbnail=row["thumbnail"],
         target=Path(row["target"]),
+        starred=bool(row["starred"]),
+        forgotten=bool(row["forgotten"]),
     )

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeout,
     )
-    from happyhorse_nb.jobs import Job, again, balance, find, forget, generate, jobs, resume, run, wait
+    from happyhorse_nb.jobs import Job, Takes, again, balance, find, forget, generate, jobs, resume, run, wait
     from happyhorse_nb.models import Cost, Snapshot, Status
 
 __all__ = [
@@ -75,6 +75,7 @@ __all__ = [
     "ServerError",
     "Snapshot",
     "Status",
+    "Takes",
     "TransportError",
     "UsageError",
     "WaitTimeout",
@@ -93,7 +94,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    **dict.fromkeys(["Job", "again", "balance", "find", "forget", "generate", "jobs", "resume", "run", "wait"], "jobs"),
+    **dict.fromkeys(
+        ["Job", "Takes", "again", "balance", "find", "forget", "generate", "jobs", "resume", "run", "wait"], "jobs"
+    ),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",
 }

@@ -7,11 +7,13 @@ from happyhorse_nb.jobs.api import Jobs, again, balance, find, forget, generate,
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.nested import run
+from happyhorse_nb.jobs.takes import Takes
 
 __all__ = [
     "Engine",
     "Job",
     "Jobs",
+    "Takes",
     "again",
     "balance",
     "engine",

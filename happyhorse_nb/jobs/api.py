@@ -8,34 +8,64 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, overload
 
 from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.jobs.display import members
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.recovery import everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
 from happyhorse_nb.jobs.request import prepare
+from happyhorse_nb.jobs.seeds import spread
+from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
-from happyhorse_nb.models import MODELS
+from happyhorse_nb.models import MODELS, check_takes
 from happyhorse_nb.settings.config import config
 
 #: Rows of a table that a person looks at; the sums are over all jobs.
 _SHOWN = 50
 
 
+@overload
 def generate(
     image: Any,
     prompt: str | None = None,
     *,
+    takes: Literal[1] | None = None,
     model: str | None = None,
     fit: bool = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     **params: Any,
-) -> Job:
-    """Make a video from a first frame; returns its `Job` at once.
+) -> Job: ...
+@overload
+def generate(
+    image: Any,
+    prompt: str | None = None,
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    fit: bool = False,
+    again: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    **params: Any,
+) -> Job | Takes: ...
+def generate(
+    image: Any,
+    prompt: str | None = None,
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    fit: bool = False,
+    again: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    **params: Any,
+) -> Job | Takes:
+    """Make a video from a first frame; returns its `Job` at once, or with ``takes`` more than one `Takes`.
 
     ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG
     or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
@@ -43,11 +73,15 @@ def generate(
     whole seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make
     an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal
     request has made one. ``save``: the file to write, an .mp4 that does not exist yet. What is None comes from
-    ``%config HappyHorse``. ``namespace``: where the name of a variable is looked up, for callers that take text.
+    ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from ``seed`` on, or with drawn
+    ones; run again, takes with drawn seeds are those made before. ``save`` then names ``launch-1.mp4`` and so on, and
+    the budget must hold for all before any is sent. ``namespace``: where the name of a variable is looked up, for
+    callers that take text.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.
     """
+    count = check_takes(takes)
     run = engine()
     request = prepare(
         image,
@@ -60,7 +94,9 @@ def generate(
         save=save,
         namespace=namespace,
     )
-    return run.submit(request, again=again)
+    if count == 1:
+        return run.submit(request, again=again)
+    return Takes(run.submit_all(spread(request, count), again=again), seed=request.params.get("seed"))
 
 
 def _signature() -> inspect.Signature:
@@ -126,12 +162,12 @@ def find(piece: str) -> Job:
     return run.known(run.ledger.find(piece))
 
 
-def wait(*some: Job, timeout: float | None = None) -> None:
-    """Wait for these jobs, or for all that run, in other kernels too; ``timeout`` in seconds.
+def wait(*some: Job | Takes, timeout: float | None = None) -> None:
+    """Wait for these jobs and takes, or for all that run, in other kernels too; ``timeout`` in seconds.
 
     Raises `WaitTimeout`, not the jobs' errors.
     """
-    wait_for(list(some) or running(), timeout=timeout)
+    wait_for([job for one in some for job in members(one)] or running(), timeout=timeout)
 
 
 def running() -> list[Job]:
@@ -139,10 +175,14 @@ def running() -> list[Job]:
     return everywhere(engine())
 
 
-def again(job: Job) -> Job:
-    """Buy a new video with the model, parameters, prompt and first frame of a job."""
+@overload
+def again(job: Job) -> Job: ...
+@overload
+def again(job: Takes) -> Takes: ...
+def again(job: Job | Takes) -> Job | Takes:
+    """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones."""
     run = engine()
-    record = job.record
+    record = members(job)[0].record
     data = run.frames.get(record.frame)
     now = record.snapshot
     if not record.frame:
@@ -150,12 +190,14 @@ def again(job: Job) -> Job:
             f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here.",
             param="image",
         )
+    params = {**now.params, "seed": job.seed} if isinstance(job, Takes) else now.params
     return generate(
         data if data is not None else record.frame,
         now.prompt or None,
+        takes=len(members(job)),
         model=now.model,
         again=True,
-        **now.params,
+        **params,
     )
 
 

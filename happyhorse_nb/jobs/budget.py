@@ -6,11 +6,15 @@ from decimal import Decimal
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Ledger, Record
+from happyhorse_nb.models import Cost
 
 
-def check_budget(budget: float | None, record: Record, ledger: Ledger) -> None:
-    """Raises `InvalidRequest` when the request would pass ``budget`` (USD, by the estimates; None: no limit)."""
-    next_one = record.snapshot.cost
+def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Record) -> None:
+    """Raises `InvalidRequest` when the request would pass ``budget`` (USD, by the estimates; None: no limit), together
+    with those that are sent ``also``."""
+    costs = [one.snapshot.cost for one in (record, *also)]
+    amounts = [cost.amount for cost in costs if cost is not None]
+    next_one = Cost(sum(amounts, Decimal(0))) if amounts else None
     if budget is None or record.snapshot.sandbox or next_one is None or record.owner is None:
         return
     spent = ledger.spent(record.owner)

@@ -3,43 +3,55 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.config import config
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job
+    from happyhorse_nb.jobs.takes import Takes
 
 Factory = Callable[["Job"], None]
+TakesFactory = Callable[["Takes"], None]
 
 
-def register(factory: Factory) -> None:
-    """Set what shows a job in a notebook. The widgets do so; this layer knows nothing of them."""
+def register(factory: Factory, takes: TakesFactory | None = None) -> None:
+    """Set what shows a job, and several takes, in a notebook. The widgets do so; this layer knows nothing of them."""
     process.put("display", factory)
+    process.put("display of takes", takes)
 
 
-def present(job: Job, *, wait: bool | None = None) -> None:
-    """Show a job, and wait for its end where that is wanted: by ``wait``, else by the settings, else where nobody could
-    see it arrive later. What it ends with is not raised here."""
-    show(job)
+def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
+    """Show a job or takes, and wait for their end where that is wanted: by ``wait``, else by the settings, else where
+    nobody could see it arrive later. What it ends with is not raised here."""
+    show(shown)
     settled = config().wait if wait is None else wait
-    if (frontend.waits_by_default() if settled is None else settled) and not job.done():
+    if (frontend.waits_by_default() if settled is None else settled) and not shown.done():
         from happyhorse_nb.jobs.waiting import wait as wait_for
 
-        wait_for([job])
+        wait_for(members(shown))
         if not frontend.in_notebook():
-            show(job)
+            show(shown)
 
 
-def show(job: Job) -> None:
-    """Show a job where the running cell shows its output, or print one line in a terminal."""
-    factory = process.get("display")
+def show(shown: Job | Takes) -> None:
+    """Show a job or takes where the running cell shows its output, or print a line for each in a terminal."""
+    from happyhorse_nb.render import line, takes_line
+
+    jobs = members(shown)
+    several = shown is not jobs[0]
+    factory: Callable[[Any], None] | None = process.get("display of takes" if several else "display")
     if factory is not None and frontend.in_notebook():
-        factory(job)
+        factory(shown)
         return
-    from happyhorse_nb.render import line
-
+    snapshots = [job.snapshot for job in jobs]
+    lines = [line(snapshot, now=time.time()) for snapshot in snapshots]
     # Only ever called by the cell or the program itself, never from the background.
-    print(line(job.snapshot, now=time.time()))  # noqa: T201  # see above
+    print("\n".join([takes_line(snapshots), *lines] if several else lines))  # noqa: T201  # see above
+
+
+def members(shown: Job | Takes) -> list[Job]:
+    """The job, or the jobs of the takes."""
+    return list(shown) if isinstance(shown, Iterable) else [shown]

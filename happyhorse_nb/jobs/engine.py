@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
@@ -59,26 +59,42 @@ class Engine:
 
         Raises `MissingKey`, `InvalidRequest` (the budget) and `LedgerError`.
         """
+        return self.submit_all([request], again=again)[0]
+
+    def submit_all(self, requests: Sequence[Request], *, again: bool = False) -> list[Job]:
+        """`submit` for each of them, all or none: what is wrong with one of them here keeps back all."""
         account, settings = current_account(), config()
-        cost = settings.estimate(request.params, model=request.model)
-        record = request.record(account, owner=self.presence.id, cost=cost)
         reuse = settings.reuse and not again
+        records = [
+            request.record(account, owner=self.presence.id, cost=settings.estimate(request.params, model=request.model))
+            for request in requests
+        ]
         with self._roster.lock:
-            equal = self._equal(record) if reuse else None
-            if equal is None:
-                request.check_target()
-                check_budget(settings.budget, record, self.ledger)
-                if request.frame.data is not None:
-                    self.frames.keep(request.frame.digest, request.frame.data)
-                equal = self.ledger.add(record, reuse=reuse)
-            if equal is not None:
-                job = self.take_up(equal, account)
-                if request.saved_as is not None:
-                    copy_of(job, request.saved_as)
-                return job
-            job = self._roster.keep(Job(record, self))
-            self._begin(job, account, request.frame)
-            return job
+            equals = [self._equal(record) if reuse else None for record in records]
+            new = [place for place, equal in enumerate(equals) if equal is None]
+            for place in new:
+                requests[place].check_target()
+            if new:
+                first, *rest = (records[place] for place in new)
+                check_budget(settings.budget, first, self.ledger, *rest)
+            jobs = {
+                place: self._taken_up(requests[place], equal, account)
+                for place, equal in enumerate(equals)
+                if equal is not None
+            }
+            for frame in {requests[place].frame.digest: requests[place].frame for place in new}.values():
+                if frame.data is not None:
+                    self.frames.keep(frame.digest, frame.data)
+            # Another kernel may have been faster with some of them.
+            added = self.ledger.add_all([records[place] for place in new], reuse=reuse) if new else []
+            for place, equal in zip(new, added, strict=True):
+                if equal is None:
+                    jobs[place] = self._roster.keep(Job(records[place], self))
+                    self._begin(jobs[place], account, requests[place].frame)
+            for place, equal in zip(new, added, strict=True):
+                if equal is not None:
+                    jobs[place] = self._taken_up(requests[place], equal, account)
+            return [jobs[place] for place in range(len(requests))]
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
@@ -157,6 +173,13 @@ class Engine:
             self.ledger.flush(patience=_LAST_CALLS)
         self.presence.close()
         self.ledger.close()
+
+    def _taken_up(self, request: Request, equal: Record, account: Account) -> Job:
+        """The job that an equal request has made, with its video where this one wants it."""
+        job = self.take_up(equal, account)
+        if request.saved_as is not None:
+            copy_of(job, request.saved_as)
+        return job
 
     def _equal(self, record: Record) -> Record | None:
         """The job that an equal request has made, is making, or may have made."""

@@ -30,6 +30,8 @@ class Request:
     frame: images.FirstFrame
     target: Path
     note: str = ""
+    #: Which of several takes it is, where their seeds were drawn here; 0 where the seed is what was asked for.
+    take: int = 0
 
     @property
     def saved_as(self) -> Path | None:
@@ -45,11 +47,19 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """Two requests with the same digest ask for the same: model, parameters, prompt and image."""
+        """Two requests with the same digest ask for the same: model, parameters, prompt and image.
+
+        A seed that was drawn for a take is no part of it: the same cell, run again, asks for the same takes. The first
+        take is the request itself.
+        """
         table = find_model(self.model)
         told = {p.name: self.params.get(p.name, p.default) for p in table.options}
-        parts = json.dumps([self.model, sorted(told.items()), self.prompt, self.frame.digest], ensure_ascii=False)
-        return hashlib.sha256(parts.encode()).hexdigest()
+        if self.take:
+            told["seed"] = None
+        parts: list[Any] = [self.model, sorted(told.items()), self.prompt, self.frame.digest]
+        if self.take > 1:
+            parts.append(f"take {self.take}")
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
     def record(self, account: Account, *, owner: str, cost: Cost | None) -> Record:
         """A new row of the ledger for it: the intent. ``cost`` is the estimate."""
@@ -97,12 +107,13 @@ def prepare(
     limits = table.param("image").image
     assert limits is not None, "every image parameter of the table has limits"
     frame = images.load(image, limits=limits, namespace=namespace, fit=fit)
-    target = _save_path(save) if save else video_folder(settings.folder, fallback=home)
+    target = save_path(save) if save else video_folder(settings.folder, fallback=home)
     note = "; ".join(part for part in (frame.note, cut) if part)
     return Request(table.id, text or "", checked, frame, target, note)
 
 
-def _save_path(save: str | Path) -> Path:
+def save_path(save: str | Path) -> Path:
+    """The file that is asked for, absolute. Raises `InvalidRequest` where it can be none."""
     shown = str(save)[:80]
     try:
         path = Path(save).expanduser().absolute()

@@ -55,19 +55,12 @@ class Ledger:
 
         Both in one transaction, so that two kernels that ask for the same at once buy it once.
         """
+        return self.add_all([record], reuse=reuse)[0]
+
+    def add_all(self, records: Sequence[Record], *, reuse: bool) -> list[Record | None]:
+        """`add` for each of them, in one transaction: all are written down, or none."""
         with self._transaction():
-            if reuse:
-                equal = self._bought(record)
-                if equal is not None:
-                    return equal
-            # Whoever watches it later, it is this process that has paid for it.
-            names = (*FIXED, *CHANGING, "buyer")
-            marks = ", ".join("?" * len(names))
-            self._connection.execute(
-                f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
-                (*fixed(record), *changing(record.snapshot), record.owner),
-            )
-        return None
+            return [self._add(record, reuse=reuse) for record in records]
 
     def equal(self, record: Record) -> Record | None:
         """The newest job that an equal request has made, is making, or may have made."""
@@ -261,6 +254,19 @@ class Ledger:
             return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
 
         return [seconds for seconds in _readable(took, rows) if seconds is not None][:limit]
+
+    def _add(self, record: Record, *, reuse: bool) -> Record | None:
+        equal = self._bought(record) if reuse else None
+        if equal is not None:
+            return equal
+        # Whoever watches it later, it is this process that has paid for it.
+        names = (*FIXED, *CHANGING, "buyer")
+        marks = ", ".join("?" * len(names))
+        self._connection.execute(
+            f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
+            (*fixed(record), *changing(record.snapshot), record.owner),
+        )
+        return None
 
     def _bought(self, record: Record) -> Record | None:
         marks = ", ".join("?" * len(_BOUGHT))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from keyword import iskeyword
 from typing import Any
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.magic.options import Parser, cell_parser, params_of
+from happyhorse_nb.magic.options import Parser, cell_parser, params_of, takes_of
 from happyhorse_nb.magic.prompt import interpolate
 
+#: As a take is named on its card.
+_ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
 Setup = Callable[[Parser], object]
 
 
@@ -43,7 +46,7 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
     if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
-    job = generate(
+    made = generate(
         args.image,
         interpolate(body, shell.user_ns),
         model=args.model,
@@ -51,15 +54,16 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         again=args.again,
         save=args.save,
         namespace=shell.user_ns,
+        takes=takes_of(args),
         **params_of(args),
     )
     if args.name is not None:
-        shell.user_ns[args.name] = job
-        job.bind(args.name)
-    display.present(job, wait=args.wait)
-    if job.error is not None:
+        shell.user_ns[args.name] = made
+        made.bind(args.name)
+    display.present(made, wait=args.wait)
+    if made.error is not None:
         # In a cell that has waited, as in a program: what went wrong stops "run all".
-        raise job.error
+        raise made.error
 
 
 def _generate(shell: Any, args: Namespace) -> None:
@@ -81,9 +85,9 @@ def _show(shell: Any, args: Namespace) -> None:
 
 
 def _wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import running, wait
+    from happyhorse_nb.jobs import display, running, wait
 
-    some = [_named(shell, piece) for piece in args.job] or running()
+    some = [job for piece in args.job for job in display.members(_named(shell, piece))] or running()
     if not some:
         print("Nothing runs.")
         return
@@ -97,11 +101,14 @@ def _wait(shell: Any, args: Namespace) -> None:
 
 
 def _stop(shell: Any, args: Namespace) -> None:
-    job = _named(shell, args.job)
-    if job.done():
-        print(f"{job.snapshot.short_id} is {job.status} already.")
+    from happyhorse_nb.jobs import display
+
+    named = _named(shell, args.job)
+    if named.done():
+        for job in display.members(named):
+            print(f"{job.snapshot.short_id} is {job.status} already.")
     else:
-        job.stop()
+        named.stop()
 
 
 def _resume(shell: Any, args: Namespace) -> None:
@@ -121,11 +128,11 @@ def _again(shell: Any, args: Namespace) -> None:
 
 
 def _forget(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import forget
+    from happyhorse_nb.jobs import display, forget
 
-    job = _named(shell, args.job)
-    forget(job)
-    print(f"{job.snapshot.short_id} is forgotten; its video file is not touched.")
+    for job in display.members(_named(shell, args.job)):
+        forget(job)
+        print(f"{job.snapshot.short_id} is forgotten; its video file is not touched.")
 
 
 def _doctor(shell: Any, args: Namespace) -> None:
@@ -152,11 +159,18 @@ def _help(shell: Any, args: Namespace) -> None:
 
 
 def _named(shell: Any, piece: str) -> Any:
-    """The job of that variable, else of that piece of an id. Raises `JobNotFound`."""
-    from happyhorse_nb.jobs import Job, find
+    """The job or the takes of that variable (``launch[0]`` is the first take), else the job of that piece of an id.
+
+    Raises `JobNotFound`.
+    """
+    from happyhorse_nb.jobs import Job, Takes, find
 
     bound = shell.user_ns.get(piece)
-    return bound if isinstance(bound, Job) else find(piece)
+    element = _ELEMENT.fullmatch(piece)
+    if element is not None:
+        takes, place = shell.user_ns.get(element[1]), int(element[2])
+        bound = takes[place] if isinstance(takes, Takes) and place < len(takes) else None
+    return bound if isinstance(bound, (Job, Takes)) else find(piece)
 
 
 def _one_job(parser: Parser) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, TAKES, Param
 
 
 class Parser(argparse.ArgumentParser):
@@ -100,6 +100,7 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
     for param in _all_options():
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
         _offer(parser, f"--{param.name}", offers, _metavar(param), _help(param))
+    _offer(parser, f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES))
     parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
     parser.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
@@ -116,6 +117,15 @@ def params_of(args: argparse.Namespace) -> dict[str, Any]:
     """The models' parameters among the parsed options, without those not given."""
     given = {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
     return {name: value for name, value in given.items() if value is not None}
+
+
+def takes_of(args: argparse.Namespace) -> Any:
+    """How many takes were typed, None where nothing was."""
+    return _value(TAKES, getattr(args, TAKES.name))
+
+
+def _numbers(param: Param) -> range:
+    return range(param.minimum or 0, (param.maximum or 0) + 1)
 
 
 def _value(param: Param, typed: str | None) -> str | int | None:

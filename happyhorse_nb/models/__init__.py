@@ -8,12 +8,13 @@ from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
 from happyhorse_nb.models.snapshot import Progress, Snapshot
 from happyhorse_nb.models.status import Status
-from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, ImageLimits, Model, Param
-from happyhorse_nb.models.validate import check_params, check_prompt, find_model
+from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, ImageLimits, Model, Param
+from happyhorse_nb.models.validate import check_params, check_prompt, check_takes, find_model
 
 __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
+    "TAKES",
     "Cost",
     "ImageLimits",
     "Model",
@@ -23,6 +24,7 @@ __all__ = [
     "Status",
     "check_params",
     "check_prompt",
+    "check_takes",
     "find_model",
     "fit_prompt",
     "prompt_weight",

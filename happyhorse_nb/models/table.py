@@ -100,6 +100,12 @@ SEED = Param(
     maximum=2_147_483_647,
 )
 
+#: How many videos are made of one request, each with a seed of its own. The server knows nothing of it, so it is in no
+#: model's table; as many as can be compared side by side.
+TAKES = Param(
+    "takes", "integer", "videos of the same request, each with a seed of its own", default=1, minimum=1, maximum=4
+)
+
 IMAGE_TO_VIDEO = (FIRST_FRAME, PROMPT, RESOLUTION, DURATION, SEED)
 
 MODELS: dict[str, Model] = {

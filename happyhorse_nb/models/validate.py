@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
-from happyhorse_nb.models.table import MODELS, Model, Param
+from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -74,6 +74,19 @@ def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[
     )
 
 
+def check_takes(value: Any) -> int:
+    """How many takes are asked for, one where that is left open. Raises `InvalidRequest`."""
+    low, high = TAKES.minimum or 1, TAKES.maximum or 1
+    if value is None:
+        return low
+    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
+        return value
+    raise InvalidRequest(
+        f"takes {_shown(value)} is not taken; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
+        param="takes",
+    )
+
+
 def _known(model: Model, name: str) -> None:
     options = [p.name for p in model.options]
     if name not in options:
@@ -102,13 +115,17 @@ def _schema(model: Model) -> type[BaseModel]:
     return create_model(f"Params of {model.id}", **fields)
 
 
-def _explain(model: Model, param: Param, value: Any) -> str:
+def _shown(value: Any) -> str:
     try:
         shown = repr(value)
     except ValueError:
         # Python refuses to write out integers of thousands of digits.
         shown = f"(a huge {type(value).__name__})"
-    shown = shown if len(shown) <= 60 else shown[:59] + "…"
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def _explain(model: Model, param: Param, value: Any) -> str:
+    shown = _shown(value)
     if param.choices:
         return (
             f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "

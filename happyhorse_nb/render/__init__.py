@@ -7,6 +7,7 @@ from happyhorse_nb.render.lines import line
 from happyhorse_nb.render.listing import table, table_text
 from happyhorse_nb.render.page import card, live, placeholder, spoken, style, thumb, trouble
 from happyhorse_nb.render.player import VideoOutput, video
+from happyhorse_nb.render.takes import takes_line, total
 
 __all__ = [
     "VideoOutput",
@@ -18,7 +19,9 @@ __all__ = [
     "style",
     "table",
     "table_text",
+    "takes_line",
     "thumb",
+    "total",
     "trouble",
     "video",
 ]

@@ -72,6 +72,12 @@ def short_state(snapshot: Snapshot) -> str:
     return state(snapshot) if _taken_out(snapshot) else _SHORT.get(snapshot.status) or state(snapshot)
 
 
+def brief(snapshot: Snapshot) -> str:
+    """The same without its place or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
+    word = "Taken out" if _taken_out(snapshot) else _SHORT.get(snapshot.status, _STATES[snapshot.status])
+    return word[:1].lower() + word[1:]
+
+
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
     return _TONES.get(snapshot.status, "run")

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from happyhorse_nb.errors import HappyHorseError, UsageError
+from happyhorse_nb.errors import HappyHorseError, InvalidRequest, UsageError
 from happyhorse_nb.magic.commands import COMMANDS, help_text
 from happyhorse_nb.magic.extension import run_cell, run_line
 from happyhorse_nb.magic.options import cell_parser
@@ -110,3 +110,9 @@ def test_an_expected_error_is_one_line_in_a_notebook() -> None:
     render: Callable[[], list[str]] = UsageError("there is no option --x")._render_traceback_
     assert render() == ["UsageError: there is no option --x"]
     assert issubclass(UsageError, HappyHorseError)
+
+
+@pytest.mark.parametrize("takes", ["0", "5", "many"])
+def test_how_many_takes_there_can_be_is_said_before_the_image_is_looked_at(shell: Any, takes: str) -> None:
+    with pytest.raises(InvalidRequest, match="1 to 4 at a time"):
+        run_cell(shell, f"no-such-file.jpg --takes {takes}", "a prompt")

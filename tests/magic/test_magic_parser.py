@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.magic.options import cell_parser, params_of, split
+from happyhorse_nb.magic.options import cell_parser, params_of, split, takes_of
 from happyhorse_nb.models import MODELS
 
 OPTIONS = {p.name: p for model in MODELS.values() for p in model.options}
@@ -77,7 +77,7 @@ def test_every_option_of_the_models_is_one_of_the_cell() -> None:
         assert parser.choices_of(f"--{name}") == (list(param.choices) or default)
     assert parser.choices_of("--model") == list(MODELS)
     ours = ["--help", "--model", *(f"--{name}" for name in OPTIONS)]
-    assert set(parser.options) == {*ours, "--name", "--wait", "--no-wait", "--save", "--again", "--fit"}
+    assert set(parser.options) == {*ours, "--takes", "--name", "--wait", "--no-wait", "--save", "--again", "--fit"}
 
 
 def test_a_cell_with_everything() -> None:
@@ -158,3 +158,13 @@ def test_any_words_are_read_or_refused_and_nothing_is_printed(words: list[str]) 
         told = ""
         assert set(params_of(args)) <= set(OPTIONS)
     assert "\n" not in told
+
+
+def test_takes_are_an_option_that_no_server_knows() -> None:
+    parser = cell_parser()
+    assert takes_of(parser.read("rocket.jpg --takes 4")) == 4
+    assert takes_of(parser.read("rocket.jpg --takes=many")) == "many"
+    assert takes_of(parser.read("rocket.jpg")) is None
+    assert "takes" not in params_of(parser.read("rocket.jpg --takes 4"))
+    assert "(1 to 4, default 1)" in parser.format_help()
+    assert parser.choices_of("--takes") == ["1", "2", "3", "4"]

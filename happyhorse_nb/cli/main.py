@@ -28,13 +28,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
     commands.add_parser("doctor", help="say what is set up, and what is missing")
-    commands.add_parser("jobs", help="list all jobs, newest first")
+    commands.add_parser("jobs", help="list the jobs, newest first (-h for its options)", add_help=False)
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help(sys.stderr)
         return 2
-    # The sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
+    # The list, the sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
     args, rest = parser.parse_known_args(argv)
-    if rest and args.command not in ("sandbox", "lab"):
+    if rest and args.command not in ("sandbox", "lab", "jobs"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
     try:
         return _run(args, rest)
@@ -68,7 +68,6 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
         for line in report():
             print(line, flush=True)
         return 0
-    from happyhorse_nb.jobs import jobs
+    from happyhorse_nb.cli.jobs import jobs
 
-    print(jobs())
-    return 0
+    return jobs(rest)

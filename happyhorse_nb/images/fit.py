@@ -49,14 +49,14 @@ def fit_into(data: bytes, limits: ImageLimits) -> tuple[bytes, str]:
     return fitted, ", ".join(done)
 
 
-def thumbnail(data: bytes) -> bytes | None:
-    """A small upright JPEG of an image; None when it cannot be decoded to its end."""
+def thumbnail(data: bytes, box: tuple[int, int] = THUMBNAIL) -> bytes | None:
+    """A small upright JPEG of an image, within a box of pixels; None when it cannot be decoded to its end."""
     try:
         with open_image(data) as image, decoding():
             # Lets the JPEG decoder skip most of the work on a large photo.
-            image.draft("RGB", (THUMBNAIL[0] * 2, THUMBNAIL[1] * 2))
+            image.draft("RGB", (box[0] * 2, box[1] * 2))
             small = decoded(image)
-            small.thumbnail(THUMBNAIL)
+            small.thumbnail(box)
             out = io.BytesIO()
             flat(small).save(out, "JPEG", quality=80)
     except InvalidRequest:

@@ -2,8 +2,10 @@
 
 import sys
 from types import ModuleType
+from typing import Any
 
-from happyhorse_nb.jobs.api import Jobs, again, balance, find, forget, generate, jobs, resume, running, wait
+from happyhorse_nb.jobs.api import again, balance, find, forget, generate, jobs, resume, running, wait
+from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.nested import run
@@ -31,8 +33,10 @@ __all__ = [
 class _JobsPackage(ModuleType):
     """Python sets a subpackage as an attribute of its parent, where users look for the function of that name."""
 
-    def __call__(self) -> Jobs:
-        return jobs()
+    def __call__(self, *args: Any, **only: Any) -> Jobs:
+        return jobs(*args, **only)
 
 
 sys.modules[__name__].__class__ = _JobsPackage
+# What ? shows of the package is what it does when it is called.
+_JobsPackage.__call__.__doc__ = jobs.__doc__

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import inspect
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal, overload
 
 from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.display import members
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.query import query
 from happyhorse_nb.jobs.recovery import everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
 from happyhorse_nb.jobs.request import prepare
 from happyhorse_nb.jobs.seeds import spread
 from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
-from happyhorse_nb.models import MODELS, check_takes
+from happyhorse_nb.models import MODELS, Status, check_takes
 from happyhorse_nb.settings.config import config
-
-#: Rows of a table that a person looks at; the sums are over all jobs.
-_SHOWN = 50
 
 
 @overload
@@ -111,49 +109,20 @@ def _signature() -> inspect.Signature:
 generate.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
-class Jobs(Sequence[Job]):
-    """The whole ledger, newest first. Reads what is asked for, not everything."""
+def jobs(
+    status: str | Status | Iterable[str | Status] | None = None,
+    text: str | None = None,
+    since: str | float | date | timedelta | None = None,
+    model: str | None = None,
+    starred: bool | None = None,
+) -> Jobs:
+    """The jobs of the ledger, newest first; in a notebook they show themselves as a table with their sum.
 
-    def __len__(self) -> int:
-        return engine().ledger.count()
-
-    @overload
-    def __getitem__(self, index: int) -> Job: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Job]: ...
-    def __getitem__(self, index: int | slice) -> Job | list[Job]:
-        run = engine()
-        if isinstance(index, slice):
-            first, last, step = index.indices(len(self))
-            if step > 0:
-                return [run.known(record) for record in run.ledger.newest(max(0, last - first), first)[::step]]
-            return [self[place] for place in range(first, last, step)]
-        place = index if index >= 0 else len(self) + index
-        found = run.ledger.newest(1, place) if place >= 0 else []
-        if not found:
-            raise IndexError(f"there are {len(self)} jobs")
-        return run.known(found[0])
-
-    def __iter__(self) -> Iterator[Job]:
-        run = engine()
-        return iter([run.known(record) for record in run.ledger.newest()])
-
-    def __repr__(self) -> str:
-        from happyhorse_nb.render import table_text
-
-        shown = [replace(job.snapshot, reused=False) for job in self[:_SHOWN]]
-        return table_text(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
-
-    def _repr_html_(self) -> str:
-        from happyhorse_nb.render import table
-
-        shown = [replace(job.snapshot, reused=False) for job in self[:_SHOWN]]
-        return table(shown, now=time.time(), start=Path.cwd(), everything=engine().ledger.costs())
-
-
-def jobs() -> Jobs:
-    """All jobs of the ledger, newest first; in a notebook it shows itself as a table."""
-    return Jobs()
+    ``status``: a state, several, or ``running``, ``ended``, ``failures``. ``text``: words in prompt, id or file name.
+    ``since``: ``30min``, ``12h``, ``2d``, a date, a datetime, a timedelta or Unix seconds. ``model``: a model's id.
+    ``starred``: with a star, or without. Raises `InvalidRequest` for what is none of that, `LedgerError`.
+    """
+    return Jobs(query(status, text, since, model, starred))
 
 
 def find(piece: str) -> Job:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.config import config
 
@@ -26,6 +28,10 @@ def register(factory: Factory, takes: TakesFactory | None = None) -> None:
 def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
     """Show a job or takes, and wait for their end where that is wanted: by ``wait``, else by the settings, else where
     nobody could see it arrive later. What it ends with is not raised here."""
+    for job in members(shown):
+        # One that runs in another kernel moves on here too; one of another account is shown as it was last seen.
+        with suppress(HappyHorseError):
+            job.watch()
     show(shown)
     settled = config().wait if wait is None else wait
     if (frontend.waits_by_default() if settled is None else settled) and not shown.done():

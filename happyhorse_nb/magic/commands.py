@@ -74,8 +74,9 @@ def _jobs(shell: Any, args: Namespace) -> None:
     from IPython.display import display
 
     from happyhorse_nb.jobs import jobs
+    from happyhorse_nb.jobs.query import chosen
 
-    display(jobs())  # type: ignore[no-untyped-call]  # IPython has no types
+    display(jobs(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def _show(shell: Any, args: Namespace) -> None:
@@ -182,6 +183,13 @@ def _some_jobs(parser: Parser) -> None:
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this; the jobs go on")
 
 
+def _filters(parser: Parser) -> None:
+    from happyhorse_nb.jobs.query import FIELDS
+
+    for field in FIELDS:
+        parser.offer(f"--{field.name}", field.offers, field.metavar, field.help)
+
+
 def _maybe_job(parser: Parser) -> None:
     parser.add_argument("job", metavar="JOB", nargs="?", help="a piece of an id, or a task id from elsewhere")
 
@@ -198,7 +206,7 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("generate", "IMAGE [options]", "make a video without a prompt", _generate),
-        Command("jobs", "", "list all jobs, newest first", _jobs),
+        Command("jobs", "[options]", "list the jobs, newest first, with what they cost", _jobs, _filters),
         Command("show", "JOB", "bring a job's card or video into this cell", _show, _one_job),
         Command("wait", "[JOB ...]", "wait for jobs, or for all that run", _wait, _some_jobs),
         Command("stop", "JOB", "watch a job no longer; its task lives on", _stop, _one_job),

@@ -46,6 +46,16 @@ class Parser(argparse.ArgumentParser):
         """All long options."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
+    def offer(self, option: str, offers: Sequence[str], metavar: str, told: str) -> None:
+        """Add an option with the values that Tab completes; without a ``metavar`` it takes none."""
+        told = told.replace("%", "%%")
+        if not metavar:
+            self.add_argument(option, action="store_true", default=None, help=told)
+            return
+        # Not argparse's own choices: it would refuse with words of its own.
+        action = self.add_argument(option, metavar=metavar, help=told)
+        action.offers = offers  # type: ignore[attr-defined]  # ours: what Tab completes
+
     def choices_of(self, option: str) -> list[str]:
         """The values that an option offers."""
         for action in self._actions:
@@ -96,11 +106,11 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
         help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy "
         "array or a matplotlib figure",
     )
-    _offer(parser, "--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})")
+    parser.offer("--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})")
     for param in _all_options():
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
-        _offer(parser, f"--{param.name}", offers, _metavar(param), _help(param))
-    _offer(parser, f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES))
+        parser.offer(f"--{param.name}", offers, _metavar(param), _help(param))
+    parser.offer(f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES))
     parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
     parser.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
@@ -140,12 +150,6 @@ def _value(param: Param, typed: str | None) -> str | int | None:
 
 def _all_options() -> list[Param]:
     return list({p.name: p for model in MODELS.values() for p in model.options}.values())
-
-
-def _offer(parser: Parser, option: str, offers: list[str], metavar: str, told: str) -> None:
-    # Not argparse's own choices: it would refuse with words of its own.
-    action = parser.add_argument(option, metavar=metavar, help=told.replace("%", "%%"))
-    action.offers = offers  # type: ignore[attr-defined]  # ours: what Tab completes
 
 
 def _metavar(param: Param) -> str:

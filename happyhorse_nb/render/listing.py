@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 
 from happyhorse_nb.models import Snapshot
@@ -13,7 +15,7 @@ from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
 from happyhorse_nb.render.units import ago, columns, plain
 
-# The id stands early: it is what the commands take, and a narrow page scrolls the rest.
+# The id stands early: it is what the commands take.
 _HEADS = ("state", "id", "prompt", "parameters", "cost", "age", "file")
 _EMPTY = "No jobs yet."
 
@@ -41,19 +43,26 @@ def table(
     now: float,
     start: Path | None = None,
     everything: Sequence[Snapshot] | None = None,
+    pictures: Sequence[bytes | None] = (),
+    empty: str = _EMPTY,
 ) -> str:
     """An HTML table, one row a job, the sums in its caption.
 
     Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. The sums are those of
-    ``everything``, where the table shows only a part of it.
+    ``everything``, where the table shows only a part of it. ``pictures`` are small JPEGs, one a row; ``empty`` is what
+    is said where there is no row.
     """
+    rows = [_row(snapshot, now, start) for snapshot in snapshots]
     return fill(
         "table.html.j2",
         style=style(),
         heads=_HEADS,
-        rows=[_row(snapshot, now, start) for snapshot in snapshots],
+        rows=[
+            (row, b64encode(picture).decode("ascii") if picture else "")
+            for row, picture in zip_longest(rows, pictures[: len(rows)])
+        ],
         caption=sums(snapshots if everything is None else everything, shown=len(snapshots)),
-        empty=_EMPTY,
+        empty=empty,
     )
 
 
@@ -63,10 +72,11 @@ def table_text(
     now: float,
     start: Path | None = None,
     everything: Sequence[Snapshot] | None = None,
+    empty: str = _EMPTY,
 ) -> str:
     """The same as aligned plain text, the sums in its last line."""
     if not snapshots:
-        return _EMPTY
+        return empty
     rows = [_HEADS, *(_row(snapshot, now, start, prompt=32).cells for snapshot in snapshots)]
     widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADS))]
     lines = [

@@ -129,6 +129,13 @@ def test_jobs_newest_first_in_one_line_each(console: Console, home: Path) -> Non
         assert "$0.70" in line
 
 
+def test_jobs_are_filtered_as_in_a_notebook(console: Console) -> None:
+    assert console("jobs", "--status", "done,running", "--since", "2d", "--starred").stdout == "No job fits.\n"
+    wrong = console("jobs", "--since", "soon")
+    assert wrong.returncode == 1
+    assert wrong.stderr.startswith("since='soon' is no time. Give 30min")
+
+
 def test_jobs_of_a_broken_ledger_is_one_line_and_a_failure(console: Console, home: Path) -> None:
     home.mkdir()
     (home / "ledger.sqlite3").write_bytes(b"no database" * 200)

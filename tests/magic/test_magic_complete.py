@@ -51,6 +51,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return work
 
 
+def test_the_filters_of_the_list_and_their_values() -> None:
+    assert offers("%happyhorse jobs --st") == ["--status", "--starred"]
+    assert offers("%happyhorse jobs --status fa") == ["failed", "failures"]
+    assert "2d" not in offers("%happyhorse jobs --starred ")
+    assert offers("%happyhorse jobs --since 7") == ["7d"]
+    assert offers("%happyhorse jobs --model ") == list(MODELS)
+
+
 def test_the_commands() -> None:
     assert offers("%happyhorse ") == [*COMMANDS, "-h"]
     assert offers("%happyhorse s") == [name for name in COMMANDS if name.startswith("s")]

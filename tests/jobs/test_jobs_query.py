@@ -1,0 +1,130 @@
+"""The list of jobs: what may be asked of it in words, what it shows, and the DataFrame it becomes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import happyhorse_nb as hh
+from happyhorse_nb.jobs import engine
+from happyhorse_nb.jobs.query import GROUPS, query
+from happyhorse_nb.models import Status
+from ledger.rows import record
+
+NOW = 1_800_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("done", {Status.DONE}),
+        (Status.DONE, {Status.DONE}),
+        (["failed", "refused"], {Status.FAILED, Status.REFUSED}),
+        ("Failed, refused", {Status.FAILED, Status.REFUSED}),
+        ("running", {status for status in Status if status.running}),
+        ("failures,done", {status for status in Status if status.ended}),
+        ("all", set()),
+        (None, set()),
+    ],
+)
+def test_states_are_named_alone_together_or_as_a_group(given: Any, found: set[Status]) -> None:
+    assert query(given).status == found
+
+
+@pytest.mark.parametrize(
+    ("given", "instant"),
+    [
+        ("30min", NOW - 1800),
+        ("12h", NOW - 43200),
+        ("2 D", NOW - 172800),
+        ("1.5h", NOW - 5400),
+        (timedelta(hours=1), NOW - 3600),
+        (NOW - 7, NOW - 7),
+        (0, 0.0),
+        (datetime.fromisoformat("2026-11-20T10:00:00+00:00"), 1795168800.0),
+        ("2026-11-20T10:00:00+00:00", 1795168800.0),
+        (date(2026, 11, 20), datetime(2026, 11, 20).timestamp()),  # noqa: DTZ001 - midnight where the user is
+        ("2026-11-20", datetime(2026, 11, 20).timestamp()),  # noqa: DTZ001 - midnight where the user is
+    ],
+)
+def test_since_is_a_span_a_date_or_an_instant(given: Any, instant: float) -> None:
+    assert query(since=given, now=NOW).since == pytest.approx(instant)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"status": "ready"}, "there is no status 'ready'. There are queued, .*running"),
+        ({"since": "yesterday"}, "since='yesterday' is no time. Give 30min"),
+        ({"since": True}, "since='True' is no time"),
+        ({"since": float("inf")}, "since='inf' is no time"),
+        ({"since": "2026-13-01"}, "is no time"),
+        ({"model": "rocket-9"}, "there is no model 'rocket-9'. There are happyhorse-1.0-i2v"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line_with_what_can(given: dict[str, Any], words: str) -> None:
+    with pytest.raises(hh.InvalidRequest, match=words) as caught:
+        hh.jobs(**given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.fixture
+def some(home: Path) -> None:
+    """Three jobs in this process's ledger."""
+    run = engine()
+    for name, changes in (
+        ("launch", {"status": Status.DONE, "path": Path("/v/launch.mp4"), "took": 91.5, "ended": 1_700_000_100.0}),
+        ("cat", {"status": Status.FAILED, "prompt": "A cat", "params": {"seed": 7}, "cost": None}),
+        ("steam", {"status": Status.DONE, "prompt": "Steam", "sandbox": True}),
+    ):
+        known: dict[str, Any] = {"id": name, **changes}
+        run.ledger.add(record(owner=None, **known), reuse=False)
+    hh.find("cat").star()
+
+
+@pytest.mark.usefixtures("some")
+def test_the_list_and_its_sum_are_of_what_was_asked_for() -> None:
+    assert [job.id for job in hh.jobs(status="done", text="rocket")] == ["launch"]
+    assert [job.id for job in hh.jobs(starred=True)] == ["cat"]
+    found = hh.jobs("done")
+    assert (len(found), found[1].id, [job.id for job in found[:1]]) == (2, "launch", ["steam"])
+    assert repr(hh.jobs(text="rocket")).splitlines()[-1] == "1 job; about $0.70 not billed yet"
+    assert "1 job;" in hh.jobs(text="rocket")._repr_html_()
+    assert repr(hh.jobs(text="nothing like it")) == "No job fits."
+
+
+@pytest.mark.usefixtures("some")
+def test_the_package_of_that_name_takes_the_same() -> None:
+    package: Any = importlib.import_module("happyhorse_nb.jobs")
+    assert [job.id for job in package("done", text="rocket")] == ["launch"]
+
+
+@pytest.mark.usefixtures("some")
+def test_a_frame_has_typed_columns() -> None:
+    table = hh.jobs().to_frame().set_index("id")
+    kinds = {name: str(kind) for name, kind in table.dtypes.items()}
+    assert kinds["created"].startswith("datetime64[")
+    assert kinds["created"].endswith(", UTC]")
+    assert (kinds["cost"], kinds["took"], kinds["seed"], kinds["starred"]) == ("float64", "float64", "Int64", "bool")
+    assert table.loc["launch", ["status", "cost", "took", "path"]].tolist() == ["done", 0.7, 91.5, "/v/launch.mp4"]
+    assert table["duration"].tolist() == [5, 5, 5]
+    assert table["seed"].isna().tolist() == [True, False, True]
+    assert table["cost"].isna().tolist() == [False, True, False]
+    assert len(hh.jobs(text="nothing like it").to_frame()) == 0
+
+
+@pytest.mark.usefixtures("some")
+def test_without_pandas_it_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(hh.UsageError, match="pip install pandas"):
+        hh.jobs().to_frame()
+
+
+def test_groups_are_made_of_states() -> None:
+    assert GROUPS["running"] | GROUPS["ended"] == set(Status)
+    assert GROUPS["ended"] - GROUPS["failures"] == {Status.DONE}

@@ -13,6 +13,7 @@ from typing import Any
 
 from happyhorse_nb import images, polling, wire
 from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.download import MAX_BYTES, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Transport
@@ -97,9 +98,10 @@ class Client:
             limits = table.param("image").image
             assert limits is not None, "every image parameter of the table has limits"
             image = await aside(lambda: images.load(image, limits=limits, fit=fit))
-        payload = await aside(lambda: wire.to_payload(image.wire, text, checked))
+        head, tail = wire.to_body(image.lead, text, checked)
+        body = Body(head, await aside(image.read), tail)
         try:
-            answer = await self._post(table, payload)
+            answer = await self._post(table, body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
             return _snapshot(answer.body if wire.accepts(answer.body) else _good(answer))
         except ServerError as problem:
@@ -216,13 +218,13 @@ class Client:
             self._transport = Transport(self.account)
         return self._transport
 
-    async def _post(self, model: Model, payload: dict[str, Any]) -> Answer:
+    async def _post(self, model: Model, body: Body) -> Answer:
         suffix = self._suffix
-        answer = await self._wire.post(wire.submit_path(model, suffix=suffix), payload)
+        answer = await self._wire.post(wire.submit_path(model, suffix=suffix), body)
         if answer.status != 404 or wire.named_task(answer.body):
             return answer
         # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
-        other = await self._wire.post(wire.submit_path(model, suffix=not suffix), payload)
+        other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body)
         if other.status == 404:
             return answer
         self._suffix = not suffix

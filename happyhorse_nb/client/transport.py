@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from aiohttp import hdrs
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.proxy import proxy_for
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
@@ -85,12 +85,11 @@ class Transport:
         """Read something. Raises `NotSent` or `ConnectionLost`."""
         return await self._send(self._reads, hdrs.METH_GET, path, None)
 
-    async def post(self, path: str, payload: Mapping[str, Any]) -> Answer:
+    async def post(self, path: str, body: Body) -> Answer:
         """Send a paid request, once. Raises `NotSent` when no byte of it left, `ConnectionLost` when any may have."""
-        body = await aside(lambda: json.dumps(payload).encode())
         return await self._send(self._paid, hdrs.METH_POST, path, body)
 
-    async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None) -> Answer:
+    async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None) -> Answer:
         answer = await self._try(session, method, path, body)
         # Raised here, without the original behind it: aiohttp's frames hold the headers, and so the key.
         if isinstance(answer, TransportError):
@@ -98,7 +97,7 @@ class Transport:
         return answer
 
     async def _try(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: bytes | None
+        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None
     ) -> Answer | TransportError:
         flight = SimpleNamespace(left=False)
         # Proxies as the environment gives them; a server on this machine is never behind one.
@@ -107,7 +106,7 @@ class Transport:
             async with session.request(
                 method,
                 self.account.origin + path,
-                data=None if body is None else io.BytesIO(body),
+                data=None if body is None else body.pieces(),
                 headers=self._headers(body),
                 # A redirect could lead the key elsewhere.
                 allow_redirects=False,
@@ -124,11 +123,13 @@ class Transport:
                 return NotSent(f"nothing was sent: {words}")
             return ConnectionLost(f"the connection was lost: {words}")
 
-    def _headers(self, body: bytes | None) -> dict[str, str]:
+    def _headers(self, body: Body | None) -> dict[str, str]:
         key = self.account.key.reveal()
         headers: dict[str, str] = {hdrs.AUTHORIZATION: type(key)(f"Bearer {key}"), hdrs.ACCEPT: "application/json"}
         if body is not None:
             headers[hdrs.CONTENT_TYPE] = "application/json"
+            # Told, so that half a request can never pass for a whole one.
+            headers[hdrs.CONTENT_LENGTH] = str(body.size)
         return headers
 
 

@@ -11,7 +11,8 @@ import os
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes, urlsplit
@@ -29,7 +30,10 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True)
 class FirstFrame:
-    """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``."""
+    """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``.
+
+    One that waits needs no memory: `resting` has its bytes in ``file``, from where `read` gets them.
+    """
 
     label: str
     url: str | None = None
@@ -39,19 +43,41 @@ class FirstFrame:
     note: str = ""
     #: A small upright JPEG; None for an address, which is not fetched from here.
     thumbnail: bytes | None = field(default=None, repr=False)
+    #: Where the bytes are while ``data`` is None, and their SHA-256.
+    file: Path | None = None
+    known: str = ""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Tells two first frames apart: SHA-256 of the bytes, or of the address."""
-        return hashlib.sha256(self.data if self.data is not None else (self.url or "").encode()).hexdigest()
+        return self.known or _sha256(self.data if self.data is not None else (self.url or "").encode())
+
+    @property
+    def lead(self) -> str:
+        """What stands in the request before the base64 of the bytes; for an address, all that does."""
+        return f"data:image/{self.info.format.lower()};base64," if self.info is not None else self.url or ""
 
     @property
     def wire(self) -> str:
         """What stands in the request: the address, or a data URI of exactly the bytes."""
-        if self.data is None or self.info is None:
-            return self.url or ""
-        encoded = base64.b64encode(self.data).decode("ascii")
-        return f"data:image/{self.info.format.lower()};base64,{encoded}"
+        return self.lead + base64.b64encode(self.read()).decode("ascii")
+
+    def resting(self, file: Path) -> FirstFrame:
+        """The same with its bytes in a file that holds just them; an address as it is."""
+        return self if self.data is None else replace(self, data=None, file=file, known=self.digest)
+
+    def read(self) -> bytes:
+        """The bytes, empty for an address. Raises `InvalidRequest` when their file is gone, or is another one now."""
+        if self.file is None:
+            return self.data or b""
+        with suppress(OSError):
+            data = self.file.read_bytes()
+            if _sha256(data) == self.digest:
+                return data
+        raise InvalidRequest(
+            f"first frame {self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.",
+            param="image",
+        )
 
 
 def load(
@@ -99,6 +125,10 @@ def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
     pixels = lines * lines * 16 / 9
     scale = (pixels / (width * height)) ** 0.5
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFrame:

@@ -108,6 +108,9 @@ def _turned(image: Image) -> Image:
 
     try:
         with decoding():
+            if image.getexif().get(_ORIENTATION, 1) == 1:
+                # What need not be turned need not be there twice.
+                return image
             return ImageOps.exif_transpose(image)
     except InvalidRequest:
         # The pixels are good, what the camera wrote beside them is not.

@@ -82,15 +82,13 @@ class Engine:
                 for place, equal in enumerate(equals)
                 if equal is not None
             }
-            for frame in {requests[place].frame.digest: requests[place].frame for place in new}.values():
-                if frame.data is not None:
-                    self.frames.keep(frame.digest, frame.data)
+            frames = {place: self._kept(requests[place].frame) for place in new}
             # Another kernel may have been faster with some of them.
             added = self.ledger.add_all([records[place] for place in new], reuse=reuse) if new else []
             for place, equal in zip(new, added, strict=True):
                 if equal is None:
                     jobs[place] = self._roster.keep(Job(records[place], self))
-                    self._begin(jobs[place], account, requests[place].frame)
+                    self._begin(jobs[place], account, frames[place])
             for place, equal in zip(new, added, strict=True):
                 if equal is not None:
                     jobs[place] = self._taken_up(requests[place], equal, account)
@@ -180,6 +178,10 @@ class Engine:
         if request.saved_as is not None:
             copy_of(job, request.saved_as)
         return job
+
+    def _kept(self, frame: FirstFrame) -> FirstFrame:
+        """The first frame with its bytes on disk: a job may wait for hours, and many jobs may."""
+        return frame if frame.data is None else frame.resting(self.frames.keep(frame.digest, frame.data))
 
     def _equal(self, record: Record) -> Record | None:
         """The job that an equal request has made, is making, or may have made."""

@@ -18,11 +18,13 @@ class Frames:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "frames"
 
-    def keep(self, digest: str, data: bytes) -> None:
-        """Keep the bytes under their digest. Raises `LedgerError`."""
+    def keep(self, digest: str, data: bytes) -> Path:
+        """Keep the bytes under their digest; returns their file. Raises `LedgerError`."""
         path = self._path(digest)
-        if path.exists():
-            return
+        with suppress(OSError):
+            # A machine that lost its power may have left a shorter one.
+            if path.stat().st_size == len(data):
+                return path
         # A name of its own: another thread may keep the same picture at this moment.
         half = path.with_suffix(f".{secrets.token_hex(4)}")
         try:
@@ -36,6 +38,7 @@ class Frames:
                 f"the first frame cannot be kept in {self._folder}: {(problem.strerror or 'disk error').lower()}. "
                 "Check the disk, or set HAPPYHORSE_HOME elsewhere."
             ) from None
+        return path
 
     def get(self, digest: str) -> bytes | None:
         """The bytes of that digest, None where they are not kept (a URL, or forgotten)."""

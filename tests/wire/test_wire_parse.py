@@ -323,3 +323,11 @@ def test_the_body_of_a_request_has_the_api_s_names_and_only_what_is_given() -> N
     assert wire.to_payload("data:image/png;base64,AA", None, {}) == {"first_frame_image": "data:image/png;base64,AA"}
     assert json.loads(json.dumps(body)) == body
     assert DEFAULT_MODEL not in str(body), "the model is in the address"
+
+
+@pytest.mark.parametrize("params", [{}, {"resolution": "720P", "duration": 5, "seed": 0}])
+@pytest.mark.parametrize("prompt", [None, 'a "quoted" 云 \\ prompt'])
+def test_the_two_parts_of_a_body_make_the_same_json(prompt: str | None, params: dict[str, Any]) -> None:
+    head, tail = wire.to_body("data:image/png;base64,", prompt, params)
+    whole = json.loads(head + b"AAAA" + tail)
+    assert whole == wire.to_payload("data:image/png;base64,AAAA", prompt, params)

@@ -183,12 +183,12 @@ def balance() -> Decimal | None:
     return engine().ask(lambda client: client.balance())
 
 
-def forget(job: Job) -> None:
+def forget(job: Job, *, trash: bool = False) -> None:
     """Wipe what a job was about from the ledger: prompt, thumbnail, first frame.
 
-    Its parameters, its cost and its video file stay, the file with the words in its name. Raises `InvalidRequest` while
-    it runs.
+    Its parameters, its cost and its video file stay, the file with the words in its name; with ``trash`` the file is
+    moved into the folder ``.trash`` beside it. Raises `InvalidRequest` while it runs, or if the file cannot be moved.
     """
     if not job.done():
         raise InvalidRequest(f"job {job.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")
-    engine().forget(job)
+    engine().forget(job, trash=trash)

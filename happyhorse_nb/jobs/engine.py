@@ -23,6 +23,7 @@ from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.jobs.roster import Roster
 from happyhorse_nb.jobs.track import ended
+from happyhorse_nb.jobs.trash import bring_back, throw_away
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.settings import Account, current_account, home, process
 from happyhorse_nb.settings.config import config
@@ -145,9 +146,19 @@ class Engine:
         """Run a user's callback on a thread of its own, so that it may take its time."""
         process.once("callbacks", Callbacks).call(function)
 
-    def forget(self, job: Job) -> None:
-        """Wipe what an ended job was about from the ledger, and its first frame unless another job has the same."""
-        frame = self.ledger.forget(job.id)
+    def forget(self, job: Job, *, trash: bool = False) -> None:
+        """Wipe what an ended job was about from the ledger, and its first frame unless another job has the same.
+
+        With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
+        """
+        path = job.path if trash and job.path is not None and job.path.exists() else None
+        thrown = throw_away(path) if path is not None else None
+        try:
+            frame = self.ledger.forget(job.id, path=thrown)
+        except LedgerError:
+            if path is not None and thrown is not None:
+                bring_back(thrown, path)
+            raise
         if frame is not None:
             self.frames.drop(frame)
         self._roster.drop(job)

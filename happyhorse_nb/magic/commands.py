@@ -132,8 +132,10 @@ def _forget(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import display, forget
 
     for job in display.members(_named(shell, args.job)):
-        forget(job)
-        print(f"{job.snapshot.short_id} is forgotten; its video file is not touched.")
+        had_file = job.path is not None and job.path.exists()
+        forget(job, trash=args.trash)
+        where = "lies in the folder .trash beside it" if args.trash and had_file else "is not touched"
+        print(f"{job.snapshot.short_id} is forgotten; its video file {where}.")
 
 
 def _doctor(shell: Any, args: Namespace) -> None:
@@ -183,6 +185,11 @@ def _some_jobs(parser: Parser) -> None:
     parser.add_argument("--timeout", type=float, metavar="SECONDS", help="wait no longer than this; the jobs go on")
 
 
+def _forgotten_job(parser: Parser) -> None:
+    _one_job(parser)
+    parser.add_argument("--trash", action="store_true", help="move its video into the folder .trash beside it")
+
+
 def _filters(parser: Parser) -> None:
     from happyhorse_nb.jobs.query import FIELDS
 
@@ -212,7 +219,7 @@ COMMANDS = {
         Command("stop", "JOB", "watch a job no longer; its task lives on", _stop, _one_job),
         Command("resume", "[JOB]", "go on with a job, or with all that are not ended", _resume, _maybe_job),
         Command("again", "JOB", "buy another video with a job's request", _again, _one_job),
-        Command("forget", "JOB", "wipe a job's prompt and pictures from the ledger", _forget, _one_job),
+        Command("forget", "JOB [--trash]", "wipe a job's prompt and pictures from the ledger", _forget, _forgotten_job),
         Command("doctor", "", "say what is set up, and what is missing", _doctor),
         Command("login", "", "type the API key in, unseen", _login),
         Command("sandbox", "[options]", "use the embedded server: free, without a key", _sandbox, _sandbox_options),

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     )
     from happyhorse_nb.jobs import Job, Takes, again, balance, find, forget, generate, jobs, resume, run, wait
     from happyhorse_nb.models import Cost, Snapshot, Status
+    from happyhorse_nb.widgets.compare import compare
 
 __all__ = [
     "APIError",
@@ -82,6 +83,7 @@ __all__ = [
     "__version__",
     "again",
     "balance",
+    "compare",
     "find",
     "forget",
     "generate",
@@ -99,6 +101,7 @@ _HOMES = {
     ),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",
+    "compare": "widgets.compare",
 }
 
 

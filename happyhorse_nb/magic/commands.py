@@ -101,6 +101,15 @@ def _wait(shell: Any, args: Namespace) -> None:
             raise job.error
 
 
+def _compare(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.widgets.compare import compare
+
+    named = [_named(shell, piece) for piece in args.job]
+    display(compare(*named))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
 def _stop(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import display
 
@@ -197,6 +206,10 @@ def _filters(parser: Parser) -> None:
         parser.offer(f"--{field.name}", field.offers, field.metavar, field.help)
 
 
+def _jobs_to_compare(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", nargs="+", help="two to four: pieces of ids, or variables")
+
+
 def _maybe_job(parser: Parser) -> None:
     parser.add_argument("job", metavar="JOB", nargs="?", help="a piece of an id, or a task id from elsewhere")
 
@@ -215,6 +228,7 @@ COMMANDS = {
         Command("generate", "IMAGE [options]", "make a video without a prompt", _generate),
         Command("jobs", "[options]", "list the jobs, newest first, with what they cost", _jobs, _filters),
         Command("show", "JOB", "bring a job's card or video into this cell", _show, _one_job),
+        Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", _compare, _jobs_to_compare),
         Command("wait", "[JOB ...]", "wait for jobs, or for all that run", _wait, _some_jobs),
         Command("stop", "JOB", "watch a job no longer; its task lives on", _stop, _one_job),
         Command("resume", "[JOB]", "go on with a job, or with all that are not ended", _resume, _maybe_job),

@@ -12,7 +12,7 @@ _NAMES = ("%%happyhorse", "%happyhorse")
 _MATCHER = "happyhorse_nb"
 _IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 #: Commands whose argument is a job.
-_OF_JOBS = ("show", "wait", "stop", "resume", "again", "forget")
+_OF_JOBS = ("show", "compare", "wait", "stop", "resume", "again", "forget")
 
 
 def install(shell: Any) -> None:

@@ -3,6 +3,8 @@
 Nothing heavy is imported here: jinja2 and IPython are on first use.
 """
 
+from happyhorse_nb.render.compare import LETTERS, comparison, kept, kept_text
+from happyhorse_nb.render.differences import Side
 from happyhorse_nb.render.lines import line
 from happyhorse_nb.render.listing import table, table_text
 from happyhorse_nb.render.page import card, live, placeholder, spoken, style, thumb, trouble
@@ -10,8 +12,13 @@ from happyhorse_nb.render.player import VideoOutput, video
 from happyhorse_nb.render.takes import takes_line, total
 
 __all__ = [
+    "LETTERS",
+    "Side",
     "VideoOutput",
     "card",
+    "comparison",
+    "kept",
+    "kept_text",
     "line",
     "live",
     "placeholder",

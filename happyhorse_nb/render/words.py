@@ -135,6 +135,21 @@ def parameters(snapshot: Snapshot) -> str:
     return plain(", ".join(word for word in words if word), 200)
 
 
+def parameter(snapshot: Snapshot, name: str) -> str:
+    """One of them, so that it can stand alone: ``5 s``, ``720P``, ``seed 7``, ``random seed``; empty for none."""
+    model = MODELS.get(snapshot.model or DEFAULT_MODEL)
+    known = [param for param in model.options if param.name == name] if model else []
+    if known:
+        return plain(_parameter(known[0], snapshot.params.get(name)), 60)
+    return plain(f"{name} {snapshot.params[name]}", 60) if name in snapshot.params else ""
+
+
+def value(snapshot: Snapshot, name: str) -> str:
+    """The same under its name, as in a table's row: ``5 s``, ``720P``, ``7``, ``random``."""
+    said = parameter(snapshot, name)
+    return said.removeprefix(f"{name} ").removesuffix(f" {name}")
+
+
 def pixels(snapshot: Snapshot) -> str:
     """The video's size, empty while it is not known: ``1184 x 790``."""
     return f"{snapshot.width} x {snapshot.height}" if snapshot.width and snapshot.height else ""

@@ -1,0 +1,139 @@
+(() => {
+  "use strict";
+  // Seconds. Whoever is ahead of the slowest by more than NEAR plays slower, by more than HOLD stops until it has come, by
+  // more than FAR (a page that was in the background) goes back to it.
+  const NEAR = 0.015, HOLD = 0.05, FAR = 0.5, END = 0.04;
+
+  function setUp(root) {
+    const videos = [...root.querySelectorAll("video")];
+    const scrub = root.querySelector(".hh-scrub");
+    const button = scrub.querySelector("button"), range = scrub.querySelector("input[type=range]");
+    const told = scrub.querySelector("output"), loop = scrub.querySelector("input[type=checkbox]");
+    const sound = scrub.querySelector("select");
+    const broken = new Set();
+    let playing = false, frame = 0;
+
+    const good = () => videos.filter(v => !broken.has(v) && v.duration > 0 && Number.isFinite(v.duration));
+    const length = () => Math.max(0, ...good().map(v => v.duration));
+    const over = v => v.ended || v.currentTime >= v.duration - END;
+    // The slowest leads; those that are over stand on their last picture.
+    const now = () => {
+      const left = good().filter(v => !over(v));
+      return left.length ? Math.min(...left.map(v => v.currentTime)) : length();
+    };
+
+    function show(seconds) {
+      const text = `${seconds.toFixed(1)} of ${length().toFixed(1)} s`;
+      if (told.textContent !== text) { told.textContent = text; range.setAttribute("aria-valuetext", text); }
+      range.value = String(seconds);
+    }
+
+    function start(video) {
+      video.play().catch(problem => {
+        // A pause that came first is ours; else the page may play nothing.
+        if (problem.name === "NotAllowedError") { halt(); told.textContent = "This page may play no video."; }
+      });
+    }
+
+    function halt() {
+      playing = false;
+      cancelAnimationFrame(frame);
+      for (const video of videos) { video.pause(); video.playbackRate = 1; }
+      button.textContent = "Play";
+    }
+
+    function stop() {
+      halt();
+      const seconds = now();
+      for (const video of good()) if (!over(video)) video.currentTime = seconds;
+      show(seconds);
+    }
+
+    function seek(seconds) {
+      for (const video of good()) video.currentTime = Math.min(seconds, video.duration);
+      show(seconds);
+    }
+
+    function step() {
+      if (!playing) return;
+      if (!root.isConnected) { halt(); return; }
+      const left = good().filter(v => !over(v));
+      if (!left.length) {
+        if (loop.checked && good().length) seek(0);
+        else { halt(); show(length()); return; }
+      }
+      const seconds = now();
+      for (const video of left) {
+        const ahead = video.currentTime - seconds;
+        if (ahead > FAR) video.currentTime = seconds;
+        else if (ahead > HOLD) video.pause();
+        else if (video.paused) start(video);
+        video.playbackRate = ahead > NEAR ? 0.9 : 1;
+      }
+      show(seconds);
+      cancelAnimationFrame(frame);
+      frame = requestAnimationFrame(step);
+    }
+
+    function play() {
+      if (!good().length) return;
+      if (good().every(over)) seek(0);
+      playing = true;
+      button.textContent = "Pause";
+      for (const video of good()) video.preload = "auto";
+      step();
+    }
+
+    const toggle = () => { playing ? stop() : play(); };
+
+    function arrived() {
+      const seconds = length();
+      const known = good().length > 0;
+      // Rounded up to whole steps, so that the end can be reached.
+      range.max = String(Math.ceil(seconds / 0.05 - 0.001) * 0.05 || 1);
+      range.disabled = button.disabled = !known;
+      show(known ? now() : 0);
+    }
+
+    function heard() {
+      // Browsers tell in different ways, some only once they have decoded some of it.
+      const has = v => v.mozHasAudio || v.webkitAudioDecodedByteCount > 0 || (v.audioTracks && v.audioTracks.length > 0);
+      if (videos.some(has)) sound.parentElement.hidden = false;
+    }
+
+    videos.forEach((video, place) => {
+      video.controls = false;
+      video.muted = true;
+      const fail = () => {
+        broken.add(video);
+        video.hidden = true;
+        video.parentElement.querySelector(".hh-broken").hidden = false;
+        for (const option of sound.options) if (option.value === String(place)) option.disabled = true;
+        if (!good().length) halt();
+        arrived();
+      };
+      video.addEventListener("error", fail);
+      video.addEventListener("loadedmetadata", () => { heard(); arrived(); });
+      // The frames of a page in the background stand still, these do not.
+      video.addEventListener("timeupdate", () => { heard(); step(); });
+      video.addEventListener("seeked", () => { if (!playing) show(Number(range.value)); });
+      video.addEventListener("click", toggle);
+      if (video.error) fail();
+    });
+    button.addEventListener("click", toggle);
+    range.addEventListener("input", () => seek(Number(range.value)));
+    range.addEventListener("keydown", event => {
+      if (event.key === " ") { event.preventDefault(); toggle(); }
+    });
+    sound.addEventListener("change", () => {
+      videos.forEach((video, place) => { video.muted = sound.value !== String(place); });
+    });
+    scrub.hidden = false;
+    arrived();
+  }
+
+  for (const root of document.querySelectorAll(".hh-cmp:not([data-hh-set])")) {
+    root.dataset.hhSet = "";
+    setUp(root);
+  }
+})();

@@ -1,0 +1,125 @@
+"""Finished videos side by side, and buttons to keep one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from happyhorse_nb import render
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import Status
+from happyhorse_nb.settings import frontend
+from happyhorse_nb.widgets.keep import KeepRow
+from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job, Takes
+
+LEAST, MOST = 2, 4
+
+
+def compare(*jobs: Job | Takes | str) -> Comparison:
+    """Two to four finished videos side by side, playing in step, and below them what differs in their requests.
+
+    Each is a `Job` or any unambiguous piece of its id; `Takes` stand for those of them that are done. In a notebook
+    what is returned shows itself; so does ``%happyhorse compare JOB JOB``. Raises `InvalidRequest` for fewer or more,
+    for one that is not done, and where a file is missing, and `JobNotFound`.
+    """
+    from happyhorse_nb.jobs import find
+    from happyhorse_nb.settings.config import config
+
+    found: list[Job] = []
+    for one in jobs:
+        found += [find(one)] if isinstance(one, str) else _of(one)
+    check(found)
+    return Comparison(found, embed_limit=config().embed_limit)
+
+
+def check(jobs: Sequence[Job]) -> None:
+    """Raises `InvalidRequest`, in one line, where these cannot be compared."""
+    if not LEAST <= len(jobs) <= MOST:
+        raise _cannot(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}. Name them by their ids.")
+    for place, job in enumerate(jobs):
+        now = job.snapshot
+        if any(job.id == other.id for other in jobs[:place]):
+            raise _cannot(f"compare: job {now.short_id} is named twice. Name another one beside it.")
+        if now.status.running:
+            raise _cannot(
+                f"compare: job {now.short_id} is {now.status} and has no video yet. "
+                f"Wait for it: %happyhorse wait {now.short_id}"
+            )
+        if now.status != Status.DONE:
+            raise _cannot(f"compare: job {now.short_id} is {now.status} and has no video. Leave it out.")
+        if now.path is None or not now.path.is_file():
+            raise _cannot(
+                f"compare: the file of job {now.short_id} is not at {now.path} any more. "
+                f"Put it back there, or leave the job out."
+            )
+
+
+class Comparison:
+    """A comparison that shows itself: the videos with their script, which live without a kernel, and below them a place
+    for the buttons that need one."""
+
+    def __init__(self, jobs: Sequence[Job], *, embed_limit: float) -> None:
+        self.jobs = tuple(jobs)
+        self._embed_limit = embed_limit
+        # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
+        self._start = Path.cwd()
+
+    def __repr__(self) -> str:
+        return self.bundle()["text/plain"]
+
+    def _ipython_display_(self) -> None:
+        self.open()
+
+    def bundle(self) -> dict[str, str]:
+        """The MIME bundle of the videos, with the files as they are now."""
+        return render.comparison(self._sides(), embed_limit=self._embed_limit, start=self._start)
+
+    def open(self, places: Places = Output) -> None:
+        """Put it into the running cell, or into another slot's ``places``."""
+        places().put(self.bundle())
+        if buttons_live():
+            row = places()
+            row.put(self.row(row))
+
+    def row(self, place: Place) -> Bundle:
+        """The buttons, for this place: it takes the words that say which one was kept."""
+        sides = self._sides()
+
+        def keep(number: int) -> None:
+            try:
+                for other in self.jobs:
+                    if other.id != self.jobs[number].id and other.starred:
+                        other.star(False)
+                self.jobs[number].star()
+                said = render.kept(sides, number)
+                row.finish(said)
+                place.change({"text/html": said, "text/plain": render.kept_text(sides, number)})
+            except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
+                row.say(render.trouble(self.jobs[number].id, problem))
+
+        row = KeepRow(render.style("compare"), render.LETTERS[: len(self.jobs)], keep)
+        return row.bundle
+
+    def _sides(self) -> list[render.Side]:
+        return [render.Side(job.snapshot, job.thumbnail, job.record.frame) for job in self.jobs]
+
+
+def buttons_live() -> bool:
+    """Whether somebody can click: not in a terminal, and not where a notebook runs without its user."""
+    return frontend.in_notebook() and (frontend.in_colab() or not frontend.waits_by_default())
+
+
+def _of(one: Job | Takes) -> list[Job]:
+    if isinstance(one, Iterable):
+        return [job for job in one if job.snapshot.status.running or job.snapshot.status == Status.DONE]
+    if not hasattr(one, "snapshot"):
+        raise _cannot(f"compare takes jobs and pieces of their ids, not a {type(one).__name__}.")
+    return [one]
+
+
+def _cannot(text: str) -> InvalidRequest:
+    return InvalidRequest(text, param="compare")

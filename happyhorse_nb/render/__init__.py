@@ -9,7 +9,16 @@ from happyhorse_nb.render.lines import line
 from happyhorse_nb.render.listing import table, table_text
 from happyhorse_nb.render.page import card, live, placeholder, spoken, style, thumb, trouble
 from happyhorse_nb.render.player import VideoOutput, video
-from happyhorse_nb.render.takes import takes_line, total
+from happyhorse_nb.render.takes import (
+    takes_card,
+    takes_head,
+    takes_line,
+    takes_live,
+    takes_placeholder,
+    takes_spoken,
+    takes_text,
+    total,
+)
 
 __all__ = [
     "LETTERS",
@@ -26,7 +35,13 @@ __all__ = [
     "style",
     "table",
     "table_text",
+    "takes_card",
+    "takes_head",
     "takes_line",
+    "takes_live",
+    "takes_placeholder",
+    "takes_spoken",
+    "takes_text",
     "thumb",
     "total",
     "trouble",

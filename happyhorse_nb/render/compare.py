@@ -114,7 +114,7 @@ def _script() -> str:
 
 def kept(sides: Sequence[Side], place: int) -> str:
     """What stands under a comparison once one of them was chosen: HTML."""
-    return fill("kept.html.j2", style=style("compare"), letter=LETTERS[place], said=kept_text(sides, place))
+    return fill("compare_kept.html.j2", style=style("compare"), letter=LETTERS[place], said=kept_text(sides, place))
 
 
 def kept_text(sides: Sequence[Side], place: int) -> str:

@@ -87,4 +87,4 @@ def trouble(job_id: str, problem: Exception) -> str:
 
 def placeholder(snapshot: Snapshot) -> str:
     """One quiet line where the video will stand. It has to make sense in a notebook that was saved in mid-way, too."""
-    return fill("placeholder.html.j2", id=plain(snapshot.short_id, 40))
+    return fill("placeholder.html.j2", what="The video", command="show", id=plain(snapshot.short_id, 40))

@@ -62,11 +62,11 @@ class Comparison:
     """A comparison that shows itself: the videos with their script, which live without a kernel, and below them a place
     for the buttons that need one."""
 
-    def __init__(self, jobs: Sequence[Job], *, embed_limit: float) -> None:
+    def __init__(self, jobs: Sequence[Job], *, embed_limit: float, start: Path | None = None) -> None:
         self.jobs = tuple(jobs)
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
-        self._start = Path.cwd()
+        self._start = Path.cwd() if start is None else start
 
     def __repr__(self) -> str:
         return self.bundle()["text/plain"]
@@ -87,22 +87,22 @@ class Comparison:
 
     def row(self, place: Place) -> Bundle:
         """The buttons, for this place: it takes the words that say which one was kept."""
-        sides = self._sides()
-
-        def keep(number: int) -> None:
-            try:
-                for other in self.jobs:
-                    if other.id != self.jobs[number].id and other.starred:
-                        other.star(False)
-                self.jobs[number].star()
-                said = render.kept(sides, number)
-                row.finish(said)
-                place.change({"text/html": said, "text/plain": render.kept_text(sides, number)})
-            except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-                row.say(render.trouble(self.jobs[number].id, problem))
-
-        row = KeepRow(render.style("compare"), render.LETTERS[: len(self.jobs)], keep)
+        row = KeepRow(len(self.jobs), lambda number: self.keep(number, row, place))
         return row.bundle
+
+    def keep(self, number: int, row: KeepRow, place: Place) -> None:
+        """Give that one the star, and say so in place of the buttons."""
+        try:
+            for other in self.jobs:
+                if other.id != self.jobs[number].id and other.starred:
+                    other.star(False)
+            self.jobs[number].star()
+            sides = self._sides()
+            said = render.kept(sides, number)
+            row.finish(said)
+            place.change({"text/html": said, "text/plain": render.kept_text(sides, number)})
+        except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
+            row.say(render.trouble(self.jobs[number].id, problem))
 
     def _sides(self) -> list[render.Side]:
         return [render.Side(job.snapshot, job.thumbnail, job.record.frame) for job in self.jobs]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
+from happyhorse_nb import render
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 from happyhorse_nb.widgets.place import Bundle
 
@@ -13,13 +14,13 @@ _ELSEWHERE: Bundle = {"text/html": "", "text/plain": ""}
 
 
 class KeepRow:
-    """One button for each letter. All widgets are made here, on the main thread."""
+    """One button for each of so many videos. All widgets are made here, on the main thread."""
 
-    def __init__(self, head: str, letters: Sequence[str], on_keep: Callable[[int], None]) -> None:
+    def __init__(self, count: int, on_keep: Callable[[int], None]) -> None:
         import ipywidgets as widgets
 
-        self._said = widgets.HTML(head)
-        self._buttons = [widgets.Button(description=f"Keep {letter}") for letter in letters]
+        self._said = widgets.HTML(render.style("compare"))
+        self._buttons = [widgets.Button(description=f"Keep {letter}") for letter in render.LETTERS[:count]]
         for place, button in enumerate(self._buttons):
             button.on_click(lambda _, place=place: on_keep(place))
         self._row = widgets.HBox([*self._buttons, self._said])
@@ -30,6 +31,10 @@ class KeepRow:
         """The MIME bundle that shows the row."""
         view = {"version_major": 2, "version_minor": 0, "model_id": self._row.model_id}
         return {**_ELSEWHERE, WIDGET_VIEW: view}
+
+    def offer(self, count: int) -> None:
+        """Have buttons for so many of them."""
+        self._row.children = (*self._buttons[:count], self._said)
 
     def say(self, html: str) -> None:
         """Say this beside the buttons."""

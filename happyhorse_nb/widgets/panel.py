@@ -28,7 +28,15 @@ class Panel:
     All widgets are made here, on the main thread: from the background only traits are set.
     """
 
-    def __init__(self, look: Look, *, on_stop: Callable[[], None], on_show: Callable[[], None], pace: Pace) -> None:
+    def __init__(
+        self,
+        look: Look,
+        *,
+        on_stop: Callable[[], None],
+        on_show: Callable[[], None],
+        pace: Pace,
+        again: str = "Show video",
+    ) -> None:
         import ipywidgets as widgets
 
         self._pace = pace
@@ -38,7 +46,7 @@ class Panel:
         self._said = widgets.HTML(look.said)
         self._said.add_class("hh-said")
         self._stop = widgets.Button(description=look.stop)
-        self._show = widgets.Button(description="Show video")
+        self._show = widgets.Button(description=again)
         self._slot = widgets.Output()
         self._row = widgets.HBox([self._head, self._live, self._stop, self._said])
         self._row.add_class("hh-row").add_class("hh-acts")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs import Job
+    from happyhorse_nb.jobs import Job, Takes
 
 
 def register() -> None:
     """Let jobs show themselves as cards."""
     from happyhorse_nb.jobs import display
 
-    display.register(_show)
+    display.register(_show, _show_takes)
 
 
 def _show(job: Job) -> None:
@@ -20,3 +20,10 @@ def _show(job: Job) -> None:
     from happyhorse_nb.widgets.card import show
 
     show(job, embed_limit=config().embed_limit)
+
+
+def _show_takes(takes: Takes) -> None:
+    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.widgets.takes import show
+
+    show(takes, embed_limit=config().embed_limit)

@@ -1,0 +1,145 @@
+"""The card of several takes: one panel while any of them runs, at the end their comparison."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from happyhorse_nb import render
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.widgets.compare import Comparison, buttons_live
+from happyhorse_nb.widgets.keep import KeepRow
+from happyhorse_nb.widgets.live import NOTHING, LiveCard
+from happyhorse_nb.widgets.panel import Look
+from happyhorse_nb.widgets.place import Bundle, Output, Places
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job
+
+Snapshots = tuple[Snapshot, ...]
+
+
+def show(takes: Sequence[Job], *, embed_limit: float, places: Places = Output) -> None:
+    """Show the takes in the running cell. ``embed_limit`` is what their videos may weigh in the notebook, in MB.
+
+    Where all have ended they are shown as ordinary outputs, and the buttons to keep one.
+    """
+    together = Together(takes)
+    snapshots = together.snapshot
+    if not all(snapshot.status.ended for snapshot in snapshots):
+        TakesCard(together, embed_limit=embed_limit, places=places).open()
+        return
+    places().put(_static(together, snapshots))
+    done = together.done()
+    if len(done) > 1:
+        Comparison(done, embed_limit=embed_limit).open(places)
+    elif done:
+        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=Path.cwd()).data)
+
+
+class Together:
+    """Several jobs as one subject of a card: how each of them stands, in order."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.jobs = tuple(jobs)
+
+    @property
+    def id(self) -> str:
+        """The first one's; a message can name only one."""
+        return self.jobs[0].id
+
+    @property
+    def snapshot(self) -> Snapshots:
+        """How each stands now."""
+        return tuple(job.snapshot for job in self.jobs)
+
+    def done(self) -> list[Job]:
+        """Those that have a video."""
+        return [job for job in self.jobs if job.snapshot.status == Status.DONE]
+
+    def stop(self) -> None:
+        """Watch none of them any longer."""
+        for job in self.jobs:
+            if not job.snapshot.status.ended:
+                job.stop()
+
+    def subscribe(self, listener: Callable[[Snapshots], None], /) -> Callable[[], None]:
+        """Call the listener with all of them when one has news."""
+        undo = [job.subscribe(lambda _: listener(self.snapshot)) for job in self.jobs]
+
+        def undo_all() -> None:
+            for one in undo:
+                one()
+
+        return undo_all
+
+
+class TakesCard(LiveCard[Snapshots]):
+    """One card for all takes, and below it the places of the comparison and of the ``buttons`` that keep one (None:
+    where somebody can click them)."""
+
+    again = "Show videos"
+
+    def __init__(
+        self, together: Together, *, embed_limit: float, places: Places = Output, buttons: bool | None = None
+    ) -> None:
+        self._together = together
+        super().__init__(together, embed_limit=embed_limit, places=places)
+        self._comparison: Comparison | None = None
+        # Made now, on the main thread, and shown at the end.
+        self._keep_place = places() if (buttons_live() if buttons is None else buttons) else None
+        self._keep = KeepRow(len(together.jobs), self._on_keep) if self._keep_place is not None else None
+
+    def _opened(self) -> None:
+        if self._keep_place is not None:
+            self._keep_place.put(NOTHING)
+
+    def _ended(self, snapshot: Snapshots) -> bool:
+        return all(one.status.ended for one in snapshot)
+
+    def _finish(self, snapshot: Snapshots) -> None:
+        done = self._together.done()
+        if len(done) > 1:
+            self._comparison = Comparison(done, embed_limit=self._embed_limit, start=self._start)
+        super()._finish(snapshot)
+        if self._comparison is not None and self._keep is not None and self._keep_place is not None:
+            self._keep.offer(len(done))
+            self._keep_place.change(self._keep.bundle)
+
+    def _on_keep(self, number: int) -> None:
+        if self._comparison is not None and self._keep is not None and self._keep_place is not None:
+            self._comparison.keep(number, self._keep, self._keep_place)
+
+    def _look(self, snapshot: Snapshots) -> Look:
+        queued = all(one.status == Status.QUEUED for one in snapshot if one.status.running)
+        return Look(
+            head=render.takes_head(snapshot, self._together.jobs[0].thumbnail),
+            live=render.takes_live(snapshot, now=time.time()) + self._note,
+            said=render.takes_spoken(snapshot),
+            stop="Take out" if queued else "Stop watching",
+        )
+
+    def _line(self, snapshot: Snapshots) -> str:
+        return render.takes_text(snapshot, now=time.time())
+
+    def _placeholder(self, snapshot: Snapshots) -> str:
+        return render.takes_placeholder(snapshot)
+
+    def _static(self, snapshot: Snapshots) -> Bundle:
+        return _static(self._together, snapshot)
+
+    def _video(self, snapshot: Snapshots) -> render.VideoOutput | None:
+        if self._comparison is not None:
+            return render.VideoOutput(self._comparison.bundle())
+        done = [one for one in snapshot if one.status == Status.DONE]
+        return render.video(done[0], embed_limit=self._embed_limit, start=self._start) if done else None
+
+
+def _static(together: Together, snapshots: Snapshots) -> Bundle:
+    now = time.time()
+    return {
+        "text/html": render.takes_card(snapshots, together.jobs[0].thumbnail, now=now),
+        "text/plain": render.takes_text(snapshots, now=now),
+    }

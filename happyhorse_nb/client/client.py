@@ -160,7 +160,9 @@ class Client:
                     raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
                 if status == Status.DOWNLOADING:
                     return snapshot
-            await asyncio.sleep(max(polling.next_gap(estimate, time.monotonic() - start), told))
+            await asyncio.sleep(
+                max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
+            )
 
     async def download(
         self,

@@ -10,12 +10,14 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from happyhorse_nb import polling
 from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.lifecycle import Lifecycle
+from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.loop import OwnedLoop
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.pace import Pace
@@ -45,6 +47,8 @@ class Crew:
         self._queue = Queue(lambda: settings().max_concurrent)
         self._pace = Pace(lambda: settings().requests_per_minute)
         self._clients: dict[tuple[str, str], Client] = {}
+        #: Seconds of waiting that are worth one request.
+        self._price = polling.PATIENCE
         self.loop = process.once("loop", OwnedLoop)
         self.start(self._ticks)
 
@@ -64,7 +68,8 @@ class Crew:
                 ledger=self._ledger,
                 owner=self._presence.id,
             )
-            life = self._lives[job.id] = Lifecycle(track, frame, queue=self._queue, history=history)
+            looks = Looks(track, history, price=lambda: self._price)
+            life = self._lives[job.id] = Lifecycle(track, frame, queue=self._queue, looks=looks)
             self.start(lambda: self._live(life))
 
         self.loop.call(begin)
@@ -131,13 +136,15 @@ class Crew:
                 self._presence.renew()
             self._queue.fill()
             lives = list(self._lives.values())
+            hazards = (life.looks.hazard for life in lives)
+            self._price = polling.price(hazards, self._settings().requests_per_minute)
             lefts = sorted(life.seconds_left for life in lives if life.job.id in self._queue.running)
             for life in lives:
                 place = life.job.snapshot.place
                 if place is not None and lefts:
                     # About when the places before it have become free.
                     rounds, position = divmod(place - 1, len(lefts))
-                    life.starts_in(lefts[position] + rounds * life.estimate.median)
+                    life.starts_in(lefts[position] + rounds * life.looks.estimate.median)
                 life.tick()
 
     def _cancel(self, *, but: set[asyncio.Task[Any] | None]) -> list[asyncio.Task[Any]]:

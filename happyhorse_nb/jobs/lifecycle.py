@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from happyhorse_nb import polling
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.fetch import fetch
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.queue import Queue
 from happyhorse_nb.jobs.submit import submit
 from happyhorse_nb.jobs.track import Stopped, Track, Unwritten, ended
 from happyhorse_nb.jobs.watch import watch
-from happyhorse_nb.models import Progress, Snapshot
+from happyhorse_nb.models import Snapshot
 
 
 class Lifecycle:
     """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners."""
 
-    def __init__(self, track: Track, frame: FirstFrame | None, *, queue: Queue, history: Sequence[float]) -> None:
+    def __init__(self, track: Track, frame: FirstFrame | None, *, queue: Queue, looks: Looks) -> None:
         self._track = track
         self._frame = frame
         self._queue = queue
-        typical = polling.TYPICAL_SANDBOX if track.now.sandbox else polling.TYPICAL
-        self.estimate = polling.forecast(history, typical=typical)
+        self.looks = looks
         #: The task it runs in.
         self.task: asyncio.Task[Any] | None = None
 
@@ -50,7 +47,7 @@ class Lifecycle:
         self.task = asyncio.current_task()
         try:
             try:
-                if await self._send() and await watch(self._track, self._gap):
+                if await self._send() and await watch(self._track, self.looks):
                     # The video is made: its place is free for the next task while the file comes down.
                     self._queue.leave(self.job.id)
                     await fetch(self._track)
@@ -65,7 +62,7 @@ class Lifecycle:
         """Publish how far it is, about once a second."""
         snapshot = self._track.now
         if snapshot.status.running:
-            self._track.quietly(replace(snapshot, progress=self._progress(snapshot)), tick=True)
+            self._track.quietly(replace(snapshot, progress=self.looks.progress(snapshot)), tick=True)
 
     def starts_in(self, seconds: float) -> None:
         """Publish about when a queued job starts."""
@@ -75,7 +72,7 @@ class Lifecycle:
     @property
     def seconds_left(self) -> float:
         """About how long the place of this job stays taken."""
-        return self._track.now.progress.left or self.estimate.median
+        return self._track.now.progress.left or self.looks.estimate.median
 
     async def _send(self) -> bool:
         """Submit, unless that was done before. False when the job ended here."""
@@ -93,24 +90,5 @@ class Lifecycle:
             return ended(outcome.taken_out(now))
         return ended(outcome.stopped(now, "Not watched any more, as you asked; the task goes on at the server."))
 
-    def _gap(self) -> float:
-        return polling.next_gap(
-            self.estimate,
-            _age(self._track.now),
-            watched=len(self._queue.running),
-            max_gap=self._track.settings.max_poll_gap,
-        )
-
-    def _progress(self, snapshot: Snapshot) -> Progress:
-        if snapshot.submitted is None:
-            left = snapshot.progress.left if snapshot.place else None
-            return Progress(elapsed=max(0.0, time.time() - snapshot.created), left=left)
-        return polling.progress(self.estimate, _age(snapshot), before=snapshot.progress)
-
     def _moved(self, place: int | None) -> None:
         self._track.quietly(replace(self._track.now, place=place))
-
-
-def _age(snapshot: Snapshot) -> float:
-    # The wall's clock, for a task may be older than this process; it may be set back, and an age is never negative.
-    return max(0.0, time.time() - (snapshot.submitted or time.time()))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
 from happyhorse_nb.errors import APIError, NotFound, RateLimited, ServerError, TransportError
 from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Status
 
@@ -17,8 +17,8 @@ _LAG = 5.0
 _TROUBLE = "The server cannot be reached now; trying again."
 
 
-async def watch(track: Track, gap: Callable[[], float]) -> bool:
-    """Read until the video is there. ``gap`` gives the seconds to wait before the next look. False when it ended here.
+async def watch(track: Track, looks: Looks) -> bool:
+    """Read until the video is there; ``looks`` says when. False when it ended here.
 
     Raises `Stopped`.
     """
@@ -32,7 +32,7 @@ async def watch(track: Track, gap: Callable[[], float]) -> bool:
             minutes = max(1, round(track.settings.deadline / 60))
             track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
-        await track.pause(min(left, max(wait, gap())))
+        await track.pause(min(left, max(wait, looks.gap())))
         await track.turn()
         try:
             read = await track.unless_stopped(track.client.read(task_id))
@@ -56,6 +56,7 @@ async def watch(track: Track, gap: Callable[[], float]) -> bool:
                 track.end(outcome.failed(now))
                 return False
             track.change(now)
+            looks.heard(read)
     return True
 
 

@@ -1,0 +1,59 @@
+"""When one job's task is looked at, and how far it is: what is known of it, brought to the pure policy."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from happyhorse_nb import polling
+from happyhorse_nb.jobs.track import Track
+from happyhorse_nb.models import Progress, Snapshot, Status
+
+
+class Looks:
+    """The looks at one task. ``history`` is how many seconds such tasks took, ``price`` what a request is worth now."""
+
+    def __init__(self, track: Track, history: Sequence[float], *, price: Callable[[], float]) -> None:
+        self._track = track
+        self._price = price
+        typical = polling.TYPICAL_SANDBOX if track.now.sandbox else polling.TYPICAL
+        self.estimate = polling.forecast(history, typical=typical)
+        self._queued = 0.0
+        self._last = polling.State(0.0)
+
+    def heard(self, read: Snapshot) -> None:
+        """The server has just said this of the task."""
+        if read.status == Status.PENDING:
+            self._queued = self._age
+        self._last = self._state
+
+    def gap(self) -> float:
+        """Seconds until the next look."""
+        return polling.next_gap(self.estimate, self._state, self._price(), self._track.settings.max_poll_gap)
+
+    @property
+    def hazard(self) -> float:
+        """The rate (per second) at which the task ends now; 0 where none is known to run."""
+        return polling.hazard(self.estimate, self._state) if self._track.now.status.on_server else 0.0
+
+    @property
+    def urgency(self) -> float:
+        """The seconds of waiting, on average, that a look now saves."""
+        return polling.urgency(self.estimate, self._last, max(0.0, self._age - self._last.age))
+
+    def progress(self, snapshot: Snapshot) -> Progress:
+        """How far the job is."""
+        if snapshot.submitted is None:
+            left = snapshot.progress.left if snapshot.place else None
+            return Progress(elapsed=max(0.0, time.time() - snapshot.created), left=left)
+        return polling.progress(self.estimate, self._state, before=snapshot.progress)
+
+    @property
+    def _age(self) -> float:
+        # The wall's clock, for a task may be older than this process; it may be set back, and an age is never negative.
+        now = time.time()
+        return max(0.0, now - (self._track.now.submitted or now))
+
+    @property
+    def _state(self) -> polling.State:
+        return polling.State(self._age, self._queued, self._track.now.status == Status.PENDING)

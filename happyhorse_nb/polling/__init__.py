@@ -1,0 +1,27 @@
+"""When to ask next, how far a task is, and what a request is worth: one estimate for all of it.
+
+Pure: it has no clock and does no I/O. Seconds throughout; ages count from when a task was accepted.
+"""
+
+from happyhorse_nb.polling.estimate import TYPICAL, TYPICAL_SANDBOX, forecast
+from happyhorse_nb.polling.forecast import Forecast, Lognormal
+from happyhorse_nb.polling.progress import progress
+from happyhorse_nb.polling.room import PATIENCE, bar, price
+from happyhorse_nb.polling.schedule import hazard, next_gap, urgency
+from happyhorse_nb.polling.state import State
+
+__all__ = [
+    "PATIENCE",
+    "TYPICAL",
+    "TYPICAL_SANDBOX",
+    "Forecast",
+    "Lognormal",
+    "State",
+    "bar",
+    "forecast",
+    "hazard",
+    "next_gap",
+    "price",
+    "progress",
+    "urgency",
+]

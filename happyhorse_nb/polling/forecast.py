@@ -1,0 +1,104 @@
+"""How long a task takes, as a distribution: a few lognormals, each with its share."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+_ROOT_2 = math.sqrt(2.0)
+_ROOT_2_PI = math.sqrt(2.0 * math.pi)
+#: Of ages: the logarithm of none.
+_INSTANT = 1e-9
+#: A share of tasks too small to divide by; with it a task older than any number of seconds still has an estimate.
+_NOBODY = 1e-300
+
+
+@dataclass(frozen=True)
+class Lognormal:
+    """``share`` of all tasks, their times lognormal: ``median`` in seconds, ``sigma`` of the logarithm."""
+
+    share: float
+    median: float
+    sigma: float
+
+    def alive(self, age: float) -> float:
+        """The share of all tasks that are of this part and still run at that age."""
+        return self.share * _above(self._z(age))
+
+    def density(self, age: float) -> float:
+        """The rate (per second, of all tasks) at which those of this part end at that age."""
+        age = max(age, _INSTANT)
+        return self.share * math.exp(-0.5 * self._z(age) ** 2) / (age * self.sigma * _ROOT_2_PI)
+
+    def beyond(self, age: float) -> float:
+        """The integral of `alive` from that age on: how many seconds a task runs after it, on average of all tasks."""
+        return self._seconds * _above(self._z(age) - self.sigma) - age * self.alive(age)
+
+    @cached_property
+    def _seconds(self) -> float:
+        """The share, times the mean."""
+        return self.share * self.median * math.exp(0.5 * self.sigma**2)
+
+    def _z(self, age: float) -> float:
+        return math.log(max(age, _INSTANT) / self.median) / self.sigma
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """How long a task takes: the ``parts`` of those that give a video, and ``early``, the few that fail at once."""
+
+    parts: Sequence[Lognormal]
+    early: Lognormal
+
+    @cached_property
+    def median(self) -> float:
+        """Half of the tasks that give a video take longer than so many seconds."""
+        return self.left(0.0)
+
+    def alive(self, age: float) -> float:
+        """The share of tasks that still run at that age."""
+        return self.early.alive(age) + sum(part.alive(age) for part in self.parts)
+
+    def hazard(self, age: float) -> float:
+        """The rate (per second) at which a task of this age, still running, ends now."""
+        density = self.early.density(age) + sum(part.density(age) for part in self.parts)
+        return density / max(self.alive(age), _NOBODY)
+
+    def ends_within(self, age: float, gap: float) -> float:
+        """The chance that a task of this age, still running, ends within the next ``gap`` seconds."""
+        return 1.0 - self.alive(age + gap) / max(self.alive(age), _NOBODY)
+
+    def wait(self, age: float, gap: float) -> float:
+        """The seconds, on average, for which the end of a task of this age goes unseen if nobody looks for ``gap``.
+
+        It is the integral of `ends_within` over the gap, which lognormals have in closed form.
+        """
+        lived = sum(part.beyond(age) - part.beyond(age + gap) for part in (self.early, *self.parts))
+        return max(0.0, gap - lived / max(self.alive(age), _NOBODY))
+
+    def left(self, age: float) -> float:
+        """Median of the seconds until the video is there, for a task of this age, still running."""
+
+        def alive(at: float) -> float:
+            return sum(part.alive(at) for part in self.parts)
+
+        half = alive(age) / 2
+        return _where(lambda gap: alive(age + gap) <= half, first=max(age, 1.0))
+
+
+def _where(reached: Callable[[float], bool], *, first: float) -> float:
+    """Where something comes true and stays so, to one part in a thousand."""
+    low, high = 0.0, first
+    while not reached(high):
+        low, high = high, 2 * high
+    while high - low > 1e-3 * high:
+        middle = (low + high) / 2
+        low, high = (low, middle) if reached(middle) else (middle, high)
+    return high
+
+
+def _above(z: float) -> float:
+    """The share of a normal distribution above ``z`` sigmas. By erfc, which is exact far out where 1 - cdf is 0."""
+    return 0.5 * math.erfc(z / _ROOT_2)

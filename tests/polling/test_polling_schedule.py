@@ -1,0 +1,163 @@
+"""When a task is looked at, what that costs, and who comes first where requests are short."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from happyhorse_nb import polling
+from happyhorse_nb.polling import PATIENCE, TYPICAL, TYPICAL_SANDBOX, Forecast, State, forecast, next_gap
+
+HISTORIES = st.lists(st.floats(0.5, 2000), max_size=60)
+TYPICALS = st.sampled_from([TYPICAL, TYPICAL_SANDBOX])
+PRICES = st.floats(1e-6, 1e6)
+AGES = st.floats(0, 1e9)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    age = draw(AGES)
+    return State(age, draw(st.floats(0, 1)) * age, draw(st.booleans()))
+
+
+@given(HISTORIES, TYPICALS, states(), PRICES, st.none() | st.floats(0.1, 60))
+def test_no_two_looks_are_too_close_or_too_far(
+    history: list[float], typical: float, state: State, price: float, max_gap: float | None
+) -> None:
+    gap = next_gap(forecast(history, typical=typical), state, price, max_gap)
+    assert min(0.25, max_gap or 0.25) <= gap <= min(60.0, max_gap or 60.0)
+    # Some tasks fail within seconds, some servers are fast.
+    assert gap <= max(1.0, state.age / 2)
+
+
+@given(HISTORIES, states(), st.floats(0.001, 1), st.floats(1, 1000))
+def test_the_dearer_a_request_the_rarer_the_looks(
+    history: list[float], state: State, price: float, times: float
+) -> None:
+    estimate = forecast(history)
+    assert next_gap(estimate, state, times * price) >= 0.995 * next_gap(estimate, state, price)
+
+
+@given(HISTORIES, states(), PRICES)
+def test_a_look_is_due_when_it_is_worth_its_price(history: list[float], state: State, price: float) -> None:
+    estimate = forecast(history)
+    gap = next_gap(estimate, state, price)
+    worth = polling.urgency(estimate, state, gap)
+    assert math.isfinite(worth)
+    if 0.25 < gap < min(60.0, max(1.0, state.age / 2)):
+        assert worth == pytest.approx(price, rel=0.01, abs=1e-5)
+
+
+def test_where_the_rate_is_steady_the_gap_is_the_classical_root() -> None:
+    estimate = forecast([])
+    state, price = State(150.0), 0.005
+    assert next_gap(estimate, state, price) == pytest.approx(math.sqrt(2 * price / estimate.hazard(150.0)), rel=0.02)
+
+
+def test_alone_a_task_that_is_due_is_looked_at_about_once_a_second() -> None:
+    price = polling.price([forecast([]).hazard(130.0)], 100)
+    assert 0.7 <= next_gap(forecast([]), State(130.0), price) <= 1.4
+
+
+@pytest.mark.parametrize("jobs", [5, 50, 500])
+def test_many_tasks_together_ask_no_more_often_than_the_account_allows(jobs: int) -> None:
+    estimate, state = forecast([]), State(130.0)
+    price = polling.price([estimate.hazard(130.0)] * jobs, 100)
+    # Half of the age is the longest gap, however many there are: what is more than the room has to wait its turn.
+    gap = next_gap(estimate, state, price)
+    assert 60 * jobs / gap <= 95 or gap >= 60.0
+
+
+def looks(estimate: Forecast, price: float, until: float) -> list[float]:
+    ages = [0.0]
+    while ages[-1] < until:
+        ages.append(ages[-1] + next_gap(estimate, State(ages[-1]), price))
+    return ages[1:]
+
+
+def costs(ages: Sequence[float], times: Sequence[float]) -> tuple[float, float]:
+    """Mean delay in seconds and mean number of looks for tasks that take these times."""
+    numbers = [bisect_left(ages, time) for time in times]
+    delay = sum(ages[number] - time for number, time in zip(numbers, times, strict=True))
+    return delay / len(times), sum(number + 1 for number in numbers) / len(times)
+
+
+#: sigma of the tasks, whether there is a history, price, looks at most, mean delay over that of a fixed clock with as
+#: many looks at most. The counts are from benchmarks/polling.py, with a little room.
+@pytest.mark.parametrize(
+    ("sigma", "known", "price", "most", "ratio"),
+    [
+        (0.45, False, 0.0137, 61.5, 0.80),
+        (0.45, False, 0.0775, 31.0, 0.92),
+        (0.2, True, 0.0080, 62.0, 0.52),
+        (0.2, True, 0.0447, 31.5, 0.60),
+    ],
+)
+def test_looks_find_the_end_sooner_than_as_many_by_a_fixed_clock(
+    sigma: float, known: bool, price: float, most: float, ratio: float
+) -> None:
+    chance = random.Random(20261124)
+    delays, counts, baselines = [], [], []
+    for _ in range(6 if known else 1):
+        history = [chance.lognormvariate(math.log(120), sigma) for _ in range(20 if known else 0)]
+        times = [
+            chance.lognormvariate(*((math.log(4), 0.5) if chance.random() < 0.08 else (math.log(120), sigma)))
+            for _ in range(500 if known else 4000)
+        ]
+        delay, count = costs(looks(forecast(history), price, max(times)), times)
+        # A clock of period p looks at a task of t seconds t / p + 1/2 times, half a period late.
+        delays.append(delay)
+        counts.append(count)
+        baselines.append(sum(times) / len(times) / (count - 0.5) / 2)
+    assert sum(counts) / len(counts) <= most
+    assert sum(delays) / sum(baselines) <= ratio
+
+
+def test_a_task_that_outlives_every_expectation_is_looked_at_ever_more_rarely_but_without_end() -> None:
+    estimate = forecast([30.0] * 20)
+    ages = looks(estimate, PATIENCE, 36_000.0)
+    gaps = [later - earlier for earlier, later in itertools.pairwise(ages)]
+    late = [gap for age, gap in zip(ages, gaps, strict=False) if age > 600]
+    assert all(later > 0.99 * earlier for earlier, later in itertools.pairwise(late))
+    assert 4 * late[0] < max(late) <= 60.0
+
+
+def test_a_task_that_waits_at_the_server_is_looked_at_less_often_than_one_that_is_worked_on() -> None:
+    estimate = forecast([60.0] * 20)
+    working, waiting = State(60.0), State(60.0, queued=60.0, pending=True)
+    assert next_gap(estimate, waiting, PATIENCE) > 1.5 * next_gap(estimate, working, PATIENCE)
+    # But some servers may know no other word until the end.
+    assert next_gap(estimate, waiting, PATIENCE) < 4 * next_gap(estimate, working, PATIENCE)
+    # What it waited does not count once it is worked on.
+    begun = State(100.0, queued=85.0)
+    assert polling.hazard(estimate, begun) == pytest.approx(estimate.hazard(30.0), rel=0.15)
+    # The usual while says nothing.
+    assert polling.hazard(estimate, State(60.0, queued=10.0)) == estimate.hazard(60.0)
+
+
+@given(st.lists(st.floats(0, 10), max_size=100), st.floats(1, 1e4))
+def test_a_request_is_never_worth_less_than_where_there_is_room(hazards: list[float], rate: float) -> None:
+    price = polling.price(hazards, rate)
+    assert price >= PATIENCE
+    assert polling.price([*hazards, 1.0], rate) >= price
+    assert polling.price(hazards, 2 * rate) <= price
+
+
+@given(PRICES, st.floats(0, 1))
+def test_only_where_requests_run_short_must_a_due_look_be_worth_one(price: float, free: float) -> None:
+    bar = polling.bar(price, free)
+    assert 0 <= bar <= price
+    if price <= PATIENCE or free >= 0.5:
+        assert bar == 0
+
+
+def test_a_task_about_to_end_is_more_urgent_than_one_just_begun() -> None:
+    estimate = forecast([60.0] * 20)
+    assert polling.urgency(estimate, State(58.0), 2.0) > 10 * polling.urgency(estimate, State(18.0), 9.0)

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job, Takes, again, balance, find, forget, generate, jobs, resume, run, wait
     from happyhorse_nb.models import Cost, Snapshot, Status
     from happyhorse_nb.widgets.compare import compare
+    from happyhorse_nb.widgets.form import form
 
 __all__ = [
     "APIError",
@@ -86,6 +87,7 @@ __all__ = [
     "compare",
     "find",
     "forget",
+    "form",
     "generate",
     "jobs",
     "load_ipython_extension",
@@ -102,6 +104,7 @@ _HOMES = {
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",
     "compare": "widgets.compare",
+    "form": "widgets.form",
 }
 
 
@@ -109,7 +112,7 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "errors")
-    if home == "jobs":
+    if home in ("jobs", "widgets.form"):
         from happyhorse_nb.widgets.register import register
 
         register()

@@ -65,11 +65,15 @@ class UsageError(HappyHorseError):
 
 
 class InvalidRequest(HappyHorseError, ValueError):
-    """Outside the documented limits, so refused before anything is paid for. ``param`` is the parameter's name."""
+    """Outside the documented limits, so refused before anything is paid for.
 
-    def __init__(self, message: str, *, param: str | None = None) -> None:
+    ``param`` is the parameter's name; ``fixable`` is True where ``fit=True`` makes it fit.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, fixable: bool = False) -> None:
         super().__init__(message)
         self.param = param
+        self.fixable = fixable
 
 
 class ConfigError(HappyHorseError):

@@ -46,7 +46,7 @@ def check(info: ImageInfo, limits: ImageLimits) -> None:
     """Raise `InvalidRequest` for the first limit that the image breaks: what, the limit, the remedy."""
     broken = problem(info, limits)
     if broken:
-        raise InvalidRequest(f"first frame {broken}. Make it fit with --fit (fit=True).", param="image")
+        raise InvalidRequest(f"first frame {broken}. Make it fit with --fit (fit=True).", param="image", fixable=True)
 
 
 def problem(info: ImageInfo, limits: ImageLimits) -> str | None:

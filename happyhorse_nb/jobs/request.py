@@ -7,7 +7,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -98,15 +98,19 @@ def prepare(
     fit: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
+    load: Callable[..., images.FirstFrame] = images.load,
 ) -> Request:
-    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line."""
+    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line.
+
+    ``load`` finds the first frame; who checks at every keystroke passes one that has looked at it before.
+    """
     table = find_model(model or settings.model)
     given = {name: value for name, value in params.items() if value is not None}
     checked = check_params(table, {**settings.defaults(table.id), **given})
     text, cut = check_prompt(table, prompt, fit=fit)
     limits = table.param("image").image
     assert limits is not None, "every image parameter of the table has limits"
-    frame = images.load(image, limits=limits, namespace=namespace, fit=fit)
+    frame = load(image, limits=limits, namespace=namespace, fit=fit)
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
     note = "; ".join(part for part in (frame.note, cut) if part)
     return Request(table.id, text or "", checked, frame, target, note)

@@ -11,8 +11,8 @@ from keyword import iskeyword
 from typing import Any
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.magic.options import Parser, cell_parser, params_of, takes_of
-from happyhorse_nb.magic.prompt import interpolate
+from happyhorse_nb.jobs.interpolate import interpolate
+from happyhorse_nb.magic.options import Parser, cell_parser, form_parser, params_of, takes_of
 
 #: As a take is named on its card.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
@@ -34,6 +34,8 @@ class Command:
         """The parser of the command's arguments."""
         if self.name == "generate":
             return cell_parser("%happyhorse generate")
+        if self.name == "form":
+            return form_parser()
         parser = Parser(f"%happyhorse {self.name}", self.summary[:1].upper() + self.summary[1:] + ".")
         if self.setup is not None:
             self.setup(parser)
@@ -68,6 +70,32 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
 def _generate(shell: Any, args: Namespace) -> None:
     make(shell, args)
+
+
+def _form(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.widgets.form import form
+
+    # As a text in a cell is: first a file, then a variable.
+    made = form(
+        args.image,
+        model=args.model,
+        takes=takes_of(args),
+        fit=args.fit,
+        save=args.save,
+        **params_of(args),
+    )
+    display(made)  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def _edit(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs import display as shown
+    from happyhorse_nb.widgets.form import edit
+
+    display(edit(shown.members(_named(shell, args.job))[0]))  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def _jobs(shell: Any, args: Namespace) -> None:
@@ -226,6 +254,8 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("generate", "IMAGE [options]", "make a video without a prompt", _generate),
+        Command("form", "[IMAGE] [options]", "fill in a form, see what comes of it, and click", _form),
+        Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", _edit, _one_job),
         Command("jobs", "[options]", "list the jobs, newest first, with what they cost", _jobs, _filters),
         Command("show", "JOB", "bring a job's card or video into this cell", _show, _one_job),
         Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", _compare, _jobs_to_compare),

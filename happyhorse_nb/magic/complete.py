@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
+from happyhorse_nb.images.offers import SUFFIXES, files, variables
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.options import Parser, cell_parser
 
 _NAMES = ("%%happyhorse", "%happyhorse")
 _MATCHER = "happyhorse_nb"
-_IMAGES = (".jpg", ".jpeg", ".png", ".webp")
 #: Commands whose argument is a job.
-_OF_JOBS = ("show", "compare", "wait", "stop", "resume", "again", "forget")
+_OF_JOBS = ("show", "compare", "wait", "stop", "resume", "again", "edit", "forget")
 
 
 def install(shell: Any) -> None:
@@ -80,40 +79,18 @@ def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> lis
         return parser.choices_of(last) or (_files(typed, (".mp4",)) if last == "--save" else [])
     if typed.startswith("-"):
         return [option for option in parser.options if option not in before]
-    if parser.prog in ("%%happyhorse", "%happyhorse generate") and not before:
-        return _files(typed, _IMAGES) + _variables(shell)
+    if parser.prog in ("%%happyhorse", "%happyhorse generate", "%happyhorse form") and not before:
+        return _files(typed) + _variables(shell)
     return [option for option in parser.options if option not in before]
 
 
-def _files(typed: str, endings: tuple[str, ...]) -> list[str]:
-    """Folders and files with these endings, spelled as typed so far."""
-    head, slash, _ = typed.rpartition("/")
-    try:
-        inside = sorted(Path(head + slash if slash else ".").expanduser().iterdir())
-    except (OSError, RuntimeError):
-        return []
-    found = []
-    for path in inside:
-        if path.name.startswith(".") or any(c.isspace() for c in path.name):
-            continue
-        if path.is_dir():
-            found.append(f"{head}{slash}{path.name}/")
-        elif path.suffix.lower() in endings:
-            found.append(f"{head}{slash}{path.name}")
-    return found
+def _files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[str]:
+    """Those without a space: a completion is one word."""
+    return [name for name in files(typed, endings) if not any(c.isspace() for c in name.removeprefix(typed))]
 
 
 def _variables(shell: Any) -> list[str]:
-    """The user's variables that can hold an image."""
-    kinds = ("str", "bytes", "ndarray", "Figure", "PosixPath", "WindowsPath")
-    hidden = getattr(shell, "user_ns_hidden", {})
-    return [
-        name
-        for name, value in list(shell.user_ns.items())
-        if not name.startswith("_")
-        and name not in hidden
-        and (type(value).__name__ in kinds or type(value).__module__.startswith("PIL."))
-    ]
+    return variables(shell.user_ns, getattr(shell, "user_ns_hidden", {}))
 
 
 def _job_ids() -> list[str]:

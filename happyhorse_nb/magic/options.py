@@ -100,9 +100,28 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
         "Make a video from a first frame; the cell's body is the prompt "
         "({name} is replaced where such a variable exists).",
     )
+    _offer_request(parser)
+    parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
+    parser.add_argument(
+        "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
+    )
+    parser.add_argument("--again", action="store_true", help="buy a new video even where an equal request has made one")
+    return parser
+
+
+def form_parser() -> Parser:
+    """What fills in a form: the image and the options of a cell that describe the request."""
+    parser = Parser("%happyhorse form", "Fill in a form, see what is made of it, and click.")
+    _offer_request(parser, image="?")
+    return parser
+
+
+def _offer_request(parser: Parser, image: str | None = None) -> None:
+    """The image, and the options that say what is made of it. ``image`` is how many there may be, as argparse says."""
     parser.add_argument(
         "image",
         metavar="IMAGE",
+        nargs=image,
         help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy "
         "array or a matplotlib figure",
     )
@@ -111,16 +130,10 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
         parser.offer(f"--{param.name}", offers, _metavar(param), _help(param))
     parser.offer(f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES))
-    parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
-    parser.add_argument(
-        "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
-    )
     parser.add_argument("--save", metavar="PATH", help="the .mp4 file to write; never over an existing one")
-    parser.add_argument("--again", action="store_true", help="buy a new video even where an equal request has made one")
     parser.add_argument(
         "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
     )
-    return parser
 
 
 def params_of(args: argparse.Namespace) -> dict[str, Any]:

@@ -71,6 +71,7 @@ def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[
         f"prompt weighs {prompt_weight(text)} of at most {maximum} (a Chinese character counts 2); the server would "
         f"silently drop all after “…{kept[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
         param="prompt",
+        fixable=True,
     )
 
 

@@ -36,10 +36,25 @@ def waits_by_default(environ: Mapping[str, str] = os.environ) -> bool:
 
 def _allows_stdin() -> bool:
     """Whether the front end that runs this cell can ask its user something; nbclient and papermill have no user."""
-    kernel = shell().kernel
+    return bool(_request().get("content", {}).get("allow_stdin", True))
+
+
+def _request() -> dict[str, Any]:
+    """The message that asked for the running cell; empty where none runs."""
+    kernel = getattr(shell(), "kernel", None)
     try:
-        parent = kernel.get_parent("shell")
+        parent = kernel.get_parent("shell")  # type: ignore[union-attr]  # where there is no kernel, see below
     except (AttributeError, TypeError):
-        parent = getattr(kernel, "_parent_header", {})
-    content = parent.get("content", {}) if isinstance(parent, dict) else {}
-    return bool(content.get("allow_stdin", True))
+        parent = getattr(kernel, "_parent_header", None)
+    return parent if isinstance(parent, dict) else {}
+
+
+def running_cell() -> tuple[str, str]:
+    """What tells the running cell from others, the same when it is run again, and what tells this run from others.
+
+    The first is the front end's own id of the cell, else the code in it; both are empty where no cell runs.
+    """
+    parent = _request()
+    code = str(parent.get("content", {}).get("code", ""))
+    told = parent.get("metadata", {}).get("cellId")
+    return str(told or code), str(parent.get("header", {}).get("msg_id", ""))

@@ -1,4 +1,4 @@
-"""The prompt in a cell's body."""
+"""The prompt as it is written: `{name}` stands for a variable."""
 
 from __future__ import annotations
 

@@ -1,0 +1,94 @@
+"""What a request would be, cost and take, and what would refuse it; nothing is written or sent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb import images, polling
+from happyhorse_nb.errors import MissingKey
+from happyhorse_nb.jobs.budget import check_budget
+from happyhorse_nb.jobs.engine import engine
+from happyhorse_nb.jobs.request import Request, prepare
+from happyhorse_nb.jobs.seeds import spread
+from happyhorse_nb.models import Cost, Snapshot, Status, check_takes
+from happyhorse_nb.settings import current_account, is_loopback, told_origin
+from happyhorse_nb.settings.config import config
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What one video costs (USD; None where the list prices do not say), how many seconds it takes, and whether all of
+    it is play money."""
+
+    cost: Cost | None
+    seconds: float
+    sandbox: bool
+
+
+def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
+    """The estimates for a request of these parameters. Raises `LedgerError`, `ConfigError`."""
+    try:
+        sandbox = current_account().sandbox
+    except MissingKey:
+        sandbox = is_loopback(told_origin())
+    wanted = {name: value for name, value in params.items() if value is not None}
+    asked = Snapshot(status=Status.QUEUED, model=model, params=wanted, sandbox=sandbox)
+    typical = polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
+    seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
+    return Outlook(config().estimate(wanted, model=model), seconds, sandbox)
+
+
+def check(
+    image: Any,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    *,
+    model: str,
+    takes: int = 1,
+    fit: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    load: Callable[..., images.FirstFrame] = images.load,
+) -> tuple[Request, int]:
+    """The request that `generate` would submit, and how many of its takes are made or on their way already.
+
+    ``load`` as in `prepare`. Raises what `generate` would raise.
+    """
+    run, settings, count = engine(), config(), check_takes(takes)
+    request = prepare(
+        image,
+        prompt,
+        params,
+        settings=settings,
+        home=run.folder,
+        model=model,
+        fit=fit,
+        save=save,
+        namespace=namespace,
+        load=load,
+    )
+    account = current_account()
+    cost = settings.estimate(request.params, model=request.model)
+    requests = spread(request, count)
+    records = [one.record(account, owner=run.presence.id, cost=cost) for one in requests]
+    new = [
+        (one, record)
+        for one, record in zip(requests, records, strict=True)
+        if not settings.reuse or run.ledger.equal(record) is None
+    ]
+    for one, _ in new:
+        one.check_target()
+    if new:
+        first, *rest = (record for _, record in new)
+        check_budget(settings.budget, first, run.ledger, *rest)
+    return request, count - len(new)
+
+
+def last_seed() -> int | None:
+    """The seed of the newest job; None where it was a random one, which no server tells. Raises `LedgerError`."""
+    newest = engine().ledger.newest(1)
+    seed = newest[0].snapshot.params.get("seed") if newest else None
+    return seed if isinstance(seed, int) else None

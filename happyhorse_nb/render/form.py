@@ -1,0 +1,76 @@
+"""The parts of the form that are HTML: the first frame, verdicts, counts, what is expected, the cell to copy."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.render.page import fill, live, style, thumb
+from happyhorse_nb.render.player import video
+from happyhorse_nb.render.units import about, plain
+
+#: The line that a caller of Python or of the magic is given, where the form has a button.
+_REMEDIES = (" Make it fit with --fit (fit=True).", " Shorten it, or cut it there with --fit (fit=True).")
+
+
+def form_style() -> str:
+    """The form's sheet, and what gives the parts that ipywidgets leaves without a name theirs."""
+    return fill("form_style.html.j2", style=style("form"))
+
+
+def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
+    """The first frame as it will be sent, or an empty box; of an address the browser fetches it."""
+    data = f"data:image/jpeg;base64,{b64encode(thumbnail).decode('ascii')}" if thumbnail else url
+    return fill("preview.html.j2", source=data, label=plain(label, 80))
+
+
+def verdict(text: str, tone: str = "") -> str:
+    """One line about what was given: ``ok``, ``no``, ``warn``, or quiet. Screen readers are told when it changes."""
+    for remedy in _REMEDIES:
+        text = text.replace(remedy, "")
+    return fill("verdict.html.j2", text=plain(text, 400), tone=tone)
+
+
+def count(hint: str, weight: int, maximum: int) -> str:
+    """``82 of 5000``, in the API's own counting."""
+    return fill("count.html.j2", hint=hint, weight=weight, maximum=maximum, over=weight > maximum)
+
+
+def expected(
+    *, pixels: tuple[int, int] | None, cost: Cost | None, seconds: float, sandbox: bool, takes: int = 1, made: int = 0
+) -> str:
+    """``1620 x 1080, about $1.20, about 1 min 30 s``: what comes out, for all takes together."""
+    new = takes - made
+    parts = [f"{pixels[0]} x {pixels[1]}" if pixels else ""]
+    if not new:
+        parts.append("made before, nothing now")
+    elif cost is not None:
+        whole = Cost(cost.amount * Decimal(new))
+        parts.append(f"{whole}{' of play money' if sandbox else ''}{f' for {new}' if new > 1 else ''}")
+    parts.append(about(seconds) if new else "")
+    return fill("verdict.html.j2", text=", ".join(part for part in parts if part), tone="")
+
+
+def copied(cell: str, said: str) -> str:
+    """The cell to copy, with the button that does it."""
+    return fill("copied.html.j2", cell=cell, said=said, rows=min(12, cell.count("\n") + 2))
+
+
+def kept(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
+    """What a saved notebook shows in the form's place: the cards and videos of ``jobs``, snapshot and thumbnail each.
+
+    Together they hold at most ``embed_limit`` MB of video; the others are linked.
+    """
+    left, shown = embed_limit, []
+    for snapshot, small in jobs:
+        player = ""
+        if snapshot.status == Status.DONE:
+            weight = (snapshot.size or 0) / 1_000_000
+            fits = weight <= left
+            left -= weight if fits else 0
+            player = video(snapshot, embed_limit=weight + 0.001 if fits else 0, start=start).data["text/html"]
+        shown.append((thumb(snapshot, small), live(snapshot, now=now), player))
+    return fill("kept.html.j2", style=style() if shown else "", jobs=shown)

@@ -1,0 +1,114 @@
+"""The controls of the parameters, made from the models' one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from happyhorse_nb.models import MODELS, TAKES, Param
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
+
+#: Up to so many values are a slider; more are typed.
+_SLIDER = 60
+#: One beside another, or a grid of four.
+_TAKES = (1, 2, 4)
+
+
+class Controls:
+    """Model, parameters, seed, takes and file name. ``on_change`` is called after each change; ``last_seed`` gives the
+    seed of the last job, None where it is not known."""
+
+    def __init__(self, values: Values, *, on_change: Callable[[], None], last_seed: Callable[[], int | None]) -> None:
+        import ipywidgets as widgets
+
+        self._on_change = on_change
+        self._last_seed = last_seed
+        self._params = {p.name: p for model in MODELS.values() for p in model.options}
+        self._fields = {name: _field(param, values.params.get(name)) for name, param in self._params.items()}
+        self._fields["seed"] = widgets.RadioButtons(
+            options=[RANDOM, SAME, FIXED], value=values.seed_mode, description="Seed"
+        )
+        seed = self._params["seed"]
+        self._number = widgets.BoundedIntText(
+            values.seed, min=seed.minimum, max=seed.maximum, description="Seed number", continuous_update=True
+        )
+        self._said = widgets.HTML()
+        self._takes = widgets.RadioButtons(
+            options=sorted({*_TAKES, values.takes}), value=values.takes, description=_title(TAKES)
+        )
+        self._model = widgets.Dropdown(options=list(MODELS), value=values.model, description="Model")
+        self._save = widgets.Text(values.save, placeholder="named by itself", description="File name (.mp4)")
+        self._all = [*self._fields.values(), self._number, self._takes, self._model, self._save]
+        for control in self._all:
+            control.add_class("hh-control")
+        for control in (*self._fields.values(), self._takes):
+            if isinstance(control, widgets.RadioButtons):
+                control.add_class("hh-segments")
+        self._number.add_class("hh-number")
+        seeds = widgets.VBox([self._fields["seed"], self._number])
+        first = [seeds if name == "seed" else field for name, field in self._fields.items()]
+        self.rows = [widgets.HBox([*first, self._takes]), widgets.HBox([self._model, self._save])]
+        for row in self.rows:
+            row.add_class("hh-controls")
+        self._arrange()
+        for control in self._all:
+            control.observe(self._changed, "value")
+
+    def read(self, values: Values) -> Values:
+        """The values with what stands in the controls."""
+        model = self._model.value
+        names = {p.name for p in MODELS[model].options}
+        return replace(
+            values,
+            model=model,
+            params={name: f.value for name, f in self._fields.items() if name in names and name != "seed"},
+            seed_mode=self._fields["seed"].value,
+            seed=self._number.value,
+            takes=self._takes.value,
+            save=self._save.value.strip(),
+        )
+
+    def write(self, values: Values) -> None:
+        """Show these values."""
+        self._model.value = values.model
+        for name, value in values.params.items():
+            self._fields[name].value = value
+        self._number.value = values.seed
+        self._fields["seed"].value = values.seed_mode
+        self._takes.value = values.takes
+        self._save.value = values.save
+
+    def _changed(self, change: Mapping[str, Any]) -> None:
+        if change["owner"] is self._fields["seed"] and change["new"] == SAME:
+            last = self._last_seed()
+            if last is not None:
+                self._number.value = last
+        self._arrange()
+        self._on_change()
+
+    def _arrange(self) -> None:
+        """What the model does not take is not there, and what can be read off is written in its label."""
+        names = {p.name for p in MODELS[self._model.value].options}
+        for name, field in self._fields.items():
+            field.layout.display = None if name in names else "none"
+            if self._params[name].unit == "seconds":
+                field.description = f"{_title(self._params[name])}, {field.value} s"
+        self._number.layout.display = None if self._fields["seed"].value == FIXED else "none"
+
+
+def _field(param: Param, value: Any) -> Any:
+    import ipywidgets as widgets
+
+    value = param.default if value is None else value
+    title = _title(param)
+    if param.choices:
+        return widgets.RadioButtons(options=list(param.choices), value=value, description=title)
+    low, high = param.minimum or 0, param.maximum or 0
+    if high - low <= _SLIDER:
+        return widgets.IntSlider(value, min=low, max=high, description=title, readout=False)
+    return widgets.BoundedIntText(value or low, min=low, max=high, description=title)
+
+
+def _title(param: Param) -> str:
+    return param.name[:1].upper() + param.name[1:]

@@ -10,7 +10,7 @@ from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
 from happyhorse_nb.images import FirstFrame, output_size
-from happyhorse_nb.jobs import Job, Takes, again, generate
+from happyhorse_nb.jobs import Job, again, generate
 from happyhorse_nb.jobs.outlook import Outlook, check, last_seed, outlook
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.models import MODELS
@@ -192,7 +192,7 @@ class Form:
             namespace=self._namespace,
             **_params(values),
         )
-        self.deck.add(*(made if isinstance(made, Takes) else [made]))
+        self.deck.add(made)
         self.refresh()
 
     def _buy(self, job: Job) -> None:

@@ -8,10 +8,11 @@ from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from happyhorse_nb.jobs import Job
+from happyhorse_nb.jobs import Job, Takes, display
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
 from happyhorse_nb.widgets.form.slot import Slot
 from happyhorse_nb.widgets.place import Output, Place
@@ -34,9 +35,14 @@ class Deck:
         self.box.add_class("hh-deck")
 
     @property
+    def shown(self) -> list[Job | Takes]:
+        """What has a card here, newest first."""
+        return [card.made for card in self._cards.values()]
+
+    @property
     def jobs(self) -> list[Job]:
         """The jobs, newest first."""
-        return [card.job for card in self._cards.values()]
+        return [job for card in self._cards.values() for job in card.jobs]
 
     def open(self) -> None:
         """Put the copy for the saved notebook into the running cell."""
@@ -49,23 +55,25 @@ class Deck:
             for card in self._cards.values():
                 card.close()
 
-    def add(self, *jobs: Job, joined: bool = False) -> None:
-        """Show these jobs on top, in this order. ``joined`` says that they were there before they were asked for."""
+    def add(self, *made: Job | Takes, joined: bool = False) -> None:
+        """Show these on top, in this order. ``joined`` says that they were there before they were asked for."""
         with self._lock:
-            fresh = {job.id: self._card(job, joined=joined) for job in jobs}
-            self._cards = {**fresh, **{id_: card for id_, card in self._cards.items() if id_ not in fresh}}
+            fresh = dict(self._card(one, joined=joined) for one in made)
+            for name in fresh.keys() & self._cards.keys():
+                if self._cards[name] is not fresh[name]:
+                    self._cards[name].close()
+            self._cards = {**fresh, **{name: card for name, card in self._cards.items() if name not in fresh}}
             self.box.children = tuple(card.box for card in self._cards.values())
         self._keep()
 
-    def _card(self, job: Job, *, joined: bool) -> _Card:
-        old = self._cards.get(job.id)
-        if old is not None and old.job is job and not job.done():
+    def _card(self, made: Job | Takes, *, joined: bool) -> tuple[str, _Card]:
+        name = "+".join(job.id for job in display.members(made))
+        old = self._cards.get(name)
+        if old is not None and not made.done() and old.jobs == display.members(made):
             # It is on its way; pressed again, it only comes to the top.
-            old.offer(joined)
-            return old
-        if old is not None:
-            old.close()
-        return _Card(job, joined=joined, buy_again=self._buy_again, on_end=self._keep)
+            old.offer(True)
+            return name, old
+        return name, _Card(made, joined=joined, buy_again=self._buy_again, on_end=self._keep)
 
     def _keep(self) -> None:
         with self._lock:
@@ -73,19 +81,21 @@ class Deck:
                 self._kept.change(self._copy())
 
     def _copy(self) -> dict[str, str]:
-        ended = [card.job for card in self._cards.values() if card.job.done()]
-        shown = [(job.snapshot, job.thumbnail) for job in ended]
-        made = html.kept(shown, embed_limit=config().embed_limit, start=self._start, now=time.time())
+        ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.done()]
+        made = html.kept(ended, embed_limit=config().embed_limit, start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
 
 
 class _Card:
-    """One job's card, its video, and the button for another take."""
+    """The card of a job or of takes, with the video, and the button for another one."""
 
-    def __init__(self, job: Job, *, joined: bool, buy_again: Callable[[Job], None], on_end: Callable[[], None]) -> None:
+    def __init__(
+        self, made: Job | Takes, *, joined: bool, buy_again: Callable[[Job], None], on_end: Callable[[], None]
+    ) -> None:
         import ipywidgets as widgets
 
-        self.job = job
+        self.made = made
+        self.jobs = display.members(made)
         self._on_end = on_end
         self._pressed = False
         self._another = widgets.Button(description="Make another", tooltip="The same request, bought again")
@@ -97,31 +107,34 @@ class _Card:
             slots.append(Slot())
             return slots[-1]
 
-        show(job, embed_limit=config().embed_limit, places=place)
+        limit = config().embed_limit
+        if isinstance(made, Takes):
+            takes.show(made, embed_limit=limit, places=place)
+        else:
+            show(made, embed_limit=limit, places=place)
         self.box: Any = widgets.VBox([*(slot.widget for slot in slots), self._another])
         self.box.add_class("hh-slot")
-        self.offer(joined or job.status == Status.DONE)
-        self._undo = job.subscribe(self._heard)
-        if job.done():
-            self._undo()
+        self.offer(joined or made.done())
+        self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
 
     def offer(self, wanted: bool) -> None:
-        """Offer another take, or not."""
-        self._another.layout.display = None if wanted and not self._pressed else "none"
+        """Offer another one, or not. Takes are many already, and what ended without a video is asked for anew."""
+        able = len(self.jobs) == 1 and (self.jobs[0].status == Status.DONE or not self.jobs[0].done())
+        self._another.layout.display = None if wanted and able and not self._pressed else "none"
 
     def close(self) -> None:
         """Listen no longer."""
-        self._undo()
+        for undo in self._undo:
+            undo()
 
     def _press(self, buy_again: Callable[[Job], None]) -> None:
         # Two clicks on one button are one wish: the second may wait in the kernel's queue already.
         if not self._pressed:
             self._pressed = True
             self.offer(False)
-            buy_again(self.job)
+            buy_again(self.jobs[0])
 
     def _heard(self, snapshot: Snapshot) -> None:
         if snapshot.status.ended:
             self.offer(snapshot.status == Status.DONE)
-            self._undo()
             self._on_end()

@@ -32,7 +32,7 @@ def open_form(told: Values, *, note: str = "") -> Form:
     form = Form(values, note=note)
     if before is not None:
         before.form.close()
-        form.deck.add(*before.form.jobs)
+        form.deck.add(*before.form.deck.shown)
     if cell:
         drafts[cell, place] = Draft(told, form, run)
     return form

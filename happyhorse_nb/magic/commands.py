@@ -11,8 +11,8 @@ from keyword import iskeyword
 from typing import Any
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.jobs.interpolate import interpolate
 from happyhorse_nb.magic.options import Parser, cell_parser, form_parser, params_of, takes_of
+from happyhorse_nb.models.interpolate import interpolate
 
 #: As a take is named on its card.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from typing import Any
 
-from happyhorse_nb.jobs.interpolate import interpolate
 from happyhorse_nb.models import MODELS, fit_prompt, prompt_weight
+from happyhorse_nb.models.interpolate import interpolate
 from happyhorse_nb.render import form as html
 
 _HINT = "optional, any language"

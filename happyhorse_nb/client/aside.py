@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import TypeVar
 
+from happyhorse_nb.settings import process
+
 T = TypeVar("T")
+#: Threads that write videos. A disk that takes its time keeps these busy, and none that a look at a task needs.
+_WRITERS = 6
 
 
-async def aside(function: Callable[..., T], *arguments: object) -> T:
+async def at_disk(function: Callable[..., T], *arguments: object) -> T:
+    """`aside`, on threads that only wait for the disk."""
+    pool = process.once("disk", lambda: ThreadPoolExecutor(_WRITERS, thread_name_prefix="happyhorse_nb disk"))
+    return await aside(function, *arguments, on=pool)
+
+
+async def aside(function: Callable[..., T], *arguments: object, on: Executor | None = None) -> T:
     """Call a function on a thread, so that the loop goes on meanwhile.
 
     On its way out the interpreter gives no more threads; then the function is called here: what is left to do then is
     to end well, and that must not fail for want of a thread.
     """
     try:
-        running = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
+        running = asyncio.get_running_loop().run_in_executor(on, function, *arguments)
     except RuntimeError:
         return function(*arguments)
     return await running

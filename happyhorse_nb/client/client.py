@@ -172,24 +172,29 @@ class Client:
         on_bytes: Callable[[int, int | None], None] | None = None,
         patience: float = 30.0,
         cap: int = MAX_BYTES,
+        part: str | None = None,
     ) -> VideoInfo:
         """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
 
         It is streamed, resumed after a cut until about ``patience`` seconds have brought nothing new, at most ``cap``
         bytes long, checked to be playable, and appears whole or not at all. ``on_bytes`` is told bytes so far and the
-        total, if known. Raises `DownloadError`.
+        total, if known. ``part`` is a name that no other download uses, for the file while it is not whole. Some are
+        fetched at once, the others wait for them. Raises `DownloadError`.
         """
         if not task.video_url:
             raise DownloadError("the server says the task is done but gives no link to a video", refused=True)
-        return await download(
-            self._wire.session,
-            task.video_url,
-            Path(target),
-            loopback=self.account.sandbox,
-            on_bytes=on_bytes,
-            patience=patience,
-            cap=cap,
-        )
+        wire = self._wire
+        async with wire.downloads:
+            return await download(
+                wire.files,
+                task.video_url,
+                Path(target),
+                loopback=self.account.sandbox,
+                on_bytes=on_bytes,
+                patience=patience,
+                cap=cap,
+                part=part,
+            )
 
     async def balance(self) -> Decimal | None:
         """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
 
-from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.aside import at_disk
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import DownloadError
@@ -31,6 +31,7 @@ async def download(
     patience: float = 30.0,
     cap: int = MAX_BYTES,
     window: float = WINDOW,
+    part: str | None = None,
     on_bytes: Callable[[int, int | None], None] | None = None,
 ) -> VideoInfo:
     """Fetch ``url`` into ``target``, which must not exist; it appears there at once and whole, or not at all.
@@ -38,14 +39,15 @@ async def download(
     ``loopback`` allows plain http, for a server on this machine. ``window`` is the seconds after which a transfer that
     crawls is given up. After a cut it goes on where it stopped, until about
     ``patience`` seconds have brought nothing new. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total,
-    if known. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link itself was
-    turned down).
+    if known. ``part`` names the half file, for a caller who is the only one to use that name: what an earlier process
+    left under it when it was killed is written over. The link is a secret: it is in no message. Raises `DownloadError`
+    (``refused`` when the link itself was turned down).
     """
     # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
-    half = target.with_name(f"{target.stem[:40]}.{secrets.token_hex(4)}.part")
+    half = target.with_name(f"{target.stem[:40]}.{part or secrets.token_hex(4)}.part")
     transfer = Transfer(session, url, half, loopback=loopback, cap=cap, window=window, on_bytes=on_bytes)
     try:
-        await aside(_make_room, target)
+        await at_disk(_make_room, target)
         info = await _insist(transfer, patience)
         # Not aside: once it is checked, nothing comes between the file and its name.
         _into_place(half, target)
@@ -87,7 +89,7 @@ async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
             await transfer.go_on()
             try:
                 # Where no length was told, two transfers that end at the same byte are as good a word for it.
-                return await aside(lambda: check_mp4(transfer.half, open_end=transfer.told or transfer.have in ends))
+                return await at_disk(lambda: check_mp4(transfer.half, open_end=transfer.told or transfer.have in ends))
             except DownloadError as problem:
                 if transfer.told:
                     raise

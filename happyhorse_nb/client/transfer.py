@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,13 +12,14 @@ from urllib.parse import urljoin
 import aiohttp
 from aiohttp import hdrs
 
-from happyhorse_nb.client.aside import aside
+from happyhorse_nb.client.behind import Behind
 from happyhorse_nb.client.proxy import proxy_for
 from happyhorse_nb.errors import DownloadError, NotSent
 from happyhorse_nb.settings import is_loopback
 from happyhorse_nb.settings.account import HiddenText
 
-_CHUNK = 256 * 1024
+#: Bytes that wait for us at most, twice over. More than the usual, which holds a fast line up at every read.
+_BUFFER = 512 * 1024
 _REDIRECTS = 5
 #: Seconds of silence after which a cut is assumed.
 _SILENCE = 30.0
@@ -99,19 +99,25 @@ class Transfer:
         if total is not None and total > self._cap:
             return too_large
         with self.half.open("ab" if self.have else "wb") as file:
-            mark = time.monotonic()
-            async for chunk in response.content.iter_chunked(_CHUNK):
-                mark, before = time.monotonic(), mark
-                if self._crawls(mark - before, len(chunk)):
-                    return DownloadError("the video could not be fetched: it comes too slowly")
-                if self.have + len(chunk) > self._cap:
-                    return too_large
-                await aside(file.write, chunk)
-                self.have += len(chunk)
-                if self._on_bytes is not None:
-                    self._on_bytes(self.have, total)
-            file.flush()
-            await aside(os.fsync, file.fileno())
+            behind = Behind(file)
+            whole = False
+            try:
+                mark = time.monotonic()
+                async for piece in response.content.iter_any():
+                    mark, before = time.monotonic(), mark
+                    if self._crawls(mark - before, len(piece)):
+                        return DownloadError("the video could not be fetched: it comes too slowly")
+                    if self.have + len(piece) > self._cap:
+                        return too_large
+                    self.have += len(piece)
+                    if await behind.put(piece) and self._on_bytes is not None:
+                        self._on_bytes(self.have, total)
+                whole = True
+            finally:
+                # Also of a transfer that was cut: what has come of it is not asked for again.
+                await behind.end(sync=whole)
+            if self._on_bytes is not None:
+                self._on_bytes(self.have, total)
         return Cut(_BROKEN) if total is not None and self.have < total else None
 
     def _crawls(self, seconds: float, came: int) -> bool:
@@ -135,6 +141,7 @@ class Transfer:
                 url,
                 headers=self._headers(),
                 allow_redirects=False,
+                read_bufsize=_BUFFER,
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=_SILENCE, sock_read=_SILENCE),
                 **proxy,
             )

@@ -27,6 +27,8 @@ _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
 _SUBMIT_SILENCE = 120.0
+#: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
+_DOWNLOADS = 6
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,10 @@ class Transport:
         self._reads = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT), **common
         )
+        # Apart, so that no read waits for a connection that a video keeps for minutes.
+        self._files = aiohttp.ClientSession(**common)
+        #: Held by whoever fetches a video.
+        self.downloads = asyncio.Semaphore(_DOWNLOADS)
         # A kept-alive connection that the server has just closed fails in the same way as one lost after sending.
         # So each paid request has a connection of its own, and a failure says what it seems to say.
         self._paid = aiohttp.ClientSession(
@@ -67,18 +73,19 @@ class Transport:
 
     def __del__(self) -> None:
         # A client that nobody closed is no reason for a message in somebody's notebook.
-        for session in (getattr(self, "_reads", None), getattr(self, "_paid", None)):
+        for session in (getattr(self, name, None) for name in ("_reads", "_files", "_paid")):
             if session is not None and not session.closed:
                 _abandon(session)
 
     @property
-    def session(self) -> aiohttp.ClientSession:
-        """The session for reads; it carries no key by itself."""
-        return self._reads
+    def files(self) -> aiohttp.ClientSession:
+        """The session for videos; it carries no key."""
+        return self._files
 
     async def close(self) -> None:
         """Close all connections."""
         await self._reads.close()
+        await self._files.close()
         await self._paid.close()
 
     async def get(self, path: str) -> Answer:

@@ -18,6 +18,7 @@ from happyhorse_nb.errors import (
     TransportError,
 )
 from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import home, video_folder, video_name
@@ -32,11 +33,19 @@ async def fetch(track: Track) -> None:
     tries = 0
     while True:
         tries += 1
+        arrival = track.arrival = Arrival()
         try:
             target, note = _target(track)
             read = track.now if track.now.video_url else await _fresh(track)
             info = await track.unless_stopped(
-                track.client.download(read, target, patience=track.settings.fetch_patience)
+                track.client.download(
+                    read,
+                    target,
+                    on_bytes=arrival.count,
+                    patience=track.settings.fetch_patience,
+                    # One watcher alone fetches a job's video, so what a killed one has left is found under this name.
+                    part=track.now.id,
+                )
             )
             size = target.stat().st_size
         except NotFound:

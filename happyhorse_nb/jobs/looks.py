@@ -46,6 +46,10 @@ class Looks:
         if snapshot.submitted is None:
             left = snapshot.progress.left if snapshot.place else None
             return Progress(elapsed=max(0.0, time.time() - snapshot.created), left=left)
+        arrival = self._track.arrival
+        if arrival is not None:
+            # The video itself comes now: counting is better than any estimate.
+            return arrival.progress(self._age)
         return polling.progress(self.estimate, self._state, before=snapshot.progress)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.pace import Pace
 from happyhorse_nb.ledger import Ledger
@@ -42,6 +43,8 @@ class Track:
         self.job = job
         self.client = client
         self.settings = settings
+        #: The video, while it comes.
+        self.arrival: Arrival | None = None
         self._pace = pace
         self._ledger = ledger
         self._owner = owner

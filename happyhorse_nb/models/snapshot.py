@@ -16,12 +16,13 @@ class Progress:
     """An honest guess of how far a running job is.
 
     ``fraction`` is 0 to 1 and reaches 1 only at the end; ``elapsed`` and ``left`` are seconds, ``left`` is None while
-    there is nothing to go by.
+    there is nothing to go by. ``size`` is the bytes of the video that comes now, None while none does.
     """
 
     fraction: float = 0.0
     elapsed: float = 0.0
     left: float | None = None
+    size: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

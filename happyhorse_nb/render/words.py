@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
-from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence
+from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence, size
 
 _STATES = {
     Status.QUEUED: "Queued",
@@ -196,6 +196,10 @@ def _time(snapshot: Snapshot, now: float) -> str:
     left, elapsed = snapshot.progress.left, snapshot.progress.elapsed
     if snapshot.status == Status.QUEUED:
         return f"starts in {about(left)}" if left is not None and left > 0 else ""
+    coming = snapshot.progress.size
+    if snapshot.status == Status.DOWNLOADING and coming:
+        came = f"{size(int(coming * snapshot.progress.fraction))} of {size(coming)}"
+        return f"{came}, {about(left)} left" if left is not None and left > 0 else came
     if snapshot.status.running:
         known = left is not None and left > 0
         return f"{duration(elapsed)}, {about(left)} left" if known and left else duration(elapsed)

@@ -319,3 +319,25 @@ async def test_the_link_is_in_no_traceback_however_verbose(
 async def test_a_task_without_a_link_says_so(client: Client, task: Snapshot, target: Path) -> None:
     with pytest.raises(hh.DownloadError, match="no link"):
         await client.download(replace(task, video_url=None), target)
+
+
+async def test_many_videos_at_once_come_some_at_a_time_and_hold_up_no_look_at_a_task(
+    client: Client, fake_server: FakeServer, task: Snapshot, tmp_path: Path, small_mp4: bytes
+) -> None:
+    with fake_server.held("file"):
+        coming = [asyncio.ensure_future(client.download(task, tmp_path / f"{number}.mp4")) for number in range(120)]
+        await fake_server.seen("file", 6)
+        assert (await client.read(task.task_id or "")).status == hh.Status.DOWNLOADING
+        assert len(fake_server.of("file")) == 6
+    await asyncio.gather(*coming)
+    assert {content(tmp_path / f"{number}.mp4") for number in range(120)} == {small_mp4}
+
+
+async def test_a_half_file_of_a_name_that_only_one_uses_is_written_over(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    target.parent.mkdir()
+    (target.parent / "launch.mine.part").write_bytes(b"left by a process that was killed")
+    await client.download(task, target, part="mine")
+    assert content(target) == small_mp4
+    assert left_in(target.parent) == ["launch.mp4"]

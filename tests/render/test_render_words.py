@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from happyhorse_nb.models import Cost, Progress, Status
+from happyhorse_nb.models import Cost, Progress, Snapshot, Status
 from happyhorse_nb.render import words
 from render.samples import NOW, RUNNING, every_state, sample
 
@@ -103,3 +103,11 @@ def test_the_bar_is_full_only_at_the_end() -> None:
     assert words.percent(replace(RUNNING, progress=Progress(fraction=1.0))) == 99
     assert words.percent(replace(RUNNING, progress=Progress(fraction=-1.0))) == 0
     assert words.percent(sample(Status.DONE)) == 100
+
+
+def test_a_video_on_its_way_says_how_much_of_it_is_there() -> None:
+    coming = Snapshot(status=Status.DOWNLOADING, progress=Progress(0.25, 70.0, 21.0, size=80_000_000))
+    assert words.detail(coming, NOW) == "20.0 MB of 80.0 MB, about 20 s left"
+    assert words.percent(coming) == 25
+    stalled = Snapshot(status=Status.DOWNLOADING, progress=Progress(0.25, 70.0, size=80_000_000))
+    assert words.detail(stalled, NOW) == "20.0 MB of 80.0 MB"

@@ -8,32 +8,16 @@ from pathlib import Path
 
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from support.fake_server import KEY, FakeServer
-from support.lab import DEADLINE, Lab, Notebook, chromium, find_chromium, play
+from support.lab import Lab, Notebook, play
 
 pytestmark = pytest.mark.browser
 
 CELL = "%%happyhorse rocket.jpg --duration 5 --resolution 720P --seed 7\nThe rocket lifts off, take {take}"
 BUSY = "import os, time\nprint('busy')\nwhile not os.path.exists('{name}'): time.sleep(0.01)\nprint('over')"
 SEEN = {"width": 320, "height": 214, "seconds": pytest.approx(2.0, abs=0.05)}
-
-expect.set_options(timeout=DEADLINE * 1000)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    if find_chromium() is None:
-        pytest.skip("******** NO CHROMIUM: nothing was tested in a browser; apt-get install chromium ********")
-    with chromium() as browser:
-        yield browser
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    with browser.new_context() as context:
-        yield context.new_page()
 
 
 @pytest.fixture(scope="module")

@@ -96,6 +96,19 @@ async def test_happyhorse_wait_tells_a_kernel_to_wait(
     assert videos(saved.cells[1]) == [small_mp4]
 
 
+async def test_takes_are_waited_for_and_saved_with_their_comparison(
+    folder: Path, python: Path, fake_server: FakeServer, small_mp4: bytes
+) -> None:
+    saved = await run(notebook_of(LOAD, CELL + " of {3}", CELL.replace("--name", "--takes 3 --name")), folder, python)
+    assert videos(saved.cells[2]) == [small_mp4] * 3
+    assert "Nothing differs but the seed." in visible(saved)
+    for word in ("pending", "Generating", "will stand here", "Keep A"):
+        assert word not in visible(saved)
+    assert widgets(saved) == []
+    # The cell before had another prompt.
+    assert fake_server.paid == 4
+
+
 def test_papermill_saves_the_video(folder: Path, small_mp4: bytes) -> None:
     nbformat.write(notebook_of(LOAD, CELL), folder / "in.ipynb")
     command = [sys.executable, "-m", "papermill", "--no-progress-bar", "in.ipynb", "out.ipynb"]

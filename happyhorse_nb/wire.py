@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -34,6 +35,8 @@ WIRE_NAMES = {"image": "first_frame_image"}
 #: An id is used in addresses, file names and commands, so only plain characters pass.
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _MAX_TEXT = 500
+#: More seconds than any limit lasts, and fewer than have passed since 1970; and those of a limit that is a minute's.
+_YEARS, _MINUTES = 1e8, 90.0
 
 _WORDS = {
     "pending": Status.PENDING,
@@ -177,6 +180,34 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
         reset = _finite(headers.get("X-RateLimit-Reset", ""))
         wait = reset - now if reset is not None else None
     return min(max(wait, 0.0), 3600.0) if wait is not None else None
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an answer says of the account's rate: requests in a minute, how many are left, seconds until it begins anew.
+
+    None for what it does not say.
+    """
+
+    limit: int | None = None
+    left: int | None = None
+    seconds: float | None = None
+
+
+def limits(headers: Mapping[str, str], *, now: float) -> Limits:
+    """What the ``X-RateLimit-*`` headers say; ``now`` is Unix seconds. A limit for longer than minutes is none of a
+    minute's."""
+    limit, left = (_finite(headers.get(f"X-RateLimit-{name}", "")) for name in ("Limit", "Remaining"))
+    reset = _finite(headers.get("X-RateLimit-Reset", ""))
+    # Unix seconds, as documented; other servers give the seconds that are left.
+    seconds = None if reset is None else max(0.0, reset - now if reset > _YEARS else reset)
+    if seconds is not None and seconds > _MINUTES:
+        limit = None
+    return Limits(
+        limit=int(limit) if limit is not None and 1 <= limit < 1e9 else None,
+        left=int(left) if left is not None and 0 <= left < 1e9 else None,
+        seconds=seconds,
+    )
 
 
 def _finite(told: str) -> float | None:

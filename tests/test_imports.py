@@ -59,7 +59,7 @@ def modules() -> list[str]:
 #: A fork for each module, each as fresh as the next: of a process that has only what others wrote.
 ALONE = """
 import importlib, os, sys
-for name in ("IPython", "PIL.Image", "aiohttp.web", "aiolimiter", "av", "filelock", "ipywidgets", "jinja2", "tenacity"):
+for name in ("IPython", "PIL.Image", "aiohttp.web", "av", "filelock", "ipywidgets", "jinja2", "tenacity"):
     importlib.import_module(name)
 for name in sys.argv[1:]:
     assert not [module for module in sys.modules if module.startswith("happyhorse_nb")]

@@ -16,7 +16,7 @@ from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.download import MAX_BYTES, download
 from happyhorse_nb.client.mp4 import VideoInfo
-from happyhorse_nb.client.transport import Answer, Transport
+from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.errors import (
     APIError,
     ConnectionLost,
@@ -52,6 +52,8 @@ class Client:
     ) -> None:
         self._transport: Transport | None = None
         self._suffix = True
+        #: Told each answer of the server, and how many requests are in mid-air then.
+        self.heard: Heard | None = None
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
         api_key = None if api_key is None else HiddenText(api_key)
         self.account = account or _account(api_key, base_url)
@@ -222,7 +224,7 @@ class Client:
         # Made on first use, inside the loop that uses it, and anew for another one: each `asyncio.run` and each
         # `hh.run` has its own.
         if self._transport is None or self._transport.loop is not asyncio.get_running_loop():
-            self._transport = Transport(self.account)
+            self._transport = Transport(self.account, self.heard)
         return self._transport
 
     async def _post(self, model: Model, body: Body) -> Answer:

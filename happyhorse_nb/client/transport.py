@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -40,14 +40,20 @@ class Answer:
     body: Any
 
 
+Heard = Callable[[Answer, int], None]
+
+
 class Transport:
     """Sends requests to one account's origin, the key with each of them, and to nowhere else.
 
-    It belongs to the loop that runs when it is made.
+    It belongs to the loop that runs when it is made. ``heard`` is told each answer, and how many requests
+    are in mid-air then.
     """
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: Account, heard: Heard | None = None) -> None:
         self.account = account
+        self._heard = heard
+        self._in_flight = 0
         self.loop = asyncio.get_running_loop()
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_leaves)
@@ -97,10 +103,16 @@ class Transport:
         return await self._send(self._paid, hdrs.METH_POST, path, body)
 
     async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None) -> Answer:
-        answer = await self._try(session, method, path, body)
+        self._in_flight += 1
+        try:
+            answer = await self._try(session, method, path, body)
+        finally:
+            self._in_flight -= 1
         # Raised here, without the original behind it: aiohttp's frames hold the headers, and so the key.
         if isinstance(answer, TransportError):
             raise answer
+        if self._heard is not None:
+            self._heard(answer, self._in_flight)
         return answer
 
     async def _try(

@@ -10,18 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from happyhorse_nb import polling
-from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.estimates import Estimates
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.lifecycle import Lifecycle
 from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.loop import OwnedLoop
 from happyhorse_nb.jobs.naps import Naps
-from happyhorse_nb.jobs.pace import Pace
-from happyhorse_nb.jobs.queue import Queue
+from happyhorse_nb.jobs.office import Office
+from happyhorse_nb.jobs.rounds import PARTS, Rounds
 from happyhorse_nb.jobs.track import Track, ended
 from happyhorse_nb.ledger import Ledger, Presence
 from happyhorse_nb.models import Status
@@ -36,19 +35,27 @@ _LAST_WORDS = 3.0
 
 
 class Crew:
-    """The lifecycles of one ledger, and what they share: the rate of requests, the places, the connections."""
+    """The lifecycles of one ledger, and what they share: an office for each account, estimates.
 
-    def __init__(self, ledger: Ledger, presence: Presence, settings: Callable[[], Settings]) -> None:
+    ``follow`` shows a job as it goes in another kernel.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        presence: Presence,
+        settings: Callable[[], Settings],
+        *,
+        follow: Callable[[Job, Account], None],
+    ) -> None:
         self._ledger = ledger
         self._presence = presence
         self._settings = settings
+        self._follow = follow
         self._lives: dict[str, Lifecycle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._queue = Queue(lambda: settings().max_concurrent)
-        self._pace = Pace(lambda: settings().requests_per_minute)
-        self._clients: dict[tuple[str, str], Client] = {}
-        #: Seconds of waiting that are worth one request.
-        self._price = polling.PATIENCE
+        self._offices: dict[tuple[str, str], Office] = {}
+        self._estimates = Estimates(ledger)
         self.loop = process.once("loop", OwnedLoop)
         self.start(self._ticks)
 
@@ -56,44 +63,48 @@ class Crew:
         """Run a coroutine on the loop, until its end or ours. Callable from any thread."""
         return self.loop.start(make, among=self._tasks)
 
-    def begin(self, job: Job, account: Account, frame: FirstFrame | None, history: Sequence[float]) -> None:
-        """Work on a job. ``history`` is how many seconds such jobs took. Callable from any thread."""
+    def begin(self, job: Job, account: Account, frame: FirstFrame | None) -> None:
+        """Work on a job; ``frame`` is the first frame of one that is still to be sent. Callable from any thread."""
 
         def begin() -> None:
             track = Track(
-                job,
-                self.client(account),
-                pace=self._pace,
-                settings=self._settings(),
-                ledger=self._ledger,
-                owner=self._presence.id,
+                job, self.office(account), settings=self._settings(), ledger=self._ledger, owner=self._presence.id
             )
-            looks = Looks(track, history, price=lambda: self._price)
-            life = self._lives[job.id] = Lifecycle(track, frame, queue=self._queue, looks=looks)
-            self.start(lambda: self._live(life))
+            looks = Looks(track, self._estimates, price=lambda: track.office.price)
+            life = Lifecycle(track, frame, looks)
+            self._lives[job.id] = life
+            life.begin(lambda: self._run(life, account))
 
         self.loop.call(begin)
 
     # On the loop
 
-    def find(self, job: Job) -> Lifecycle | None:
-        """The work on a job, None when nobody here works on it."""
-        return self._lives.get(job.id)
+    def stop(self, job: Job) -> bool:
+        """Work on a job no longer; False when nobody here works on it."""
+        life = self._lives.get(job.id)
+        if life is None:
+            return False
+        life.stop()
+        return True
 
     def wake(self) -> None:
         """Ask about every job at once."""
-        for life in self._lives.values():
+        for office in self._offices.values():
+            office.wake()
+        for life in list(self._lives.values()):
             life.wake()
 
-    def client(self, account: Account) -> Client:
-        """The one client of an account."""
+    def office(self, account: Account) -> Office:
+        """The one office of an account."""
         name = (account.origin, account.key.fingerprint)
-        if name not in self._clients:
-            self._clients[name] = Client(account=account)
-        return self._clients[name]
+        if name not in self._offices:
+            self._offices[name] = Office(account, ledger=self._ledger, presence=self._presence, settings=self._settings)
+        return self._offices[name]
 
     async def end(self) -> None:
         """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
+        for office in self._offices.values():
+            office.queue.close()
         until = time.monotonic() + _LAST_WORDS
         while sending := [life for life in self._lives.values() if life.job.status == Status.SUBMITTING]:
             self._cancel(but={life.task for life in sending})
@@ -106,12 +117,16 @@ class Crew:
         with suppress(LedgerError):
             self._ledger.flush()
         await asyncio.gather(*self._cancel(but=set()), return_exceptions=True)
-        for client in self._clients.values():
-            await client.close()
+        for office in self._offices.values():
+            await office.close()
 
-    async def _live(self, life: Lifecycle) -> None:
+    def _run(self, life: Lifecycle, account: Account) -> None:
+        self.start(lambda: self._live(life, account))
+
+    async def _live(self, life: Lifecycle, account: Account) -> None:
+        over = True
         try:
-            await life.run()
+            over = await life.run()
         except Exception as bug:
             # Whatever it was, the card must not stand still for ever; the error says whose it is.
             last = ended(outcome.broken(life.job.snapshot, bug))
@@ -121,12 +136,17 @@ class Crew:
             life.job.publish(last)
             raise
         finally:
-            self._lives.pop(life.job.id, None)
+            if over:
+                self._lives.pop(life.job.id, None)
+        if life.elsewhere:
+            self._follow(life.job, account)
 
     async def _ticks(self) -> None:
-        naps = Naps()
+        naps, rounds = Naps(), Rounds()
         while True:
-            await asyncio.sleep(_TICK)
+            for part in range(PARTS):
+                await asyncio.sleep(_TICK / PARTS)
+                self._show(rounds.part(part))
             if naps.over():
                 self.wake()
             with suppress(LedgerError):
@@ -134,18 +154,25 @@ class Crew:
             with suppress(OSError):
                 # Whoever cleans up old files must not make this process look dead.
                 self._presence.renew()
-            self._queue.fill()
-            lives = list(self._lives.values())
-            hazards = (life.looks.hazard for life in lives)
-            self._price = polling.price(hazards, self._settings().requests_per_minute)
-            lefts = sorted(life.seconds_left for life in lives if life.job.id in self._queue.running)
-            for life in lives:
-                place = life.job.snapshot.place
-                if place is not None and lefts:
-                    # About when the places before it have become free.
-                    rounds, position = divmod(place - 1, len(lefts))
-                    life.starts_in(lefts[position] + rounds * life.looks.estimate.median)
+            for office in self._offices.values():
+                office.tick(life.looks.hazard for life in self._lives.values() if life.office is office)
+            rounds.begin(self._lives.values())
+
+    def _show(self, lives: Sequence[Lifecycle]) -> None:
+        """Say of these how far they are, and of those that wait about when they start."""
+        lefts: list[float] | None = None
+        for life in lives:
+            place = life.job.snapshot.place
+            if place is None:
                 life.tick()
+                continue
+            if lefts is None:
+                running = {name for office in self._offices.values() for name in office.queue.running}
+                lefts = sorted(other.seconds_left for name, other in self._lives.items() if name in running)
+            if lefts:
+                # About when the places before it have become free.
+                turns, position = divmod(place - 1, len(lefts))
+                life.starts_in(lefts[position] + turns * life.looks.estimate.median)
 
     def _cancel(self, *, but: set[asyncio.Task[Any] | None]) -> list[asyncio.Task[Any]]:
         rest = [task for task in self._tasks if task not in but and task is not asyncio.current_task()]

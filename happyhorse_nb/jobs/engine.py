@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from happyhorse_nb.client import Client
-from happyhorse_nb.errors import LedgerError
+from happyhorse_nb.errors import InvalidRequest, LedgerError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.budget import check_budget
@@ -20,11 +20,13 @@ from happyhorse_nb.jobs.copy import copy_of
 from happyhorse_nb.jobs.crew import Crew
 from happyhorse_nb.jobs.follow import follow
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.kept import resting
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.jobs.roster import Roster
 from happyhorse_nb.jobs.track import ended
 from happyhorse_nb.jobs.trash import bring_back, throw_away
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
+from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, home, process
 from happyhorse_nb.settings.config import config
 
@@ -51,8 +53,15 @@ class Engine:
         except OSError as problem:
             raise _unwritable(folder, problem) from None
         self._pid = os.getpid()
-        self._crew = Crew(self.ledger, self.presence, config)
-        self._roster = Roster(self.ledger, self.presence, self, go_on=self._begin, follow=self._begin_to_follow)
+        self._crew = Crew(self.ledger, self.presence, config, follow=self._begin_to_follow)
+        self._roster = Roster(
+            self.ledger,
+            self.presence,
+            self,
+            go_on=self._begin,
+            follow=self._begin_to_follow,
+            check_budget=lambda record: check_budget(config().budget, record, self.ledger),
+        )
         atexit.register(self.close)
 
     def submit(self, request: Request, *, again: bool = False) -> Job:
@@ -89,7 +98,7 @@ class Engine:
             for place, equal in zip(new, added, strict=True):
                 if equal is None:
                     jobs[place] = self._roster.keep(Job(records[place], self))
-                    self._begin(jobs[place], account, frames[place])
+                    self._crew.begin(jobs[place], account, frames[place])
             for place, equal in zip(new, added, strict=True):
                 if equal is not None:
                     jobs[place] = self._taken_up(requests[place], equal, account)
@@ -110,7 +119,7 @@ class Engine:
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through."""
         account = current_account()
-        answer = self._crew.start(lambda: question(self._crew.client(account)))
+        answer = self._crew.start(lambda: self._ask(account, question))
         while True:
             try:
                 return answer.result(timeout=0.2)
@@ -119,13 +128,12 @@ class Engine:
                     raise
 
     def stop(self, job: Job) -> None:
-        """Watch a job no longer."""
+        """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
+        if job.status == Status.QUEUED and self._roster.take_out(job):
+            return
 
         def end() -> None:
-            life = self._crew.find(job)
-            if life is not None:
-                life.stop()
-            elif not job.done():
+            if not self._crew.stop(job) and not job.done():
                 job.publish(ended(outcome.stopped(job.snapshot, "Not followed here any more, as you asked.")))
 
         self._crew.loop.call(end)
@@ -201,8 +209,14 @@ class Engine:
             if equal is None or self._roster.settle(equal) == equal:
                 return equal
 
-    def _begin(self, job: Job, account: Account, frame: FirstFrame | None = None) -> None:
-        self._crew.begin(job, account, frame, self.ledger.history(job.snapshot))
+    async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        office = self._crew.office(account)
+        # Somebody sits and waits for it: like a submit it goes before all reads.
+        await office.pace.take()
+        return await question(office.client)
+
+    def _begin(self, job: Job, account: Account) -> None:
+        self._crew.begin(job, account, resting(job.record, self.frames) if job.task_id is None else None)
 
     def _begin_to_follow(self, job: Job, account: Account) -> None:
         self._crew.start(lambda: self._follow(job, account))
@@ -212,7 +226,7 @@ class Engine:
             try:
                 if self._roster.adopt(job, record, account):
                     return
-            except LedgerError as problem:
+            except (LedgerError, InvalidRequest) as problem:
                 job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
 
 

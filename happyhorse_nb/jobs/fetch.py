@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from contextlib import suppress
 from dataclasses import replace
@@ -89,7 +90,8 @@ async def _fresh(track: Track) -> Snapshot:
     assert task_id is not None, "a finished task has an id"
     began, tries = time.monotonic(), 0
     while True:
-        await track.turn()
+        # The video is made: nothing that is read now is more urgent.
+        await track.turn(lambda: math.inf)
         try:
             read = await track.unless_stopped(track.client.read(task_id))
         except (RateLimited, ServerError, TransportError) as problem:

@@ -152,6 +152,11 @@ class Job:
         """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id."""
         self._controls.stop(self)
 
+    @property
+    def followed(self) -> bool:
+        """Whether somebody wants to hear how far it is."""
+        return any(ticks for _, ticks in list(self._listeners.values()))
+
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call ``callback(snapshot)`` at every change of state, and now if the job has ended; returns what undoes it.
 

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from happyhorse_nb.client.aside import aside
+from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.fetch import fetch
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.kept import complete
 from happyhorse_nb.jobs.looks import Looks
-from happyhorse_nb.jobs.queue import Queue
-from happyhorse_nb.jobs.submit import submit
-from happyhorse_nb.jobs.track import Stopped, Track, Unwritten, ended
+from happyhorse_nb.jobs.office import Office
+from happyhorse_nb.jobs.submit import NoRoom, submit
+from happyhorse_nb.jobs.track import Elsewhere, Stopped, Track, Unwritten, ended
 from happyhorse_nb.jobs.watch import watch
-from happyhorse_nb.models import Snapshot
+from happyhorse_nb.models import Progress, Snapshot
 
 
 class Lifecycle:
-    """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners."""
+    """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners.
 
-    def __init__(self, track: Track, frame: FirstFrame | None, *, queue: Queue, looks: Looks) -> None:
+    While the job waits in the queue this is all there is of it: no task, and no bytes of its first frame.
+    """
+
+    def __init__(self, track: Track, frame: FirstFrame | None, looks: Looks) -> None:
         self._track = track
         self._frame = frame
-        self._queue = queue
         self.looks = looks
+        self._queue = track.office.queue
+        self._start: Callable[[], None] = _nothing
+        #: Whether another kernel goes on with it.
+        self.elsewhere = False
         #: The task it runs in.
         self.task: asyncio.Task[Any] | None = None
 
@@ -34,17 +45,38 @@ class Lifecycle:
         """The job."""
         return self._track.job
 
+    @property
+    def office(self) -> Office:
+        """Through which it goes."""
+        return self._track.office
+
+    def begin(self, start: Callable[[], None]) -> None:
+        """Call ``start``, which is to run it, as soon as it has a place."""
+        self._start = start
+        if self._track.now.task_id is not None:
+            self._queue.take(self.job.id)
+            start()
+        else:
+            self._queue.enter(self.job.id, self._track.now.created, start, self._moved)
+
     def stop(self) -> None:
-        """Watch no longer, at the next moment at which that is safe. Called on the owned loop."""
+        """Watch no longer, at the next moment at which that is safe."""
         self._track.stop()
+        if self.task is None and self._queue.leave(self.job.id):
+            # It says so itself.
+            self._start()
 
     def wake(self) -> None:
         """Ask at once."""
         self._track.wake()
 
-    async def run(self) -> None:
-        """Go to the end. Every way out but a cancellation publishes an end."""
+    async def run(self) -> bool:
+        """Go to the end. False when it waits again: the server takes no more now.
+
+        Every other way out publishes an end, but a cancellation and `elsewhere`.
+        """
         self.task = asyncio.current_task()
+        over = True
         try:
             try:
                 if await self._send() and await watch(self._track, self.looks):
@@ -53,10 +85,17 @@ class Lifecycle:
                     await fetch(self._track)
             except Stopped:
                 self._track.publish(self._stopped_by_user())
+            except NoRoom:
+                over = False
+            except Elsewhere:
+                self.elsewhere = True
         except Unwritten as trouble:
             self._track.give_up(outcome.unwritten(trouble.snapshot, trouble.problem))
         finally:
-            self._queue.leave(self.job.id)
+            self.task = None
+            if over:
+                self._queue.leave(self.job.id)
+        return over
 
     def tick(self) -> None:
         """Publish how far it is, about once a second."""
@@ -67,7 +106,8 @@ class Lifecycle:
     def starts_in(self, seconds: float) -> None:
         """Publish about when a queued job starts."""
         snapshot = self._track.now
-        self._track.quietly(replace(snapshot, progress=replace(snapshot.progress, left=seconds)), tick=True)
+        elapsed = max(0.0, time.time() - snapshot.created)
+        self._track.quietly(replace(snapshot, progress=Progress(elapsed=elapsed, left=seconds)), tick=True)
 
     @property
     def seconds_left(self) -> float:
@@ -76,12 +116,15 @@ class Lifecycle:
 
     async def _send(self) -> bool:
         """Submit, unless that was done before. False when the job ended here."""
+        self._track.check()
         if self._track.now.task_id is not None:
-            self._queue.take(self.job.id)
             return True
-        frame, self._frame = self._frame, None
-        assert frame is not None, "a job without a task has its first frame"
-        await self._track.unless_stopped(self._queue.enter(self.job.id, self._moved))
+        assert self._frame is not None, "a job without a task has its first frame"
+        try:
+            frame = await self._track.unless_stopped(aside(complete, self._frame))
+        except InvalidRequest as problem:
+            self._track.end(outcome.refused(self._track.now, problem))
+            return False
         return await submit(self._track, frame)
 
     def _stopped_by_user(self) -> Snapshot:
@@ -92,3 +135,7 @@ class Lifecycle:
 
     def _moved(self, place: int | None) -> None:
         self._track.quietly(replace(self._track.now, place=place))
+
+
+def _nothing() -> None:
+    """Until it has begun."""

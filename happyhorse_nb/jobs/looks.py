@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from happyhorse_nb import polling
 from happyhorse_nb.jobs.track import Track
@@ -11,15 +11,27 @@ from happyhorse_nb.models import Progress, Snapshot, Status
 
 
 class Looks:
-    """The looks at one task. ``history`` is how many seconds such tasks took, ``price`` what a request is worth now."""
+    """The looks at one task. ``estimates`` says how long such tasks take, ``price`` what a request is worth now."""
 
-    def __init__(self, track: Track, history: Sequence[float], *, price: Callable[[], float]) -> None:
+    def __init__(
+        self, track: Track, estimates: Callable[[Snapshot], polling.Forecast], *, price: Callable[[], float]
+    ) -> None:
         self._track = track
         self._price = price
-        typical = polling.TYPICAL_SANDBOX if track.now.sandbox else polling.TYPICAL
-        self.estimate = polling.forecast(history, typical=typical)
+        self._estimates = estimates
+        self._estimate: polling.Forecast | None = None
         self._queued = 0.0
         self._last = polling.State(0.0)
+
+    @property
+    def estimate(self) -> polling.Forecast:
+        """How long the task takes; the same from when it was first looked at."""
+        if self._estimate is None:
+            found = self._estimates(self._track.now)
+            if not self._track.now.status.on_server:
+                return found
+            self._estimate = found
+        return self._estimate
 
     def heard(self, read: Snapshot) -> None:
         """The server has just said this of the task."""

@@ -1,25 +1,104 @@
-"""One rate of requests for all jobs, as the account allows. Lives on the owned loop."""
+"""Whose request is the next to leave: submits before reads, and of the reads the one that shortens waiting most.
+
+Lives on the owned loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import time
+from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from aiolimiter import AsyncLimiter
+from happyhorse_nb.jobs.allowance import Allowance
 
-_MINUTE = 60.0
+#: Seconds after which the order of the reads that wait is made anew: how urgent they are changes slowly.
+_STALE = 0.5
+
+#: How much waiting a read saves if it leaves now; the one with the most is the next.
+Urgency = Callable[[], float]
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """A request that waits for its turn."""
+
+    turn: asyncio.Future[None]
+    urgency: Urgency | None
 
 
 class Pace:
-    """Lets so many requests a minute through; ``per_minute`` is asked each time: a changed setting counts at once."""
+    """The one way out for all requests of an account."""
 
-    def __init__(self, per_minute: Callable[[], int]) -> None:
-        self._per_minute = per_minute
-        self._limiter: AsyncLimiter | None = None
+    def __init__(self, allowance: Allowance) -> None:
+        self.allowance = allowance
+        self._submits: deque[_Waiting] = deque()
+        #: Sorted, the most urgent last; and those that came since.
+        self._reads: list[_Waiting] = []
+        self._new: list[_Waiting] = []
+        self._sorted = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
 
-    async def take(self) -> None:
-        """Wait until one more request may leave."""
-        rate = self._per_minute()
-        if self._limiter is None or self._limiter.max_rate != rate:
-            # Made here, inside the loop that uses it: a limiter belongs to one loop.
-            self._limiter = AsyncLimiter(rate, _MINUTE)
-        await self._limiter.acquire()
+    async def take(self, urgency: Urgency | None = None) -> None:
+        """Wait until one more request may leave; a submit where nothing is said of how urgent it is."""
+        ahead = bool(self._submits) or (urgency is not None and bool(self._reads or self._new))
+        if not ahead and self.allowance.wait(submit=urgency is None) <= 0:
+            self.allowance.take(submit=urgency is None)
+            return
+        mine = _Waiting(asyncio.get_running_loop().create_future(), urgency)
+        (self._submits if urgency is None else self._new).append(mine)
+        self._pump()
+        try:
+            await mine.turn
+        except asyncio.CancelledError:
+            self._drop(mine)
+            raise
+
+    def wake(self) -> None:
+        """Let go who was told to wait."""
+        self.allowance.resume()
+        self._pump()
+
+    def _pump(self) -> None:
+        """Let go who may go now; come back when the next one may."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.allowance.wanted = len(self._submits) + len(self._reads) + len(self._new)
+        later: list[float] = []
+        for submit in (True, False):
+            while self._waits(submit):
+                wait = self.allowance.wait(submit=submit)
+                if wait > 0:
+                    later.append(wait)
+                    break
+                self.allowance.take(submit=submit)
+                self._next(submit).turn.set_result(None)
+        if later:
+            self._timer = asyncio.get_running_loop().call_later(min(later), self._pump)
+
+    def _waits(self, submit: bool) -> bool:
+        return bool(self._submits if submit else self._reads or self._new)
+
+    def _next(self, submit: bool) -> _Waiting:
+        if submit:
+            return self._submits.popleft()
+        now = time.monotonic()
+        if not self._reads or now - self._sorted > _STALE:
+            self._reads += self._new
+            self._new = []
+            self._reads.sort(key=_urgency)
+            self._sorted = now
+        return self._reads.pop()
+
+    def _drop(self, mine: _Waiting) -> None:
+        for line in (self._submits, self._reads, self._new):
+            if mine in line:
+                line.remove(mine)
+                return
+        # Its turn had come at that instant. The request is counted, and does not leave: the safe side.
+
+
+def _urgency(waiting: _Waiting) -> float:
+    return waiting.urgency() if waiting.urgency is not None else 0.0

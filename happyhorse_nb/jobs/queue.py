@@ -1,68 +1,156 @@
-"""Who may run now: as many tasks at once as the account allows, the others in order. Lives on the owned loop."""
+"""Who is sent next: as many tasks at once as the account allows, the oldest first. Lives on the owned loop."""
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
+import time
+from bisect import insort
 from collections.abc import Callable
+from dataclasses import dataclass
 
-Moved = Callable[[int | None], None]
+from happyhorse_nb.jobs.places import Places
+
+#: Paid requests that are on their way at once. Each holds its first frame in memory.
+_AT_ONCE = 16
+#: Seconds that a free place is left to an older job of another kernel.
+_COURTESY = 5.0
+
+
+@dataclass(frozen=True)
+class Others:
+    """The other live kernels of this machine with the same account: tasks that they run, and when (Unix seconds) their
+    oldest queued job was created."""
+
+    running: int = 0
+    oldest: float | None = None
+
+
+@dataclass(eq=False)
+class Entry:
+    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its place (1 is next) or None."""
+
+    order: tuple[float, int]
+    job_id: str
+    send: Callable[[], None]
+    moved: Callable[[int | None], None]
+    since: float
+    told: int | None = None
 
 
 class Queue:
-    """Places for running tasks. ``limit`` is asked each time, so that a changed setting counts at once."""
+    """The jobs of one account. ``others`` says what other kernels do; ``clock`` is any steady clock in seconds."""
 
-    def __init__(self, limit: Callable[[], int]) -> None:
-        self._limit = limit
+    def __init__(
+        self,
+        places: Places,
+        *,
+        others: Callable[[], Others] = Others,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.places = places
+        self._others = others
+        self._clock = clock
         self._running: set[str] = set()
-        self._waiting: deque[tuple[str, asyncio.Future[None], Moved]] = deque()
+        self._sending: dict[str, Entry] = {}
+        self._waiting: list[Entry] = []
+        self._number = 0
+        self._courtesy: float | None = None
+        self._closed = False
 
     @property
     def running(self) -> frozenset[str]:
         """The ids of the jobs that hold a place."""
         return frozenset(self._running)
 
-    async def enter(self, job_id: str, moved: Moved) -> None:
-        """Wait for a place. ``moved`` is told the place in the queue (1 is next) and, at the end, None."""
-        if self._waiting or len(self._running) >= self._limit():
-            turn = asyncio.get_running_loop().create_future()
-            entry = (job_id, turn, moved)
-            self._waiting.append(entry)
-            moved(len(self._waiting))
-            try:
-                await turn
-            except asyncio.CancelledError:
-                if entry in self._waiting:
-                    self._waiting.remove(entry)
-                    self._tell()
-                else:
-                    self.leave(job_id)
-                raise
-            moved(None)
-        self._running.add(job_id)
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._waiting)
+
+    def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
+        """Call ``send`` when the job has a place; at once where there is one."""
+        self._number += 1
+        entry = Entry((created, self._number), job_id, send, moved, since=self._clock())
+        insort(self._waiting, entry, key=_order)
+        self.fill()
+        if entry in self._waiting[-1:]:
+            self._tell(entry, len(self._waiting))
 
     def take(self, job_id: str) -> None:
         """A place for a task that runs on the server already; it may be one more than the limit."""
         self._running.add(job_id)
 
-    def leave(self, job_id: str) -> None:
-        """Give a place back; a job that holds none is let be."""
+    def accepted(self, job_id: str) -> None:
+        """The server has taken the job's task."""
+        if self._sending.pop(job_id, None) is not None:
+            self.places.accepted(len(self._running) + self._others().running)
+            self.fill()
+
+    def refused(self, job_id: str, told: float | None, *, longest: float) -> float:
+        """Back into the queue: the server runs as many tasks as it may. Returns in how many seconds one is tried."""
+        self.back(job_id)
+        return self.places.refused(len(self._running) + self._others().running, told, longest=longest)
+
+    def back(self, job_id: str) -> None:
+        """Back into the queue, to where it was."""
+        entry = self._sending.pop(job_id)
         self._running.discard(job_id)
-        self.fill()
+        self.places.trying = False
+        entry.told = None
+        insort(self._waiting, entry, key=_order)
+
+    def leave(self, job_id: str) -> bool:
+        """Give a place back, or give up waiting; whether the job was still waiting."""
+        if self._sending.pop(job_id, None) is not None:
+            self.places.trying = False
+        waiting = [entry for entry in self._waiting if entry.job_id == job_id] if job_id not in self._running else []
+        for entry in waiting:
+            self._waiting.remove(entry)
+        if job_id in self._running:
+            self._running.discard(job_id)
+            self.fill()
+        return bool(waiting)
 
     def fill(self) -> None:
-        """Let in who may run now; the limit may have been raised."""
-        moved = False
-        while self._waiting and len(self._running) < self._limit():
-            name, turn, _ = self._waiting.popleft()
-            moved = True
-            # One that has just given up waiting takes no place.
-            if not turn.done():
-                self._running.add(name)
-                turn.set_result(None)
-        if moved:
-            self._tell()
+        """Let in who may run now."""
+        while not self._closed and self._waiting and len(self._sending) < _AT_ONCE and self._may(self._waiting[0]):
+            entry = self._waiting.pop(0)
+            self._courtesy = None
+            self._running.add(entry.job_id)
+            self._sending[entry.job_id] = entry
+            if entry.told is not None:
+                entry.told = None
+                entry.moved(None)
+            entry.send()
 
-    def _tell(self) -> None:
-        for place, (_, _, moved) in enumerate(self._waiting, 1):
-            moved(place)
+    def close(self) -> None:
+        """Let nobody in any more: what waits is for another kernel."""
+        self._closed = True
+
+    def tell(self) -> None:
+        """Tell those whose place has changed; now and then, for each change moves all of them."""
+        for place, entry in enumerate(list(self._waiting), 1):
+            self._tell(entry, place)
+
+    def _tell(self, entry: Entry, place: int) -> None:
+        if entry.told != place:
+            entry.told = place
+            entry.moved(place)
+
+    def _may(self, head: Entry) -> bool:
+        now, others = self._clock(), self._others()
+        taken = len(self._running) + others.running
+        if not self.places.may(taken, now - head.since):
+            self._courtesy = None
+            return False
+        if others.oldest is not None and others.oldest < head.order[0]:
+            # The other kernel sees the same place within a second.
+            if self._courtesy is None:
+                self._courtesy = now
+            if now - self._courtesy < _COURTESY:
+                return False
+        self.places.trying |= taken >= self.places.known
+        return True
+
+
+def _order(entry: Entry) -> tuple[float, int]:
+    return entry.order

@@ -25,7 +25,8 @@ def resume(run: Engine, piece: str | None = None) -> list[Job]:
     account = current_account()
     if piece is None:
         found = run.ledger.unfinished(account.realm, account.key.fingerprint)
-        return [job for job in (run.take_up(record, account) for record in found) if job.task_id]
+        taken = (run.take_up(record, account) for record in found)
+        return [job for job in taken if job.task_id or job.status == Status.QUEUED]
     if piece.startswith("task-") and is_task_id(piece):
         # A server's id is taken whole: a longer one that begins like it is another task.
         record = run.ledger.of_task(piece, account.realm)

@@ -22,11 +22,19 @@ Starter = Callable[[Job, Account], None]
 class Roster:
     """Each job once: whoever asks for one that is watched here gets the same object.
 
-    ``go_on`` watches a task here, ``follow`` a job that another process watches; both are called with ``lock`` held.
+    ``go_on`` works on a job here, ``follow`` on one that another process watches; both are called with ``lock`` held.
+    ``check_budget`` raises `InvalidRequest` for what this process may not buy.
     """
 
     def __init__(
-        self, ledger: Ledger, presence: Presence, controls: Controls, *, go_on: Starter, follow: Starter
+        self,
+        ledger: Ledger,
+        presence: Presence,
+        controls: Controls,
+        *,
+        go_on: Starter,
+        follow: Starter,
+        check_budget: Callable[[Record], None],
     ) -> None:
         #: Held while it is decided who watches a job, so that two threads never watch the same one.
         self.lock = RLock()
@@ -35,6 +43,7 @@ class Roster:
         self._controls = controls
         self._go_on = go_on
         self._follow = follow
+        self._check_budget = check_budget
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
 
     def keep(self, job: Job) -> Job:
@@ -70,6 +79,8 @@ class Roster:
                 job = self.keep(Job(record, self._controls))
                 self._follow(job, account)
                 return job
+            if snapshot.status == Status.QUEUED:
+                return self._send(record, account)
             if snapshot.task_id is None:
                 current = live is not None and live.status == snapshot.status
                 return live if live is not None and current else self.keep(Job(record, self._controls))
@@ -94,13 +105,10 @@ class Roster:
 
     def _settled(self, record: Record) -> Record:
         snapshot = record.snapshot
-        if snapshot.status not in (Status.QUEUED, Status.SUBMITTING) or self._in_hand(record):
+        # One that was queued waits on: it was not sent, and whoever takes it up sends it.
+        if snapshot.status != Status.SUBMITTING or self._in_hand(record):
             return record
-        if snapshot.status == Status.QUEUED:
-            why = "Its kernel ended while it was queued; nothing was sent."
-            settled = replace(outcome.taken_out(snapshot), message=why)
-        else:
-            settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
+        settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
         if not self._ledger.settle(settled, was=record):
             # It has moved on since it was read.
@@ -118,13 +126,43 @@ class Roster:
         """Go on with a job whose process has died. False when another process was faster."""
         with self.lock:
             record = self.settle(record)
-            if record.snapshot.status.ended:
-                job.publish(record.snapshot)
+            snapshot = record.snapshot
+            if snapshot.status.ended:
+                job.publish(snapshot)
                 return True
-            if not self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
+            queued = snapshot.status == Status.QUEUED
+            if queued:
+                self._check_budget(replace(record, owner=self._presence.id))
+            if not self._ledger.own(job.id, self._presence.id, instead_of=record.owner, buys=queued):
                 return False
             self._go_on(job, account)
             return True
+
+    def take_out(self, job: Job) -> bool:
+        """Take a queued job of another process out, dead or alive; False when there is nothing to take out.
+
+        One that lives sees that when the job's turn has come.
+        """
+        with self.lock:
+            record = self._ledger.get(job.id)
+            mine = record is not None and record.owner == self._presence.id and self._in_hand(record)
+            if record is None or record.snapshot.status != Status.QUEUED or mine:
+                return False
+            out = replace(outcome.taken_out(record.snapshot), ended=time.time())
+            if not self._ledger.settle(out, was=record):
+                return False
+            job.publish(out)
+            return True
+
+    def _send(self, record: Record, account: Account) -> Job:
+        """Send a job whose kernel ended while it was queued. Raises `InvalidRequest` (the budget)."""
+        self._check_budget(replace(record, owner=self._presence.id))
+        if not self._ledger.own(record.snapshot.id, self._presence.id, instead_of=record.owner, buys=True):
+            # Another process was faster.
+            return self.take_up(self._ledger.get(record.snapshot.id) or record, account)
+        job = self.keep(Job(replace(record, owner=self._presence.id), self._controls))
+        self._go_on(job, account)
+        return job
 
     def _resume(self, record: Record, account: Account, live: Job | None) -> Job:
         """Watch a task that nobody watches."""

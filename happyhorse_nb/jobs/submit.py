@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import replace
 from decimal import Decimal
@@ -21,13 +22,16 @@ from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot, Status
 
 
+class NoRoom(Exception):
+    """The server takes no more for now; the job waits in the queue again."""
+
+
 async def submit(track: Track, frame: FirstFrame) -> bool:
     """Send a job's request until the server has accepted or refused it. False when the job ended here.
 
-    Raises `Stopped`, but never between the request and its outcome.
+    Raises `Stopped`, but never between the request and its outcome, and `NoRoom`.
     """
-    limited_tries = unsent_tries = 0
-    unsent_since = time.monotonic()
+    unsent_tries, unsent_since = 0, time.monotonic()
     while True:
         await track.turn()
         now = track.now
@@ -38,11 +42,10 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
             # Nothing here may cut it short: its outcome would not be known.
             accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)
         except RateLimited as limited:
-            limited_tries, unsent_tries = limited_tries + 1, 0
-            wait = track.told(limited, limited_tries, first=5.0)
-            why = "The account runs as many tasks as it may, or asks too often"
+            _back_into_the_queue(track, limited)
+            raise NoRoom from None
         except NotSent as problem:
-            limited_tries, unsent_tries = 0, unsent_tries + 1
+            unsent_tries += 1
             unsent_since = time.monotonic() if unsent_tries == 1 else unsent_since
             wait = track.backoff(unsent_tries)
             if time.monotonic() - unsent_since + wait > track.settings.send_patience:
@@ -63,18 +66,37 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
         await track.pause(wait)
 
 
+def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
+    office = track.office
+    if office.full(limited):
+        wait = office.queue.refused(track.job.id, limited.retry_after or None, longest=track.settings.max_backoff)
+        why = "The account runs as many tasks as it may"
+    else:
+        wait = limited.retry_after or track.backoff(1, first=5.0)
+        office.pace.allowance.refused(wait)
+        office.queue.back(track.job.id)
+        office.queue.places.hold(wait)
+        why = "The account asks too often"
+    asyncio.get_running_loop().call_later(wait, office.queue.fill)
+    when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
+    why = f"{why}; nothing was charged, it is sent again {when}."
+    track.publish(replace(track.now, status=Status.QUEUED, message=why))
+
+
 def _accepted(track: Track, accepted: Snapshot) -> bool:
     now = replace(track.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
     if now.status == Status.FAILED:
         track.end(outcome.failed(now))
         return False
     track.publish(now)
+    track.office.queue.accepted(track.job.id)
     return True
 
 
 async def _balance(track: Track) -> Decimal | None:
     """What the account holds, to be said where it is too little; None where the server does not say."""
     try:
+        await track.turn()
         return await track.client.balance()
     except HappyHorseError:
         return None

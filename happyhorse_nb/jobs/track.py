@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Coroutine
-from contextlib import suppress
+from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.job import Job
-from happyhorse_nb.jobs.pace import Pace
+from happyhorse_nb.jobs.office import Office
+from happyhorse_nb.jobs.pace import Urgency
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
@@ -25,6 +24,10 @@ T = TypeVar("T")
 
 class Stopped(Exception):
     """The user asked to watch no longer."""
+
+
+class Elsewhere(Exception):
+    """Another kernel has taken the job up."""
 
 
 class Unwritten(Exception):
@@ -39,17 +42,20 @@ class Unwritten(Exception):
 class Track:
     """One job on its way, on the owned loop."""
 
-    def __init__(self, job: Job, client: Client, *, pace: Pace, settings: Settings, ledger: Ledger, owner: str) -> None:
+    def __init__(self, job: Job, office: Office, *, settings: Settings, ledger: Ledger, owner: str) -> None:
         self.job = job
-        self.client = client
+        self.office = office
+        self.client = office.client
         self.settings = settings
         #: The video, while it comes.
         self.arrival: Arrival | None = None
-        self._pace = pace
         self._ledger = ledger
         self._owner = owner
-        self._stop = asyncio.Event()
-        self._awake = asyncio.Event()
+        self._stopped = False
+        #: What a stop cuts short, and whether it has; and the pause that a wake ends.
+        self._cut: Callable[[], object] | None = None
+        self._cutting = False
+        self._nap: asyncio.Future[None] | None = None
 
     @property
     def now(self) -> Snapshot:
@@ -60,42 +66,63 @@ class Track:
 
     def stop(self) -> None:
         """Watch no longer, at the next moment at which that is safe."""
-        self._stop.set()
+        self._stopped = True
+        self.wake()
+        if self._cut is not None and not self._cutting:
+            self._cutting = True
+            self._cut()
 
     def wake(self) -> None:
         """End the pause that it is in, if any."""
-        self._awake.set()
+        if self._nap is not None and not self._nap.done():
+            self._nap.set_result(None)
 
     # Waiting
 
     def check(self) -> None:
         """Raises `Stopped` when the user has asked to stop."""
-        if self._stop.is_set():
+        if self._stopped:
             raise Stopped
 
-    async def turn(self) -> None:
-        """Wait until one more request may leave. Raises `Stopped`."""
-        await self.unless_stopped(self._pace.take())
+    async def turn(self, urgency: Urgency | None = None) -> None:
+        """Wait until one more request may leave: a submit, or a read of which is said how urgent it is.
+
+        Raises `Stopped`.
+        """
+        await self.unless_stopped(self.office.pace.take(urgency))
         self.check()
 
     async def pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken. Raises `Stopped`."""
-        await self.unless_stopped(self._nap(seconds))
+        self.check()
+        # One timer and one future: of these pauses there are as many as tasks.
+        loop = asyncio.get_running_loop()
+        self._nap = loop.create_future()
+        timer = loop.call_later(seconds, self.wake)
+        try:
+            await self._nap
+        finally:
+            timer.cancel()
+            self._nap = None
+        self.check()
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work, unless the user asks to stop first; then it is cancelled and `Stopped` raised."""
-        doing = asyncio.ensure_future(work)
-        asked = asyncio.ensure_future(self._stop.wait())
-        try:
-            await asyncio.wait({doing, asked}, return_when=asyncio.FIRST_COMPLETED)
-            if doing.done():
-                return doing.result()
+        if self._stopped:
+            work.close()
             raise Stopped
+        task = asyncio.current_task()
+        assert task is not None, "this is a coroutine"
+        self._cut, self._cutting = task.cancel, False
+        try:
+            return await work
+        except asyncio.CancelledError:
+            # As asyncio.timeout does: a cancellation from elsewhere is not ours to end.
+            if not self._cutting or task.uncancel() > 0:
+                raise
+            raise Stopped from None
         finally:
-            asked.cancel()
-            if not doing.done():
-                doing.cancel()
-                await asyncio.wait({doing})
+            self._cut = None
 
     def backoff(self, tries: int, *, first: float = 1.0) -> float:
         """Seconds before the next try: 1, 2, 4 … each a little shorter by chance, so that many jobs do not march."""
@@ -119,7 +146,7 @@ class Track:
     def claim(self, snapshot: Snapshot) -> bool:
         """Publish that the request leaves now. False when the job is not ours to send any more: it has ended here.
 
-        Raises `Unwritten`.
+        Raises `Unwritten`, and `Elsewhere` when another kernel is about to send it, or has.
         """
         try:
             if self._ledger.claim_to_send(snapshot, self._owner):
@@ -128,11 +155,13 @@ class Track:
             record = self._ledger.get(snapshot.id)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
-        if record is not None and record.snapshot.status.ended:
+        if record is None:
+            gone = replace(outcome.taken_out(self.now), message="It is not in the ledger any more; nothing was sent.")
+            self.job.publish(ended(gone))
+        elif record.snapshot.status.ended:
             self.job.publish(record.snapshot)
         else:
-            why = "It is in the hands of another kernel." if record else "It is not in the ledger any more."
-            self.job.publish(ended(replace(outcome.taken_out(self.now), message=f"{why} Nothing was sent from here.")))
+            raise Elsewhere
         return False
 
     def give_up(self, snapshot: Snapshot) -> None:
@@ -142,9 +171,17 @@ class Track:
         self.job.publish(snapshot)
 
     def change(self, snapshot: Snapshot) -> None:
-        """Publish, if it says anything new; most looks at a task find what was known."""
-        if snapshot != self.now:
+        """Publish, if it says anything new; most looks at a task find what was known.
+
+        What a task that is written down does next need not be on disk at once: whoever takes it up asks the server.
+        """
+        if snapshot == self.now:
+            return
+        if not snapshot.status.on_server:
             self.publish(snapshot)
+        else:
+            self._ledger.update_later(snapshot)
+            self.job.publish(snapshot)
 
     def quietly(self, snapshot: Snapshot, *, tick: bool = False) -> None:
         """A change that is nothing to remember: a place in the queue, a link."""
@@ -153,11 +190,6 @@ class Track:
     def end(self, snapshot: Snapshot) -> None:
         """Publish an end."""
         self.publish(ended(snapshot))
-
-    async def _nap(self, seconds: float) -> None:
-        self._awake.clear()
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._awake.wait(), seconds)
 
 
 def ended(snapshot: Snapshot) -> Snapshot:

@@ -33,7 +33,7 @@ async def watch(track: Track, looks: Looks) -> bool:
             track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
         await track.pause(min(left, max(wait, looks.gap())))
-        await track.turn()
+        await track.turn(lambda: looks.urgency)
         try:
             read = await track.unless_stopped(track.client.read(task_id))
         except NotFound:
@@ -45,6 +45,9 @@ async def watch(track: Track, looks: Looks) -> bool:
         except (RateLimited, ServerError, TransportError) as problem:
             tries += 1
             wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
+            if isinstance(problem, RateLimited):
+                # It is said to the account, whichever of its jobs has asked.
+                track.office.pace.allowance.refused(wait)
             track.change(replace(track.now, message=_TROUBLE if tries > 2 else ""))
         except APIError as problem:
             track.end(outcome.stopped(track.now, outcome.parked(problem)))

@@ -20,7 +20,7 @@ class Frames:
 
     def keep(self, digest: str, data: bytes) -> Path:
         """Keep the bytes under their digest; returns their file. Raises `LedgerError`."""
-        path = self._path(digest)
+        path = self.path(digest)
         with suppress(OSError):
             # A machine that lost its power may have left a shorter one.
             if path.stat().st_size == len(data):
@@ -45,7 +45,7 @@ class Frames:
         if not _DIGEST.fullmatch(digest):
             return None
         try:
-            return self._path(digest).read_bytes()
+            return self.path(digest).read_bytes()
         except OSError:
             return None
 
@@ -53,9 +53,10 @@ class Frames:
         """Delete the bytes of that digest, if they are kept."""
         if _DIGEST.fullmatch(digest):
             with suppress(OSError):
-                self._path(digest).unlink()
+                self.path(digest).unlink()
 
-    def _path(self, digest: str) -> Path:
+    def path(self, digest: str) -> Path:
+        """Where the bytes of that digest are, or would be. Raises ValueError for no digest."""
         if not _DIGEST.fullmatch(digest):
             raise ValueError("not a SHA-256 digest")
         return self._folder / digest

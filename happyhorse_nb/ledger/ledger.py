@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from errno import ENOENT
 from pathlib import Path
@@ -27,6 +27,20 @@ _BOUGHT = (
     Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
     Status.UNKNOWN, Status.STOPPED,
 )  # fmt: skip
+
+
+#: As the index of these says it, word for word: else it is not used.
+_UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
+_OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What one process does on an account: how many tasks run, and when its oldest queued job was created."""
+
+    owner: str | None
+    running: int
+    oldest: float | None
 
 
 class Ledger:
@@ -82,7 +96,8 @@ class Ledger:
     def flush(self, *, patience: float = 0.1) -> None:
         """Write down what is owed, waiting at most ``patience`` seconds for another kernel that is writing."""
         with self._lock:
-            if not self._owed:
+            if not self._owed or self._connection.in_transaction:
+                # A transaction begins with what is owed.
                 return
             usual = self._rows("PRAGMA busy_timeout", ())[0][0]
             try:
@@ -108,12 +123,21 @@ class Ledger:
         with self._transaction():
             return self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
 
-    def own(self, job_id: str, owner: str, *, instead_of: str | None) -> bool:
-        """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster."""
+    def own(self, job_id: str, owner: str, *, instead_of: str | None, buys: bool = False) -> bool:
+        """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster.
+
+        ``buys``: it is also the one that pays for it, for the job was not sent yet; False when it was, or has ended.
+        """
         with self._transaction():
-            changed = self._connection.execute(
-                "UPDATE jobs SET owner = ? WHERE id = ? AND owner IS ?", (owner, job_id, instead_of)
-            )
+            if buys:
+                changed = self._connection.execute(
+                    "UPDATE jobs SET owner = ?, buyer = ? WHERE id = ? AND owner IS ? AND status = 'queued'",
+                    (owner, owner, job_id, instead_of),
+                )
+            else:
+                changed = self._connection.execute(
+                    "UPDATE jobs SET owner = ? WHERE id = ? AND owner IS ?", (owner, job_id, instead_of)
+                )
         return changed.rowcount == 1
 
     def get(self, job_id: str) -> Record | None:
@@ -129,10 +153,18 @@ class Ledger:
     def unfinished(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account whose task may still give a video, oldest first."""
         return self._select(
-            "WHERE origin = ? AND account = ? AND status IN ('pending', 'processing', 'downloading', 'stopped', "
-            "'queued', 'submitting') ORDER BY created",
-            (origin, account),
+            f"WHERE {_UNFINISHED} AND origin = ? AND account = ? ORDER BY created, rowid", (origin, account)
         )
+
+    def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
+        """What the owners other than ``but`` have on an account: tasks that run, and their oldest queued job."""
+        rows = self._rows(
+            f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
+            "AND status NOT IN ('downloading', 'stopped') AND origin = ? AND account = ? AND owner IS NOT ? "
+            "GROUP BY owner",
+            (origin, account, but),
+        )
+        return [Busy(row["owner"], row["running"], row["oldest"]) for row in rows]
 
     def unknown(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account of which it is not known whether the server accepted them."""
@@ -141,9 +173,10 @@ class Ledger:
         )
 
     def interrupted(self, *, since: float) -> list[Record]:
-        """The jobs created since then (Unix seconds) whose task was being watched when they were last written down."""
+        """The jobs created since then (Unix seconds) that were on their way when they were last written down."""
         return self._select(
-            "WHERE status IN ('pending', 'processing', 'downloading') AND task_id IS NOT NULL AND created >= ?",
+            f"WHERE {_UNFINISHED} AND status NOT IN ('submitting', 'stopped') AND (status = 'queued' OR task_id IS NOT "
+            "NULL) AND created >= ?",
             (since,),
         )
 

@@ -64,6 +64,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "submitted, task_id)",
         "DROP INDEX jobs_created",
     ),
+    # 4: what each kernel takes of an account's requests a minute, see `leases`; and the way to what is unfinished and
+    # to what a kernel has bought, among thousands of jobs.
+    (
+        """
+        CREATE TABLE leases (
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            ends REAL NOT NULL,
+            count INTEGER NOT NULL,
+            wants INTEGER NOT NULL
+        )
+        """,
+        "CREATE INDEX jobs_unfinished ON jobs (origin, account, status) WHERE status IN ('queued', 'submitting', "
+        "'pending', 'processing', 'downloading', 'stopped')",
+        "CREATE INDEX jobs_buyer ON jobs (buyer)",
+    ),
 )
 
 

@@ -145,8 +145,12 @@ def _stop(shell: Any, args: Namespace) -> None:
     if named.done():
         for job in display.members(named):
             print(f"{job.snapshot.short_id} is {job.status} already.")
-    else:
-        named.stop()
+        return
+    queued = [job for job in display.members(named) if job.status == "queued"]
+    named.stop()
+    for job in queued:
+        if job.done():
+            print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
 
 
 def _resume(shell: Any, args: Namespace) -> None:

@@ -87,18 +87,26 @@ def _left_over() -> str:
     from happyhorse_nb.ledger import orphans
 
     try:
-        real, play = orphans(folder, now=time.time())
+        left = orphans(folder, now=time.time())
     except HappyHorseError:
         # Whoever makes a video is told what is wrong; loading an extension is not the moment.
         return ""
     if is_loopback(told_origin()):
         # This kernel uses a sandbox from the start.
-        real, play = play, 0
-    if real:
-        return f"{_videos(real)} not finished when a kernel ended: %happyhorse resume goes on."
-    if play:
-        return f"{_videos(play)} of the sandbox not finished: %happyhorse sandbox, then %happyhorse resume."
+        left = left._replace(real=left.play, real_unsent=left.play_unsent, play=0)
+    if left.real:
+        unsent = _unsent(left.real_unsent, left.real)
+        return f"{_videos(left.real)} not finished when a kernel ended{unsent}: %happyhorse resume goes on."
+    if left.play:
+        return f"{_videos(left.play)} of the sandbox not finished: %happyhorse sandbox, then %happyhorse resume."
     return ""
+
+
+def _unsent(count: int, of: int) -> str:
+    """Those that were queued: to resume them is to send, and to pay for, them."""
+    if not count:
+        return ""
+    return ", and not sent yet" if count == of else f", {count} of them not sent yet"
 
 
 def _videos(count: int) -> str:

@@ -30,6 +30,7 @@ def settings(folder: Path) -> Iterator[Settings]:
     before = {name: getattr(found, name) for name in found.trait_names() if name not in ("config", "parent", "log")}
     found.folder = str(folder)
     found.max_poll_gap = 0.1
+    found.requests_per_minute = 10_000
     found.max_backoff = 0.01
     found.send_patience = 0.2
     found.fetch_patience = 0.2

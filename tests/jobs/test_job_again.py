@@ -225,18 +225,81 @@ def test_a_script_that_ends_in_mid_job_is_silent_and_the_job_goes_on_here(
     assert fake_server.paid == 1
 
 
-def test_a_script_that_ends_sends_nothing_of_what_still_waits(
+QUEUE = """
+config().max_concurrent = 1
+jobs = [hh.generate(sys.argv[2], str(n)) for n in range(4)]
+import time
+while jobs[0].task_id is None: time.sleep(0.01)
+"""
+
+
+def test_what_was_queued_when_its_kernel_ended_is_sent_in_order_when_it_is_taken_up(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, settings: Settings
+) -> None:
+    settings.max_concurrent = 1
+    fake_server.words = ("processing",)
+    Program(QUEUE, folder, str(photo)).end()
+    assert fake_server.paid == 1
+    # Looking changes nothing.
+    assert sorted(str(job.status) for job in hh.jobs()) == ["pending", "queued", "queued", "queued"]
+    # One is taken out, one is run again from its cell, which joins it, and the rest is resumed.
+    [third] = [job for job in hh.jobs() if job.snapshot.prompt == "2"]
+    third.stop()
+    assert "nothing was sent" in str(third.error)
+    resumed = hh.resume()
+    assert [job.snapshot.prompt for job in resumed] == ["0", "1", "3"]
+    assert generate("3") is resumed[-1]
+    Seen(resumed[-1]).wait(lambda snapshot: snapshot.place == 2)
+    for count in (2, 3):
+        fake_server.task.say("success")
+        fake_server.wait_for("submit", count)
+    fake_server.task.say("success")
+    assert {str(ended(job).status) for job in resumed} == {"done"}
+    assert [task.payload["prompt"] for task in fake_server.tasks.values()] == ["0", "1", "3"]
+    payloads = [task.payload["first_frame_image"] for task in fake_server.tasks.values()]
+    assert payloads == payloads[:1] * 3
+    assert fake_server.paid == 3
+
+
+def test_a_cell_run_again_sends_what_was_queued_and_two_kernels_at_once_send_it_once(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
 ) -> None:
     fake_server.words = ("processing",)
-    body = "config().max_concurrent = 1\njobs = [hh.generate(sys.argv[2], str(n)) for n in range(4)]\n"
-    body += "import time\nwhile jobs[0].task_id is None: time.sleep(0.01)\n"
-    Program(body, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end()
+    fake_server.words = ("success",)
+    body = "jobs = [hh.generate(sys.argv[2], str(n)) for n in range(1, 4)]\nhh.wait()\n"
+    body += "print(json.dumps([str(job.status) for job in jobs]))"
+    programs = [Program(body, folder, str(photo)) for _ in range(2)]
+    assert [program.end() for program in programs] == [["done"] * 3] * 2
+    assert fake_server.paid == 4
+
+
+def test_a_queued_job_whose_first_frame_is_gone_is_not_sent(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, home: Path
+) -> None:
+    fake_server.words = ("processing",)
+    Program(QUEUE, folder, str(photo)).end()
+    shutil.rmtree(home / "frames")
+    resumed = hh.resume()
+    assert [str(ended(job).status) for job in resumed[1:]] == ["refused"] * 3
+    assert "any more, where it was kept. Run the cell again" in str(resumed[1].error)
     assert fake_server.paid == 1
-    # Those were never sent, which the next kernel says as soon as it looks.
-    states = sorted(str(job.status) for job in hh.jobs())
-    assert states == ["pending", "refused", "refused", "refused"]
-    assert all("nothing was sent" in str(job.error) for job in hh.jobs() if job.error)
+    resumed[0].stop()
+    ended(resumed[0])
+
+
+def test_what_is_taken_up_is_bought_by_who_takes_it_up(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, settings: Settings
+) -> None:
+    fake_server.words = ("processing",)
+    Program(QUEUE, folder, str(photo)).end()
+    engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0")
+    settings.budget = 2.0
+    # One is $1.20.
+    with pytest.raises(hh.InvalidRequest, match="budget"):
+        hh.resume()
+    assert fake_server.wait_for("submit", 2)
+    assert [str(job.status) for job in hh.jobs() if job.task_id is None].count("queued") == 2
 
 
 @pytest.mark.parametrize(("when", "end"), [("submit", "unknown"), ("poll", "done"), ("file", "done")])
@@ -364,8 +427,8 @@ def test_a_queued_job_whose_kernel_was_taken_for_dead_is_sent_by_one_of_both(
     for task in fake_server.tasks.values():
         task.say("success")
     assert str(ended(first).status) == "done"
-    assert str(ended(queued).status) == "refused"
-    assert "nothing was sent" in str(queued.error)
+    # What the other one has sent is followed here, and gone on with when that one has ended.
+    assert str(ended(queued).status) == "done"
     assert fake_server.paid == 2
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
+
+from hypothesis import given
+from hypothesis import strategies as st
 
 from happyhorse_nb.jobs.callbacks import Callbacks
 from happyhorse_nb.jobs.naps import Naps
-from happyhorse_nb.jobs.queue import Queue
+from happyhorse_nb.jobs.places import Places
+from happyhorse_nb.jobs.queue import Others, Queue
 
 
 def test_a_nap_is_seen_once_and_a_corrected_clock_is_none() -> None:
@@ -28,45 +31,174 @@ def test_a_nap_is_seen_once_and_a_corrected_clock_is_none() -> None:
     assert not naps.over()
 
 
-async def test_a_place_is_never_given_to_one_that_has_just_left() -> None:
-    queue = Queue(lambda: 1)
-    await queue.enter("a", lambda place: None)
-    waiting = [asyncio.ensure_future(queue.enter(name, lambda place: None)) for name in "bc"]
-    await asyncio.sleep(0)
-    # In one breath: the next in line gives up, and the place becomes free.
-    waiting[0].cancel()
-    queue.leave("a")
-    await asyncio.wait(waiting)
-    assert waiting[0].cancelled()
-    assert queue.running == {"c"}
-    queue.leave("c")
-    assert queue.running == frozenset()
+class Line:
+    """A queue in virtual time, with what it did: who was sent, and who was told which place."""
+
+    def __init__(self, limit: int = 1) -> None:
+        self.now, self.limit, self.others = 0.0, limit, Others()
+        self.sent: list[str] = []
+        self.told: list[tuple[str, int | None]] = []
+        self.queue = Queue(Places(lambda: self.limit, self.clock), others=lambda: self.others, clock=self.clock)
+
+    def clock(self) -> float:
+        return self.now
+
+    def enter(self, *names: str, created: float = 0.0) -> None:
+        for name in names:
+            self.queue.enter(
+                name,
+                created,
+                lambda name=name: self.sent.append(name),  # type: ignore[misc]  # mypy cannot type a default
+                lambda place, name=name: self.told.append((name, place)),  # type: ignore[misc]  # likewise
+            )
+
+    def later(self, seconds: float) -> None:
+        self.now += seconds
+        self.queue.fill()
 
 
-async def test_a_place_given_to_one_that_leaves_at_that_instant_goes_to_the_next() -> None:
-    queue = Queue(lambda: 1)
-    await queue.enter("a", lambda place: None)
-    waiting = [asyncio.ensure_future(queue.enter(name, lambda place: None)) for name in "bc"]
-    await asyncio.sleep(0)
-    queue.leave("a")
-    waiting[0].cancel()
-    await asyncio.wait(waiting)
-    assert queue.running == {"c"}
+def test_a_place_is_never_given_to_one_that_has_left() -> None:
+    line = Line()
+    line.enter("a", "b", "c")
+    assert line.queue.leave("b")
+    line.queue.leave("a")
+    assert line.sent == ["a", "c"]
+    assert line.queue.running == {"c"}
+    assert not line.queue.leave("c")
+    assert line.queue.running == frozenset()
 
 
-async def test_the_places_are_told_as_they_change() -> None:
-    queue, told = Queue(lambda: 1), []
-    await queue.enter("a", lambda place: told.append(("a", place)))
-    waiting = [
-        asyncio.ensure_future(queue.enter(name, lambda place, name=name: told.append((name, place))))  # type: ignore[misc]  # mypy cannot type a lambda with a default
-        for name in "bc"
-    ]
-    await asyncio.sleep(0)
-    queue.leave("a")
-    await waiting[0]
-    queue.leave("b")
-    await waiting[1]
-    assert told == [("b", 1), ("c", 2), ("c", 1), ("b", None), ("c", None)]
+def test_the_places_are_told_as_they_change_and_once() -> None:
+    line = Line()
+    line.enter("a", "b", "c")
+    line.queue.accepted("a")
+    line.queue.leave("a")
+    line.queue.tell()
+    line.queue.tell()
+    line.queue.leave("b")
+    assert line.told == [("b", 1), ("c", 2), ("b", None), ("c", 1), ("c", None)]
+
+
+def test_the_oldest_is_the_next_whenever_it_came() -> None:
+    line = Line()
+    line.enter("a")
+    line.enter("new", created=2.0)
+    line.enter("old", created=1.0)
+    line.queue.leave("a")
+    line.queue.leave("old")
+    assert line.sent == ["a", "old", "new"]
+
+
+def test_what_the_server_refuses_goes_back_to_where_it_was_and_is_tried_once_at_a_time() -> None:
+    line = Line(limit=2)
+    line.enter("a", "b", "c", "d")
+    line.queue.accepted("a")
+    assert line.queue.refused("b", None, longest=30.0) == 5.0
+    line.later(4.9)
+    assert line.sent == ["a", "b"]
+    # Half the account may be somebody else's: one is tried, and no second one with it.
+    line.later(0.2)
+    assert line.sent == ["a", "b", "b"]
+    assert line.queue.refused("b", None, longest=30.0) == 10.0
+    # A place that becomes free is taken at once.
+    line.queue.leave("a")
+    assert line.sent == ["a", "b", "b", "b"]
+    line.queue.accepted("b")
+    line.later(11.0)
+    assert line.sent[-1] == "c"
+    line.queue.accepted("c")
+    # Two again, as the setting has it: a third one waits.
+    line.later(1.0)
+    assert line.queue.running == {"b", "c"}
+
+
+def test_the_servers_word_on_when_is_kept_to() -> None:
+    line = Line(limit=2)
+    line.enter("a", "b")
+    line.queue.accepted("a")
+    assert line.queue.refused("b", 40.0, longest=30.0) == 40.0
+    line.queue.leave("a")
+    line.later(39.0)
+    assert line.sent == ["a", "b"]
+    line.later(1.5)
+    assert line.sent == ["a", "b", "b"]
+
+
+def test_one_more_than_is_known_is_tried_seldom_and_remembered_when_it_is_taken() -> None:
+    line = Line(limit=2)
+    line.enter("a", "b", "c", "d")
+    for name in "ab":
+        line.queue.accepted(name)
+    line.later(59.0)
+    assert line.sent == ["a", "b"]
+    line.later(2.0)
+    assert line.sent == ["a", "b", "c"]
+    line.queue.refused("c", None, longest=30.0)
+    tries = 0
+    for _ in range(3600):
+        line.later(1.0)
+        if line.sent[-1] == "c" and len(line.sent) > 3 + tries:
+            tries += 1
+            line.queue.refused("c", None, longest=30.0)
+    # Of an hour's waiting these are all that the server was bothered with.
+    assert 5 <= tries <= 10
+    line.later(600.0)
+    line.queue.accepted("c")
+    assert line.queue.places.known == 3
+    line.queue.leave("a")
+    assert line.sent[-1] == "d"
+
+
+def test_a_changed_setting_counts_at_once() -> None:
+    line = Line()
+    line.enter("a", "b", "c")
+    line.limit = 3
+    line.queue.fill()
+    assert line.sent == ["a", "b", "c"]
+
+
+def test_other_kernels_count_and_an_older_job_of_theirs_goes_first_if_it_does_go() -> None:
+    line = Line(limit=2)
+    line.others = Others(running=1, oldest=5.0)
+    line.enter("a", created=1.0)
+    line.enter("b", created=9.0)
+    assert line.sent == ["a"]
+    line.queue.leave("a")
+    line.later(1.0)
+    assert line.sent == ["a"]
+    # It does not go, whatever the reason.
+    line.later(5.0)
+    assert line.sent == ["a", "b"]
+
+
+@given(st.data())
+def test_no_more_at_once_than_the_server_takes_and_nobody_is_forgotten(data: st.DataObject) -> None:
+    server, setting = data.draw(st.integers(1, 6)), data.draw(st.integers(1, 6))
+    foreign = data.draw(st.lists(st.floats(0, 500), max_size=3))
+    line, names = Line(setting), [str(number) for number in range(data.draw(st.integers(1, 12)))]
+    line.enter(*names)
+    done: dict[str, float] = {}
+    answered, refused, most = 0, [], 0
+    while len(done) < len(names):
+        assert line.now < 20_000, (done, line.queue.places.known)
+        for name in line.sent[answered:]:
+            held = sum(until > line.now for until in done.values()) + sum(until > line.now for until in foreign)
+            if held < server:
+                done[name] = line.now + 100.0
+                line.queue.accepted(name)
+            else:
+                refused.append(line.now)
+                line.queue.refused(name, None, longest=30.0)
+            answered += 1
+            most = max(most, held)
+        for name in [name for name, until in done.items() if until <= line.now and name in line.queue.running]:
+            line.queue.leave(name)
+        line.later(1.0)
+    # In order, and no storm: at first as many as the setting says, after that one try at a time, seldom.
+    assert list(done) == names
+    first = [at for at in refused if at < 1.0]
+    assert len(first) <= setting
+    assert len(refused) - len(first) <= 3 + line.now / 15
 
 
 def test_callbacks_are_called_in_order_on_a_thread_that_does_not_hold_up_the_end() -> None:

@@ -297,3 +297,13 @@ def test_what_has_moved_on_is_not_settled(ledger: Ledger) -> None:
     found = ledger.get(now.id)
     assert found is not None
     assert found.snapshot.task_id == "task-1"
+
+
+def test_what_is_owed_when_a_job_is_added_harms_neither(ledger: Ledger) -> None:
+    ledger.add(record(id="one"), reuse=False)
+    ledger.update_later(replace(record(id="one").snapshot, status=Status.PROCESSING))
+    ledger.add(record(id="two", prompt="another"), reuse=True)
+    other = Ledger(ledger.folder)
+    found = {row.snapshot.id: str(row.snapshot.status) for row in other.newest()}
+    other.close()
+    assert found.get("one") == "processing"

@@ -319,7 +319,7 @@ def _obey(line: socket.socket) -> None:
 
 #: All that a program imports sooner or later.
 _IMPORTS = (
-    "aiohttp", "aiolimiter", "IPython.display", "jinja2", "PIL.Image", "pydantic", "tenacity",
+    "aiohttp", "IPython.display", "jinja2", "PIL.Image", "pydantic", "tenacity",
     "happyhorse_nb.client", "happyhorse_nb.images", "happyhorse_nb.jobs", "happyhorse_nb.render.player",
 )  # fmt: skip
 

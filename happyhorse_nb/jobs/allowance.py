@@ -1,0 +1,150 @@
+"""Which request may leave, and when: never more in any minute than the account allows. Pure; the clock is passed in."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.ledger.leases import LEASED, MINUTE, Lease
+
+#: The part of a minute's requests that is kept for submits, and that for reads.
+_KEPT = 10
+#: Reads that may leave at once, however few a minute allows.
+_FEW = 10
+#: What is left of a wait by floating point alone.
+_EPSILON = 1e-4
+#: Seconds between two leases at least; a submit may have the next one sooner.
+_BETWEEN, _BETWEEN_FOR_SUBMITS = 1.0, 0.2
+
+
+class Shared(Protocol):
+    """Where kernels share what one account allows: `ledger.Leases`."""
+
+    def lease(self, *, used: int, ago: float, wants: int, limit: int, keep: int) -> Lease | None:
+        """Give back what is left of the last lease, and take a new one; None where that cannot be told now."""
+
+
+class Allowance:
+    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds."""
+
+    def __init__(self, rate: Rate, clock: Callable[[], float], leases: Shared | None = None) -> None:
+        self.rate = rate
+        #: Requests that wait now; so many are leased.
+        self.wanted = 1
+        self._clock = clock
+        self._leases = leases
+        self._sent: deque[tuple[float, bool]] = deque()
+        self._submits = 0
+        #: When reads would have used up what they may, if they had come evenly.
+        self._even = float("-inf")
+        self._paused = float("-inf")
+        #: What the server says is left, and until when.
+        self._left, self._until = 0, float("-inf")
+        #: What is left of the lease, when it ends, and what was spent since the kernels were last told.
+        self._in_hand, self._ends = 0, float("-inf")
+        self._used, self._last_used = 0, clock()
+        self._asked = float("-inf")
+        #: Whether the others were told, and how many there are with this one.
+        self._told, self._kernels = True, 1
+
+    @property
+    def sent(self) -> int:
+        """Requests of the last minute."""
+        self._drop_old()
+        return len(self._sent)
+
+    @property
+    def share(self) -> float:
+        """Requests a minute that are this kernel's, while others want some too."""
+        return self.rate.per_minute / self._kernels
+
+    def wait(self, *, submit: bool) -> float:
+        """Seconds until one more may leave, as far as is known; 0: now."""
+        now = self._clock()
+        if now < self._paused:
+            return self._paused - now
+        rate = self.rate.per_minute
+        kept = rate // _KEPT
+        if now < self._until and self._left <= (0 if submit else kept):
+            return self._until - now
+        full = self._full(now, rate, kept, submit=submit)
+        if full > 0:
+            return full
+        if not submit:
+            # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
+            ahead = self._even - now - MINUTE * max(_FEW, rate / 10) / (rate - kept)
+            if ahead > _EPSILON:
+                return ahead
+        return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
+
+    def take(self, *, submit: bool) -> None:
+        """One leaves now."""
+        now = self._clock()
+        self._sent.append((now, submit))
+        self._submits += submit
+        self._left -= 1
+        self._in_hand -= 1
+        self._used += 1
+        self._last_used = now
+        if not submit:
+            rate = self.rate.per_minute
+            self._even = max(self._even, now) + MINUTE / (rate - rate // _KEPT)
+
+    def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
+        """The server says its limit, what is left of it, and in how many seconds that begins anew."""
+        if limit is not None:
+            self.rate.told(limit)
+        if left is not None and seconds is not None:
+            # What was sent since, and may not have been counted yet, is gone already.
+            self._left, self._until = left - in_flight, self._clock() + min(seconds, MINUTE)
+
+    def refused(self, seconds: float) -> None:
+        """The server wants nothing for so many seconds."""
+        self.rate.refused(self.sent)
+        self._paused = max(self._paused, self._clock() + seconds)
+
+    def resume(self) -> None:
+        """Forget what the server said about when: the machine has slept, or somebody will not wait."""
+        self._paused = self._until = float("-inf")
+
+    def rest(self) -> None:
+        """Give back what is left of a lease that has run out."""
+        now = self._clock()
+        if self._leases is not None and self._in_hand > 0 and now >= self._ends:
+            self._lease_again(now, 0, self.rate.per_minute, 0)
+
+    def _full(self, now: float, rate: int, kept: int, *, submit: bool) -> float:
+        self._drop_old()
+        others = len(self._sent) - self._submits if submit else self._submits
+        most = rate - max(0, kept - others)
+        if not self._told:
+            # What the other kernels spend cannot be told now.
+            most = max(1, most // self._kernels)
+        if len(self._sent) < most:
+            return 0.0
+        return max(self._sent[len(self._sent) - most][0] + MINUTE - now, 0.001)
+
+    def _drop_old(self) -> None:
+        old = self._clock() - MINUTE + _EPSILON
+        while self._sent and self._sent[0][0] <= old:
+            self._submits -= self._sent.popleft()[1]
+
+    def _until_leased(self, now: float, rate: int, kept: int, between: float) -> float:
+        if self._leases is None or (self._in_hand > 0 and now < self._ends):
+            return 0.0
+        if now < self._asked + between:
+            return self._asked + between - now
+        self._lease_again(now, min(rate, self.wanted + max(2, math.ceil(LEASED * rate / 60))), rate, kept)
+        return 0.0 if self._in_hand > 0 else between
+
+    def _lease_again(self, now: float, wants: int, rate: int, kept: int) -> None:
+        assert self._leases is not None, "asked by those who have looked"
+        found = self._leases.lease(used=self._used, ago=now - self._last_used, wants=wants, limit=rate, keep=kept)
+        self._asked, self._ends, self._told = now, now + LEASED, found is not None
+        if found is None:
+            self._in_hand = wants
+        else:
+            self._in_hand, self._kernels, self._used = found.count, found.kernels, 0

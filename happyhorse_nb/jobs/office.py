@@ -1,0 +1,101 @@
+"""What the jobs of one account share: its connections, its requests a minute, its places. Lives on the owned loop."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from happyhorse_nb import polling, wire
+from happyhorse_nb.client import Client
+from happyhorse_nb.errors import LedgerError, RateLimited
+from happyhorse_nb.jobs.allowance import Allowance
+from happyhorse_nb.jobs.pace import Pace
+from happyhorse_nb.jobs.places import Places
+from happyhorse_nb.jobs.queue import Others, Queue
+from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.ledger import Leases, Ledger, Presence
+from happyhorse_nb.settings import Account
+from happyhorse_nb.settings.config import Settings
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client.transport import Answer
+
+#: Seconds after which what other kernels do is looked up anew.
+_LOOK = 1.0
+#: In the words of a refusal: it is for the tasks that run, not for the requests that were sent.
+_TASKS = re.compile(r"concurren|running|at once|in progress|parallel", re.IGNORECASE)
+_REQUESTS = re.compile(r"per minute|a minute|request rate|requests", re.IGNORECASE)
+
+
+class Office:
+    """Through which everything goes that is asked of one account."""
+
+    def __init__(
+        self, account: Account, *, ledger: Ledger, presence: Presence, settings: Callable[[], Settings]
+    ) -> None:
+        self._ledger = ledger
+        self._presence = presence
+        self._who = (account.realm, account.key.fingerprint)
+        self._others, self._looked = Others(), float("-inf")
+        self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
+        #: Seconds of waiting that are worth one request.
+        self.price = polling.PATIENCE
+        self.client = Client(account=account)
+        self.client.heard = self._heard
+        rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
+        self.pace = Pace(Allowance(rate, time.monotonic, self._leases))
+        self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
+
+    def tick(self, hazards: Iterable[float]) -> None:
+        """About once a second: what a request is worth, what has become free, and whose place in the queue has changed.
+
+        ``hazards`` are the rates (per second) at which the tasks that run here end now.
+        """
+        self.price = polling.price(hazards, self.pace.allowance.share)
+        self.pace.allowance.rest()
+        self.queue.fill()
+        self.queue.tell()
+
+    def wake(self) -> None:
+        """Forget what the server said about when."""
+        self.pace.wake()
+        self.queue.places.wake()
+        self.queue.fill()
+
+    def full(self, problem: RateLimited) -> bool:
+        """Whether a submit was refused for the tasks that run, and not for the requests of the last minute."""
+        detail = problem.message.partition(":")[2] or problem.message
+        if _TASKS.search(detail) or _REQUESTS.search(detail):
+            return _TASKS.search(detail) is not None
+        allowance = self.pace.allowance
+        return allowance.sent < 0.8 * allowance.rate.per_minute
+
+    async def close(self) -> None:
+        """Close all connections."""
+        self._leases.close()
+        await self.client.close()
+
+    def _heard(self, answer: Answer, in_flight: int) -> None:
+        if answer.status != 429:
+            # A refusal may speak of tasks, in the same headers.
+            told = wire.limits(answer.headers, now=time.time())
+            self.pace.allowance.told(told.limit, told.left, told.seconds, in_flight=in_flight)
+
+    def _see_others(self) -> Others:
+        now = time.monotonic()
+        if now - self._looked >= _LOOK:
+            self._looked = now
+            with suppress(LedgerError):
+                self._others = self._count()
+        return self._others
+
+    def _count(self) -> Others:
+        """Only what live kernels do: a task that nobody watches may have ended long ago."""
+        found = self._ledger.busy(*self._who, but=self._presence.id)
+        alive = {owner for owner in {row.owner for row in found} if self._presence.alive(owner)}
+        running = sum(row.running for row in found if row.owner in alive)
+        oldest = [row.oldest for row in found if row.owner in alive and row.oldest is not None]
+        return Others(running, min(oldest, default=None))

@@ -1,0 +1,252 @@
+"""The account's requests in virtual time: never too many in any minute, submits first, nobody starves."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from happyhorse_nb.jobs.allowance import Allowance
+from happyhorse_nb.jobs.pace import Pace
+from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.ledger import Leases, Ledger
+
+
+class Clock:
+    """Time that a test moves on."""
+
+    def __init__(self) -> None:
+        self.now = 1_800_000_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def allowance(clock: Clock, limit: Callable[[], int] = lambda: 100, leases: Leases | None = None) -> Allowance:
+    return Allowance(Rate(limit, clock), clock, leases)
+
+
+def busiest(times: list[float], window: float = 60.0) -> int:
+    """The most of them in any minute."""
+    most, first = 0, 0
+    for last, at in enumerate(times):
+        while times[first] <= at - window:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
+
+
+Wishes = st.lists(st.tuples(st.floats(0, 8), st.integers(1, 60), st.booleans()), min_size=1, max_size=40)
+
+
+@given(limit=st.integers(1, 200), wishes=Wishes)
+def test_never_more_in_any_minute_than_the_account_allows(limit: int, wishes: list[tuple[float, int, bool]]) -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: limit)
+    sent = []
+    for pause, count, submit in wishes:
+        clock.now += pause
+        for _ in range(count):
+            if one.wait(submit=submit) <= 0:
+                one.take(submit=submit)
+                sent.append(clock.now)
+    assert busiest(sent) <= limit
+
+
+@given(limit=st.integers(10, 200), flood=st.booleans())
+def test_a_flood_of_the_one_kind_leaves_room_for_the_other(limit: int, flood: bool) -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: limit)
+    for _ in range(600):
+        clock.now += 0.1
+        while one.wait(submit=flood) <= 0:
+            one.take(submit=flood)
+    assert one.wait(submit=not flood) == 0
+
+
+@given(limit=st.integers(1, 100))
+def test_what_is_told_to_wait_may_go_when_it_has_waited(limit: int) -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: limit)
+    for submit in [True, False] * limit:
+        for _ in range(1000):
+            wait = one.wait(submit=submit)
+            if wait <= 0:
+                break
+            clock.now += wait
+        else:
+            raise AssertionError("it is told to wait again and again")
+        one.take(submit=submit)
+
+
+def test_reads_come_evenly_after_the_first_few() -> None:
+    clock = Clock()
+    one = allowance(clock)
+    sent = []
+    for _ in range(1200):
+        clock.now += 0.1
+        while one.wait(submit=False) <= 0:
+            one.take(submit=False)
+            sent.append(clock.now)
+    # Never a long silence after a burst.
+    assert max(later - earlier for earlier, later in itertools.pairwise(sent)) < 10
+
+
+def test_the_rate_goes_down_at_once_and_up_slowly() -> None:
+    clock, setting = Clock(), 100
+    rate = Rate(lambda: setting, clock)
+    rate.told(30)
+    assert rate.per_minute == 30
+    rate.told(1000)
+    assert rate.per_minute == 30
+    clock.now += 60
+    assert rate.per_minute == 60
+    clock.now += 600
+    assert rate.per_minute == 1000
+    for _ in range(5):
+        # One burst of refusals is one refusal.
+        rate.refused(900)
+    assert rate.per_minute == 750
+    clock.now += 60
+    assert 750 < rate.per_minute <= 851
+    setting = 20
+    assert rate.per_minute == 20
+
+
+def test_what_the_server_says_is_left_is_all_that_is_sent_until_it_begins_anew() -> None:
+    clock = Clock()
+    one = allowance(clock)
+    one.told(100, 5, 30.0, in_flight=2)
+    sent = 0
+    while one.wait(submit=True) <= 0:
+        one.take(submit=True)
+        sent += 1
+    assert sent == 3
+    clock.now += 30
+    assert one.wait(submit=True) == 0
+
+
+def test_a_refusal_stops_all_requests_for_as_long_as_the_server_says() -> None:
+    clock = Clock()
+    one = allowance(clock)
+    one.refused(12.0)
+    assert one.wait(submit=True) == one.wait(submit=False) == 12.0
+    one.resume()
+    assert one.wait(submit=True) == 0
+
+
+@given(wishes=st.lists(st.tuples(st.floats(0, 3), st.integers(0, 2), st.integers(1, 40)), max_size=60))
+@settings(max_examples=30)
+def test_kernels_together_never_send_more_than_the_account_allows(
+    tmp_path_factory: pytest.TempPathFactory, wishes: list[tuple[float, int, int]]
+) -> None:
+    folder = tmp_path_factory.mktemp("home")
+    Ledger(folder).close()
+    clock = Clock()
+    shares = [_leases(folder, str(owner), clock) for owner in range(3)]
+    kernels = [allowance(clock, leases=share) for share in shares]
+    sent = []
+    for pause, kernel, count in wishes:
+        clock.now += pause
+        kernels[kernel].wanted = count
+        for _ in range(count):
+            if kernels[kernel].wait(submit=bool(count % 2)) <= 0:
+                kernels[kernel].take(submit=bool(count % 2))
+                sent.append(clock.now)
+    for share in shares:
+        share.close()
+    assert busiest(sent) <= 100
+
+
+def test_two_hungry_kernels_get_the_same_and_a_dead_one_s_share_comes_back(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    clock = Clock()
+    shares = [_leases(tmp_path, owner, clock) for owner in "ab"]
+    kernels = [allowance(clock, leases=share) for share in shares]
+    counts, alone, writes = [0, 0], 0, 0
+    for second in range(600):
+        clock.now += 1.0
+        for place, kernel in enumerate(kernels):
+            if place == 1 and second >= 300:
+                # The other one was killed: nothing is given back.
+                continue
+            kernel.wanted = 100
+            writes += kernel.wait(submit=False) <= 0
+            while kernel.wait(submit=False) <= 0:
+                kernel.take(submit=False)
+                counts[place] += second < 300
+                alone += second >= 420
+    # 90 a minute are for reads, all kernels together.
+    assert 300 < sum(counts) < 460
+    assert abs(counts[0] - counts[1]) < 80
+    assert alone > 3 * 80
+    for share in shares:
+        share.close()
+
+
+def test_a_ledger_that_is_locked_stops_nobody(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    clock = Clock()
+    share = _leases(tmp_path, "a", clock)
+    one = allowance(clock, leases=share)
+    ledger._connection.execute("BEGIN IMMEDIATE")
+    for _ in range(120):
+        clock.now += 1.0
+        if one.wait(submit=False) <= 0:
+            one.take(submit=False)
+    assert one.sent > 50
+    ledger._connection.execute("COMMIT")
+    # What was spent meanwhile is told as soon as that is possible.
+    clock.now += 3.0
+    one.wait(submit=True)
+    assert ledger._rows("SELECT sum(count) AS n FROM leases", ())[0]["n"] > 50
+    share.close()
+    ledger.close()
+
+
+async def test_submits_go_before_reads_and_the_most_urgent_read_first() -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: 10)
+    pace = Pace(one)
+    for submit in (True, False):
+        while one.wait(submit=submit) <= 0:
+            one.take(submit=submit)
+    went: list[str] = []
+
+    async def go(name: str, urgency: Callable[[], float] | None) -> None:
+        await pace.take(urgency)
+        went.append(name)
+
+    tasks = [
+        asyncio.ensure_future(go(name, urgency))
+        for name, urgency in (("idle", lambda: 0.1), ("due", lambda: 5.0), ("soon", lambda: 1.0), ("submit", None))
+    ]
+    await asyncio.sleep(0)
+    assert went == []
+    tasks[2].cancel()
+    await asyncio.sleep(0)
+    clock.now += 70
+    pace.wake()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert went == ["submit", "due", "idle"]
+
+
+async def test_a_submit_never_waits_for_reads_however_many_wait() -> None:
+    clock = Clock()
+    pace = Pace(allowance(clock))
+    reads = [asyncio.ensure_future(pace.take(lambda: 1.0)) for _ in range(500)]
+    await asyncio.sleep(0)
+    assert sum(read.done() for read in reads) < 100
+    for _ in range(10):
+        await asyncio.wait_for(pace.take(), 5)
+    for read in reads:
+        read.cancel()
+
+
+def _leases(folder: Path, owner: str, clock: Clock) -> Leases:
+    return Leases(folder / "ledger.sqlite3", owner, origin="https://x", account="y", clock=clock)

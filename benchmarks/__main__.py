@@ -9,8 +9,9 @@ import time
 import cell
 import messages
 import startup
+import transfer
 
-BENCHMARKS = {"startup": startup.main, "cell": cell.main, "messages": messages.main}
+BENCHMARKS = {"startup": startup.main, "cell": cell.main, "messages": messages.main, "transfer": transfer.main}
 
 
 def main(names: list[str]) -> int:

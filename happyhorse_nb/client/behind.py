@@ -10,7 +10,7 @@ from typing import BinaryIO
 from happyhorse_nb.client.aside import at_disk
 
 #: Bytes that are written at once. Fewer would cost more in handing over than in writing.
-_BATCH = 1024 * 1024
+_BATCH = 4 * 1024 * 1024
 #: Seconds after which fewer are, so that what came over a slow line is on disk when it is cut.
 _SOON = 0.25
 

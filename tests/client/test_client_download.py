@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import traceback
+import tracemalloc
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -35,6 +36,10 @@ def target(tmp_path: Path) -> Path:
 
 def content(file: Path) -> bytes:
     return file.read_bytes()
+
+
+def size_of(file: Path) -> int:
+    return file.stat().st_size
 
 
 def put(file: Path, text: str) -> None:
@@ -341,3 +346,27 @@ async def test_a_half_file_of_a_name_that_only_one_uses_is_written_over(
     await client.download(task, target, part="mine")
     assert content(target) == small_mp4
     assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_a_large_video_takes_no_more_memory_than_a_small_one(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    pieces, piece = 96, bytes(1024 * 1024)
+
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        box = (8 + pieces * len(piece)).to_bytes(4, "big") + b"free"
+        length = len(small_mp4) + len(box) + pieces * len(piece)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % length + small_mp4 + box)
+        for _ in range(pieces):
+            writer.write(piece)
+            await writer.drain()
+
+    async with raw_store(answer) as link:
+        tracemalloc.start()
+        try:
+            await client.download(replace(task, video_url=link), target)
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert size_of(target) > pieces * len(piece)
+    assert peak < 24 * 1024 * 1024

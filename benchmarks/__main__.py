@@ -8,10 +8,17 @@ import time
 
 import cell
 import messages
+import scale
 import startup
 import transfer
 
-BENCHMARKS = {"startup": startup.main, "cell": cell.main, "messages": messages.main, "transfer": transfer.main}
+BENCHMARKS = {
+    "startup": startup.main,
+    "cell": cell.main,
+    "messages": messages.main,
+    "scale": scale.main,
+    "transfer": transfer.main,
+}
 
 
 def main(names: list[str]) -> int:

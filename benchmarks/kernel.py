@@ -53,22 +53,28 @@ def kernel(**options: float) -> Iterator[Kernel]:
     with tempfile.TemporaryDirectory() as folder:
         Image.new("RGB", (640, 427), "navy").save(Path(folder) / "photo.jpg")
         settings = SandboxOptions(**{"accept_delay": ACCEPT_DELAY, **options})  # type: ignore[arg-type]
-        with SandboxProcess(Path(folder) / "sandbox", settings) as sandbox:
-            manager = KernelManager()
-            manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-            environment = {
-                **os.environ,
-                "HAPPYHORSE_HOME": folder,
-                "HAPPYHORSE_WAIT": "0",
-                "MODELLIX_BASE_URL": sandbox.origin,
-                "MODELLIX_API_KEY": "sandbox",
-            }
-            manager.start_kernel(env=environment, cwd=folder)
-            client = manager.client()
-            client.start_channels()
-            try:
-                client.wait_for_ready(timeout=60)
-                yield Kernel(client)
-            finally:
-                client.stop_channels()
-                manager.shutdown_kernel(now=True)
+        with SandboxProcess(Path(folder) / "sandbox", settings) as sandbox, kernel_on(sandbox.origin, folder) as run:
+            yield run
+
+
+@contextmanager
+def kernel_on(origin: str, folder: str) -> Iterator[Kernel]:
+    """A fresh kernel in a folder, with its ledger there, on a server that is there already."""
+    manager = KernelManager()
+    manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    environment = {
+        **os.environ,
+        "HAPPYHORSE_HOME": folder,
+        "HAPPYHORSE_WAIT": "0",
+        "MODELLIX_BASE_URL": origin,
+        "MODELLIX_API_KEY": "sandbox",
+    }
+    manager.start_kernel(env=environment, cwd=folder)
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        yield Kernel(client)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -22,6 +22,7 @@ from happyhorse_nb.settings import Account
 
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
+_SHORT = 64 * 1024
 #: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
@@ -134,7 +135,9 @@ class Transport:
             ) as response:
                 async with asyncio.timeout(_READ_TIMEOUT):
                     raw = await _read(response)
-                return Answer(response.status, response.headers, await aside(_json, raw))
+                # A short one is read sooner than a thread is asked to.
+                short = raw is None or len(raw) <= _SHORT
+                return Answer(response.status, response.headers, _json(raw) if short else await aside(_json, raw))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
             words = _words(problem)

@@ -25,6 +25,10 @@ from happyhorse_nb.models import ImageLimits
 
 #: A file larger than this is not even read to be made to fit.
 _READ_LIMIT = 256 * 1024 * 1024
+#: What was looked at lately, by the SHA-256 of its bytes: of one picture many videos are made, and all jobs that wait
+#: share one thumbnail.
+_SEEN: dict[str, tuple[ImageInfo, bytes]] = {}
+_MOST_SEEN = 64
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
@@ -135,14 +139,24 @@ def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFram
     note = ""
     if fit:
         data, note = fit_into(data, limits)
-    info = inspect(data)
+    digest = _sha256(data)
+    info, small = _SEEN.get(digest, (None, None))
+    if info is None:
+        info = inspect(data)
+        check(info, limits)
+        # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid
+        # for.
+        small = thumbnail(data)
+        if small is None:
+            raise InvalidRequest(DAMAGED, param="image")
+        while len(_SEEN) >= _MOST_SEEN:
+            _SEEN.pop(next(iter(_SEEN)), None)
+        _SEEN[digest] = (info, small)
     check(info, limits)
-    # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid for.
-    small = thumbnail(data)
-    if small is None:
-        raise InvalidRequest(DAMAGED, param="image")
     label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return FirstFrame(label, data=data, info=info, note=f"first frame {note}" if note else "", thumbnail=small)
+    return FirstFrame(
+        label, data=data, info=info, note=f"first frame {note}" if note else "", thumbnail=small, known=digest
+    )
 
 
 def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool) -> FirstFrame:

@@ -137,8 +137,10 @@ class Track:
 
     def publish(self, snapshot: Snapshot) -> None:
         """Into the ledger first, then to the listeners. Raises `Unwritten`."""
+        # Once the ledger names the task, whatever a power cut takes back is found out again by asking about it.
+        safe = self.now.task_id is None or snapshot.status not in (Status.DOWNLOADING, Status.DONE)
         try:
-            self._ledger.update(snapshot)
+            self._ledger.update(snapshot, safe=safe)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
         self.job.publish(snapshot)

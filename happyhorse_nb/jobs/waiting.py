@@ -30,7 +30,12 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
         job.watch()
     until = None if timeout is None else time.monotonic() + timeout
     with Waiting(jobs) as waiting:
-        while not all(job.done() for job in jobs):
+        undone = list(jobs)
+        while undone:
+            if undone[-1].done():
+                # Each is asked until it has ended, not all of them at every news of one.
+                undone.pop()
+                continue
             left = _PAUSE if until is None else min(_PAUSE, until - time.monotonic())
             if left <= 0:
                 names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())

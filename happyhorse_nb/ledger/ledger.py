@@ -80,9 +80,12 @@ class Ledger:
         """The newest job that an equal request has made, is making, or may have made."""
         return self._bought(record)
 
-    def update(self, snapshot: Snapshot) -> None:
-        """Write down what a job has become."""
-        with self._transaction():
+    def update(self, snapshot: Snapshot, *, safe: bool = True) -> None:
+        """Write down what a job has become.
+
+        ``safe``: it outlives a power cut, too. Where it does not, the job is as it was before, and still known.
+        """
+        with self._transaction(safe=safe):
             self._change(snapshot)
 
     def update_later(self, snapshot: Snapshot) -> None:
@@ -331,9 +334,11 @@ class Ledger:
                 raise LedgerError(trouble(self.path, problem)) from None
 
     @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _transaction(self, *, safe: bool = True) -> Iterator[None]:
         with self._lock:
             try:
+                if not safe:
+                    self._connection.execute("PRAGMA synchronous = NORMAL")
                 if identity(self.path) != self._file:
                     raise FileNotFoundError(ENOENT, "another file is in its place")
                 self._connection.execute("BEGIN IMMEDIATE")
@@ -350,6 +355,9 @@ class Ledger:
                 # On a full disk SQLite has rolled back by itself.
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                if not safe:
+                    with suppress(sqlite3.Error):
+                        self._connection.execute("PRAGMA synchronous = FULL")
 
 
 def _readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -401,3 +403,46 @@ def test_what_callbacks_raise_does_not_grow_without_end(generate: Generate) -> N
     assert heard.wait(DEADLINE)
     assert "ValueError: 0 x" in job.snapshot.note
     assert len(job.snapshot.note) <= 600
+
+
+def test_a_queued_job_holds_a_few_kilobytes_and_one_picture_is_looked_at_once(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.max_concurrent = 1
+    fake_server.words = ("processing",)
+    first = generate("first")
+    fake_server.wait_for("submit")
+    tracemalloc.start()
+    before = tracemalloc.get_traced_memory()[0]
+    waiting = [generate(str(number)) for number in range(40)]
+    Seen(waiting[-1]).wait(lambda snapshot: snapshot.place == 40)
+    gc.collect()
+    each = (tracemalloc.get_traced_memory()[0] - before) / 40
+    tracemalloc.stop()
+    # The photo has 110 KB, its thumbnail 5 KB.
+    assert each < 16 * 1024
+    assert all(job.thumbnail is first.thumbnail for job in waiting)
+    assert fake_server.paid == 1
+    for job in [*waiting, first]:
+        job.stop()
+        ended(job)
+
+
+def test_a_429_sends_no_storm(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
+    settings.max_backoff = 0.5
+    settings.max_concurrent = 3
+    fake_server.words = ("processing",)
+    first = generate("first")
+    Seen(first).until("processing")
+    fake_server.script("submit", *[Say(429)] * 4)
+    others = [Seen(generate(str(number))) for number in range(6)]
+    for seen in others[:2]:
+        seen.wait(lambda snapshot: snapshot.task_id)
+    # Two were tried at once; after that one at a time, each after a pause. The order is kept.
+    assert fake_server.paid == 1 + 4 + 2
+    prompts = [task.payload["prompt"] for task in fake_server.tasks.values()]
+    assert prompts == ["first", "0", "1"]
+    others[2].wait(lambda snapshot: snapshot.place == 1)
+    for seen in [*others, Seen(first)]:
+        seen.job.stop()
+        ended(seen.job)

@@ -1,0 +1,52 @@
+"""The same requests from a program of aiohttp alone: ``python scale_bare.py ORIGIN PHOTO COUNT POLLS SECONDS``.
+
+``POLLS`` for each task, spread over ``SECONDS``, until it is done. Prints seconds and CPU seconds as JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import aiohttp
+
+#: Requests at once: what a session does by itself.
+_AT_ONCE = 16
+
+
+async def main(origin: str, photo: str, count: int, polls: float, seconds: float) -> None:
+    folder = Path(tempfile.mkdtemp())
+    headers = {"Authorization": "Bearer none"}
+    started, cpu = time.perf_counter(), time.process_time()
+    room = asyncio.Semaphore(_AT_ONCE)
+    async with aiohttp.ClientSession(origin, headers=headers) as session:
+
+        async def one(number: int) -> None:
+            async with room:
+                with open(photo, "rb") as file:  # noqa: ASYNC230, PTH123 - what a plain program does
+                    uri = "data:image/jpeg;base64," + base64.b64encode(file.read()).decode()
+                wanted = {"first_frame_image": uri, "prompt": str(number), "duration": 3}
+                async with session.post("/api/v1/alibaba/happyhorse-1.0-i2v/async", json=wanted) as response:
+                    task = (await response.json())["data"]["task_id"]
+            while True:
+                await asyncio.sleep(seconds / polls)
+                async with session.get(f"/api/v1/tasks/{task}") as response:
+                    data = (await response.json())["data"]
+                if data["status"] == "success":
+                    break
+            async with session.get(data["result"]["resources"][0]["url"]) as response:
+                with (folder / f"{task}.mp4").open("wb") as file:
+                    async for chunk in response.content.iter_chunked(256 * 1024):
+                        file.write(chunk)
+
+        await asyncio.gather(*[one(number) for number in range(count)])
+    print(json.dumps({"seconds": time.perf_counter() - started, "cpu": time.process_time() - cpu}))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), float(sys.argv[5])))

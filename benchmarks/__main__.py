@@ -7,6 +7,7 @@ import sys
 import time
 
 import cell
+import gallery
 import messages
 import scale
 import startup
@@ -16,6 +17,7 @@ BENCHMARKS = {
     "startup": startup.main,
     "cell": cell.main,
     "messages": messages.main,
+    "gallery": gallery.main,
     "scale": scale.main,
     "transfer": transfer.main,
 }

@@ -23,8 +23,10 @@ ACCEPT_DELAY = 2.0
 class Kernel:
     """Runs cells and times them. ``heard`` keeps every message of the iopub channel with its time of arrival."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, folder: Path) -> None:
         self._client = client
+        #: Where it runs, and keeps its ledger.
+        self.folder = folder
         self.heard: list[tuple[float, dict[str, Any]]] = []
 
     def seconds(self, code: str) -> float:
@@ -74,7 +76,7 @@ def kernel_on(origin: str, folder: str) -> Iterator[Kernel]:
     client.start_channels()
     try:
         client.wait_for_ready(timeout=60)
-        yield Kernel(client)
+        yield Kernel(client, Path(folder))
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from happyhorse_nb.models import Cost, Snapshot, Status
     from happyhorse_nb.widgets.compare import compare
     from happyhorse_nb.widgets.form import form
+    from happyhorse_nb.widgets.gallery import gallery
 
 __all__ = [
     "APIError",
@@ -88,6 +89,7 @@ __all__ = [
     "find",
     "forget",
     "form",
+    "gallery",
     "generate",
     "jobs",
     "load_ipython_extension",
@@ -105,6 +107,7 @@ _HOMES = {
     "Client": "client",
     "compare": "widgets.compare",
     "form": "widgets.form",
+    "gallery": "widgets.gallery",
 }
 
 

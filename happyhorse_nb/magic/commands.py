@@ -107,6 +107,15 @@ def _jobs(shell: Any, args: Namespace) -> None:
     display(jobs(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
 
 
+def _gallery(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs.query import chosen
+    from happyhorse_nb.widgets.gallery import gallery
+
+    display(gallery(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
 def _show(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import display
 
@@ -261,6 +270,7 @@ COMMANDS = {
         Command("form", "[IMAGE] [options]", "fill in a form, see what comes of it, and click", _form),
         Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", _edit, _one_job),
         Command("jobs", "[options]", "list the jobs, newest first, with what they cost", _jobs, _filters),
+        Command("gallery", "[options]", "show the videos as posters: play, star, compare, forget", _gallery, _filters),
         Command("show", "JOB", "bring a job's card or video into this cell", _show, _one_job),
         Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", _compare, _jobs_to_compare),
         Command("wait", "[JOB ...]", "wait for jobs, or for all that run", _wait, _some_jobs),

@@ -31,8 +31,9 @@ class VideoOutput:
         return self.data["text/plain"]
 
 
-def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput:
+def video(snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool = False) -> VideoOutput:
     """The snapshot's file as a player: inside the output up to ``embed_limit`` (MB, a million bytes), above it by link.
+    With ``autoplay`` it plays at once, for who has just asked for it.
 
     ``start`` is the folder of the notebook: links are relative to it, since JupyterLab serves no absolute path.
     """
@@ -42,7 +43,7 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput
     text, address = link(path, start)
     try:
         count = path.stat().st_size
-        player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000)
+        player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000, autoplay=autoplay)
     except FileNotFoundError:
         return _missing(snapshot, "is not there any more")
     except OSError as problem:
@@ -51,7 +52,7 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path) -> VideoOutput
     return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())}, path)
 
 
-def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str:
+def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autoplay: bool) -> str:
     from IPython.display import Video
 
     # IPython writes these attributes as they are, so everything in them is escaped here.
@@ -65,7 +66,9 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool) -> str
     else:
         looks += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
     label = escape(plain(f"Video: {snapshot.prompt}" if snapshot.prompt else "Video", 160))
-    options["html_attributes"] = f'controls preload="metadata" style="{looks}" aria-label="{label}"'
+    options["html_attributes"] = (
+        f'controls{" autoplay" if autoplay else ""} preload="metadata" style="{looks}" aria-label="{label}"'
+    )
     # With a URL the data is an empty string: IPython 7 looks whether the data is a file, and fails for None.
     source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"data": "", "url": address}
     made: Any = Video(**source, **options)  # type: ignore[no-untyped-call]  # IPython's display classes have no types

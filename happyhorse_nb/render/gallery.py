@@ -1,0 +1,84 @@
+"""What the gallery shows, as HTML: a tile, its words, and the static grid that is saved with the notebook."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.render import words
+from happyhorse_nb.render.links import link, shown
+from happyhorse_nb.render.page import fill, style
+from happyhorse_nb.render.units import plain
+
+
+@dataclass(frozen=True)
+class Poster:
+    """One video of the gallery: its job, its small JPEG where there is one, and whether it has a star."""
+
+    snapshot: Snapshot
+    picture: bytes | None = None
+    starred: bool = False
+
+
+def gallery_style() -> str:
+    """The gallery's style element, with what it shares with the other views."""
+    return style("gallery")
+
+
+def poster(one: Poster, number: int) -> str:
+    """A tile's picture and words; ``number`` is its place on the page."""
+    return fill("poster.html.j2", number=number, **_parts(one, None))
+
+
+def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) -> str:
+    """The same as a grid that needs no kernel, with links to the files from the notebook's folder ``start``.
+
+    It stands behind the live gallery, and is seen where that is not.
+    """
+    return fill(
+        "posters.html.j2",
+        style=gallery_style(),
+        tiles=[_parts(one, start) for one in some],
+        caption=caption,
+        empty=empty,
+    )
+
+
+def whereabouts(snapshot: Snapshot, start: Path) -> str:
+    """Where a job's file is, from the notebook and as a whole, and its id: to copy.
+
+    No link: inside a widget no front end knows from where it leads. It stands under the video when that plays.
+    """
+    path = snapshot.path
+    return fill(
+        "whereabouts.html.j2",
+        shown=link(path, start)[0] if path is not None else "",
+        full=shown(path.absolute()) if path is not None else "",
+        there=path is not None and path.is_file(),
+        id=plain(snapshot.short_id, 40),
+        message=" ".join(part for part in words.say(snapshot) if part).replace("`", ""),
+    )
+
+
+def notice(text: str, tone: str = "") -> str:
+    """One line that is also spoken; ``tone`` is ``bad`` for what went wrong."""
+    return fill("notice.html.j2", text=plain(text, 400), tone=tone)
+
+
+def _parts(one: Poster, start: Path | None) -> dict[str, object]:
+    snapshot = one.snapshot
+    cost = words.money(snapshot) if words.charged(snapshot) else "not charged"
+    done = snapshot.status == Status.DONE
+    return {
+        "picture": b64encode(one.picture).decode("ascii") if one.picture else "",
+        "prompt": plain(snapshot.prompt, 160) or "No prompt",
+        "detail": ", ".join(part for part in (words.parameters(snapshot), cost) if part),
+        "tone": words.tone(snapshot),
+        "state": "" if done else words.short_state(snapshot),
+        "progress": words.remaining(snapshot) if snapshot.status.running and snapshot.progress.fraction > 0 else "",
+        "starred": one.starred,
+        "link": link(snapshot.path, start)[1] if start is not None and done and snapshot.path is not None else "",
+    }

@@ -1,0 +1,101 @@
+"""One tile of the gallery. The tiles are made once; another page only changes what they show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from happyhorse_nb.ledger import Record
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.render.gallery import Poster, poster
+
+#: What may be clicked on a tile.
+Act = Callable[["Tile"], None]
+
+
+class Shared:
+    """What all tiles have in common: each widget would bring a layout and a style of its own, a message each."""
+
+    def __init__(self) -> None:
+        import ipywidgets as widgets
+
+        self._widgets = widgets
+        self._layout = widgets.Layout()
+        self._button = widgets.Button(layout=self._layout)
+        self._html = widgets.HTML(layout=self._layout)
+
+    def html(self, value: str = "") -> Any:
+        """An HTML widget."""
+        return self._widgets.HTML(value, layout=self._layout, style=self._html.style)
+
+    def button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
+        """A button with words of ours on it, never a user's."""
+        made = self._widgets.Button(
+            description=words, layout=self._layout, style=self._button.style, _dom_classes=("hh-button", *classes)
+        )
+        made.on_click(lambda _: act())
+        return made
+
+    def box(self, children: list[Any], *classes: str) -> Any:
+        """A box."""
+        return self._widgets.Box(children, layout=self._layout, _dom_classes=classes)
+
+
+class Tile:
+    """A poster with its words and buttons; ``record`` is the job it shows, None while it shows none."""
+
+    def __init__(self, number: int, shared: Shared, *, play: Act, star: Act, pick: Act, more: Act) -> None:
+        self.number = number
+        self.record: Record | None = None
+        self.snapshot: Snapshot | None = None
+        self._face = shared.html()
+        self._play = shared.button(f"Play video {number}", lambda: play(self), "hh-play")
+        self._star = shared.button(f"Give video {number} a star", lambda: star(self), "hh-star")
+        self._pick = shared.button(f"Pick video {number} for comparison", lambda: pick(self), "hh-pick")
+        self.more = shared.button(f"More of video {number}", lambda: more(self), "hh-more")
+        self._fixed = (self._face, self._play, self._star, self._pick, self.more)
+        self.box = shared.box(list(self._fixed), "hh-tile", "hh-off")
+
+    def show(self, record: Record | None, *, picked: bool = False) -> None:
+        """Show this job, or nothing."""
+        self.record = record
+        self.snapshot = record.snapshot if record is not None else None
+        self.draw(picked=picked)
+
+    def update(self, snapshot: Snapshot, *, picked: bool = False) -> None:
+        """Show what the job has become."""
+        self.snapshot = snapshot
+        self.draw(picked=picked)
+
+    def draw(self, *, picked: bool, playing: bool = False) -> None:
+        """Set what has changed, and nothing else: each trait is a message."""
+        now, record = self.snapshot, self.record
+        if now is None or record is None:
+            _set(self.box, "_dom_classes", ("hh-tile", "hh-off"))
+            _set(self._face, "value", "")
+            return
+        still = now.status != Status.DONE or now.path is None
+        classes = ("hh-tile", *(["hh-still"] if still else []), *(["hh-playing"] if playing else []))
+        _set(self._face, "value", poster(Poster(now, record.thumbnail, record.starred), self.number))
+        _set(self.box, "_dom_classes", classes)
+        n = self.number
+        _toggle(self._play, playing, f"Close video {n}", f"Play video {n}")
+        _toggle(self._star, record.starred, f"Take the star of video {n}", f"Give video {n} a star")
+        _toggle(self._pick, picked, f"Do not compare video {n}", f"Pick video {n} for comparison")
+
+    def attach(self, *more: Any) -> None:
+        """Add widgets that tiles take turns with. At the end: those before it keep their place and the focus."""
+        _set(self.box, "children", (*self._fixed, *more))
+
+
+def _set(widget: Any, trait: str, value: object) -> None:
+    if getattr(widget, trait) != value:
+        setattr(widget, trait, value)
+
+
+def _toggle(button: Any, on: bool, when_on: str, when_off: str) -> None:
+    _set(button, "description", when_on if on else when_off)
+    if on:
+        button.add_class("hh-on")
+    else:
+        button.remove_class("hh-on")

@@ -1,0 +1,102 @@
+"""The gallery in a real kernel: what a page is sent, what the buttons do, and what is saved with the notebook."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import happyhorse_nb
+from happyhorse_nb.ledger import Ledger
+from support.kernel import Cell, Kernel
+from widgets.gallery_ledger import fill
+
+TESTS = Path(__file__).resolve().parent.parent
+COUNT = 60
+
+
+@pytest.fixture
+def kernel(python: Path, tmp_path: Path, photo: Path, small_mp4: bytes) -> Iterator[Kernel]:
+    fill(tmp_path / "home", COUNT, photo=photo, folder=tmp_path / "happyhorse-videos", mp4=small_mp4)
+    path = os.pathsep.join([str(Path(happyhorse_nb.__file__).parent.parent), str(TESTS)])
+    env = {"PYTHONPATH": path, "HAPPYHORSE_HOME": str(tmp_path / "home"), "MODELLIX_API_KEY": "none"}
+    with Kernel(python, env=env, cwd=tmp_path) as kernel:
+        yield kernel
+
+
+def button(kernel: Kernel, words: str) -> str:
+    [found] = [key for key, state in kernel.widgets.items() if state.get("description") == words]
+    return found
+
+
+def faces(kernel: Kernel) -> list[str]:
+    """The posters that are seen, in order."""
+    shown = [str(state.get("value")) for state in kernel.widgets.values() if "Poster " in str(state.get("value"))]
+    return sorted(shown, key=lambda face: int(face.partition("Poster ")[2].partition(":")[0]))
+
+
+def click(kernel: Kernel, words: str) -> None:
+    kernel.click(button(kernel, words))
+
+
+def opened(kernel: Kernel, code: str = "import happyhorse_nb as hh\nhh.gallery()") -> Cell:
+    cell = kernel.run(code)
+    assert cell.ok, cell.error
+    return cell
+
+
+def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Path) -> None:
+    cell = opened(kernel)
+    assert len(faces(kernel)) == 24
+    assert f"video {COUNT} of &lt;b&gt;many" in faces(kernel)[0]
+    assert "<video" not in kernel.everything()
+
+    click(kernel, "Play video 1")
+    kernel.wait(lambda: "data:video/mp4" in str(list(kernel.widgets.values())), "the video")
+    click(kernel, "Give video 1 a star")
+    kernel.wait(
+        lambda: any(s.get("description") == "Take the star of video 1" for s in kernel.widgets.values()), "star"
+    )
+
+    click(kernel, "More of video 2")
+    click(kernel, "Forget…")
+    kernel.wait(lambda: "Forget it?" in str(list(kernel.widgets.values())), "the question")
+    click(kernel, "Forget")
+    kernel.wait(lambda: f"video {COUNT - 2} of" in faces(kernel)[1], "the next one in its place")
+    lost = tmp_path / "happyhorse-videos" / ".trash" / f"video {COUNT - 1}.mp4"
+    assert lost.is_file()
+    # Neither is it in what is saved with the notebook.
+    kernel.wait(lambda: f"video {COUNT - 1} of" not in str(kernel.data(cell)), "the saved grid without it")
+
+    click(kernel, "Next page")
+    kernel.wait(lambda: f"video {COUNT - 25} of" in faces(kernel)[0], "the second page")
+    ledger = Ledger(tmp_path / "home")
+    assert [row.snapshot.id for row in ledger.newest() if row.starred] == [f"job-{COUNT:08}"]
+    ledger.close()
+
+
+def test_picked_videos_are_compared_below_the_grid(kernel: Kernel) -> None:
+    opened(kernel)
+    click(kernel, "Pick video 1 for comparison")
+    click(kernel, "Pick video 3 for comparison")
+    kernel.wait(lambda: any(s.get("description") == "Compare 2" for s in kernel.widgets.values()), "the button")
+    click(kernel, "Compare 2")
+    kernel.wait(lambda: str(list(kernel.widgets.values())).count("data:video/mp4") >= 2, "both videos")
+
+
+def test_what_goes_wrong_is_said_in_the_gallery(kernel: Kernel, tmp_path: Path) -> None:
+    opened(kernel)
+    (tmp_path / "happyhorse-videos" / ".trash").write_text("in the way")
+    click(kernel, "More of video 1")
+    click(kernel, "Forget…")
+    click(kernel, "Forget")
+    kernel.wait(lambda: "Nothing was forgotten" in str(list(kernel.widgets.values())), "the reason")
+
+
+def test_filters_choose_and_say_when_nothing_fits(kernel: Kernel) -> None:
+    opened(kernel, "%load_ext happyhorse_nb\n%happyhorse gallery --text 'job-00000007 MANY'")
+    assert [face.count("video 7 of") > 0 for face in faces(kernel)] == [True]
+    opened(kernel, "import happyhorse_nb as hh\nhh.gallery(status='failures')")
+    assert "No job fits." in str(list(kernel.widgets.values()))

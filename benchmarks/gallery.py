@@ -29,14 +29,13 @@ def main() -> None:
         ("to the whole page, idle", "ms"),
         ("sent to the page", "kB"),
         ("messages", ""),
-        ("to the next page, idle", "ms"),
     )
-    show(
-        [
-            Row(what, statistics.median(value), unit, "<= 1.5 times", statistics.median(base), f"{_FEW} jobs")
-            for (what, unit), value, base in zip(words, zip(*many, strict=True), zip(*few, strict=True), strict=True)
-        ]
-    )
+    turned = Row("to the next page, idle", statistics.median(found[-1] for found in many), "ms", "<= 100 ms")
+    rows = [
+        Row(what, statistics.median(value), unit, "ratio <= 1.5", statistics.median(base), f"{_FEW} jobs")
+        for (what, unit), value, base in zip(words, zip(*many, strict=True), zip(*few, strict=True), strict=False)
+    ]
+    show([*rows, turned])
 
 
 def _opened(count: int) -> list[tuple[float, ...]]:

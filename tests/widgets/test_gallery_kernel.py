@@ -86,6 +86,14 @@ def test_picked_videos_are_compared_below_the_grid(kernel: Kernel) -> None:
     kernel.wait(lambda: str(list(kernel.widgets.values())).count("data:video/mp4") >= 2, "both videos")
 
 
+def test_a_videos_request_is_edited_in_a_form_below_the_grid(kernel: Kernel) -> None:
+    opened(kernel)
+    click(kernel, "More of video 3")
+    click(kernel, "Edit")
+    kernel.wait(lambda: any(s.get("description") == "Generate" for s in kernel.widgets.values()), "the form")
+    assert any(s.get("value") == f"video {COUNT - 2} of <b>many</b>" for s in kernel.widgets.values())
+
+
 def test_what_goes_wrong_is_said_in_the_gallery(kernel: Kernel, tmp_path: Path) -> None:
     opened(kernel)
     (tmp_path / "happyhorse-videos" / ".trash").write_text("in the way")

@@ -101,6 +101,11 @@ class Form:
     def __repr__(self) -> str:
         return f"<Form: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
 
+    @property
+    def box(self) -> Any:
+        """The form as a widget, for a place inside another one."""
+        return self._box
+
     def _ipython_display_(self) -> None:
         if not frontend.in_notebook():
             print("The form needs a notebook: there it is hh.form() or %happyhorse form.")  # noqa: T201  # in a terminal

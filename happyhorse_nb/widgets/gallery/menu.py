@@ -12,16 +12,24 @@ _QUESTION = "Forget it? Its prompt and pictures are wiped; its file goes into th
 
 
 class Menu:
-    """Where the file is, and forget; and the question before it is forgotten."""
+    """Edit, where the file is, and forget; and the question before it is forgotten."""
 
-    def __init__(self, shared: Shared, *, reveal: Callable[[Tile], None], forget: Callable[[Tile], None]) -> None:
+    def __init__(
+        self,
+        shared: Shared,
+        *,
+        edit: Callable[[Tile], None],
+        reveal: Callable[[Tile], None],
+        forget: Callable[[Tile], None],
+    ) -> None:
         self.tile: Tile | None = None
         self._words = shared.html()
+        self._edit = shared.button("Edit", lambda: self._do(edit))
         self._file = shared.button("Show file", lambda: self._do(reveal))
         self._forget = shared.button("Forget…", self._ask)
         self._yes = shared.button("Forget", lambda: self._do(forget), "hh-answer", "hh-danger")
         self._no = shared.button("Keep", self._keep, "hh-answer")
-        self.box = shared.box([self._file, self._forget, self._words, self._yes, self._no], "hh-extra")
+        self.box = shared.box([self._edit, self._file, self._forget, self._words, self._yes, self._no], "hh-extra")
 
     def open(self, tile: Tile | None) -> None:
         """Belong to this tile, or to none."""

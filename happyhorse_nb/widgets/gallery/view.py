@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.images import thumbnail
@@ -19,6 +19,7 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
 from happyhorse_nb.settings import frontend
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.widgets.form.slot import Slot
 from happyhorse_nb.widgets.gallery.bar import Bar
 from happyhorse_nb.widgets.gallery.live import Live
 from happyhorse_nb.widgets.gallery.menu import Menu
@@ -27,6 +28,9 @@ from happyhorse_nb.widgets.gallery.shelf import PAGE, Shelf
 from happyhorse_nb.widgets.gallery.tile import Shared, Tile
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
+
+if TYPE_CHECKING:
+    from happyhorse_nb.widgets.form import Form
 
 #: Pixels of the pictures that are saved with the notebook.
 _SAVED = (176, 176)
@@ -60,6 +64,7 @@ class Gallery:
         self._playing: Tile | None = None
         self._tiles: list[Tile] = []
         self._saved: Place | None = None
+        self._form: Form | None = None
         self._records: list[Record] = []
 
     def __repr__(self) -> str:
@@ -88,7 +93,12 @@ class Gallery:
         careful = {name: self._careful(act) for name, act in acts.items()}
         self._tiles = [Tile(number, shared, **careful) for number in range(1, PAGE + 1)]
         self._screen = Screen(start=self._start, embed_limit=self._embed_limit)
-        self._menu = Menu(shared, reveal=self._careful(self._reveal), forget=self._careful(self._forget))
+        self._menu = Menu(
+            shared,
+            edit=self._careful(self._edit),
+            reveal=self._careful(self._reveal),
+            forget=self._careful(self._forget),
+        )
         self._live = Live(self._heard)
         self._bar = Bar(
             self._shelf,
@@ -166,6 +176,15 @@ class Gallery:
             screen = [self._screen.widget] if self._playing is one else []
             one.attach(*screen, *([self._menu.box] if self._menu.tile is one else []))
 
+    def _edit(self, tile: Tile) -> None:
+        from happyhorse_nb.widgets.form import edit
+
+        before, self._form = self._form, edit(self._job(tile))
+        self._slot.children = (self._form.box,)
+        if before is not None:
+            before.close()
+        self._menu.say(notice("The form is below the gallery."))
+
     def _reveal(self, tile: Tile) -> None:
         self._menu.say(whereabouts(_of(tile), self._start))
 
@@ -184,10 +203,10 @@ class Gallery:
         from happyhorse_nb.widgets.compare import compare
 
         shown = compare(*self._picked.values())
-        slots: list[_Slot] = []
+        slots: list[Slot] = []
 
-        def place() -> _Slot:
-            slots.append(_Slot())
+        def place() -> Slot:
+            slots.append(Slot())
             return slots[-1]
 
         shown.open(place)
@@ -238,21 +257,6 @@ class Gallery:
             "text/html": posters(some, start=self._start, caption=total, empty="No job fits."),
             "text/plain": total,
         }
-
-
-class _Slot:
-    """A place inside the gallery."""
-
-    def __init__(self) -> None:
-        import ipywidgets as widgets
-
-        self.widget: Any = widgets.Output()
-
-    def put(self, bundle: Bundle) -> None:
-        """Show this MIME bundle."""
-        self.widget.outputs = ({"output_type": "display_data", "data": dict(bundle), "metadata": {}},)
-
-    change = put
 
 
 def _small(picture: bytes | None) -> bytes | None:

@@ -1,0 +1,101 @@
+"""The gallery in a real JupyterLab and a real Notebook 7, over a ledger with a thousand jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import Locator, Page, expect
+
+from support.axe import serious
+from support.lab import Lab, play
+from widgets.gallery_ledger import fill
+
+pytestmark = pytest.mark.browser
+
+COUNT = 1000
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def lab(
+    request: pytest.FixtureRequest, photo: Path, small_mp4: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(request.param)
+    fill(root / "home", COUNT, photo=photo, folder=root / "happyhorse-videos", mp4=small_mp4)
+    env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": "none"}
+    with Lab(request.param, root=root, env=env) as lab:
+        yield lab
+
+
+def button(part: Locator, words: str) -> Locator:
+    return part.get_by_role("button", name=words, exact=True)
+
+
+def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page: Page) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    lab.write("gallery.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
+    notebook = lab.open(page, "gallery.ipynb")
+    notebook.run_to_end(0)
+    gallery = notebook.output(0).locator(".hh-gallery")
+    tiles = gallery.locator(".hh-tile:visible")
+    expect(tiles).to_have_count(24)
+    expect(gallery).to_contain_text(f"{COUNT} jobs")
+    expect(gallery).to_contain_text("Page 1 of 42")
+    # Once: what is saved with the notebook stands behind the live one, unseen.
+    expect(notebook.output(0).locator(".hh-posters")).to_be_hidden()
+    assert not [url for url in asked if ".mp4" in url]
+
+    # By keyboard: on to the poster, play; the focus stays on what closes it again.
+    button(gallery, "Play video 1").focus()
+    page.keyboard.press("Enter")
+    assert play(gallery.locator("video"))["seconds"] == pytest.approx(2.0, abs=0.05)
+    assert [url for url in asked if "video%201000.mp4" in url], "it is linked, not embedded"
+    expect(button(gallery, "Close video 1")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(button(gallery, "Give video 1 a star")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(button(gallery, "Take the star of video 1")).to_be_visible()
+
+    button(gallery, "More of video 2").click()
+    button(gallery, "Forget…").click()
+    expect(gallery).to_contain_text("Forget it?")
+    assert serious(page, ".hh-gallery") == []
+    button(gallery, "Keep").click()
+    expect(button(gallery, "Forget")).to_be_hidden()
+    button(gallery, "Forget…").click()
+    button(gallery, "Forget").click()
+    expect(tiles.nth(1)).to_contain_text("video 998 of <b>many</b>")
+    expect(gallery).to_contain_text("999 jobs")
+    assert (lab.root / "happyhorse-videos" / ".trash" / "video 999.mp4").is_file()
+
+    button(gallery, "Next page").click()
+    expect(tiles.first).to_contain_text("video 975 of")
+    gallery.get_by_label("Search").fill("job-00000500")
+    page.keyboard.press("Enter")
+    expect(tiles).to_have_count(1)
+    expect(tiles).to_contain_text("video 500 of")
+
+    # After a reload of the page: the star is in the ledger.
+    notebook.save()
+    notebook.reload()
+    notebook.run_to_end(0)
+    gallery.get_by_label("starred").check()
+    expect(tiles).to_have_count(1)
+    expect(tiles).to_contain_text("video 1000 of")
+    notebook.save()
+    notebook.shut_down_kernel()
+    saved = notebook.path.read_text()
+    assert "video 999 of" not in saved
+    assert len(saved) < 400_000
+
+    html, _ = HTMLExporter().from_filename(str(notebook.path))
+    made = notebook.path.with_suffix(".html")
+    made.write_text(html)
+    page.context.set_offline(True)
+    page.goto(made.as_uri())
+    expect(page.locator(".hh-posters .hh-tile")).to_have_count(24)
+    expect(page.locator(".hh-posters img").first).to_be_visible()
+    expect(page.locator(".hh-posters a").first).to_have_attribute("href", "happyhorse-videos/video%201000.mp4")

@@ -2,6 +2,7 @@
 # make test    sets up and runs everything: style, types, layers, tests in kernels, notebooks and browsers
 # make soak    200 kernels and programs killed at random instants, and long runs of the other random tests; minutes
 # make bench   the benchmarks, each beside its baseline
+# make screenshots   the pictures in docs/screenshots, taken anew in JupyterLab
 # make lint    style, types and layers alone
 # make clean   all that the above made
 #
@@ -30,7 +31,7 @@ WHEEL := dist/.wheel
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"
 
-.PHONY: test demo soak bench lint clean setup python chromium
+.PHONY: test demo soak bench screenshots lint clean setup python chromium
 .SUFFIXES:
 
 test:
@@ -59,6 +60,10 @@ soak: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(call step,benchmarks)
 	@$(BIN)/python benchmarks
+
+screenshots: $(VENV)/.dev chromium
+	$(call step,screenshots)
+	@HH_SCREENSHOTS=docs/screenshots $(BIN)/pytest tests/browser/test_screenshots.py
 
 clean:
 	rm -rf $(VENV) .venvs dist build demo-output test-output .cache .mypy_cache .ruff_cache .pytest_cache \

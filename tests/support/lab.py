@@ -124,13 +124,16 @@ class Lab:
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, self.root / name)
 
-    def url(self, name: str) -> str:
+    def url(self, name: str, *, alone: bool = False) -> str:
+        """Its address; ``alone`` without Lab's side bars."""
         address = self._address.format(stem=Path(name).stem, name=name)
+        if alone:
+            address = address.replace("lab/", "doc/", 1)
         return f"http://127.0.0.1:{self._port}/{address}?token={self._token}"
 
-    def open(self, page: Page, name: str) -> Notebook:
-        """Open the notebook and wait until its kernel is there and idle."""
-        page.goto(self.url(name))
+    def open(self, page: Page, name: str, *, alone: bool = False) -> Notebook:
+        """Open the notebook, ``alone`` on the page or as usual, and wait until its kernel is there and idle."""
+        page.goto(self.url(name, alone=alone))
         notebook = Notebook(page, self.root / name)
         notebook.wait_for_kernel()
         return notebook
@@ -216,6 +219,14 @@ class Notebook:
     def output(self, index: int) -> Locator:
         """All that stands under a cell."""
         return self.page.locator(".jp-Notebook .jp-Cell").nth(index).locator(".jp-Cell-outputArea")
+
+    def wait_for_pictures(self, area: Locator) -> None:
+        """Wait until all pictures are drawn, and every video shows its first frame."""
+        self.page.wait_for_function(
+            """area => [...area.querySelectorAll('img')].every(e => e.complete)
+                && [...area.querySelectorAll('video')].every(e => e.readyState >= 2)""",
+            arg=area.element_handle(),
+        )
 
     def play(self, index: int) -> dict[str, float]:
         """Play the video under a cell: see `play`."""

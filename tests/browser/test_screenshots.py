@@ -1,0 +1,116 @@
+"""How it looks: every view, light and dark, wide and narrow, on the embedded server. Nothing sticks out of its cell.
+
+`make screenshots` keeps the pictures in docs/screenshots/, where the README shows them.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, expect
+
+from support.lab import Lab, Notebook
+
+pytestmark = pytest.mark.browser
+
+SETUP = "%load_ext happyhorse_nb\nimport happyhorse_nb as hh\n%happyhorse sandbox --seconds 1"
+TAKES = (
+    "%%happyhorse coffee.jpg --duration 3 --resolution 720P --seed 86 --takes 4 --name takes --wait\n"
+    "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field"
+)
+DONE = (
+    "%%happyhorse rocket.jpg --duration 3 --resolution 720P --seed 7 --name launch --wait\n"
+    "The rocket lifts off; smoke rolls towards the camera, golden hour, slow tilt up"
+)
+SLOW = "%happyhorse sandbox --seconds 90"
+RUNNING = DONE.replace("--seed 7", "--seed 8").replace("--wait", "--no-wait")
+FORM = (
+    'hh.form("coffee.jpg", "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field", '
+    'duration=5, resolution="1080P")'
+)
+#: The views by the name of their pictures, in the order in which their cells run.
+CELLS = {
+    "setup": SETUP,
+    "takes": TAKES,
+    "done": DONE,
+    "compare": "hh.compare(*takes[:2])",
+    "form": FORM,
+    "gallery": "hh.gallery()",
+    "jobs": "hh.jobs()",
+    "slow": SLOW,
+    "running": RUNNING,
+}
+VIEWS = [name for name in CELLS if name not in ("setup", "slow")]
+#: What shows that a view is all there.
+READY = {
+    "takes": "video",
+    "done": "video",
+    "compare": "video",
+    "form": "textarea",
+    "gallery": "img",
+    "jobs": "table",
+    "running": ".hh-state:has-text('Generating')",
+}
+THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
+#: Pixels of the window; tall enough for every view: Lab draws a cell only when it comes into sight.
+WIDTHS = {"wide": (1000, 1400), "narrow": (480, 2600)}
+#: Elements that reach beyond the right edge of their cell, unless they lie in something that scrolls.
+STICKING_OUT = """area => {
+    const edge = area.getBoundingClientRect().right + 1;
+    const scrolls = e => e && e !== area && (/auto|scroll|hidden|clip/.test(getComputedStyle(e).overflowX)
+        || scrolls(e.parentElement));
+    return [...area.querySelectorAll('*')]
+        .filter(e => e.getClientRects().length && e.getBoundingClientRect().right > edge && !scrolls(e.parentElement))
+        .map(e => e.outerHTML.slice(0, 120));
+}"""
+
+
+@pytest.fixture(scope="module")
+def notebook(browser: Browser, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    root = tmp_path_factory.mktemp("looks")
+    for name in ("rocket.jpg", "coffee.jpg"):
+        shutil.copy(photo.with_name(name), root / name)
+    with Lab("lab", root=root, env={"HAPPYHORSE_HOME": str(root / "home")}) as lab:
+        lab.write("looks.ipynb", *CELLS.values())
+        # Reduced motion, so that no picture is taken in the middle of a movement.
+        page = browser.new_page(reduced_motion="reduce", device_scale_factor=1.5)
+        notebook = lab.open(page, "looks.ipynb", alone=True)
+        for index in range(len(CELLS)):
+            notebook.run_to_end(index)
+        yield notebook
+
+
+@pytest.fixture(params=[(theme, width) for theme in THEMES for width in WIDTHS], ids="-".join, scope="module")
+def look(request: pytest.FixtureRequest, notebook: Notebook) -> str:
+    theme, width = request.param
+    page = notebook.page
+    across, down = WIDTHS[width]
+    page.set_viewport_size({"width": across, "height": down})
+    page.evaluate(
+        "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
+        THEMES[theme],
+    )
+    page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str(theme == "light").lower())
+    return f"{theme}-{width}"
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_a_view_is_whole_in_both_themes_wide_and_narrow(
+    view: str, look: str, notebook: Notebook, tmp_path: Path
+) -> None:
+    area = notebook.output(list(CELLS).index(view))
+    area.scroll_into_view_if_needed()
+    expect(area.locator(READY[view]).first).to_be_visible()
+    notebook.wait_for_pictures(area)
+    assert area.evaluate(STICKING_OUT) == []
+    folder = Path(os.environ.get("HH_SCREENSHOTS") or tmp_path)
+    path = folder / f"{view}-{look}.png"
+    area.screenshot(path=path)
+    with Image.open(path) as picture:
+        # A view that was not drawn is of one colour.
+        assert len(picture.convert("L").getcolors() or [()] * 256) > 16

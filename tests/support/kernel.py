@@ -285,6 +285,8 @@ class Kernel:
             found: dict[str, dict[str, Any]] = {}
             self._collect(bundle[_VIEW]["model_id"], found)
             values = [str(w.get(key, "")) for w in found.values() for key in ("value", "description")]
+            shown = [output.get("data", {}) for w in found.values() for output in w.get("outputs") or ()]
+            values += [str(data.get("text/html", "")) for data in shown if _VIEW not in data]
             return _text(" ".join(v for v in values if v))
         return _text(bundle.get("text/html") or bundle.get("text/plain", ""))
 

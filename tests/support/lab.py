@@ -1,4 +1,4 @@
-"""A real JupyterLab or Notebook 7 on loopback, and a notebook open in a real browser.
+"""A real JupyterLab, Notebook 7 or Voilà on loopback, and a notebook open in a real browser.
 
     with Lab("lab", root=tmp_path, env=…) as lab:
         lab.write("story.ipynb", "%load_ext happyhorse_nb", "%%happyhorse rocket.jpg\\nThe rocket lifts off")
@@ -28,7 +28,7 @@ from typing import Any, Literal
 import nbformat
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
-App = Literal["lab", "notebook"]
+App = Literal["lab", "notebook", "voila"]
 
 #: Seconds after which something that should have happened has not. It bounds a hang, it measures nothing.
 DEADLINE = 90.0
@@ -38,6 +38,7 @@ _PROGRAMS: dict[App, tuple[str, str, str]] = {
     # A workspace for each notebook: else Lab opens what an earlier page had open, too.
     "lab": ("jupyterlab", "LabApp", "lab/workspaces/{stem}/tree/{name}"),
     "notebook": ("notebook", "JupyterNotebookApp", "notebooks/{name}"),
+    "voila": ("voila", "Voila", "voila/render/{name}"),
 }
 _PANEL = "window.jupyterapp.shell.currentWidget"
 
@@ -97,17 +98,23 @@ class Lab:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self._port = probe.getsockname()[1]
-        command = [
+        with self.log.open("wb") as log:
+            self._process = subprocess.Popen(self._command(), env=self._env, cwd=self.root, stdout=log, stderr=log)
+        self._wait_until_it_answers()
+        return self
+
+    def _command(self) -> list[str]:
+        if self.app == "voila":
+            # It asks for no token, and shows the notebooks of the folder it is given.
+            own = ("--no-browser", "--Voila.ip=127.0.0.1", f"--port={self._port}", "--Voila.port_retries=0")
+            return [sys.executable, "-m", "voila", *own, str(self.root)]
+        return [
             *(sys.executable, "-m", self._module),
             *("--no-browser", "--allow-root", "--ServerApp.ip=127.0.0.1", f"--ServerApp.port={self._port}"),
             *("--ServerApp.port_retries=0", f"--ServerApp.root_dir={self.root}"),
             *(f"--IdentityProvider.token={self._token}", f"--{self._options}.expose_app_in_browser=True"),
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
         ]
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(command, env=self._env, cwd=self.root, stdout=log, stderr=log)
-        self._wait_until_it_answers()
-        return self
 
     def __exit__(self, *_: object) -> None:
         # It ends its kernels with it.
@@ -140,8 +147,9 @@ class Lab:
 
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + DEADLINE
+        status = "" if self.app == "voila" else "api/status"
         request = urllib.request.Request(
-            f"http://127.0.0.1:{self._port}/api/status", headers={"Authorization": f"token {self._token}"}
+            f"http://127.0.0.1:{self._port}/{status}", headers={"Authorization": f"token {self._token}"}
         )
         while True:
             try:

@@ -33,7 +33,7 @@ def quote(word: str) -> str:
     """The word as it has to stand in a cell's line: what the line's parser, and IPython before it, make of it is the
     word again. It must have no line break."""
     # IPython replaces $name and {expression} in every line before a magic sees it.
-    word = re.sub(r"\$(?=[\w.$])", "$$", word).replace("{", "{{").replace("}", "}}")
+    word = re.sub(r"\$(?=[\w.])", "$$", word).replace("{", "{{").replace("}", "}}")
     if _BARE.fullmatch(word):
         return word
     # Quotes group, and there is no escape: a piece with one kind of quote stands between those of the other.

@@ -81,7 +81,8 @@ class Deck:
                 self._kept.change(self._copy())
 
     def _copy(self) -> dict[str, str]:
-        ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.done()]
+        # By its state: a job is done() only when all who listen to it have been told.
+        ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
         made = html.kept(ended, embed_limit=config().embed_limit, start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
 

@@ -1,0 +1,164 @@
+"""The form in a real kernel of each kind, driven by the traits that a front end sets."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from support.fake_server import FakeServer
+from support.kernel import Cell, Kernel
+
+
+class Form:
+    """A form under a cell, as a user sees and uses it."""
+
+    def __init__(self, kernel: Kernel, line: str) -> None:
+        self.kernel = kernel
+        self.cell: Cell = kernel.run(line)
+        assert self.cell.error == []
+
+    @property
+    def widgets(self) -> dict[str, dict[str, Any]]:
+        return self.kernel.live_widgets(self.cell)
+
+    def find(self, description: str) -> tuple[str, dict[str, Any]]:
+        [found] = [(i, w) for i, w in self.widgets.items() if str(w.get("description", "")).startswith(description)]
+        return found
+
+    def set(self, description: str, **state: Any) -> None:
+        self.send(self.find(description)[0], {"method": "update", "state": state, "buffer_paths": []})
+
+    def send(self, widget: str, data: dict[str, Any]) -> None:
+        session = self.kernel.client.session
+        self.kernel.client.shell_channel.send(session.msg("comm_msg", {"comm_id": widget, "data": data}))
+
+    def click(self, description: str) -> None:
+        self.kernel.click(self.find(description)[0])
+
+    @property
+    def words(self) -> str:
+        return self.kernel.shown(self.cell)
+
+    @property
+    def ready(self) -> bool:
+        return self.find("Generate")[1]["disabled"] is False
+
+    @property
+    def verdicts(self) -> str:
+        found = [
+            re.sub("<[^>]*>", "", str(w["value"])) for w in self.widgets.values() if "hh-verdict" in str(w.get("value"))
+        ]
+        return " | ".join(" ".join(text.split()) for text in found)
+
+    def wait(self, words: str) -> None:
+        self.kernel.wait(lambda: words in self.verdicts + self.words, words)
+
+    def wait_ready(self) -> None:
+        self.kernel.wait(lambda: self.ready, "Generate is enabled")
+
+    def wait_not_ready(self) -> None:
+        self.kernel.wait(lambda: not self.ready, "Generate is disabled")
+
+
+@pytest.fixture
+def form(kernel: Kernel) -> Form:
+    made = Form(kernel, "%happyhorse form rocket.jpg --duration 8 --resolution 720P")
+    made.wait_ready()
+    return made
+
+
+def test_it_is_filled_in_and_says_what_is_expected(form: Form) -> None:
+    assert form.find("Duration")[1]["value"] == 8
+    assert "JPEG, 640 x 427, 3:2" in form.verdicts
+    assert ": fine" in form.verdicts
+    assert "1176 x 784" in form.verdicts
+    assert "about $1.12" in form.verdicts
+    form.set("Duration", value=10)
+    form.wait("about $1.40")
+
+
+def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_server: FakeServer) -> None:
+    form.set("Prompt", value="It lifts off")
+    form.click("Generate")
+    form.click("Generate")
+    form.wait("Done")
+    fake_server.quiet()
+    assert fake_server.paid == 1
+    assert form.words.count("Done") == 1
+    form.click("Generate")
+    form.wait("Already made")
+    assert fake_server.paid == 1
+    another = form.find("Make another")[0]
+    form.kernel.click(another)
+    form.kernel.click(another)
+    fake_server.wait_for("submit", 2)
+    form.kernel.wait(lambda: form.words.count("<video") or form.words.count("Done") >= 1, "the second one")
+    fake_server.quiet()
+    assert fake_server.paid == 2
+
+
+def test_the_saved_notebook_holds_the_video_of_the_form(form: Form, small_mp4: bytes) -> None:
+    form.click("Generate")
+    form.wait("Done")
+    form.kernel.wait(lambda: "data:video/mp4" in str(form.kernel.data(form.cell)[-1]), "the kept copy")
+    assert "hh-kept" in form.kernel.data(form.cell)[-1]["text/html"]
+
+
+def test_what_is_wrong_is_said_and_nothing_can_be_sent(form: Form) -> None:
+    form.set("First frame", value="rocket.jp")
+    form.wait("is not found")
+    form.wait_not_ready()
+    form.set("First frame", value="rocket.jpg")
+    form.wait_ready()
+    form.set("Prompt", value="a" * 4999 + "的" + "tail")
+    form.wait("5 characters would be cut off, from here on: “的tail")
+    form.wait_not_ready()
+    form.click("Cut it there")
+    form.wait_ready()
+    assert form.find("Prompt")[1]["value"] == "a" * 4999
+
+
+def test_an_image_outside_the_limits_is_made_to_fit(form: Form) -> None:
+    form.kernel.run("from PIL import Image; small = Image.new('RGB', (200, 100), 'red')")
+    form.set("First frame", value="small")
+    form.wait("is 200 x 100 pixels; each side must be at least 300")
+    form.wait("It can be made to fit: scaled up to 600 x 300")
+    form.click("Make it fit")
+    form.wait_ready()
+    form.click("Copy as cell")
+    form.kernel.wait(lambda: "--fit" in form.words + str(form.widgets), "the cell")
+
+
+def test_what_was_typed_survives_but_for_arguments_that_changed(form: Form) -> None:
+    form.set("Prompt", value="typed")
+    form.set("File name", value="mine.mp4")
+    form.wait("5 of 5000")
+    again = Form(form.kernel, form.cell.code)
+    assert again.find("Prompt")[1]["value"] == "typed"
+    assert again.find("File name")[1]["value"] == "mine.mp4"
+    other = Form(form.kernel, "%happyhorse form rocket.jpg --duration 8 --resolution 1080P")
+    assert other.find("Prompt")[1]["value"] == ""
+
+
+def test_a_job_is_edited_and_one_that_is_forgotten_says_so(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("%%happyhorse rocket.jpg --duration 8 --seed 7 --wait --name launch\nThe rocket lifts off")
+    form = Form(kernel, "%happyhorse edit launch")
+    form.wait_ready()
+    assert form.find("Prompt")[1]["value"] == "The rocket lifts off"
+    assert form.find("Duration")[1]["value"] == 8
+    assert form.find("Seed number")[1]["value"] == 7
+    form.wait("made before, nothing now")
+    assert kernel.run("%happyhorse forget launch").error == []
+    gone = Form(kernel, "%happyhorse edit " + str(kernel.run("launch.id").result))
+    gone.wait("is not kept any more")
+    gone.wait_not_ready()
+
+
+def test_without_a_key_the_reason_stands_beside_the_button(new_kernel: Any) -> None:
+    kernel = new_kernel(key=None)
+    kernel.run("%load_ext happyhorse_nb")
+    form = Form(kernel, "%happyhorse form rocket.jpg")
+    form.wait("no API key")
+    form.wait_not_ready()

@@ -10,7 +10,8 @@ from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
 from happyhorse_nb.images import FirstFrame, output_size
-from happyhorse_nb.jobs import Job, again, generate
+from happyhorse_nb.jobs import Job, Takes, again, generate
+from happyhorse_nb.jobs.display import members
 from happyhorse_nb.jobs.outlook import Outlook, check, last_seed, outlook
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.models import MODELS
@@ -180,12 +181,15 @@ class Form:
         request = self._request
         if request is None:
             return
-        running = next((job for job in self.jobs if job.record.request == request.digest and not job.done()), None)
-        if running is not None and self.values.takes == 1:
+        values = self.values
+        running = next((made for made in self.deck.shown if _is_of(made, request.digest, values.takes)), None)
+        if running is not None:
             # Whatever the settings say of reuse: two clicks within a moment are one wish.
             self.deck.add(running, joined=True)
             return
-        values = self.values
+        if self._frame.changed():
+            # Nobody pays for a picture that was not seen.
+            return
         source = values.source
         made = generate(
             source.value if isinstance(source, Picture) else source,
@@ -234,6 +238,12 @@ class Form:
         with suppress(HappyHorseError):
             return last_seed()
         return None
+
+
+def _is_of(made: Job | Takes, digest: str, takes: int) -> bool:
+    """Whether it is that request, as so many takes, and still on its way."""
+    jobs = members(made)
+    return not made.done() and len(jobs) == takes and jobs[0].record.request == digest
 
 
 def _params(values: Values) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from happyhorse_nb.widgets.form.values import Picture
 
 _NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
 _LOOKING = "The first frame is being looked at."
+_CHANGED = "This is another picture than was shown before; nothing was sent. Press Generate if it is to be this one"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class FrameBox:
         self.source, self.fit, self.look = source, fit, Look()
         self._limits, self._namespace, self._hidden = limits, namespace, hidden
         self._work, self._on_change = work, on_change
-        self._lock, self._asked, self._wanted_fit = RLock(), 0, fit
+        self._lock, self._asked, self._wanted_fit, self._note = RLock(), 0, fit, ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
         self._preview = widgets.HTML(html.preview(None))
         self._verdict = widgets.HTML(html.verdict(_NOTHING))
@@ -90,9 +91,20 @@ class FrameBox:
             self._silently(text)
         self.ask()
 
-    def ask(self) -> None:
-        """Look at the first frame anew."""
+    def changed(self) -> bool:
+        """Whether the file or variable holds another picture by now than the one that is shown; then shows that."""
+        if self.look.frame is None:
+            return False
+        now = self._load(self.source, fit=self.fit).frame
+        if now is not None and now.digest == self.look.frame.digest:
+            return False
+        self.ask(note=_CHANGED)
+        return True
+
+    def ask(self, *, note: str = "") -> None:
+        """Look at the first frame anew; ``note`` is said with the verdict."""
         with self._lock:
+            self._note = note
             self._asked += 1
             number, source, fit = self._asked, self.source, self.fit
             empty = not source.strip() if isinstance(source, str) else False
@@ -130,7 +142,7 @@ class FrameBox:
                 url=frame.url or "" if frame else "",
                 label=frame.label if frame else "",
             )
-            self._verdict.value = _verdict(look)
+            self._verdict.value = _verdict(look, self._note)
             self._make_fit.layout.display = None if look.frame is None and look.fitted is not None else "none"
         self._on_change()
 
@@ -138,7 +150,7 @@ class FrameBox:
         with self._lock:
             if self.look.fitted is None:
                 return
-            self.fit = True
+            self.fit, self._note = True, ""
             self._asked += 1
             number, look = self._asked, Look(self.look.fitted)
         self._show(number, look)
@@ -150,7 +162,12 @@ class FrameBox:
         self.source, self.fit = picked, self._wanted_fit
         self._silently("")
         # Empty again: so the same file can be chosen once more, and its bytes are held once.
-        self._upload.value = type(self._upload.value)()
+        if isinstance(change["new"], Mapping):
+            # Of ipywidgets 7, where the value is made of these and cannot be set.
+            self._upload.data, self._upload.metadata = [], []
+            self._upload.set_trait("value", {})
+        else:
+            self._upload.value = ()
         self.ask()
 
     def _typed(self, change: Mapping[str, Any]) -> None:
@@ -169,7 +186,7 @@ class FrameBox:
             self._text.options = offers
 
 
-def _verdict(look: Look) -> str:
+def _verdict(look: Look, note: str) -> str:
     frame = look.frame
     if frame is None:
         if look.problem is None:
@@ -180,6 +197,8 @@ def _verdict(look: Look) -> str:
         if look.fitted is not None:
             words += f" It can be made to fit: {look.fitted.note.removeprefix('first frame ')}."
         return html.verdict(words[:1].upper() + words[1:], "no")
+    if note:
+        return html.verdict(f"{note} ({frame.info or frame.label}).", "warn")
     if frame.info is None:
         return html.verdict(f"{frame.label}: an address, which the server fetches and checks", "ok")
     if frame.note:

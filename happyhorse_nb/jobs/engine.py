@@ -24,7 +24,7 @@ from happyhorse_nb.jobs.kept import resting
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.jobs.roster import Roster
 from happyhorse_nb.jobs.track import ended
-from happyhorse_nb.jobs.trash import bring_back, throw_away
+from happyhorse_nb.jobs.trash import FOLDER, bring_back, throw_away
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, home, process
@@ -160,6 +160,9 @@ class Engine:
         With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
         """
         path = job.path if trash and job.path is not None and job.path.exists() else None
+        if path is not None and path.parent.name == FOLDER:
+            # It lies there already.
+            path = None
         thrown = throw_away(path) if path is not None else None
         try:
             frame = self.ledger.forget(job.id, path=thrown)

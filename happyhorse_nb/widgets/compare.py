@@ -114,11 +114,12 @@ def buttons_live() -> bool:
 
 
 def _of(one: Job | Takes) -> list[Job]:
-    if isinstance(one, Iterable):
-        return [job for job in one if job.snapshot.status.running or job.snapshot.status == Status.DONE]
-    if not hasattr(one, "snapshot"):
+    some = list(one) if isinstance(one, Iterable) else [one]
+    if not all(hasattr(job, "snapshot") for job in some):
         raise _cannot(f"compare takes jobs and pieces of their ids, not a {type(one).__name__}.")
-    return [one]
+    if not isinstance(one, Iterable):
+        return [one]
+    return [job for job in some if job.snapshot.status.running or job.snapshot.status == Status.DONE]
 
 
 def _cannot(text: str) -> InvalidRequest:

@@ -55,3 +55,15 @@ def test_a_job_whose_file_is_gone_is_forgotten_all_the_same(generate: Generate, 
     hh.forget(job, trash=True)
     assert hh.find(job.id).snapshot.prompt == ""
     assert not (folder / ".trash").exists()
+
+
+def test_what_lies_in_the_trash_stays_there(generate: Generate, folder: Path) -> None:
+    job = generate()
+    job.result(timeout=20)
+    hh.forget(job, trash=True)
+    thrown = hh.find(job.id).path
+    hh.forget(hh.find(job.id), trash=True)
+    assert hh.find(job.id).path == thrown
+    assert thrown is not None
+    assert thrown.parent == folder / ".trash"
+    assert thrown.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import RLock
 from typing import Any
 
 from happyhorse_nb.ledger import Record
@@ -19,6 +20,8 @@ class Shared:
     def __init__(self) -> None:
         import ipywidgets as widgets
 
+        #: Held while a tile is drawn, and never while anything else is asked: news come on another thread.
+        self.lock = RLock()
         self._widgets = widgets
         self._layout = widgets.Layout()
         self._button = widgets.Button(layout=self._layout)
@@ -46,6 +49,7 @@ class Tile:
 
     def __init__(self, number: int, shared: Shared, *, play: Act, star: Act, pick: Act, more: Act) -> None:
         self.number = number
+        self._lock = shared.lock
         self.record: Record | None = None
         self.snapshot: Snapshot | None = None
         self._face = shared.html()
@@ -58,17 +62,24 @@ class Tile:
 
     def show(self, record: Record | None, *, picked: bool = False) -> None:
         """Show this job, or nothing."""
-        self.record = record
-        self.snapshot = record.snapshot if record is not None else None
-        self.draw(picked=picked)
+        with self._lock:
+            self.record = record
+            self.snapshot = record.snapshot if record is not None else None
+            self.draw(picked=picked)
 
-    def update(self, snapshot: Snapshot, *, picked: bool = False) -> None:
-        """Show what the job has become."""
-        self.snapshot = snapshot
-        self.draw(picked=picked)
+    def hear(self, snapshot: Snapshot, *, picked: bool = False) -> None:
+        """Show what a job has become, if it is the one that stands here."""
+        with self._lock:
+            if self.snapshot is not None and self.snapshot.id == snapshot.id:
+                self.snapshot = snapshot
+                self.draw(picked=picked)
 
     def draw(self, *, picked: bool, playing: bool = False) -> None:
         """Set what has changed, and nothing else: each trait is a message."""
+        with self._lock:
+            self._draw(picked, playing)
+
+    def _draw(self, picked: bool, playing: bool) -> None:
         now, record = self.snapshot, self.record
         if now is None or record is None:
             _set(self.box, "_dom_classes", ("hh-tile", "hh-off"))

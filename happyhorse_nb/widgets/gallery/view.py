@@ -215,11 +215,11 @@ class Gallery:
     # What comes from elsewhere
 
     def _heard(self, snapshot: Snapshot) -> None:
-        # On the owned thread: traits are set, nothing is displayed.
-        with self._lock, suppress(HappyHorseError):
-            for tile in self._tiles:
-                if tile.snapshot is not None and tile.snapshot.id == snapshot.id:
-                    tile.update(snapshot, picked=self._is_picked(tile))
+        # On the owned thread: traits are set, nothing is displayed. Not under this lock: who tells the news
+        # may hold one of the engine's, which a click asks for.
+        for tile in self._tiles:
+            tile.hear(snapshot, picked=snapshot.id in self._picked)
+        with suppress(HappyHorseError):
             if snapshot.status.ended:
                 self._bar.sum.value = self._shelf.total()
 

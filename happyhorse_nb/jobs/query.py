@@ -22,6 +22,8 @@ GROUPS: dict[str, frozenset[Status]] = {
     "ended": frozenset(status for status in Status if status.ended),
     "failures": frozenset(status for status in Status if status.ended and status != Status.DONE),
 }
+#: Words that are looked for at once; each is a condition of SQLite's, which takes no thousand.
+_WORDS = 100
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
 
@@ -66,10 +68,10 @@ def query(
     """
     return Filter(
         status=_states(status),
-        text=(text or "").strip(),
+        text=_text(text),
         since=None if since is None else _instant(since, time.time() if now is None else now),
         model=_model(model),
-        starred=starred,
+        starred=_flag(starred),
         forgotten=forgotten,
     )
 
@@ -79,10 +81,12 @@ def chosen(args: Namespace) -> dict[str, Any]:
     return {field.name: getattr(args, field.name) for field in FIELDS}
 
 
-def _states(given: str | Status | Iterable[str | Status] | None) -> frozenset[Status]:
+def _states(given: object) -> frozenset[Status]:
     if given is None:
         return frozenset()
-    words = str(given).split(",") if isinstance(given, str) else [str(word) for word in given]
+    # One that is no text and cannot be gone through is no state either, and said to be none.
+    some = given if isinstance(given, Iterable) else (given,)
+    words = str(given).split(",") if isinstance(given, str) else [str(word) for word in some]
     found: set[Status] = set()
     for word in (word.strip().lower() for word in words):
         if word == "all":
@@ -95,6 +99,29 @@ def _states(given: str | Status | Iterable[str | Status] | None) -> frozenset[St
             known = ", ".join([*map(str, Status), *GROUPS])
             raise InvalidRequest(f"there is no status {_short(word)!r}. There are {known}.", param="status")
     return frozenset(found)
+
+
+def _text(given: object) -> str:
+    if given is None:
+        return ""
+    words = given.split() if isinstance(given, str) else []
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:
+        # Half a character, which no file of ours can hold.
+        words = []
+    if not isinstance(given, str) or (given.strip() and not words) or len(words) > _WORDS:
+        raise InvalidRequest(
+            f"text={_short(ascii(given))} cannot be looked for. Give up to {_WORDS} words of prompt, id or file name.",
+            param="text",
+        )
+    return " ".join(words)
+
+
+def _flag(given: object) -> bool | None:
+    if given is None or isinstance(given, bool):
+        return given
+    raise InvalidRequest(f"starred={_short(repr(given))} is neither True nor False.", param="starred")
 
 
 def _instant(given: object, now: float) -> float:

@@ -128,3 +128,13 @@ def test_without_pandas_it_is_said_in_one_line(monkeypatch: pytest.MonkeyPatch) 
 def test_groups_are_made_of_states() -> None:
     assert GROUPS["running"] | GROUPS["ended"] == set(Status)
     assert GROUPS["ended"] - GROUPS["failures"] == {Status.DONE}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("text", 5), ("text", b"x"), ("text", "\ud800"), ("text", "a b " * 600), ("status", 5), ("starred", "yes")],
+)
+def test_what_cannot_be_a_filter_is_said_to_be_none(name: str, value: object) -> None:
+    with pytest.raises(hh.InvalidRequest) as refused:
+        query(**{name: value})  # type: ignore[arg-type]  # what is tested
+    assert refused.value.param == name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -99,3 +100,31 @@ def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page
     expect(page.locator(".hh-posters .hh-tile")).to_have_count(24)
     expect(page.locator(".hh-posters img").first).to_be_visible()
     expect(page.locator(".hh-posters a").first).to_have_attribute("href", "happyhorse-videos/video%201000.mp4")
+
+
+def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, page: Page) -> None:
+    lab.write("below.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
+    notebook = lab.open(page, "below.ipynb")
+    notebook.run_to_end(0)
+    gallery = notebook.output(0).locator(".hh-gallery")
+    compare = button(gallery, "Compare: pick two to four")
+    expect(compare).to_be_disabled()
+    button(gallery, "Pick video 1 for comparison").click()
+    button(gallery, "Pick video 3 for comparison").focus()
+    page.keyboard.press("Space")
+    button(gallery, "Compare 2").click()
+    videos = gallery.locator(".hh-slot .hh-cmp video")
+    expect(videos).to_have_count(2)
+    button(gallery, "Play").click()
+    page.wait_for_function("() => [...document.querySelectorAll('.hh-cmp video')].every(v => v.currentTime > 0.2)")
+
+    button(gallery, "More of video 3").click()
+    button(gallery, "Show file").click()
+    expect(gallery.locator(".hh-where")).to_contain_text("happyhorse-videos")
+    button(gallery, "Edit").click()
+    form = gallery.locator(".hh-slot .hh-form")
+    expect(form.get_by_label("Prompt")).to_have_value(re.compile(r"video \d+ of <b>many</b>"))
+    expect(form).to_contain_text("JPEG, 640 x 427")
+    expect(button(form, "Copy as cell")).to_be_enabled()
+    expect(videos).to_have_count(0)
+    assert serious(page, ".hh-gallery") == []

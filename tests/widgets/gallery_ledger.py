@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 from happyhorse_nb.images import thumbnail
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.ledger import Frames, Ledger
 from happyhorse_nb.models import Status
 from ledger.rows import record
 
 
 def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> None:
-    """So many done jobs, the newest called ``video COUNT``; the newest five have their files."""
+    """So many done jobs, the newest called ``video COUNT``; the newest five have their files and first frames."""
     home.mkdir(parents=True, exist_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
-    picture = thumbnail(photo.read_bytes())
+    data = photo.read_bytes()
+    picture, frame = thumbnail(data), sha256(data).hexdigest()
+    Frames(home).keep(frame, data)
     ledger = Ledger(home)
     for number in range(1, count + 1):
         path = folder / f"video {number}.mp4"
@@ -32,5 +35,7 @@ def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> No
             width=320,
             height=214,
         )
+        if number > count - 5:
+            row = replace(row, frame=frame)
         ledger.add(replace(row, thumbnail=picture), reuse=False)
     ledger.close()

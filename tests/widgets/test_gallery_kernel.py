@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 import happyhorse_nb
 from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.models import Status
+from ledger.rows import record
 from support.kernel import Cell, Kernel
 from widgets.gallery_ledger import fill
 
@@ -92,6 +95,26 @@ def test_a_videos_request_is_edited_in_a_form_below_the_grid(kernel: Kernel) -> 
     click(kernel, "Edit")
     kernel.wait(lambda: any(s.get("description") == "Generate" for s in kernel.widgets.values()), "the form")
     assert any(s.get("value") == f"video {COUNT - 2} of <b>many</b>" for s in kernel.widgets.values())
+    kernel.wait(lambda: "JPEG, 640 x 427" in str(list(kernel.widgets.values())), "the first frame")
+    assert "is not kept any more" not in str(list(kernel.widgets.values()))
+    # It takes the place of the one before, and says so where there is no first frame to load.
+    click(kernel, "More of video 9")
+    click(kernel, "Edit")
+    kernel.wait(lambda: "is not kept any more: choose one." in str(list(kernel.widgets.values())), "the reason")
+    [slot] = [s for s in kernel.widgets.values() if "hh-slot" in str(s.get("_dom_classes"))]
+    assert len(slot["children"]) == 1
+
+
+def test_a_video_of_a_model_that_is_not_known_any_more_is_not_edited_and_says_why(
+    kernel: Kernel, tmp_path: Path
+) -> None:
+    ledger = Ledger(tmp_path / "home")
+    ledger.add(record(owner=None, status=Status.DONE, model="happyhorse-0.1", created=time.time()), reuse=False)
+    ledger.close()
+    opened(kernel)
+    click(kernel, "More of video 1")
+    click(kernel, "Edit")
+    kernel.wait(lambda: "happyhorse-0.1&#39; is not known" in str(list(kernel.widgets.values())), "the reason")
 
 
 def test_what_goes_wrong_is_said_in_the_gallery(kernel: Kernel, tmp_path: Path) -> None:

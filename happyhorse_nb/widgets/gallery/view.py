@@ -179,10 +179,9 @@ class Gallery:
     def _edit(self, tile: Tile) -> None:
         from happyhorse_nb.widgets.form import edit
 
-        before, self._form = self._form, edit(self._job(tile))
-        self._slot.children = (self._form.box,)
-        if before is not None:
-            before.close()
+        form = edit(self._job(tile))
+        self._below(form.box)
+        self._form = form
         self._menu.say(notice("The form is below the gallery."))
 
     def _reveal(self, tile: Tile) -> None:
@@ -210,7 +209,14 @@ class Gallery:
             return slots[-1]
 
         shown.open(place)
-        self._slot.children = tuple(slot.widget for slot in slots)
+        self._below(*(slot.widget for slot in slots))
+
+    def _below(self, *shown: Any) -> None:
+        """Show this below the grid, in place of what was there."""
+        before, self._form = self._form, None
+        self._slot.children = shown
+        if before is not None:
+            before.close()
 
     # What comes from elsewhere
 

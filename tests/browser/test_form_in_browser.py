@@ -1,0 +1,129 @@
+"""The form in a real JupyterLab, a real Notebook 7 and a real Voilà: clicked, and by keyboard alone."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from support.axe import serious
+from support.fake_server import KEY, FakeServer
+from support.lab import Lab, play
+
+pytestmark = pytest.mark.browser
+
+CELL = "%load_ext happyhorse_nb\nimport happyhorse_nb as hh\nhh.form({})"
+#: Presses of Tab after which whatever can be reached has been.
+ALL_ROUND = 80
+
+
+@pytest.fixture(scope="module")
+def server(small_mp4: bytes) -> Iterator[FakeServer]:
+    with FakeServer(video=small_mp4) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook", "voila"])
+def lab(
+    request: pytest.FixtureRequest, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(request.param)
+    shutil.copy(photo, root / "rocket.jpg")
+    (root / "chosen").mkdir()
+    shutil.copy(photo, root / "chosen" / "my rocket.jpg")
+    Image.new("RGB", (200, 100), "navy").save(root / "chosen" / "small.png")
+    (root / "chosen" / "notes.png").write_text("no picture at all")
+    env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
+    with Lab(request.param, root=root, env=env) as lab:
+        yield lab
+
+
+def show(lab: Lab, page: Page, name: str, arguments: str = "") -> Locator:
+    """A form in a notebook of that name; as an app, or under its cell."""
+    lab.write(name, CELL.format(arguments))
+    if lab.app == "voila":
+        page.goto(lab.url(name))
+    else:
+        lab.open(page, name).run_to_end(0)
+    form = page.locator(".hh-form")
+    expect(form).to_be_visible()
+    return form
+
+
+def choose(form: Locator, path: Path) -> None:
+    with form.page.expect_file_chooser() as chooser:
+        form.get_by_role("button", name="Choose a file").click()
+    chooser.value.set_files(path)
+
+
+def test_a_file_is_chosen_judged_and_sent_and_the_video_plays(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "form.ipynb")
+    generate = form.get_by_role("button", name="Generate")
+    prompt = form.get_by_label("Prompt", exact=True)
+    expect(generate).to_be_disabled()
+    expect(form).to_contain_text("No first frame yet")
+
+    choose(form, lab.root / "chosen" / "notes.png")
+    expect(form).to_contain_text("is not an image")
+    choose(form, lab.root / "chosen" / "small.png")
+    expect(form).to_contain_text("is 200 x 100 pixels; each side must be at least 300")
+    expect(form.get_by_role("button", name="Make it fit")).to_be_visible()
+    expect(generate).to_be_disabled()
+    choose(form, lab.root / "chosen" / "my rocket.jpg")
+    expect(form).to_contain_text("JPEG, 640 x 427, 3:2")
+    expect(generate).to_be_enabled()
+
+    prompt.fill("a" * 5000 + " and the tail")
+    expect(form).to_contain_text("13 characters would be cut off")
+    expect(generate).to_be_disabled()
+    prompt.fill(f"It lifts off in {lab.app}")
+    expect(form).to_contain_text("of 5000")
+    expect(form).to_contain_text("about $1.20")
+    expect(generate).to_be_enabled()
+    assert serious(page, ".hh-form") == []
+
+    paid = server.paid
+    generate.dblclick()
+    seen = play(form.locator("video"))
+    assert seen["seconds"] == pytest.approx(2.0, abs=0.05)
+    expect(form).to_contain_text("Done")
+    assert server.paid == paid + 1, "a double click pays once"
+    assert serious(page, ".hh-form") == []
+
+
+def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "keys.ipynb", '"rocket.jpg"')
+    expect(form.get_by_role("button", name="Generate")).to_be_enabled()
+    # Out of the cell's editor, where Tab indents.
+    page.keyboard.press("Escape")
+    tab_to(form.get_by_label("Prompt", exact=True))
+    page.keyboard.type(f"By keyboard in {lab.app}")
+    expect(form).to_contain_text(f"{len(f'By keyboard in {lab.app}')} of 5000")
+    tab_to(form.get_by_label("720P"))
+    page.keyboard.press("Space")
+    expect(form).to_contain_text("about $0.70")
+    tab_to(form.get_by_role("button", name="Generate"))
+    paid = server.paid
+    page.keyboard.press("Enter")
+    video = form.locator("video")
+    video.wait_for()
+    tab_to(video)
+    page.keyboard.press("Space")
+    page.wait_for_function("video => video.currentTime > 0.2", arg=video.element_handle())
+    assert server.paid == paid + 1
+
+
+def tab_to(wanted: Locator) -> None:
+    """Press Tab, and within a group of choices an arrow, until it has the focus."""
+    page = wanted.page
+    handle = wanted.element_handle()
+    for _ in range(ALL_ROUND):
+        if page.evaluate("e => document.activeElement === e", handle):
+            return
+        same = "e => e.type === 'radio' && document.activeElement.name === e.name && document.activeElement.type === 'radio'"
+        page.keyboard.press("ArrowLeft" if page.evaluate(same, handle) else "Tab")
+    raise AssertionError(f"Tab never came to {wanted}")

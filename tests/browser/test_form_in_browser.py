@@ -68,7 +68,7 @@ def test_a_file_is_chosen_judged_and_sent_and_the_video_plays(lab: Lab, page: Pa
     expect(form).to_contain_text("No first frame yet")
 
     choose(form, lab.root / "chosen" / "notes.png")
-    expect(form).to_contain_text("is not an image")
+    expect(form).to_contain_text("cannot be read as an image")
     choose(form, lab.root / "chosen" / "small.png")
     expect(form).to_contain_text("is 200 x 100 pixels; each side must be at least 300")
     expect(form.get_by_role("button", name="Make it fit")).to_be_visible()
@@ -104,8 +104,10 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
     page.keyboard.type(f"By keyboard in {lab.app}")
     expect(form).to_contain_text(f"{len(f'By keyboard in {lab.app}')} of 5000")
     tab_to(form.get_by_label("720P"))
-    page.keyboard.press("Space")
     expect(form).to_contain_text("about $0.70")
+    tab_to(form.get_by_role("slider"))
+    page.keyboard.press("ArrowRight")
+    expect(form).to_contain_text("about $0.84")
     tab_to(form.get_by_role("button", name="Generate"))
     paid = server.paid
     page.keyboard.press("Enter")
@@ -124,6 +126,6 @@ def tab_to(wanted: Locator) -> None:
     for _ in range(ALL_ROUND):
         if page.evaluate("e => document.activeElement === e", handle):
             return
-        same = "e => e.type === 'radio' && document.activeElement.name === e.name && document.activeElement.type === 'radio'"
+        same = "e => e.type === 'radio' && document.activeElement.name === e.name"
         page.keyboard.press("ArrowLeft" if page.evaluate(same, handle) else "Tab")
     raise AssertionError(f"Tab never came to {wanted}")

@@ -76,7 +76,8 @@ class Forecast:
         It is the integral of `ends_within` over the gap, which lognormals have in closed form.
         """
         lived = sum(part.beyond(age) - part.beyond(age + gap) for part in (self.early, *self.parts))
-        return max(0.0, gap - lived / max(self.alive(age), _NOBODY))
+        # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
+        return min(gap, max(0.0, gap - lived / max(self.alive(age), _NOBODY)))
 
     def left(self, age: float) -> float:
         """Median of the seconds until the video is there, for a task of this age, still running."""

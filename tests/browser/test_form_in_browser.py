@@ -33,6 +33,8 @@ def lab(
 ) -> Iterator[Lab]:
     root = tmp_path_factory.mktemp(request.param)
     shutil.copy(photo, root / "rocket.jpg")
+    for shipped in ("02_form.ipynb", "coffee.jpg"):
+        shutil.copy(photo.with_name(shipped), root / shipped)
     (root / "chosen").mkdir()
     shutil.copy(photo, root / "chosen" / "my rocket.jpg")
     Image.new("RGB", (200, 100), "navy").save(root / "chosen" / "small.png")
@@ -116,6 +118,23 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
     tab_to(video)
     page.keyboard.press("Space")
     page.wait_for_function("video => video.currentTime > 0.2", arg=video.element_handle())
+    assert server.paid == paid + 1
+
+
+def test_the_notebook_that_is_shipped_is_an_app(lab: Lab, page: Page, server: FakeServer) -> None:
+    if lab.app == "voila":
+        page.goto(lab.url("02_form.ipynb"))
+    else:
+        notebook = lab.open(page, "02_form.ipynb")
+        notebook.run_to_end(1)
+        notebook.run_to_end(2)
+    form = page.locator(".hh-form")
+    form.get_by_label("Prompt", exact=True).fill(f"Steam rises in {lab.app}")
+    generate = form.get_by_role("button", name="Generate")
+    expect(generate).to_be_enabled()
+    paid = server.paid
+    generate.click()
+    play(form.locator("video"))
     assert server.paid == paid + 1
 
 

@@ -39,7 +39,8 @@ class Form:
 
     @property
     def words(self) -> str:
-        return self.kernel.shown(self.cell)
+        # The form alone, without the copy for the saved notebook that stands unseen behind it.
+        return self.kernel.shown(self.cell, outputs=1)
 
     @property
     def ready(self) -> bool:
@@ -87,6 +88,8 @@ def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_ser
     fake_server.quiet()
     assert fake_server.paid == 1
     assert form.words.count("Done") == 1
+    # Until all have been told of its end, a click still belongs to the one before.
+    assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].result(); None").error == []
     form.click("Generate")
     form.wait("Already made")
     assert fake_server.paid == 1
@@ -162,3 +165,15 @@ def test_without_a_key_the_reason_stands_beside_the_button(new_kernel: Any) -> N
     form = Form(kernel, "%happyhorse form rocket.jpg")
     form.wait("no API key")
     form.wait_not_ready()
+
+
+def test_another_one_that_could_not_be_bought_can_be_asked_for_again(form: Form, fake_server: FakeServer) -> None:
+    form.click("Generate")
+    form.wait("Done")
+    another = form.find("Make another")[0]
+    form.kernel.run("import os; key = os.environ.pop('MODELLIX_API_KEY')")
+    form.kernel.click(another)
+    form.wait("no API key")
+    form.kernel.run("os.environ['MODELLIX_API_KEY'] = key")
+    form.kernel.click(another)
+    fake_server.wait_for("submit", 2)

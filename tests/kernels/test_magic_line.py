@@ -152,7 +152,7 @@ def test_tab_offers_our_words_alone(new_kernel, python) -> None:
     assert offered[0].startswith("--")
     assert set(offered) == {
         *("--help", "--model", "--resolution", "--duration", "--seed", "--name"),
-        *("--wait", "--no-wait", "--save", "--again", "--fit"),
+        *("--wait", "--no-wait", "--save", "--again", "--fit", "--takes"),
     }
     assert kernel.complete("%%happyhorse rocket.jpg --resolution ") == ["720P", "1080P"]
     assert kernel.complete("%%happyhorse rocket.jpg --duration ") == ["5"]

@@ -7,7 +7,7 @@ import random
 from statistics import quantiles
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from happyhorse_nb.models import Progress
@@ -35,6 +35,7 @@ def test_the_more_is_known_the_narrower_the_estimate() -> None:
 
 
 @given(HISTORIES, TYPICALS, AGES, st.floats(0, 1e4))
+@example([154.25], 120.0, 560541210.6370242, 1.192092896e-07)
 def test_an_estimate_holds_at_any_age(history: list[float], typical: float, age: float, gap: float) -> None:
     estimate = forecast(history, typical=typical)
     assert 0 <= estimate.hazard(age) < 1e9

@@ -254,9 +254,10 @@ class Kernel:
                 self._read(self.client.iopub_channel, self._on_iopub)
                 self._read(self.client.shell_channel, self._on_reply)
 
-    def shown(self, cell: Cell) -> str:
-        """The words under the cell now: streams, results, static HTML and live widgets, without tags."""
-        return " ".join(self._words(m) for m in cell.outputs)
+    def shown(self, cell: Cell, *, outputs: int | None = None) -> str:
+        """The words under the cell now, in all of its outputs or the first ones: streams, results, static HTML and live
+        widgets, without tags."""
+        return " ".join(self._words(m) for m in cell.outputs[:outputs])
 
     def data(self, cell: Cell) -> list[dict[str, Any]]:
         """The MIME bundles under the cell now, each with all its updates."""

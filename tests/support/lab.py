@@ -95,12 +95,19 @@ class Lab:
         (quiet / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
 
     def __enter__(self) -> Lab:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
-        with self.log.open("wb") as log:
-            self._process = subprocess.Popen(self._command(), env=self._env, cwd=self.root, stdout=log, stderr=log)
-        self._wait_until_it_answers()
+        for last in (False, False, True):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                self._port = probe.getsockname()[1]
+            with self.log.open("wb") as log:
+                self._process = subprocess.Popen(self._command(), env=self._env, cwd=self.root, stdout=log, stderr=log)
+            try:
+                self._wait_until_it_answers()
+                break
+            except AssertionError:
+                # Another process may have been given the same port meanwhile.
+                if last or "already in use" not in self.log.read_text():
+                    raise
         return self
 
     def _command(self) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,19 @@ def run(shell: Any, text: str) -> tuple[str, str]:
     return found
 
 
+def called(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """The arguments of the call in a cell, but for the notebook's variables."""
+    [_, expression] = ast.parse(text).body
+    assert isinstance(expression, ast.Expr)
+    assert isinstance(expression.value, ast.Call)
+    words = {str(word.arg): word.value for word in expression.value.keywords}
+    assert ast.unparse(words.pop("namespace")) == "globals()"
+    return (
+        [ast.literal_eval(value) for value in expression.value.args],
+        {name: ast.literal_eval(value) for name, value in words.items()},
+    )
+
+
 @given(
     image=LINE,
     prompt=PROMPT,
@@ -50,6 +64,8 @@ def run(shell: Any, text: str) -> tuple[str, str]:
 )
 @example('it\'s "here".jpg', "... and then", MODELS and "happyhorse-1.0-i2v", 5, None, 1, False, "-x $HOME {y}.mp4")
 @example("a b.jpg", "In [1]: x\n   ...: y", "happyhorse-1.0-i2v", 5, 7, 2, True, "what?")
+@example("a.jpg", "first\n>>> second", "happyhorse-1.0-i2v", 5, 7, 2, True, "")
+@example("a.jpg", "", "happyhorse-1.0-i2v", 5, None, 1, False, "-*")
 @example("-odd.jpg", "", "happyhorse-1.1-i2v", 5, 7, 4, True, "$$a.mp4")
 def test_the_cell_asks_for_what_stands_in_the_form(
     shell: Any,
@@ -73,6 +89,17 @@ def test_the_cell_asks_for_what_stands_in_the_form(
         save=save,
     )
     text = cell(values, image)
+    if text.startswith("import"):
+        # Words that IPython would drop from the body of a cell.
+        assert called(text) == (
+            [image, prompt],
+            {"model": model, "duration": duration, "resolution": "720P"}
+            | ({} if seed is None else {"seed": seed})
+            | ({} if takes == 1 else {"takes": takes})
+            | ({"save": save} if save else {})
+            | ({"fit": True} if fit else {}),
+        )
+        return
     line, body = run(shell, text)
     if text.startswith("%happyhorse generate"):
         assert prompt == ""

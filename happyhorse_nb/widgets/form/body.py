@@ -217,13 +217,17 @@ class Form:
             values = replace(values, seed_mode=FIXED)
         self._cell.value = html.copied(cell(values, image), said)
 
-    def _obey(self, act: Callable[[], None]) -> None:
+    def _obey(self, act: Callable[[], None]) -> bool:
+        """Do it, and say what went wrong beside the button; True when nothing did."""
         try:
             act()
         except HappyHorseError as problem:
             self._reason.value = html.verdict(str(problem), "no")
+            return False
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
             self._reason.value = html.verdict(f"{type(problem).__name__}: {problem}", "no")
+            return False
+        return True
 
     def _button(self, words: str, act: Callable[[], None], *more: str) -> Any:
         import ipywidgets as widgets

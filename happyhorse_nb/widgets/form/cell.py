@@ -10,23 +10,27 @@ from happyhorse_nb.widgets.form.values import RANDOM, Values
 
 #: Words that the parser of a cell's line, and IPython before it, take as they are.
 _BARE = re.compile(r"[\w./:@%+,~=-]+", re.ASCII)
-#: Where IPython takes the beginning of a cell's lines for a prompt that was copied along.
-_COPIED = re.compile(r"(>>>|\.\.\.|In \[|\s*\.+:)")
+#: Where IPython may take the beginning of a cell's line for a prompt that was copied along, and drop it.
+_COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
 
 
 def cell(values: Values, image: str) -> str:
-    """The cell; ``image`` is what to call the first frame in it. Without a prompt it is one line."""
+    """The cell; ``image`` is what to call the first frame in it.
+
+    Without a prompt it is one line; with one whose words IPython would drop from a cell, it is the call in Python.
+    """
     words = [quote(f"./{image}" if image.startswith("-") else image)]
     for option, value in _options(values):
         shown = quote(str(value))
-        words.append(f"{option}={shown}" if shown.startswith("-") else f"{option} {shown}")
+        words.append(f"{option}={shown}" if str(value).startswith("-") else f"{option} {shown}")
     if values.fit:
         words.append("--fit")
     line, prompt = " ".join(words), values.prompt.strip()
     if not prompt:
         return f"%happyhorse generate {line}"
-    # After an empty line IPython looks no further.
-    return f"%%happyhorse {line}\n" + ("\n" if _COPIED.match(prompt) else "") + prompt
+    if any(_COPIED.match(one) for one in prompt.splitlines()):
+        return _call(values, image)
+    return f"%%happyhorse {line}\n{prompt}"
 
 
 def quote(word: str) -> str:
@@ -39,6 +43,16 @@ def quote(word: str) -> str:
     # Quotes group, and there is no escape: a piece with one kind of quote stands between those of the other.
     pieces = re.findall(r"[^\"]+|\"+", word) or [""]
     return "".join(f"'{piece}'" if piece[0:1] == '"' else f'"{piece}"' for piece in pieces)
+
+
+def _call(values: Values, image: str) -> str:
+    options = {option.removeprefix("--"): value for option, value in _options(values)}
+    if values.fit:
+        options["fit"] = True
+    words = "".join(f", {name}={value!r}" for name, value in options.items())
+    return (
+        f"import happyhorse_nb as hh\n\nhh.generate({image!r}, {values.prompt.strip()!r}{words}, namespace=globals())"
+    )
 
 
 def _options(values: Values) -> list[tuple[str, Any]]:

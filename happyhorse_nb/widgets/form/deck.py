@@ -19,9 +19,9 @@ from happyhorse_nb.widgets.place import Output, Place
 
 
 class Deck:
-    """The cards of a form's jobs. ``buy_again`` buys another video of a job's request."""
+    """The cards of a form's jobs. ``buy_again`` buys another video of a job's request, and says whether it could."""
 
-    def __init__(self, *, buy_again: Callable[[Job], None], kept: Place | None = None) -> None:
+    def __init__(self, *, buy_again: Callable[[Job], bool], kept: Place | None = None) -> None:
         import ipywidgets as widgets
 
         self._buy_again = buy_again
@@ -91,7 +91,7 @@ class _Card:
     """The card of a job or of takes, with the video, and the button for another one."""
 
     def __init__(
-        self, made: Job | Takes, *, joined: bool, buy_again: Callable[[Job], None], on_end: Callable[[], None]
+        self, made: Job | Takes, *, joined: bool, buy_again: Callable[[Job], bool], on_end: Callable[[], None]
     ) -> None:
         import ipywidgets as widgets
 
@@ -128,12 +128,15 @@ class _Card:
         for undo in self._undo:
             undo()
 
-    def _press(self, buy_again: Callable[[Job], None]) -> None:
+    def _press(self, buy_again: Callable[[Job], bool]) -> None:
         # Two clicks on one button are one wish: the second may wait in the kernel's queue already.
         if not self._pressed:
             self._pressed = True
             self.offer(False)
-            buy_again(self.jobs[0])
+            if not buy_again(self.jobs[0]):
+                # It can be asked for again, when what is wrong has been put right.
+                self._pressed = False
+                self.offer(True)
 
     def _heard(self, snapshot: Snapshot) -> None:
         if snapshot.status.ended:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
@@ -38,10 +39,15 @@ def check_mp4(path: Path, *, open_end: bool = True) -> VideoInfo:
             raise DownloadError("what came is not a video of some seconds: its index is too large")
         file.seek(start)
         info = _movie(file.read(size))
-    if find_spec("av") is not None:
+    if _decodes():
         seconds = _decode_one(path)
         info = info if info.seconds else replace(info, seconds=seconds)
     return info
+
+
+@cache
+def _decodes() -> bool:
+    return find_spec("av") is not None
 
 
 def _top_level(file: BinaryIO, total: int, *, open_end: bool) -> dict[str, tuple[int, int]]:
@@ -107,6 +113,8 @@ def _decode_one(path: Path) -> float:
     try:
         # A title in another encoding than UTF-8 makes no film unplayable.
         with av.open(str(path), metadata_errors="ignore") as container:
+            # One picture wants no threads: to start some costs more than the picture.
+            container.streams.video[0].codec_context.thread_count = 1
             next(container.decode(video=0))
             return (container.duration or 0) / av.time_base
     except (av.FFmpegError, StopIteration, IndexError):

@@ -59,12 +59,13 @@ class Transport:
         trace = aiohttp.TraceConfig()
         trace.on_request_headers_sent.append(_leaves)
         common: dict[str, Any] = {
-            "trace_configs": [trace],
             "headers": {hdrs.USER_AGENT: f"happyhorse-nb/{__version__}"},
             "cookie_jar": aiohttp.DummyCookieJar(),
         }
         self._reads = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT), **common
+            timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
+            trace_configs=[trace],
+            **common,
         )
         # Apart, so that no read waits for a connection that a video keeps for minutes.
         self._files = aiohttp.ClientSession(**common)
@@ -75,6 +76,7 @@ class Transport:
         self._paid = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(force_close=True),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_SUBMIT_SILENCE),
+            trace_configs=[trace],
             **common,
         )
 

@@ -21,9 +21,9 @@ from happyhorse_nb.jobs.loop import OwnedLoop
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.office import Office
 from happyhorse_nb.jobs.rounds import PARTS, Rounds
+from happyhorse_nb.jobs.scribe import Scribe
 from happyhorse_nb.jobs.track import Track, ended
 from happyhorse_nb.ledger import Ledger, Presence
-from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
 
@@ -56,6 +56,7 @@ class Crew:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._offices: dict[tuple[str, str], Office] = {}
         self._estimates = Estimates(ledger)
+        self._scribe = Scribe(ledger)
         self.loop = process.once("loop", OwnedLoop)
         self.start(self._ticks)
 
@@ -68,7 +69,12 @@ class Crew:
 
         def begin() -> None:
             track = Track(
-                job, self.office(account), settings=self._settings(), ledger=self._ledger, owner=self._presence.id
+                job,
+                self.office(account),
+                settings=self._settings(),
+                ledger=self._ledger,
+                scribe=self._scribe,
+                owner=self._presence.id,
             )
             looks = Looks(track, self._estimates, price=lambda: track.office.price)
             life = Lifecycle(track, frame, looks)
@@ -106,7 +112,7 @@ class Crew:
         for office in self._offices.values():
             office.queue.close()
         until = time.monotonic() + _LAST_WORDS
-        while sending := [life for life in self._lives.values() if life.job.status == Status.SUBMITTING]:
+        while sending := [life for life in self._lives.values() if life.in_mid_air]:
             self._cancel(but={life.task for life in sending})
             if time.monotonic() > until:
                 break
@@ -117,6 +123,7 @@ class Crew:
         with suppress(LedgerError):
             self._ledger.flush()
         await asyncio.gather(*self._cancel(but=set()), return_exceptions=True)
+        await self._scribe.close()
         for office in self._offices.values():
             await office.close()
 
@@ -149,8 +156,7 @@ class Crew:
                 self._show(rounds.part(part))
             if naps.over():
                 self.wake()
-            with suppress(LedgerError):
-                self._ledger.flush()
+            self._scribe.flush()
             with suppress(OSError):
                 # Whoever cleans up old files must not make this process look dead.
                 self._presence.renew()

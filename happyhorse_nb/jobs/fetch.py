@@ -50,7 +50,7 @@ async def fetch(track: Track) -> None:
             )
             size = target.stat().st_size
         except NotFound:
-            track.end(outcome.expired(track.now))
+            await track.end(outcome.expired(track.now))
             return
         except (DownloadError, APIError, TransportError, OSError) as problem:
             if tries < _TRIES and isinstance(problem, DownloadError):
@@ -61,10 +61,10 @@ async def fetch(track: Track) -> None:
                 if target.exists():
                     # Somebody was faster with that name: another one.
                     continue
-            track.end(outcome.ready(track.now, problem))
+            await track.end(outcome.ready(track.now, problem))
             return
         made = _made(track.now, target, size, info)
-        track.end(replace(made, note="; ".join(filter(None, (made.note, note)))))
+        await track.end(replace(made, note="; ".join(filter(None, (made.note, note)))))
         return
 
 

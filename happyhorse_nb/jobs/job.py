@@ -203,7 +203,9 @@ class Job:
         """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
         with self._lock:
             # What the user's side has set meanwhile is not overwritten by what the loop started from.
-            snapshot = replace(snapshot, name=self._snapshot.name, note=self._snapshot.note or snapshot.note)
+            name, note = self._snapshot.name, self._snapshot.note or snapshot.note
+            if (snapshot.name, snapshot.note) != (name, note):
+                snapshot = replace(snapshot, name=name, note=note)
             self._snapshot = snapshot
             news = (snapshot, tick, tuple(self._listeners))
             waiting = self._waiting

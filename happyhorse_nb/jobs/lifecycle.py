@@ -20,7 +20,7 @@ from happyhorse_nb.jobs.office import Office
 from happyhorse_nb.jobs.submit import NoRoom, submit
 from happyhorse_nb.jobs.track import Elsewhere, Stopped, Track, Unwritten, ended
 from happyhorse_nb.jobs.watch import watch
-from happyhorse_nb.models import Progress, Snapshot
+from happyhorse_nb.models import Progress, Snapshot, Status
 
 
 class Lifecycle:
@@ -49,6 +49,11 @@ class Lifecycle:
     def office(self) -> Office:
         """Through which it goes."""
         return self._track.office
+
+    @property
+    def in_mid_air(self) -> bool:
+        """Whether its paid request is on its way, or about to leave."""
+        return self._track.claiming or self.job.status == Status.SUBMITTING
 
     def begin(self, start: Callable[[], None]) -> None:
         """Call ``start``, which is to run it, as soon as it has a place."""
@@ -84,7 +89,7 @@ class Lifecycle:
                     self._queue.leave(self.job.id)
                     await fetch(self._track)
             except Stopped:
-                self._track.publish(self._stopped_by_user())
+                await self._track.publish(self._stopped_by_user())
             except NoRoom:
                 over = False
             except Elsewhere:
@@ -120,10 +125,12 @@ class Lifecycle:
         if self._track.now.task_id is not None:
             return True
         assert self._frame is not None, "a job without a task has its first frame"
+        frame = self._frame
         try:
-            frame = await self._track.unless_stopped(aside(complete, self._frame))
+            if frame.info is None:
+                frame = await self._track.unless_stopped(aside(complete, frame))
         except InvalidRequest as problem:
-            self._track.end(outcome.refused(self._track.now, problem))
+            await self._track.end(outcome.refused(self._track.now, problem))
             return False
         return await submit(self._track, frame)
 

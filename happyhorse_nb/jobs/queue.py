@@ -85,10 +85,9 @@ class Queue:
             self.places.accepted(len(self._running) + self._others().running)
             self.fill()
 
-    def refused(self, job_id: str, told: float | None, *, longest: float) -> float:
-        """Back into the queue: the server runs as many tasks as it may. Returns in how many seconds one is tried."""
-        self.back(job_id)
-        return self.places.refused(len(self._running) + self._others().running, told, longest=longest)
+    def refused(self, told: float | None, *, longest: float) -> float:
+        """One was refused: the server runs as many tasks as it may. Returns in how many seconds the next is tried."""
+        return self.places.refused(len(self._running) - 1 + self._others().running, told, longest=longest)
 
     def back(self, job_id: str) -> None:
         """Back into the queue, to where it was."""

@@ -36,59 +36,61 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
         await track.turn()
         now = track.now
         # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
-        if not track.claim(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None)):
+        if not await track.claim(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None)):
             return False
         try:
             # Nothing here may cut it short: its outcome would not be known.
             accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)
         except RateLimited as limited:
-            _back_into_the_queue(track, limited)
+            await _back_into_the_queue(track, limited)
+            track.check()
             raise NoRoom from None
         except NotSent as problem:
             unsent_tries += 1
             unsent_since = time.monotonic() if unsent_tries == 1 else unsent_since
             wait = track.backoff(unsent_tries)
             if time.monotonic() - unsent_since + wait > track.settings.send_patience:
-                track.end(outcome.refused(track.now, problem))
+                await track.end(outcome.refused(track.now, problem))
                 return False
             why = outcome.capital(str(problem)).rstrip(".")
         except OutcomeUnknown as problem:
-            track.end(outcome.unknown(track.now, problem.snapshot.message))
+            await track.end(outcome.unknown(track.now, problem.snapshot.message))
             return False
         except (APIError, InvalidRequest) as problem:
             balance = await _balance(track) if isinstance(problem, InsufficientBalance) else None
-            track.end(outcome.refused(track.now, problem, balance=balance))
+            await track.end(outcome.refused(track.now, problem, balance=balance))
             return False
         else:
-            return _accepted(track, accepted)
+            return await _accepted(track, accepted)
         why = f"{why}; nothing was charged, it is sent again in {max(1, round(wait))} s."
-        track.publish(replace(track.now, status=Status.QUEUED, message=why))
+        await track.publish(replace(track.now, status=Status.QUEUED, message=why))
         await track.pause(wait)
 
 
-def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
+async def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
     office = track.office
     if office.full(limited):
-        wait = office.queue.refused(track.job.id, limited.retry_after or None, longest=track.settings.max_backoff)
+        wait = office.queue.refused(limited.retry_after or None, longest=track.settings.max_backoff)
         why = "The account runs as many tasks as it may"
     else:
         wait = limited.retry_after or track.backoff(1, first=5.0)
         office.pace.allowance.refused(wait)
-        office.queue.back(track.job.id)
         office.queue.places.hold(wait)
         why = "The account asks too often"
-    asyncio.get_running_loop().call_later(wait, office.queue.fill)
     when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
     why = f"{why}; nothing was charged, it is sent again {when}."
-    track.publish(replace(track.now, status=Status.QUEUED, message=why))
+    await track.publish(replace(track.now, status=Status.QUEUED, message=why))
+    # Only now: a place may be free again, and then its turn comes at once.
+    office.queue.back(track.job.id)
+    asyncio.get_running_loop().call_later(wait, office.queue.fill)
 
 
-def _accepted(track: Track, accepted: Snapshot) -> bool:
+async def _accepted(track: Track, accepted: Snapshot) -> bool:
     now = replace(track.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
     if now.status == Status.FAILED:
-        track.end(outcome.failed(now))
+        await track.end(outcome.failed(now))
         return False
-    track.publish(now)
+    await track.publish(now)
     track.office.queue.accepted(track.job.id)
     return True
 

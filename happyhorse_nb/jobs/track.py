@@ -15,6 +15,7 @@ from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.office import Office
 from happyhorse_nb.jobs.pace import Urgency
+from happyhorse_nb.jobs.scribe import Scribe
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
@@ -42,14 +43,19 @@ class Unwritten(Exception):
 class Track:
     """One job on its way, on the owned loop."""
 
-    def __init__(self, job: Job, office: Office, *, settings: Settings, ledger: Ledger, owner: str) -> None:
+    def __init__(
+        self, job: Job, office: Office, *, settings: Settings, ledger: Ledger, scribe: Scribe, owner: str
+    ) -> None:
         self.job = job
         self.office = office
         self.client = office.client
         self.settings = settings
         #: The video, while it comes.
         self.arrival: Arrival | None = None
+        #: Whether it is being written down that the request leaves; then it does.
+        self.claiming = False
         self._ledger = ledger
+        self._scribe = scribe
         self._owner = owner
         self._stopped = False
         #: What a stop cuts short, and whether it has; and the pause that a wake ends.
@@ -135,28 +141,29 @@ class Track:
 
     # Publishing
 
-    def publish(self, snapshot: Snapshot) -> None:
+    async def publish(self, snapshot: Snapshot) -> None:
         """Into the ledger first, then to the listeners. Raises `Unwritten`."""
-        # Once the ledger names the task, whatever a power cut takes back is found out again by asking about it.
-        safe = self.now.task_id is None or snapshot.status not in (Status.DOWNLOADING, Status.DONE)
         try:
-            self._ledger.update(snapshot, safe=safe)
+            await self._scribe.write(snapshot)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
         self.job.publish(snapshot)
 
-    def claim(self, snapshot: Snapshot) -> bool:
+    async def claim(self, snapshot: Snapshot) -> bool:
         """Publish that the request leaves now. False when the job is not ours to send any more: it has ended here.
 
         Raises `Unwritten`, and `Elsewhere` when another kernel is about to send it, or has.
         """
+        self.claiming = True
         try:
-            if self._ledger.claim_to_send(snapshot, self._owner):
+            if await self._scribe.claim(snapshot, self._owner):
                 self.job.publish(snapshot)
                 return True
             record = self._ledger.get(snapshot.id)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
+        finally:
+            self.claiming = False
         if record is None:
             gone = replace(outcome.taken_out(self.now), message="It is not in the ledger any more; nothing was sent.")
             self.job.publish(ended(gone))
@@ -173,15 +180,11 @@ class Track:
         self.job.publish(snapshot)
 
     def change(self, snapshot: Snapshot) -> None:
-        """Publish, if it says anything new; most looks at a task find what was known.
+        """Publish what the server says of the task, if it is anything new; most looks find what was known.
 
         What a task that is written down does next need not be on disk at once: whoever takes it up asks the server.
         """
-        if snapshot == self.now:
-            return
-        if not snapshot.status.on_server:
-            self.publish(snapshot)
-        else:
+        if snapshot != self.now:
             self._ledger.update_later(snapshot)
             self.job.publish(snapshot)
 
@@ -189,9 +192,9 @@ class Track:
         """A change that is nothing to remember: a place in the queue, a link."""
         self.job.publish(snapshot, tick=tick)
 
-    def end(self, snapshot: Snapshot) -> None:
-        """Publish an end."""
-        self.publish(ended(snapshot))
+    async def end(self, snapshot: Snapshot) -> None:
+        """Publish an end. Raises `Unwritten`."""
+        await self.publish(ended(snapshot))
 
 
 def ended(snapshot: Snapshot) -> Snapshot:

@@ -67,7 +67,10 @@ class Waiting:
 
     def put(self, job: Job, news: News) -> None:
         """Queue a snapshot; called on the owned thread."""
-        self._arrived.put((job, news))
+        snapshot, _, listeners = news
+        # What nobody sees wakes nobody up.
+        if listeners or self._line.on or snapshot.status.ended:
+            self._arrived.put((job, news))
 
     def apply(self, seconds: float) -> bool:
         """Apply the next snapshot that arrives within so many seconds; False when none did."""
@@ -85,11 +88,11 @@ class _ProgressLine:
 
     def __init__(self) -> None:
         on_main = threading.current_thread() is threading.main_thread()
-        self._on = on_main and not frontend.in_notebook() and sys.stderr.isatty()
+        self.on = on_main and not frontend.in_notebook() and sys.stderr.isatty()
         self._width = 0
 
     def show(self, snapshot: Snapshot) -> None:
-        if self._on:
+        if self.on:
             from happyhorse_nb.render import line
 
             text = line(snapshot, now=time.time())[:110]
@@ -98,6 +101,6 @@ class _ProgressLine:
             self._width = len(text)
 
     def clear(self) -> None:
-        if self._on and self._width:
+        if self.on and self._width:
             sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()

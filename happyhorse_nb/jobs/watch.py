@@ -30,7 +30,7 @@ async def watch(track: Track, looks: Looks) -> bool:
         left = track.settings.deadline - (time.monotonic() - began)
         if left <= 0:
             minutes = max(1, round(track.settings.deadline / 60))
-            track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
+            await track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
         await track.pause(min(left, max(wait, looks.gap())))
         await track.turn(lambda: looks.urgency)
@@ -38,7 +38,7 @@ async def watch(track: Track, looks: Looks) -> bool:
             read = await track.unless_stopped(track.client.read(task_id))
         except NotFound:
             if not _young(track):
-                track.end(outcome.expired(track.now))
+                await track.end(outcome.expired(track.now))
                 return False
             tries += 1
             wait = track.backoff(tries)
@@ -50,13 +50,13 @@ async def watch(track: Track, looks: Looks) -> bool:
                 track.office.pace.allowance.refused(wait)
             track.change(replace(track.now, message=_TROUBLE if tries > 2 else ""))
         except APIError as problem:
-            track.end(outcome.stopped(track.now, outcome.parked(problem)))
+            await track.end(outcome.stopped(track.now, outcome.parked(problem)))
             return False
         else:
             tries, wait = 0, 0.0
             now = track.now.merged(read)
             if read.status == Status.FAILED:
-                track.end(outcome.failed(now))
+                await track.end(outcome.failed(now))
                 return False
             track.change(now)
             looks.heard(read)

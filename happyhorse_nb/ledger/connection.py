@@ -27,8 +27,6 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.row_factory = sqlite3.Row
         teach(connection)
         _share(connection)
-        # The intent must be on the disk, not in a cache, before a paid request leaves.
-        connection.execute("PRAGMA synchronous = FULL")
         # What is forgotten is overwritten, not only marked as free.
         connection.execute("PRAGMA secure_delete = ON")
         migrate(connection, now=time.time())

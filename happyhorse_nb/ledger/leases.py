@@ -69,7 +69,8 @@ class Leases:
 
     def _open(self) -> sqlite3.Connection:
         if self._connection is None:
-            # An own connection: it waits for nobody for long, and never for the disk. It makes no new file.
+            # An own connection: it waits for nobody for long, and never for the disk. So it leaves it to others to move
+            # the log into the ledger, which is safe only if the disk is waited for. It makes no new file.
             self._connection = sqlite3.connect(
                 f"{self._path.absolute().as_uri()}?mode=rw",
                 uri=True,
@@ -77,7 +78,8 @@ class Leases:
                 isolation_level=None,
                 check_same_thread=False,
             )
-            self._connection.execute("PRAGMA synchronous = OFF")
+            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
         return self._connection
 
     def _lease(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -10,11 +11,12 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from errno import ENOENT
 from pathlib import Path
-from threading import RLock
+from threading import Lock, RLock
 from typing import Any, TypeVar
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.ledger.connection import connect, identity, trouble
+from happyhorse_nb.ledger.disk import Disk
 from happyhorse_nb.ledger.filter import EVERYTHING, Filter
 from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_of, fixed, from_row
 from happyhorse_nb.models import MODELS, Snapshot, Status
@@ -47,17 +49,19 @@ class Ledger:
     """The jobs of all kernels on this machine, kept in ``folder``.
 
     Safe to use from several threads, and from several processes at once. Every method raises `LedgerError` when the
-    file cannot be read or written.
+    file cannot be read or written. ``sync`` waits until the file behind a descriptor is on the disk.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
         self.folder = folder
         self.path = folder / LEDGER_FILE
         self._lock = RLock()
         self._connection = connect(self.path)
         self._file = identity(self.path)
-        #: What could not be written down when it happened, by job.
+        self._disk = Disk(self._connection, self.path, sync)
+        #: What is still to be written down, by job; whoever adds to it waits for no write.
         self._owed: dict[str, Snapshot] = {}
+        self._owing = Lock()
 
     def close(self) -> None:
         """Close the file."""
@@ -72,20 +76,20 @@ class Ledger:
         return self.add_all([record], reuse=reuse)[0]
 
     def add_all(self, records: Sequence[Record], *, reuse: bool) -> list[Record | None]:
-        """`add` for each of them, in one transaction: all are written down, or none."""
-        with self._transaction():
+        """`add` for each of them, in one transaction: all are written down, or none.
+
+        It outlives this process; a power cut only from the next `write` on, which comes before anything is paid for.
+        """
+        with self._transaction(safe=False):
             return [self._add(record, reuse=reuse) for record in records]
 
     def equal(self, record: Record) -> Record | None:
         """The newest job that an equal request has made, is making, or may have made."""
         return self._bought(record)
 
-    def update(self, snapshot: Snapshot, *, safe: bool = True) -> None:
-        """Write down what a job has become.
-
-        ``safe``: it outlives a power cut, too. Where it does not, the job is as it was before, and still known.
-        """
-        with self._transaction(safe=safe):
+    def update(self, snapshot: Snapshot) -> None:
+        """Write down what a job has become."""
+        with self._transaction():
             self._change(snapshot)
 
     def update_later(self, snapshot: Snapshot) -> None:
@@ -93,11 +97,28 @@ class Ledger:
 
         Until then this `Ledger` gives the job as it has become. A paid task's id is never lost to a lock.
         """
-        with self._lock:
+        with self._owing:
             self._owed[snapshot.id] = snapshot
 
+    @property
+    def owes(self) -> bool:
+        """Whether something is still to be written down."""
+        return bool(self._owed)
+
+    def write(self, claims: Sequence[tuple[Snapshot, str]] = ()) -> list[bool]:
+        """Write down what is owed, and that these queued jobs are being sent by these owners: at once, on the disk.
+
+        False for a job that is not queued any more, or not this owner's: whoever took its kernel for dead may have
+        settled it, and bought it. Then it must not be sent.
+        """
+        with self._transaction():
+            return [self._change(job, "AND status = 'queued' AND owner IS ?", owner) for job, owner in claims]
+
     def flush(self, *, patience: float = 0.1) -> None:
-        """Write down what is owed, waiting at most ``patience`` seconds for another kernel that is writing."""
+        """Write down what is owed, waiting at most ``patience`` seconds for another kernel that is writing.
+
+        It outlives this process, and a power cut from the next `write` on.
+        """
         with self._lock:
             if not self._owed or self._connection.in_transaction:
                 # A transaction begins with what is owed.
@@ -105,21 +126,13 @@ class Ledger:
             usual = self._rows("PRAGMA busy_timeout", ())[0][0]
             try:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
-                with self._transaction():
+                with self._transaction(safe=False):
                     pass
             except sqlite3.Error as problem:
                 raise LedgerError(trouble(self.path, problem)) from None
             finally:
                 with suppress(sqlite3.Error):
                     self._connection.execute(f"PRAGMA busy_timeout = {usual}")
-
-    def claim_to_send(self, snapshot: Snapshot, owner: str) -> bool:
-        """Write down that a queued job is being sent; False when it is not queued any more, or not this owner's.
-
-        Whoever took its kernel for dead may have settled it, and bought it: then it must not be sent.
-        """
-        with self._transaction():
-            return self._change(snapshot, "AND status = 'queued' AND owner IS ?", owner)
 
     def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
         """Write down what became of a job that nobody works on; False when the row ``was`` has changed meanwhile."""
@@ -335,29 +348,34 @@ class Ledger:
 
     @contextmanager
     def _transaction(self, *, safe: bool = True) -> Iterator[None]:
-        with self._lock:
-            try:
-                if not safe:
-                    self._connection.execute("PRAGMA synchronous = NORMAL")
-                if identity(self.path) != self._file:
-                    raise FileNotFoundError(ENOENT, "another file is in its place")
-                self._connection.execute("BEGIN IMMEDIATE")
-                owed = list(self._owed.values())
-                for snapshot in owed:
-                    self._change(snapshot)
-                yield
-                self._connection.execute("COMMIT")
-                for snapshot in owed:
-                    self._owed.pop(snapshot.id, None)
-            except (sqlite3.Error, UnicodeError, FileNotFoundError) as problem:
-                raise LedgerError(trouble(self.path, problem)) from None
-            finally:
-                # On a full disk SQLite has rolled back by itself.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                if not safe:
-                    with suppress(sqlite3.Error):
-                        self._connection.execute("PRAGMA synchronous = FULL")
+        """One transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
+        try:
+            with self._lock:
+                try:
+                    if identity(self.path) != self._file:
+                        raise FileNotFoundError(ENOENT, "another file is in its place")
+                    self._connection.execute("BEGIN IMMEDIATE")
+                    with self._owing:
+                        owed = list(self._owed.values())
+                    for snapshot in owed:
+                        self._change(snapshot)
+                    yield
+                    self._connection.execute("COMMIT")
+                    self._disk.committed()
+                finally:
+                    # On a full disk SQLite has rolled back by itself.
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+                with self._owing:
+                    for snapshot in owed:
+                        # What it has become meanwhile is still owed.
+                        if self._owed.get(snapshot.id) is snapshot:
+                            del self._owed[snapshot.id]
+            if safe:
+                # With the lock free again: others write meanwhile.
+                self._disk.harden()
+        except (sqlite3.Error, UnicodeError, OSError) as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
 
 
 def _readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:

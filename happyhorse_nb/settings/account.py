@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from importlib.util import find_spec
 from typing import Any
 from urllib.parse import urlsplit
@@ -62,7 +63,7 @@ class Account:
     origin: str = ORIGIN
     source: str = ""
 
-    @property
+    @cached_property
     def sandbox(self) -> bool:
         """True for a server on this machine: its videos cost nothing and never mix with real ones."""
         return is_loopback(self.origin)
@@ -99,7 +100,12 @@ def check_origin(address: str) -> str:
 
 def is_loopback(origin: str) -> bool:
     """Whether an address is on this machine."""
-    host = urlsplit(origin).hostname or ""
+    return _is_this_machine(urlsplit(origin).hostname or "")
+
+
+# Asked with every request, of the same one or two hosts.
+@lru_cache(maxsize=64)
+def _is_this_machine(host: str) -> bool:
     if host == "localhost":
         return True
     try:

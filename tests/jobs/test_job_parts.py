@@ -52,6 +52,12 @@ class Line:
                 lambda place, name=name: self.told.append((name, place)),  # type: ignore[misc]  # likewise
             )
 
+    def refused(self, name: str, told: float | None = None) -> float:
+        """The server takes this one not now; in how many seconds one is tried."""
+        seconds = self.queue.refused(told, longest=30.0)
+        self.queue.back(name)
+        return seconds
+
     def later(self, seconds: float) -> None:
         self.now += seconds
         self.queue.fill()
@@ -93,13 +99,13 @@ def test_what_the_server_refuses_goes_back_to_where_it_was_and_is_tried_once_at_
     line = Line(limit=2)
     line.enter("a", "b", "c", "d")
     line.queue.accepted("a")
-    assert line.queue.refused("b", None, longest=30.0) == 5.0
+    assert line.refused("b") == 5.0
     line.later(4.9)
     assert line.sent == ["a", "b"]
     # Half the account may be somebody else's: one is tried, and no second one with it.
     line.later(0.2)
     assert line.sent == ["a", "b", "b"]
-    assert line.queue.refused("b", None, longest=30.0) == 10.0
+    assert line.refused("b") == 10.0
     # A place that becomes free is taken at once.
     line.queue.leave("a")
     assert line.sent == ["a", "b", "b", "b"]
@@ -116,7 +122,7 @@ def test_the_servers_word_on_when_is_kept_to() -> None:
     line = Line(limit=2)
     line.enter("a", "b")
     line.queue.accepted("a")
-    assert line.queue.refused("b", 40.0, longest=30.0) == 40.0
+    assert line.refused("b", 40.0) == 40.0
     line.queue.leave("a")
     line.later(39.0)
     assert line.sent == ["a", "b"]
@@ -133,13 +139,13 @@ def test_one_more_than_is_known_is_tried_seldom_and_remembered_when_it_is_taken(
     assert line.sent == ["a", "b"]
     line.later(2.0)
     assert line.sent == ["a", "b", "c"]
-    line.queue.refused("c", None, longest=30.0)
+    line.refused("c")
     tries = 0
     for _ in range(3600):
         line.later(1.0)
         if line.sent[-1] == "c" and len(line.sent) > 3 + tries:
             tries += 1
-            line.queue.refused("c", None, longest=30.0)
+            line.refused("c")
     # Of an hour's waiting these are all that the server was bothered with.
     assert 5 <= tries <= 10
     line.later(600.0)
@@ -188,7 +194,7 @@ def test_no_more_at_once_than_the_server_takes_and_nobody_is_forgotten(data: st.
                 line.queue.accepted(name)
             else:
                 refused.append(line.now)
-                line.queue.refused(name, None, longest=30.0)
+                line.refused(name)
             answered += 1
             most = max(most, held)
         for name in [name for name, until in done.items() if until <= line.now and name in line.queue.running]:

@@ -283,9 +283,9 @@ def test_a_first_frame_that_cannot_be_kept_is_said_in_one_line(tmp_path: Path) -
 def test_a_queued_job_is_sent_once_and_by_its_owner(ledger: Ledger) -> None:
     now = added(ledger, owner="0a")
     sending = replace(now, status=Status.SUBMITTING)
-    assert not ledger.claim_to_send(sending, "0b")
-    assert ledger.claim_to_send(sending, "0a")
-    assert not ledger.claim_to_send(sending, "0a")
+    assert ledger.write([(sending, "0b")]) == [False]
+    assert ledger.write([(sending, "0a")]) == [True]
+    assert ledger.write([(sending, "0a")]) == [False]
 
 
 def test_what_has_moved_on_is_not_settled(ledger: Ledger) -> None:

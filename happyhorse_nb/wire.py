@@ -233,7 +233,7 @@ def _code(value: object) -> int | None:
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _reason(data: Mapping[str, Any]) -> str:

@@ -39,11 +39,10 @@ class Behind:
 
     async def end(self, *, sync: bool = False) -> None:
         """Wait until all of it is written; with ``sync``, until it is on the disk itself."""
-        if self._pieces:
-            await self._hand_over()
         await self._written()
-        if sync:
-            await at_disk(os.fsync, self._file.fileno())
+        if self._pieces or sync:
+            pieces, self._pieces = self._pieces, []
+            await at_disk(self._write, pieces, sync)
 
     async def _hand_over(self) -> None:
         await self._written()
@@ -55,6 +54,8 @@ class Behind:
         if writing is not None:
             await writing
 
-    def _write(self, pieces: list[bytes]) -> None:
+    def _write(self, pieces: list[bytes], sync: bool = False) -> None:
         self._file.writelines(pieces)
         self._file.flush()
+        if sync:
+            os.fsync(self._file.fileno())

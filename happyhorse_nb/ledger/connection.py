@@ -20,12 +20,10 @@ def connect(path: Path) -> sqlite3.Connection:
     try:
         # Prompts and pictures are private; SQLite gives the files beside this one the same mode.
         path.touch(mode=0o600, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+        connection = _open(path)
     except (sqlite3.Error, OSError) as problem:
         raise LedgerError(trouble(path, problem)) from None
     try:
-        connection.row_factory = sqlite3.Row
-        teach(connection)
         _share(connection)
         # What is forgotten is overwritten, not only marked as free.
         connection.execute("PRAGMA secure_delete = ON")
@@ -38,6 +36,16 @@ def connect(path: Path) -> sqlite3.Connection:
         ) from None
     except sqlite3.Error as problem:
         connection.close()
+        raise LedgerError(trouble(path, problem)) from None
+    return connection
+
+
+def reader(path: Path) -> sqlite3.Connection:
+    """A second connection, for reading alone: it waits for no write. Raises `LedgerError`."""
+    try:
+        connection = _open(path)
+        connection.execute("PRAGMA query_only = ON")
+    except sqlite3.Error as problem:
         raise LedgerError(trouble(path, problem)) from None
     return connection
 
@@ -58,6 +66,13 @@ def trouble(path: Path, problem: Exception) -> str:
     """What is wrong with the file, and what to do about it, in one line."""
     reason = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
     return f"the ledger {path} cannot be used: {reason.lower()}. Check the disk, or set HAPPYHORSE_HOME elsewhere."
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    teach(connection)
+    return connection
 
 
 def _share(connection: sqlite3.Connection) -> None:

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from errno import ENOENT
 from pathlib import Path
-from threading import Lock, RLock
+from threading import Lock, RLock, get_ident
 from typing import Any, TypeVar
 
 from happyhorse_nb.errors import JobNotFound, LedgerError
-from happyhorse_nb.ledger.connection import connect, identity, trouble
+from happyhorse_nb.ledger.connection import connect, identity, reader, trouble
 from happyhorse_nb.ledger.disk import Disk
 from happyhorse_nb.ledger.filter import EVERYTHING, Filter
 from happyhorse_nb.ledger.record import CHANGING, FIXED, Record, changing, cost_of, fixed, from_row
@@ -57,6 +57,9 @@ class Ledger:
         self.path = folder / LEDGER_FILE
         self._lock = RLock()
         self._connection = connect(self.path)
+        self._reader, self._reading = reader(self.path), RLock()
+        #: The thread that is in a transaction: it sees what it writes.
+        self._writer: int | None = None
         self._file = identity(self.path)
         self._disk = Disk(self._connection, self.path, sync)
         #: What is still to be written down, by job; whoever adds to it waits for no write.
@@ -65,7 +68,8 @@ class Ledger:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
+            self._reader.close()
             self._connection.close()
 
     def add(self, record: Record, *, reuse: bool) -> Record | None:
@@ -115,24 +119,26 @@ class Ledger:
             return [self._change(job, "AND status = 'queued' AND owner IS ?", owner) for job, owner in claims]
 
     def flush(self, *, patience: float = 0.1) -> None:
-        """Write down what is owed, waiting at most ``patience`` seconds for another kernel that is writing.
+        """Write down what is owed, waiting at most ``patience`` seconds for whoever is writing.
 
         It outlives this process, and a power cut from the next `write` on.
         """
-        with self._lock:
-            if not self._owed or self._connection.in_transaction:
-                # A transaction begins with what is owed.
-                return
-            usual = self._rows("PRAGMA busy_timeout", ())[0][0]
+        # A transaction begins with what is owed, so within one there is nothing left to do.
+        if not self._owed or self._writer == get_ident() or not self._lock.acquire(timeout=patience):
+            return
+        try:
+            [[usual]] = self._connection.execute("PRAGMA busy_timeout").fetchall()
             try:
                 self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
                 with self._transaction(safe=False):
                     pass
-            except sqlite3.Error as problem:
-                raise LedgerError(trouble(self.path, problem)) from None
             finally:
                 with suppress(sqlite3.Error):
                     self._connection.execute(f"PRAGMA busy_timeout = {usual}")
+        except sqlite3.Error as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
+        finally:
+            self._lock.release()
 
     def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
         """Write down what became of a job that nobody works on; False when the row ``was`` has changed meanwhile."""
@@ -340,11 +346,13 @@ class Ledger:
         return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        with self._lock:
-            try:
+        try:
+            if self._writer == get_ident():
                 return self._connection.execute(statement, values).fetchall()
-            except (sqlite3.Error, UnicodeError) as problem:
-                raise LedgerError(trouble(self.path, problem)) from None
+            with self._reading:
+                return self._reader.execute(statement, values).fetchall()
+        except (sqlite3.Error, UnicodeError) as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
 
     @contextmanager
     def _transaction(self, *, safe: bool = True) -> Iterator[None]:
@@ -355,6 +363,7 @@ class Ledger:
                     if identity(self.path) != self._file:
                         raise FileNotFoundError(ENOENT, "another file is in its place")
                     self._connection.execute("BEGIN IMMEDIATE")
+                    self._writer = get_ident()
                     with self._owing:
                         owed = list(self._owed.values())
                     for snapshot in owed:
@@ -363,6 +372,7 @@ class Ledger:
                     self._connection.execute("COMMIT")
                     self._disk.committed()
                 finally:
+                    self._writer = None
                     # On a full disk SQLite has rolled back by itself.
                     if self._connection.in_transaction:
                         self._connection.execute("ROLLBACK")

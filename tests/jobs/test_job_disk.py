@@ -10,6 +10,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended
 from support.fake_server import Cut, Do, FakeServer, Say
@@ -148,3 +149,25 @@ def test_a_ledger_locked_by_somebody_for_a_moment_is_waited_for(
     other.execute("COMMIT")
     other.close()
     assert str(ended(seen.job).status) == "done"
+
+
+def test_while_one_job_waits_for_a_locked_ledger_the_others_are_looked_at(
+    generate: Generate, fake_server: FakeServer, settings: Settings, home: Path
+) -> None:
+    settings.max_concurrent = 1
+    fake_server.words = ("processing",)
+    first = generate()
+    fake_server.wait_for("poll")
+    second = generate("The next one")
+    other = sqlite3.connect(home / "ledger.sqlite3", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    settings.max_concurrent = 2
+    # About two seconds' worth of looks: the second one's turn has come long before that.
+    fake_server.wait_for("poll", len(fake_server.of("poll")) + 20)
+    assert fake_server.paid == 1
+    other.execute("COMMIT")
+    other.close()
+    fake_server.wait_for("submit", 2)
+    for task in fake_server.tasks.values():
+        task.say("success")
+    assert {str(ended(job).status) for job in (first, second)} == {"done"}

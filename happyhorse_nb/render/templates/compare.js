@@ -1,8 +1,8 @@
 (() => {
   "use strict";
-  // Seconds. Whoever is ahead of the slowest by more than NEAR plays slower, by more than HOLD stops until it has come, by
-  // more than FAR (a page that was in the background) goes back to it.
-  const NEAR = 0.015, HOLD = 0.05, FAR = 0.5, END = 0.04;
+  // Seconds. Whoever is ahead of the slowest by more than NEAR plays slower, by more than HOLD stops until it has come.
+  // Should this page have had no time to see to that, and the slowest is behind by more than FAR, it skips to the others.
+  const NEAR = 0.015, HOLD = 0.04, FAR = 0.06, END = 0.04;
 
   function setUp(root) {
     const videos = [...root.querySelectorAll("video")];
@@ -54,20 +54,32 @@
       show(seconds);
     }
 
+    // Those that are still to be played, none of them too far from another when this returns.
+    function level() {
+      const left = good().filter(v => !over(v));
+      const slowest = now();
+      for (const video of left) if (video.currentTime - slowest > HOLD) video.pause();
+      // Read again: a pause brings the time up to date.
+      const first = Math.max(...left.map(v => v.currentTime));
+      const behind = left.filter(v => first - v.currentTime > FAR);
+      for (const video of behind) video.currentTime = Math.min(first, video.duration);
+      // All go on together once the last has found its picture, or it would be behind again by as long as it looked.
+      if (left.some(v => v.seeking)) for (const video of left) video.pause();
+      return left;
+    }
+
     function step() {
       if (!playing) return;
       if (!root.isConnected) { halt(); return; }
-      const left = good().filter(v => !over(v));
+      const left = level();
       if (!left.length) {
         if (loop.checked && good().length) seek(0);
         else { halt(); show(length()); return; }
       }
-      const seconds = now();
+      const seconds = now(), together = !left.some(v => v.seeking);
       for (const video of left) {
         const ahead = video.currentTime - seconds;
-        if (ahead > FAR) video.currentTime = seconds;
-        else if (ahead > HOLD) video.pause();
-        else if (video.paused) start(video);
+        if (video.paused && together && ahead <= HOLD) start(video);
         video.playbackRate = ahead > NEAR ? 0.9 : 1;
       }
       show(seconds);
@@ -114,8 +126,14 @@
       };
       video.addEventListener("error", fail);
       video.addEventListener("loadedmetadata", () => { heard(); arrived(); });
-      // The frames of a page in the background stand still, these do not.
-      video.addEventListener("timeupdate", () => { heard(); step(); });
+      video.addEventListener("timeupdate", () => {
+        heard();
+        // The frames of a page in the background stand still, these do not.
+        if (document.hidden) step();
+      });
+      // Whatever happens to one happens to all at once, not with the next frame.
+      for (const name of ["timeupdate", "playing", "pause", "waiting", "stalled", "seeked"])
+        video.addEventListener(name, () => { if (playing) level(); });
       video.addEventListener("seeked", () => { if (!playing) show(Number(range.value)); });
       video.addEventListener("click", toggle);
       if (video.error) fail();

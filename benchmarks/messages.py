@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from bisect import bisect_left
+from collections import defaultdict
 from queue import Empty
 
-from kernel import kernel
+from kernel import Kernel, kernel
 from table import Row, show
 
 _CARDS, _SECONDS = 4, 15.0
@@ -18,20 +19,37 @@ def main() -> None:
         for seed in range(_CARDS):
             run.seconds(f"%%happyhorse photo.jpg --duration 3 --resolution 720P --seed {seed}\nA slow pan")
         started = time.perf_counter()
-        heard = len(run.heard)
         while (left := started + _SECONDS - time.perf_counter()) > 0:
             try:
                 run.listen(left)
             except Empty:
                 break
-        seconds: Counter[int] = Counter()
-        for at, message in run.heard[heard:]:
-            if message["msg_type"] == "comm_msg":
-                seconds[int(at - started)] += 1
-    busy = [count for second, count in seconds.items() if second < _SECONDS - 1]
+        cards = _by_card(run)
+    assert len(cards) == _CARDS
+    spans = [times[-1] - times[0] for times in cards]
+    means = [(len(times) - 1) / span for times, span in zip(cards, spans, strict=True)]
     show(
         [
-            Row("messages per card and second, mean", sum(busy) / len(busy) / _CARDS, "", "<= 2"),
-            Row("messages per card, busiest second", max(busy) / _CARDS, "", "<= 2"),
+            Row("messages per card and second, mean", sum(means) / _CARDS, "", "<= 2"),
+            # Whether two messages are a second apart is decided where they are sent; they take some ms to come.
+            Row("messages of any card in any second", max(_busiest(times, 0.98) for times in cards), "", "<= 2"),
         ]
     )
+
+
+def _by_card(run: Kernel) -> list[list[float]]:
+    """When each card's widgets were told something, in seconds. A card's widgets are those that one cell has made."""
+    cell = {
+        message["content"]["comm_id"]: message["parent_header"]["msg_id"]
+        for _, message in run.heard
+        if message["msg_type"] == "comm_open"
+    }
+    cards: dict[str, list[float]] = defaultdict(list)
+    for at, message in run.heard:
+        if message["msg_type"] == "comm_msg":
+            cards[cell[message["content"]["comm_id"]]].append(at)
+    return list(cards.values())
+
+
+def _busiest(times: list[float], seconds: float) -> int:
+    return max(bisect_left(times, start + seconds) - place for place, start in enumerate(times))

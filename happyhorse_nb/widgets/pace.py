@@ -24,3 +24,7 @@ class Pace:
             return False
         self._sent.append(now)
         return True
+
+    def left(self) -> float:
+        """Seconds until one more message may go out, 0 when it may now."""
+        return max(0.0, 1.0 - (self._clock() - self._sent[0])) if len(self._sent) == MOST else 0.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from happyhorse_nb.widgets.pace import Pace
+
+logger = logging.getLogger(__name__)
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -22,10 +26,18 @@ class Look:
     stop: str
 
 
+def in_a_while(seconds: float, act: Callable[[], None]) -> None:
+    """Call it after so many seconds, on a thread that keeps no program alive."""
+    timer = threading.Timer(seconds, act)
+    timer.daemon = True
+    timer.start()
+
+
 class Panel:
     """One HTML widget for all that changes each second, and beside it what seldom does.
 
-    All widgets are made here, on the main thread: from the background only traits are set.
+    All widgets are made here, on the main thread: from the background only traits are set. ``pace`` says when the page
+    may be sent one more message; what must not be lost waits for that with ``later``.
     """
 
     def __init__(
@@ -35,25 +47,25 @@ class Panel:
         on_stop: Callable[[], None],
         on_show: Callable[[], None],
         pace: Pace,
+        later: Callable[[float, Callable[[], None]], None] = in_a_while,
         again: str = "Show video",
     ) -> None:
         import ipywidgets as widgets
 
-        self._pace = pace
+        self._pace, self._later = pace, later
+        #: What the page is still to be told at the end: to which widget, which of its traits.
+        self._owed: list[tuple[Any, dict[str, Any]]] = []
         self._head = widgets.HTML(look.head)
         self._live = widgets.HTML(look.live)
         # Screen readers are told of a new state, not of every second, so the spoken state has an element of its own.
-        self._said = widgets.HTML(look.said)
-        self._said.add_class("hh-said")
-        self._stop = widgets.Button(description=look.stop)
-        self._show = widgets.Button(description=again)
+        # Classes are given when it is made: added to it, each would be a message to the page.
+        self._said = widgets.HTML(look.said, _dom_classes=("hh-said",))
+        self._stop = widgets.Button(description=look.stop, _dom_classes=("hh-button",))
+        self._show = widgets.Button(description=again, _dom_classes=("hh-button",))
         self._slot = widgets.Output()
-        self._row = widgets.HBox([self._head, self._live, self._stop, self._said])
-        self._row.add_class("hh-row").add_class("hh-acts")
-        self._box = widgets.VBox([self._row, self._slot])
-        self._box.add_class("hh")
+        self._row = widgets.HBox(**self._arranged(self._stop))
+        self._box = widgets.VBox([self._row, self._slot], _dom_classes=("hh",))
         for button, act in ((self._stop, on_stop), (self._show, on_show)):
-            button.add_class("hh-button")
             button.on_click(lambda _, act=act: act())
 
     @property
@@ -74,22 +86,54 @@ class Panel:
                 setattr(widget, trait, value)
 
     def finish(self, look: Look, *, video: bool) -> None:
-        """Take the last form: nothing to stop any more, and a button for the video if there is one."""
-        self._live.value = look.live
-        self._said.value = look.said
-        self._arrange(self._show if video else None)
+        """Take the last form: nothing to stop any more, and a button for the video if there is one.
+
+        What is one message too many now follows within a second: no other tick would bring it.
+        """
+        self._owed = [
+            (self._live, {"value": look.live}),
+            (self._row, self._arranged(self._show if video else None)),
+            (self._said, {"value": look.said}),
+        ]
+        self._pay()
 
     def say(self, live: str) -> None:
         """Show this HTML in place of the part that changes, until the next tick."""
+        self._owed = [(widget, traits) for widget, traits in self._owed if widget is not self._live]
         self._live.value = live
 
     def fill(self, shown: object) -> None:
         """Put a displayable object into the panel's own slot, in place of the button that asked for it."""
         self._slot.outputs = ()
         self._slot.append_display_data(shown)
-        self._arrange(None)
+        self._set(self._row, self._arranged(None))
 
-    def _arrange(self, button: Any) -> None:
-        self._row.children = tuple(w for w in (self._head, self._live, button, self._said) if w is not None)
-        if button is None:
-            self._row.remove_class("hh-acts")
+    def _pay(self) -> None:
+        try:
+            while self._owed:
+                widget, traits = self._owed[0]
+                if all(getattr(widget, trait) == value for trait, value in traits.items()):
+                    del self._owed[:1]
+                elif self._pace.take():
+                    del self._owed[:1]
+                    self._set(widget, traits)
+                else:
+                    self._later(self._pace.left(), self._pay)
+                    return
+        except Exception:
+            # The card has its last form in the notebook already. This is for a page that was loaded again meanwhile.
+            logger.debug("the panel of a card that has ended can show nothing any more", exc_info=True)
+
+    def _set(self, widget: Any, traits: dict[str, Any]) -> None:
+        # One message for all of them.
+        with widget.hold_sync():
+            for trait, value in traits.items():
+                setattr(widget, trait, value)
+
+    def _arranged(self, button: Any) -> dict[str, Any]:
+        """The row with this button, or none."""
+        shown = (self._head, self._live, button, self._said)
+        return {
+            "children": tuple(widget for widget in shown if widget is not None),
+            "_dom_classes": ("hh-row",) if button is None else ("hh-row", "hh-acts"),
+        }

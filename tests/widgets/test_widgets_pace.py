@@ -1,6 +1,14 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import ipywidgets
+import pytest
+
 from happyhorse_nb.widgets.pace import Pace
+from happyhorse_nb.widgets.panel import Look, Panel
 
 
 class Clock:
@@ -30,3 +38,73 @@ def test_a_quiet_card_answers_at_once() -> None:
     assert pace.take()
     assert pace.take()
     assert not pace.take()
+
+
+def test_it_says_when_there_is_room_again() -> None:
+    clock = Clock()
+    pace = Pace(clock)
+    assert pace.left() == 0
+    assert pace.take()
+    clock.now += 0.25
+    assert pace.take()
+    clock.now += 0.25
+    assert pace.left() == 0.5
+    clock.now += pace.left()
+    assert pace.take()
+
+
+class Later:
+    """Calls at their time what a panel has put off."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.acts: list[tuple[float, Callable[[], None]]] = []
+
+    def __call__(self, seconds: float, act: Callable[[], None]) -> None:
+        self.acts.append((self.clock.now + seconds, act))
+
+    def go_on(self) -> None:
+        while self.acts:
+            self.clock.now, act = self.acts.pop(0)
+            act()
+
+
+def row_of(panel: Panel) -> Any:
+    # The registry is where a front end's id leads to; ipywidgets 7 keeps it under another name.
+    registry = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
+    return registry[panel.view["model_id"]].children[0]
+
+
+@pytest.mark.parametrize("quiet", [0.0, 0.3, 5.0])
+def test_an_end_is_told_whole_and_still_in_two_messages_a_second(quiet: float) -> None:
+    clock = Clock()
+    later = Later(clock)
+    first = Look(head="", live="0 s", said="Generating", stop="Stop watching")
+    panel = Panel(first, on_stop=lambda: None, on_show=lambda: None, pace=Pace(clock), later=later)
+    sent: list[float] = []
+    row = row_of(panel)
+    for widget in (row, *row.children):
+        widget.observe(lambda _: sent.append(clock.now), ["value", "description", "children"])
+    for second in range(5):
+        clock.now += 0.5
+        panel.tick(replace(first, live=f"{second} s"))
+    clock.now += quiet
+    panel.finish(Look(head="", live="9 s", said="Done", stop="Stop watching"), video=True)
+    later.go_on()
+    _, live, show, said = row.children
+    assert (live.value, said.value, show.description) == ("9 s", "Done", "Show video")
+    assert all(late - early >= 1 for early, late in zip(sent, sent[2:], strict=False))
+
+
+def test_a_page_that_takes_nothing_any_more_harms_no_job() -> None:
+    clock = Clock()
+    later = Later(clock)
+    look = Look(head="", live="0 s", said="Generating", stop="Stop watching")
+    panel = Panel(look, on_stop=lambda: None, on_show=lambda: None, pace=Pace(clock), later=later)
+
+    def gone(_: object) -> None:
+        raise OSError("the page is gone")
+
+    row_of(panel).children[1].observe(gone, "value")
+    panel.finish(replace(look, live="9 s"), video=False)
+    later.go_on()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -105,6 +106,8 @@ def test_the_last_end_brings_the_comparison_of_those_that_are_done(
     takes[0].done(video)
     takes[1].to(status=Status.FAILED, message="no luck", cost=Cost(Decimal("0.70")))
     assert WIDGET_VIEW in places.places[0].bundle
+    arranged = threading.Event()
+    panel(places).observe(lambda _: arranged.set(), "children")
     takes[2].done(video)
     card, below = places.shown[:2]
     assert WIDGET_VIEW not in places.places[0].bundle
@@ -114,6 +117,8 @@ def test_the_last_end_brings_the_comparison_of_those_that_are_done(
     assert below.count("<video") == 2
     assert "seed 12" in below
     assert "seed 11" not in below
+    # A page that was loaded again meanwhile is told a second later, if it has just been told of the others.
+    assert arranged.wait(60)
     assert button(places).description == "Show videos"
     assert not any(take.listeners for take in takes)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb
+from support.fake_server import KEY, FakeServer
 
 #: What takes tens of milliseconds or more to import, and is used later or never.
 HEAVY = {
@@ -121,6 +122,38 @@ shell.run_line_magic("load_ext", "happyhorse_nb")
 print(len(set(threading.enumerate()) - before), Path(os.environ["HAPPYHORSE_HOME"]).exists())
 """
     assert run(code, tmp_path).split() == ["0", "False"]
+
+
+#: Tells which of the heavy packages are imported by the thread that the user's cell runs on.
+WATCHED = """
+import sys, threading
+asked = set()
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if threading.current_thread() is threading.main_thread():
+            asked.add(name)
+sys.meta_path.insert(0, Watch())
+import happyhorse_nb as hh
+job = hh.generate(sys.argv[1], "A slow pan", duration=3)
+job.result()
+print(*sorted(asked & {"aiohttp", "av", "tenacity", "yarl"}), sep=",")
+assert "aiohttp" in sys.modules
+"""
+
+
+def test_the_first_submit_does_not_wait_until_what_it_is_sent_with_is_imported(
+    tmp_path: Path, fake_server: FakeServer, photo: Path
+) -> None:
+    env = {"MODELLIX_BASE_URL": fake_server.origin, "MODELLIX_API_KEY": KEY}
+    done = subprocess.run(
+        [sys.executable, "-c", WATCHED, str(photo)],
+        env={**os.environ, **env},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
 def test_every_public_name_is_there(tmp_path: Path) -> None:

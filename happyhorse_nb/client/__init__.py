@@ -1,6 +1,23 @@
-"""The async client: requests, answers and downloads over aiohttp. Usable alone, in any program."""
+"""The async client: requests, answers and downloads over aiohttp. Usable alone, in any program.
 
-from happyhorse_nb.client.client import Client
-from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
+Each name is imported when it is first used: a cell that submits does not wait for aiohttp, its thread beside does.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client.client import Client
+    from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
 
 __all__ = ["Client", "VideoInfo", "check_mp4"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{'client' if name == 'Client' else 'mp4'}"), name)
+    globals()[name] = found
+    return found

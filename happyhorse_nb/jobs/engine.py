@@ -8,9 +8,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from happyhorse_nb.client import Client
 from happyhorse_nb.errors import InvalidRequest, LedgerError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
@@ -29,6 +28,9 @@ from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, home, process
 from happyhorse_nb.settings.config import config
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client import Client
 
 T = TypeVar("T")
 #: Seconds that the loop is given when Python ends (a paid request in mid-air may take three), and users' callbacks.

@@ -7,8 +7,8 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from happyhorse_nb.client import VideoInfo
 from happyhorse_nb.errors import (
     APIError,
     ConfigError,
@@ -24,6 +24,9 @@ from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import home, video_folder, video_name
 from happyhorse_nb.wire import text
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client import VideoInfo
 
 #: A link that was turned down is read anew this often, and so often a file name that was taken meanwhile is changed.
 _TRIES = 3

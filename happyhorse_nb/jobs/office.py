@@ -9,7 +9,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from happyhorse_nb import polling, wire
-from happyhorse_nb.client import Client
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.jobs.allowance import Allowance
 from happyhorse_nb.jobs.pace import Pace
@@ -36,6 +35,9 @@ class Office:
     def __init__(
         self, account: Account, *, ledger: Ledger, presence: Presence, settings: Callable[[], Settings]
     ) -> None:
+        # Here, on the owned loop: no cell waits until aiohttp is imported.
+        from happyhorse_nb.client import Client
+
         self._ledger = ledger
         self._presence = presence
         self._who = (account.realm, account.key.fingerprint)

@@ -7,8 +7,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 from jupyter_client.manager import KernelManager
@@ -41,6 +42,13 @@ class Kernel:
                 raise RuntimeError("\n".join(message["content"]["traceback"]))
             if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 return time.perf_counter() - started
+
+    def hear(self, seconds: float) -> None:
+        """Take what comes within so many seconds."""
+        until = time.perf_counter() + seconds
+        with suppress(Empty):
+            while (left := until - time.perf_counter()) > 0:
+                self.listen(left)
 
     def listen(self, timeout: float) -> dict[str, Any]:
         """The next message. Raises queue.Empty after ``timeout`` seconds."""

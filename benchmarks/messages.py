@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections import defaultdict
-from queue import Empty
 
 from kernel import Kernel, kernel
 from table import Row, show
@@ -18,12 +16,7 @@ def main() -> None:
         run.seconds("%load_ext happyhorse_nb\n%config HappyHorse.max_concurrent = 4")
         for seed in range(_CARDS):
             run.seconds(f"%%happyhorse photo.jpg --duration 3 --resolution 720P --seed {seed}\nA slow pan")
-        started = time.perf_counter()
-        while (left := started + _SECONDS - time.perf_counter()) > 0:
-            try:
-                run.listen(left)
-            except Empty:
-                break
+        run.hear(_SECONDS)
         cards = _by_card(run)
     assert len(cards) == _CARDS
     spans = [times[-1] - times[0] for times in cards]

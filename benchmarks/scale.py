@@ -22,7 +22,7 @@ from table import Row, show
 import happyhorse_nb
 
 _HERE = Path(__file__).parent
-_JOBS, _CARDS, _CELLS, _TAKES = 1000, 40, 60, 2.0
+_JOBS, _CARDS, _CELLS, _PAUSE, _TAKES = 1000, 40, 60, 0.3, 2.0
 _MEMORY = """
 import tracemalloc
 jobs = [hh.generate("photo.jpg", "warm")]
@@ -64,13 +64,17 @@ def _at_work(folder: str, origin: str) -> None:
     with kernel_on(origin, folder) as run:
         run.seconds("%load_ext happyhorse_nb\nimport happyhorse_nb as hh")
         run.seconds("%config HappyHorse.requests_per_minute = 1000\n%config HappyHorse.max_concurrent = 200")
-        idle = [run.seconds("1+1") for _ in range(_CELLS)]
+        idle = []
+        for _ in range(_CELLS):
+            idle.append(run.seconds("1+1"))
+            run.hear(_PAUSE)
         run.seconds(f"work = [hh.generate('photo.jpg', str(n), duration=3) for n in range({_JOBS})]")
         run.seconds(f"for job in work[:{_CARDS}]: display(job)")
         busy, heard, started = [], len(run.heard), time.perf_counter()
         for _ in range(_CELLS):
             busy.append(run.seconds("1+1"))
-            time.sleep(0.3)
+            # As a front end: what comes between two cells is read when it comes, not first thing with the next cell.
+            run.hear(_PAUSE)
         seconds = time.perf_counter() - started
         messages = sum(message["msg_type"] == "comm_msg" for _, message in run.heard[heard:])
         told = len(run.heard)

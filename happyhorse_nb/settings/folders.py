@@ -9,12 +9,15 @@ import time
 import unicodedata
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from happyhorse_nb.errors import ConfigError
 
 VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
+#: Seconds after which a folder is tried again.
+_STALE = 10.0
 
 
 def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
@@ -96,7 +99,16 @@ def _writable(folder: Path) -> bool:
     # made by the first video that needs it.
     try:
         there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        with tempfile.TemporaryFile(dir=there):
-            return True
+        found = there.stat()
+        as_it_is = found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid
+        _try_to_write(str(there), as_it_is, time.monotonic() // _STALE)
     except OSError:
         return False
+    return True
+
+
+@lru_cache(maxsize=64)
+def _try_to_write(folder: str, _as_it_is: tuple[int, ...], _when: float) -> None:
+    """Raises OSError. Once in a while for a folder as it is: a thousand jobs try one folder, and each try is a file."""
+    with tempfile.TemporaryFile(dir=folder):
+        pass

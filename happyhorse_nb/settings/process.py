@@ -20,8 +20,10 @@ T = TypeVar("T")
 
 
 def _store() -> ModuleType:
-    # setdefault is one step under the GIL, so two threads that come first together get the same store.
-    store = sys.modules.setdefault(_NAME, ModuleType(_NAME))
+    store = sys.modules.get(_NAME)
+    if store is None:
+        # setdefault is one step under the GIL, so two threads that come first together get the same store.
+        store = sys.modules.setdefault(_NAME, ModuleType(_NAME))
     if not hasattr(store, "lock"):
         store.__dict__.setdefault("lock", RLock())
     if getattr(store, "pid", None) != os.getpid():
@@ -33,8 +35,11 @@ def _store() -> ModuleType:
 def once(name: str, make: Callable[[], T]) -> T:
     """The process's one thing of that name, made on first use."""
     store = _store()
+    things: dict[str, Any] = store.things
+    if name in things:
+        # Nothing is ever taken out, so what is there needs no lock.
+        return cast(T, things[name])
     with store.lock:
-        things: dict[str, Any] = store.things
         if name not in things:
             things[name] = make()
         return cast(T, things[name])

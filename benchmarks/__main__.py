@@ -9,6 +9,7 @@ import time
 import cell
 import gallery
 import messages
+import polling
 import scale
 import startup
 import transfer
@@ -17,6 +18,7 @@ BENCHMARKS = {
     "startup": startup.main,
     "cell": cell.main,
     "messages": messages.main,
+    "polling": polling.main,
     "gallery": gallery.main,
     "scale": scale.main,
     "transfer": transfer.main,

@@ -10,12 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from kernel import kernel
-from table import Row, show
-
 from happyhorse_nb.images import thumbnail
 from happyhorse_nb.ledger import Ledger, Record
 from happyhorse_nb.models import Cost, Snapshot, Status
+from kernel import kernel
+from table import Row, show
 
 _KERNELS, _FEW, _MANY = 5, 20, 1000
 _PHOTO = Path(__file__).parent.parent / "notebooks" / "rocket.jpg"
@@ -39,7 +38,7 @@ def main() -> None:
 
 
 def _opened(count: int) -> list[tuple[float, ...]]:
-    found = []
+    found: list[tuple[float, ...]] = []
     for _ in range(_KERNELS):
         with kernel() as run:
             _fill(run.folder, count)

@@ -71,7 +71,8 @@ def kernel(**options: float) -> Iterator[Kernel]:
 def kernel_on(origin: str, folder: str) -> Iterator[Kernel]:
     """A fresh kernel in a folder, with its ledger there, on a server that is there already."""
     manager = KernelManager()
-    manager.kernel_cmd = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager.kernel_cmd = command  # type: ignore[attr-defined]  # a trait of old, which mypy does not see
     environment = {
         **os.environ,
         "HAPPYHORSE_HOME": folder,

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kernel import kernel_on
 from PIL import Image
-from table import Row, show
 
 import happyhorse_nb
+from kernel import kernel_on
+from table import Row, show
 
 _HERE = Path(__file__).parent
 _JOBS, _CARDS, _CELLS, _PAUSE = 1000, 40, 60, 0.3

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from table import Row, show
 
 from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
+from table import Row, show
 
 _RUNS = 15
 _IMPORT = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"

@@ -25,10 +25,14 @@ class Row:
 
 
 def show(rows: Sequence[Row]) -> None:
-    """Print a Markdown table."""
-    lines = [("measured", "median", "baseline", "ratio", "target"), *(row.cells for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(5)]
-    for number, line in enumerate(lines):
+    """Print them as a table."""
+    lines([("measured", "median", "baseline", "ratio", "target"), *(row.cells for row in rows)])
+
+
+def lines(cells: Sequence[tuple[str, ...]]) -> None:
+    """Print a Markdown table, its heads first."""
+    widths = [max(len(line[place]) for line in cells) for place in range(len(cells[0]))]
+    for number, line in enumerate(cells):
         print("| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |")
         if number == 0:
             print("|" + "|".join("-" * (width + 2) for width in widths) + "|")

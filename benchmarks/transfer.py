@@ -19,11 +19,11 @@ from pathlib import Path
 import aiohttp
 import av
 from PIL import Image
-from table import Row, show
 
 from happyhorse_nb import Client, Snapshot, Status
 from happyhorse_nb.images import load
 from happyhorse_nb.models import DEFAULT_MODEL, find_model
+from table import Row, show
 
 _RUNS, _SENDS, _SIZE, _MB = 5, 20, 500_000_000, 1_000_000
 
@@ -210,7 +210,7 @@ def _make(path: Path) -> None:
     with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = container.add_stream("libx264", rate=24)
         stream.width, stream.height, stream.pix_fmt = 320, 214, "yuv420p"
-        picture = av.VideoFrame.from_image(Image.new("RGB", (320, 214), "navy"))
+        picture = av.VideoFrame.from_image(Image.new("RGB", (320, 214), "navy"))  # type: ignore[no-untyped-call]
         container.mux(stream.encode(picture.reformat(format="yuv420p")))
         container.mux(stream.encode())
     size = path.stat().st_size

@@ -11,9 +11,11 @@ from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger.leases import LEASED, MINUTE, Lease
 
 #: The part of a minute's requests that is kept for submits, and that for reads.
-_KEPT = 10
-#: Reads that may leave at once, however few a minute allows.
-_FEW = 10
+_KEPT = 20
+#: Reads that may leave at once: a part of a minute's requests, or so many, however few a minute allows.
+_BURST, _FEW = 8, 10
+#: And so many when the minute was spent, and some of it comes back.
+_SOME = 3
 #: What is left of a wait by floating point alone.
 _EPSILON = 1e-4
 #: Seconds between two leases at least; a submit may have the next one sooner.
@@ -57,9 +59,15 @@ class Allowance:
         return len(self._sent)
 
     @property
+    def free(self) -> float:
+        """The part of a minute's requests that is left, to 1."""
+        return max(0.0, 1 - self.sent / self.rate.per_minute)
+
+    @property
     def share(self) -> float:
-        """Requests a minute that are this kernel's, while others want some too."""
-        return self.rate.per_minute / self._kernels
+        """Requests a minute that this kernel's reads may take, while others want some too."""
+        rate = self.rate.per_minute
+        return (rate - _kept(rate)) / self._kernels
 
     def wait(self, *, submit: bool) -> float:
         """Seconds until one more may leave, as far as is known; 0: now."""
@@ -67,15 +75,20 @@ class Allowance:
         if now < self._paused:
             return self._paused - now
         rate = self.rate.per_minute
-        kept = rate // _KEPT
+        kept = _kept(rate)
         if now < self._until and self._left <= (0 if submit else kept):
             return self._until - now
         full = self._full(now, rate, kept, submit=submit)
+        burst = max(_FEW, rate / _BURST)
+        gap = MINUTE / (rate - kept)
         if full > 0:
+            if not submit:
+                # Spent, not saved: those that come back are for all of the next minute, not for its first instant.
+                self._even = max(self._even, now + full + gap * (burst - _SOME))
             return full
         if not submit:
             # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
-            ahead = self._even - now - MINUTE * max(_FEW, rate / 10) / (rate - kept)
+            ahead = self._even - now - gap * burst
             if ahead > _EPSILON:
                 return ahead
         return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
@@ -91,7 +104,7 @@ class Allowance:
         self._last_used = now
         if not submit:
             rate = self.rate.per_minute
-            self._even = max(self._even, now) + MINUTE / (rate - rate // _KEPT)
+            self._even = max(self._even, now) + MINUTE / (rate - _kept(rate))
 
     def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
         """The server says its limit, what is left of it, and in how many seconds that begins anew."""
@@ -148,3 +161,7 @@ class Allowance:
             self._in_hand = wants
         else:
             self._in_hand, self._kernels, self._used = found.count, found.kernels, 0
+
+
+def _kept(rate: int) -> int:
+    return (rate + _KEPT // 2) // _KEPT

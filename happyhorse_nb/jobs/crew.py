@@ -76,7 +76,7 @@ class Crew:
                 scribe=self._scribe,
                 owner=self._presence.id,
             )
-            looks = Looks(track, self._estimates, price=lambda: track.office.price)
+            looks = Looks(track, self._estimates, price=lambda: track.office.pace.price)
             life = Lifecycle(track, frame, looks)
             self._lives[job.id] = life
             life.begin(lambda: self._run(life, account))

@@ -43,8 +43,6 @@ class Office:
         self._who = (account.realm, account.key.fingerprint)
         self._others, self._looked = Others(), float("-inf")
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
-        #: Seconds of waiting that are worth one request.
-        self.price = polling.PATIENCE
         self.client = Client(account=account)
         self.client.heard = self._heard
         rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
@@ -56,7 +54,7 @@ class Office:
 
         ``hazards`` are the rates (per second) at which the tasks that run here end now.
         """
-        self.price = polling.price(hazards, self.pace.allowance.share)
+        self.pace.price = polling.price(hazards, self.pace.allowance.share)
         self.pace.allowance.rest()
         self.queue.fill()
         self.queue.tell()

@@ -6,11 +6,11 @@ Lives on the owned loop.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from happyhorse_nb import polling
 from happyhorse_nb.jobs.allowance import Allowance
 
 #: Seconds after which the order of the reads that wait is made anew: how urgent they are changes slowly.
@@ -33,6 +33,8 @@ class Pace:
 
     def __init__(self, allowance: Allowance) -> None:
         self.allowance = allowance
+        #: Seconds of waiting that are worth one request now.
+        self.price = polling.PATIENCE
         self._submits: deque[_Waiting] = deque()
         #: Sorted, the most urgent last; and those that came since.
         self._reads: list[_Waiting] = []
@@ -43,7 +45,7 @@ class Pace:
     async def take(self, urgency: Urgency | None = None) -> None:
         """Wait until one more request may leave; a submit where nothing is said of how urgent it is."""
         ahead = bool(self._submits) or (urgency is not None and bool(self._reads or self._new))
-        if not ahead and self.allowance.wait(submit=urgency is None) <= 0:
+        if not ahead and self.allowance.wait(submit=urgency is None) <= 0 and self._worth(urgency):
             self.allowance.take(submit=urgency is None)
             return
         mine = _Waiting(asyncio.get_running_loop().create_future(), urgency)
@@ -73,10 +75,20 @@ class Pace:
                 if wait > 0:
                     later.append(wait)
                     break
+                first = self._next(submit)
+                if not self._worth(first.urgency):
+                    self._reads.append(first)
+                    later.append(_STALE)
+                    break
                 self.allowance.take(submit=submit)
-                self._next(submit).turn.set_result(None)
+                first.turn.set_result(None)
         if later:
             self._timer = asyncio.get_running_loop().call_later(min(later), self._pump)
+
+    def _worth(self, urgency: Urgency | None) -> bool:
+        """Whether a request may leave now, or had better leave what there is to others that will save more waiting."""
+        bar = polling.bar(self.price, self.allowance.free)
+        return urgency is None or bar <= 0 or urgency() >= bar
 
     def _waits(self, submit: bool) -> bool:
         return bool(self._submits if submit else self._reads or self._new)
@@ -84,7 +96,7 @@ class Pace:
     def _next(self, submit: bool) -> _Waiting:
         if submit:
             return self._submits.popleft()
-        now = time.monotonic()
+        now = asyncio.get_running_loop().time()
         if not self._reads or now - self._sorted > _STALE:
             self._reads += self._new
             self._new = []

@@ -61,6 +61,10 @@ class Forecast:
         """The share of tasks that still run at that age."""
         return self.early.alive(age) + sum(part.alive(age) for part in self.parts)
 
+    def beyond(self, age: float) -> float:
+        """The integral of `alive` from that age on: how many seconds a task runs after it, on average of all tasks."""
+        return sum(part.beyond(age) for part in (self.early, *self.parts))
+
     def hazard(self, age: float) -> float:
         """The rate (per second) at which a task of this age, still running, ends now."""
         density = self.early.density(age) + sum(part.density(age) for part in self.parts)
@@ -75,7 +79,7 @@ class Forecast:
 
         It is the integral of `ends_within` over the gap, which lognormals have in closed form.
         """
-        lived = sum(part.beyond(age) - part.beyond(age + gap) for part in (self.early, *self.parts))
+        lived = self.beyond(age) - self.beyond(age + gap)
         # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
         return min(gap, max(0.0, gap - lived / max(self.alive(age), _NOBODY)))
 

@@ -8,17 +8,16 @@ from collections.abc import Iterable
 #: Seconds of waiting that are worth one request when there is room for more: a task of which nothing is known but
 #: that it is about due is then looked at about once a second.
 PATIENCE = 0.0125
-#: The part of the rate that looks may take; the rest is for submits, and for reading what is not foreseen.
-_SHARE = 0.9
 
 
 def price(hazards: Iterable[float], requests_per_minute: float) -> float:
     """Seconds of waiting that one request is worth, with watched tasks that end at these rates (per second).
 
-    At a price p a task with the rate h is looked at sqrt(h / 2p) times a second (see `schedule`). All of them together
-    take what the account allows at the p that this solves for: what is scarce has its price, and what is not, ours.
+    ``requests_per_minute`` are those that looks may take. At a price p a task with the rate h is looked at sqrt(h / 2p)
+    times a second (see `schedule`). All of them together take what there is at the p that this solves for: what is
+    scarce has its price, and what is not, ours.
     """
-    allowed = _SHARE * requests_per_minute / 60
+    allowed = requests_per_minute / 60
     wanted = sum(math.sqrt(hazard) for hazard in hazards)
     return max(PATIENCE, (wanted / allowed) ** 2 / 2)
 

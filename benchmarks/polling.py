@@ -1,8 +1,9 @@
 """When to ask: seconds until an end is noticed and requests for it, of the policy and of fixed clocks, in virtual time.
 
 A, B and C are jobs alone: without a history, with one, and of two kinds with one. D is fifty at once under a hundred
-requests a minute. Each ratio is of mean delays, against the fixed clock that asks as often; the optimum, by dynamic
-programming, knows how the tasks are distributed, and is compared by what both pay at one price: delay plus requests.
+requests a minute. E is A on a server that holds reads open. Each ratio is of mean delays, against the fixed clock that
+asks as often; the optimum, by dynamic programming, knows how the tasks are distributed, and is compared by what both
+pay at one price: delay plus requests.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import table
 from happyhorse_nb.polling import PATIENCE
 from polling_alone import CLOCKS, Found, as_often, at_polls, clock, doubling, look, policy
 from polling_crowd import clocked, crowd, shared
+from polling_held import HELD, LATE, REQUESTS, TRIP, held
 from polling_optimum import optimum
 from polling_tasks import Kind, workload
 
@@ -35,6 +37,10 @@ def main() -> None:
         _alone(workload(name, tasks=_TASKS, histories=_HISTORIES), TARGETS[name])
     print(f"\nD: fifty jobs at once, tasks as in A, 100 requests a minute; {_CROWD:,} tasks.\n")
     _crowd(workload("A", tasks=_CROWD, histories=1)[0])
+    print(
+        f"\nE: as A, {_TASKS:,} tasks, on a server that holds ?wait=true for {HELD:g} s; an answer takes {TRIP:g} s.\n"
+    )
+    _held(workload("A", tasks=_TASKS, histories=1)[0])
 
 
 def _alone(kinds: Sequence[Kind], targets: Sequence[tuple[int, float]]) -> None:
@@ -77,6 +83,17 @@ def _crowd(kind: Kind) -> None:
     ratio = f"{found.mean / min(clean):.3f} (<= {CROWDED})"
     rows.append(_row("the policy and its budget", found, f"{refused:,} (0)", ratio))
     _show("429s", "of the best clock without", rows)
+
+
+def _held(kind: Kind) -> None:
+    rows = []
+    for what, seconds, targets in (
+        ("the policy, reads held open", HELD, (f"<= {LATE:g} s, <= {REQUESTS} requests",)),
+        ("the policy, the parameter not known", 0.0, ()),
+    ):
+        found, _ = held(kind, seconds=seconds)
+        rows.append(_row(what, found, *targets))
+    _show("target", "", rows)
 
 
 def _row(what: str, found: Found, *more: str) -> tuple[str, ...]:

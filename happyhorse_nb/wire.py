@@ -67,11 +67,14 @@ def submit_path(model: Model, *, suffix: bool = True) -> str:
     return f"/api/v1/{model.provider}/{model.id}" + ("/async" if suffix else "")
 
 
-def task_path(task_id: str) -> str:
-    """The path a task is read from. Raises ValueError for an id that could leave it."""
+def task_path(task_id: str, *, hold: bool = False) -> str:
+    """The path a task is read from, with ``hold`` kept open by the server until there is news.
+
+    Raises ValueError for an id that could leave it.
+    """
     if not _TASK_ID.fullmatch(task_id):
         raise ValueError(f"not a task id: {task_id[:60]!r}")
-    return f"/api/v1/tasks/{task_id}"
+    return f"/api/v1/tasks/{task_id}{'?wait=true' if hold else ''}"
 
 
 def is_task_id(text: str) -> bool:

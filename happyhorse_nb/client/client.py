@@ -19,10 +19,12 @@ from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.errors import (
     APIError,
+    BadRequest,
     ConnectionLost,
     DownloadError,
     JobFailed,
     MissingKey,
+    NotFound,
     OutcomeUnknown,
     RateLimited,
     ServerError,
@@ -116,9 +118,13 @@ class Client:
             unknown = _unknown(problem)
         raise unknown
 
-    async def read(self, task_id: str) -> Snapshot:
-        """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id."""
-        answer = await self._wire.get(wire.task_path(task_id))
+    async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
+        """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id.
+
+        With ``hold`` the server is asked to answer only when there is news, or after a while (at most 45 s, the API's
+        documents say); an older one takes no notice of that.
+        """
+        answer = await self._wire.get(wire.task_path(task_id, hold=hold), held=hold)
         return _snapshot(_good(answer, task_id), asked=task_id)
 
     async def wait(
@@ -145,11 +151,11 @@ class Client:
     async def _until_ended(self, task_id: str, on_change: Callable[[Snapshot], None] | None) -> Snapshot:
         typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
         estimate = polling.forecast([], typical=typical)
-        start, status = time.monotonic(), None
+        start, status, hold = time.monotonic(), None, polling.Hold()
         while True:
             told = 0.0
             try:
-                snapshot = await self.read(task_id)
+                snapshot, at_once = await self._read(task_id, hold, status)
             except RateLimited as limited:
                 told = limited.retry_after if limited.retry_after is not None else 5.0
             except (ServerError, TransportError):
@@ -162,9 +168,25 @@ class Client:
                     raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
                 if status == Status.DOWNLOADING:
                     return snapshot
+                if at_once:
+                    continue
             await asyncio.sleep(
                 max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
             )
+
+    async def _read(self, task_id: str, hold: polling.Hold, known: Status | None) -> tuple[Snapshot, bool]:
+        """A read, held open by a server that does so; and whether the next one may follow at once."""
+        if not hold.asks:
+            return await self.read(task_id), False
+        began = time.monotonic()
+        try:
+            snapshot = await self.read(task_id, hold=True)
+        except (BadRequest, NotFound, ServerError, ConnectionLost):
+            # Whether it was for the parameter tells the same read without it.
+            snapshot = await self.read(task_id)
+            hold.failed()
+            return snapshot, False
+        return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)
 
     async def download(
         self,

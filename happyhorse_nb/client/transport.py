@@ -26,6 +26,8 @@ _SHORT = 64 * 1024
 #: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
+#: The same for a read that the server holds open, which it does for at most 45 s (the API's documents).
+_HELD_TIMEOUT = 60.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
 _SUBMIT_SILENCE = 120.0
 #: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
@@ -97,20 +99,29 @@ class Transport:
         await self._files.close()
         await self._paid.close()
 
-    async def get(self, path: str) -> Answer:
-        """Read something. Raises `NotSent` or `ConnectionLost`."""
-        return await self._send(self._reads, hdrs.METH_GET, path, None)
+    async def get(self, path: str, *, held: bool = False) -> Answer:
+        """Read something; with ``held`` the server may keep it open for a while. Raises `NotSent`, `ConnectionLost`."""
+        return await self._send(self._reads, hdrs.METH_GET, path, None, held=held)
 
     async def post(self, path: str, body: Body) -> Answer:
         """Send a paid request, once. Raises `NotSent` when no byte of it left, `ConnectionLost` when any may have."""
         return await self._send(self._paid, hdrs.METH_POST, path, body)
 
-    async def _send(self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None) -> Answer:
-        self._in_flight += 1
+    async def _send(
+        self,
+        session: aiohttp.ClientSession,
+        method: str,
+        path: str,
+        body: Body | None,
+        *,
+        held: bool = False,
+    ) -> Answer:
+        # One that is held open was counted long before it is answered.
+        self._in_flight += not held
         try:
-            answer = await self._try(session, method, path, body)
+            answer = await self._try(session, method, path, body, held=held)
         finally:
-            self._in_flight -= 1
+            self._in_flight -= not held
         # Raised here, without the original behind it: aiohttp's frames hold the headers, and so the key.
         if isinstance(answer, TransportError):
             raise answer
@@ -119,11 +130,13 @@ class Transport:
         return answer
 
     async def _try(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None
+        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None, *, held: bool
     ) -> Answer | TransportError:
         flight = SimpleNamespace(left=False)
         # Proxies as the environment gives them; a server on this machine is never behind one.
-        proxy = {} if self.account.sandbox else proxy_for(self.account.origin)
+        more: dict[str, Any] = {} if self.account.sandbox else proxy_for(self.account.origin)
+        if held:
+            more["timeout"] = aiohttp.ClientTimeout(total=_HELD_TIMEOUT, sock_connect=_CONNECT_TIMEOUT)
         try:
             async with session.request(
                 method,
@@ -133,9 +146,9 @@ class Transport:
                 # A redirect could lead the key elsewhere.
                 allow_redirects=False,
                 trace_request_ctx=flight,
-                **proxy,
+                **more,
             ) as response:
-                async with asyncio.timeout(_READ_TIMEOUT):
+                async with asyncio.timeout(_HELD_TIMEOUT if held else _READ_TIMEOUT):
                     raw = await _read(response)
                 # A short one is read sooner than a thread is asked to.
                 short = raw is None or len(raw) <= _SHORT

@@ -45,8 +45,10 @@ class Looks:
 
     @property
     def hazard(self) -> float:
-        """The rate (per second) at which the task ends now; 0 where none is known to run."""
-        return polling.hazard(self.estimate, self._state) if self._track.now.status.on_server else 0.0
+        """The rate (per second) at which the task ends now; 0 where none is known to run, or the server will say it."""
+        if self._track.held or not self._track.now.status.on_server:
+            return 0.0
+        return polling.hazard(self.estimate, self._state)
 
     @property
     def urgency(self) -> float:

@@ -44,6 +44,8 @@ class Office:
         self._others, self._looked = Others(), float("-inf")
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
         self.client = Client(account=account)
+        #: Whether the server holds reads open.
+        self.hold = polling.Hold()
         self.client.heard = self._heard
         rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
         self.pace = Pace(Allowance(rate, time.monotonic, self._leases))

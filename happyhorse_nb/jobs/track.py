@@ -62,6 +62,8 @@ class Track:
         self._cut: Callable[[], object] | None = None
         self._cutting = False
         self._nap: asyncio.Future[None] | None = None
+        #: Whether a read is held open for it now.
+        self.held = False
 
     @property
     def now(self) -> Snapshot:
@@ -111,6 +113,20 @@ class Track:
             timer.cancel()
             self._nap = None
         self.check()
+
+    async def until_woken(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Do the work, unless woken first; then it is cancelled, and there is no result. Raises `Stopped`."""
+        self._nap = asyncio.get_running_loop().create_future()
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait((task, self._nap), return_when=asyncio.FIRST_COMPLETED)
+            self.check()
+            return task.result() if task.done() else None
+        finally:
+            self._nap = None
+            if not task.done():
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work, unless the user asks to stop first; then it is cancelled and `Stopped` raised."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import replace
 
 from happyhorse_nb.errors import APIError, NotFound, RateLimited, ServerError, TransportError
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.looks import Looks
+from happyhorse_nb.jobs.reads import Reads
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Status
 
@@ -24,6 +26,7 @@ async def watch(track: Track, looks: Looks) -> bool:
     """
     task_id = track.now.task_id
     assert task_id is not None, "a watched job has a task"
+    reads = Reads(track, task_id)
     began, tries, wait = time.monotonic(), 0, 0.0
     # Compared by value here and everywhere: after a user's importlib.reload there are two classes of states.
     while track.now.status != Status.DOWNLOADING:
@@ -32,10 +35,11 @@ async def watch(track: Track, looks: Looks) -> bool:
             minutes = max(1, round(track.settings.deadline / 60))
             await track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
-        await track.pause(min(left, max(wait, looks.gap())))
-        await track.turn(lambda: looks.urgency)
+        await track.pause(min(left, max(wait, 0.0 if reads.at_once else looks.gap())))
+        # One that will be held open saves all the waiting that there may be.
+        await track.turn(lambda: math.inf if reads.at_once else looks.urgency)
         try:
-            read = await track.unless_stopped(track.client.read(task_id))
+            read = await reads.read()
         except NotFound:
             if not _young(track):
                 await track.end(outcome.expired(track.now))

@@ -28,10 +28,16 @@ class SandboxOptions:
     requests_per_minute: int | None = _option(None, int, "answer 429 to requests beyond that", metavar="N")
     max_concurrent: int | None = _option(None, int, "answer 429 to tasks beyond that", metavar="N")
     balance: float = _option(1000.0, float, "the play money to begin with", metavar="USD")
+    hold: float = _option(
+        30.0,
+        float,
+        "how long a read with ?wait=true is kept open; 0: not at all, as older servers do",
+        metavar="SECONDS",
+    )
     keep: float = _option(7 * 86400.0, float, "how long a finished task is kept", metavar="SECONDS")
 
     def __post_init__(self) -> None:
-        for name in ("seconds", "accept_delay", "balance", "keep"):
+        for name in ("seconds", "accept_delay", "balance", "hold", "keep"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
                 raise ConfigError(f"sandbox: {name} {value!r} cannot be; give a number from 0 up.")

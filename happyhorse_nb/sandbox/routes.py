@@ -22,6 +22,9 @@ from happyhorse_nb.sandbox.studio import Studio
 from happyhorse_nb.sandbox.task import Task
 from happyhorse_nb.sandbox.throttle import limit_headers, seconds_until
 
+#: Seconds between two glances at a task for somebody whose read is held open.
+_GLANCE = 0.1
+
 
 class Routes:
     """The API's addresses, over a store of tasks and the studio that works on them."""
@@ -70,7 +73,18 @@ class Routes:
         if task.ended is None:
             # It may have been accepted by another server on this folder, which is gone.
             self._studio.take(task.id)
+        if request.query.get("wait") == "true":
+            task = await self._news(task)
         return answers.state(task, _origin(request), now=time.time(), keep=self._options.keep)
+
+    async def _news(self, task: Task) -> Task:
+        """The task when it says another word, or has said the same one for so long."""
+        first, until = task.status(time.time()), time.monotonic() + self._options.hold
+        while task.active(time.time()) and task.status(time.time()) == first and time.monotonic() < until:
+            await asyncio.sleep(_GLANCE)
+            if task.ended is None:
+                task = self._store.get(task.id) or task
+        return task
 
     async def models(self, _: web.Request) -> web.Response:
         """List the models."""

@@ -14,7 +14,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client, Status
-from support.fake_server import KEY, Do, FakeServer, Say, refused_origin
+from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say, refused_origin
 from support.videos import look_into
 
 
@@ -262,3 +262,31 @@ async def test_a_balance_that_makes_no_sense_is_none(fake_server: FakeServer, cl
 async def test_a_list_of_models_that_is_none_is_empty(fake_server: FakeServer, client: Client, listed: Any) -> None:
     fake_server.script("models", Say(200, body={"code": 0, "data": {"models": listed}}))
     assert await client.models() == []
+
+
+async def test_waiting_alone_uses_reads_that_are_held_open(
+    fake_server: FakeServer, client: Client, photo: Path
+) -> None:
+    fake_server.holds, fake_server.words = 300.0, ("processing",)
+    task = await client.submit(photo, "A slow pan")
+    assert task.task_id is not None
+    waiting = asyncio.ensure_future(client.wait(task.task_id))
+    await fake_server.seen("poll")
+    fake_server.task.say("success")
+    assert (await waiting).video_url
+    [asked] = fake_server.of("poll")
+    assert asked.query == {"wait": "true"}
+
+
+@pytest.mark.parametrize("answer", [Say(400), Say(404), Say(503), Do(cut=Cut.HALFWAY)])
+async def test_waiting_alone_leaves_out_what_the_server_turns_down(
+    fake_server: FakeServer, client: Client, photo: Path, answer: Answer
+) -> None:
+    fake_server.on_wait, fake_server.words = answer, ("processing", "success")
+    task = await client.submit(photo, "A slow pan")
+    assert task.task_id is not None
+    assert (await client.wait(task.task_id)).video_url
+    first, *others = [request.query for request in fake_server.of("poll")]
+    assert first == {"wait": "true"}
+    assert others
+    assert not any(others)

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from happyhorse_nb import polling
 from happyhorse_nb.polling import PATIENCE, TYPICAL, TYPICAL_SANDBOX, State, forecast, next_gap
 from polling import CROWDED, NEAR, TARGETS, compare
-from polling_alone import at_polls, clock, policy
+from polling_alone import at_polls, clock, look, policy
 from polling_crowd import clocked, crowd, shared
+from polling_held import HELD, LATE, REQUESTS, held
 from polling_tasks import workload
 
 HISTORIES = st.lists(st.floats(0.5, 2000), max_size=60)
@@ -137,3 +138,15 @@ def test_only_where_requests_run_short_must_a_due_look_be_worth_one(price: float
 def test_a_task_about_to_end_is_more_urgent_than_one_just_begun() -> None:
     estimate = forecast([60.0] * 20)
     assert polling.urgency(estimate, State(58.0), 2.0) > 10 * polling.urgency(estimate, State(18.0), 9.0)
+
+
+def test_where_reads_are_held_open_an_end_is_noticed_at_once_with_few_requests() -> None:
+    [kind] = workload("A", tasks=2000, histories=1)
+    found, hold = held(kind, seconds=HELD)
+    assert hold.asks
+    assert found.mean <= LATE
+    assert found.polls <= REQUESTS
+    # Where they are not, it is as if nobody had tried.
+    tried, hold = held(kind, seconds=0.0)
+    assert not hold.asks
+    assert tried.polls == pytest.approx(look([kind], lambda kind: policy(kind.estimate, PATIENCE)).polls + 1, rel=0.1)

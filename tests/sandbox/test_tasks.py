@@ -164,3 +164,20 @@ async def test_a_port_or_a_folder_that_cannot_be_used(folder: Path, tmp_path: Pa
     (tmp_path / "file").touch()
     with pytest.raises(ConfigError, match="folder"):
         await Sandbox(tmp_path / "file" / "below").start()
+
+
+async def test_a_read_is_held_open_until_the_task_says_another_word(running: Running) -> None:
+    async with running(SandboxOptions(seconds=2.0)) as caller:
+        task_id = await caller.accepted()
+        words = [(await caller.get(f"/api/v1/tasks/{task_id}?wait=true")).json["data"]["status"] for _ in range(2)]
+        assert words == ["processing", "success"]
+        # Of one that is over there is no more to wait for.
+        assert (await caller.get(f"/api/v1/tasks/{task_id}?wait=true")).json["data"]["status"] == "success"
+
+
+async def test_a_read_is_not_held_for_ever_and_where_told_not_at_all(running: Running) -> None:
+    for hold in (0.2, 0.0):
+        async with running(SandboxOptions(seconds=300.0, hold=hold)) as caller:
+            task_id = await caller.accepted()
+            answer = await caller.get(f"/api/v1/tasks/{task_id}?wait=true")
+            assert answer.json["data"]["status"] == "pending"

@@ -135,6 +135,11 @@ class Task:
         """Go on with these words at the next poll, whatever was to come."""
         self._words = deque(words)
 
+    @property
+    def runs(self) -> bool:
+        """Whether its next word is none of an end."""
+        return self._words[0] in ("pending", "processing")
+
     def next_word(self) -> str:
         return self._words.popleft() if len(self._words) > 1 else self._words[0]
 
@@ -152,6 +157,10 @@ class FakeServer:
         self.without_suffix = False
         #: Where the finished video lies; a test may name another host.
         self.file_origin: str | None = None
+        #: Seconds for which a read with ``?wait=true`` is held open unless its task ends; None: it is not.
+        self.holds: float | None = None
+        #: What a read with ``?wait=true`` is answered instead.
+        self.on_wait: Answer | None = None
         self.balance: Any = "12.3400"
         self.requests: list[Request] = []
         self.tasks: dict[str, Task] = {}
@@ -273,6 +282,9 @@ class FakeServer:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         kind = _kind(request)
         answer = self._scripts[kind].popleft() if self._scripts[kind] else Do()
+        waits = kind == "poll" and request.query.get("wait") == "true"
+        if waits and self.on_wait is not None:
+            answer = self.on_wait
         cut_early = answer.cut is Cut.BEFORE_READING
         body = b"" if cut_early else await request.read()
         self._record(request, kind, body, answer)
@@ -280,6 +292,8 @@ class FakeServer:
             await hold.wait()
         if answer.delay:
             await asyncio.sleep(answer.delay)
+        if waits and self.holds is not None:
+            await self._until_ended(request, self.holds)
         if cut_early:
             return _drop(request)
         response = self._say(answer) if isinstance(answer, Say) else self._do(answer, kind, request, body)
@@ -290,6 +304,14 @@ class FakeServer:
         if answer.cut is Cut.HALFWAY:
             return await _half(request, response)
         return response
+
+    async def _until_ended(self, request: web.Request, seconds: float) -> None:
+        task = self.tasks.get(request.path.rpartition("/")[2])
+        until = time.monotonic() + seconds
+        while task is not None and task.runs and time.monotonic() < until:
+            await asyncio.sleep(0.02)
+            if request.transport is None or request.transport.is_closing():
+                return
 
     def _record(self, request: web.Request, kind: Kind, body: bytes, answer: Answer) -> None:
         connection = self._connections.setdefault(request.transport, len(self._connections) + 1)

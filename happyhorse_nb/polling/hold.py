@@ -1,0 +1,53 @@
+"""Whether a server holds a read open until the task has news (``?wait=true``): learned from the reads themselves.
+
+A newer server answers such a read when there is something to say, or after a while; an older one takes no notice of the
+parameter; and what lies between may turn it down or cut a connection that is silent. None of this is announced, so a
+read that is due anyway asks for it, and what comes back tells.
+"""
+
+from __future__ import annotations
+
+#: Seconds that only a read which is held takes. A server that is merely slow may take them too: it is asked again as
+#: soon, which is no more often than here and now.
+_HELD = 5.0
+#: A read that finds nothing new sooner than this was not held. In between it says nothing.
+_AT_ONCE = 1.0
+#: So many of these in a row, or reads that fail only with the parameter where it has worked before, and it is left out.
+_ENOUGH = 2
+#: Reads held open at once, all jobs of an account together: each keeps a connection.
+MOST = 50
+
+
+class Hold:
+    """What is known of one server. It has no clock: it is told how long reads took (seconds)."""
+
+    def __init__(self) -> None:
+        self._holds: bool | None = None
+        self._quick = self._failed = 0
+        #: Reads that are held open now.
+        self.open = 0
+
+    @property
+    def asks(self) -> bool:
+        """Whether the next read is to ask for it."""
+        return self._holds is not False and self.open < MOST
+
+    def answered(self, seconds: float, *, news: bool) -> bool:
+        """A read that asked for it was answered, with ``news`` or with what was known before.
+
+        Says whether the next one may follow at once: it will be held too, so it costs no more than to wait for it.
+        """
+        if seconds >= _HELD:
+            self._holds, self._quick, self._failed = True, 0, 0
+            return True
+        if not news and seconds < _AT_ONCE:
+            self._quick += 1
+            if self._quick >= _ENOUGH:
+                self._holds = False
+        return False
+
+    def failed(self) -> None:
+        """A read that asked for it failed, and the same one without it did not."""
+        self._failed += 1
+        if self._holds is None or self._failed >= _ENOUGH:
+            self._holds = False

@@ -124,7 +124,8 @@ async def test_what_ends_a_wait(
     client: Client, fake_server: FakeServer, photo: Path, status: int, error: type[hh.APIError]
 ) -> None:
     task = await client.submit(photo)
-    fake_server.script("poll", Say(status))
+    # With the parameter for a read that is held open, and without.
+    fake_server.script("poll", Say(status), Say(status))
     with pytest.raises(error) as caught:
         await client.wait(task.task_id or "")
     assert (caught.value.status, caught.value.task_id) == (status, task.task_id)

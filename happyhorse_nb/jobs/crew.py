@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
@@ -27,9 +28,13 @@ from happyhorse_nb.ledger import Ledger, Presence
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 #: Seconds between two updates of a running card.
 _TICK = 1.0
+#: Tries of a job whose task is at the server, where what went wrong is nothing that is foreseen.
+_TRIES = 5
 #: Seconds that a paid request in mid-air is given to arrive when Python ends.
 _LAST_WORDS = 3.0
 
@@ -57,6 +62,7 @@ class Crew:
         self._offices: dict[tuple[str, str], Office] = {}
         self._estimates = Estimates(ledger)
         self._scribe = Scribe(ledger)
+        self._naps, self._rounds = Naps(), Rounds()
         self.loop = process.once("loop", OwnedLoop)
         self.start(self._ticks)
 
@@ -133,7 +139,7 @@ class Crew:
     async def _live(self, life: Lifecycle, account: Account) -> None:
         over = True
         try:
-            over = await life.run()
+            over = await self._lived(life)
         except Exception as bug:
             # Whatever it was, the card must not stand still for ever; the error says whose it is.
             last = ended(outcome.broken(life.job.snapshot, bug))
@@ -148,21 +154,45 @@ class Crew:
         if life.elsewhere:
             self._follow(life.job, account)
 
-    async def _ticks(self) -> None:
-        naps, rounds = Naps(), Rounds()
+    async def _lived(self, life: Lifecycle) -> bool:
+        """`Lifecycle.run`; what goes wrong with a task that is at the server is tried again before it is given up."""
+        # By their own names: while %autoreload runs a module anew, all of its names are gone for a moment. That is also
+        # what this is for.
+        sleep, tries = asyncio.sleep, _TRIES
         while True:
-            for part in range(PARTS):
-                await asyncio.sleep(_TICK / PARTS)
-                self._show(rounds.part(part))
-            if naps.over():
-                self.wake()
-            self._scribe.flush()
-            with suppress(OSError):
-                # Whoever cleans up old files must not make this process look dead.
-                self._presence.renew()
-            for office in self._offices.values():
-                office.tick(life.looks.hazard for life in self._lives.values() if life.office is office)
-            rounds.begin(self._lives.values())
+            try:
+                return await life.run()
+            except Exception:
+                tries -= 1
+                now = life.job.snapshot
+                if tries <= 0 or now.task_id is None or now.status.ended:
+                    raise
+            await sleep(1.0)
+            life.office.queue.take(life.job.id)
+
+    async def _ticks(self) -> None:
+        # As above.
+        sleep, debug = asyncio.sleep, logger.debug
+        while True:
+            try:
+                await self._second()
+            except Exception:  # noqa: BLE001  # the cards of all jobs must not stand still for it
+                debug("a second was left out", exc_info=True)
+                await sleep(1.0)
+
+    async def _second(self) -> None:
+        for part in range(PARTS):
+            await asyncio.sleep(_TICK / PARTS)
+            self._show(self._rounds.part(part))
+        if self._naps.over():
+            self.wake()
+        self._scribe.flush()
+        with suppress(OSError):
+            # Whoever cleans up old files must not make this process look dead.
+            self._presence.renew()
+        for office in self._offices.values():
+            office.tick(life.looks.hazard for life in self._lives.values() if life.office is office)
+        self._rounds.begin(self._lives.values())
 
     def _show(self, lives: Sequence[Lifecycle]) -> None:
         """Say of these how far they are, and of those that wait about when they start."""

@@ -71,6 +71,12 @@ class Scribe:
                 except LedgerError as problem:
                     for told, _ in some:
                         _tell(told, problem)
+                except BaseException as problem:
+                    # Nobody waits for ever for what nobody has foreseen.
+                    for told, _ in some:
+                        if not told.done():
+                            told.set_exception(problem)
+                    raise
                 else:
                     for told, claim in some:
                         _tell(told, claim is None or next(won))

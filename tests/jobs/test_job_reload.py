@@ -1,0 +1,53 @@
+"""A job outlives its modules being run anew under it, as by %autoreload: for a moment a module has no names at all."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import pytest
+
+from jobs.conftest import Generate
+from jobs.seen import DEADLINE, Seen, ended
+from support.fake_server import FakeServer
+
+LAYERS = ("jobs", "client", "polling", "wire", "models")
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_a_job_goes_on_when_names_were_gone_for_a_moment(
+    generate: Generate, fake_server: FakeServer, layer: str
+) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    names = [name for name in sorted(sys.modules) if name.startswith(f"happyhorse_nb.{layer}")]
+    for name in names:
+        module = sys.modules[name].__dict__
+        kept = dict(module)
+        module.clear()
+        # As long as it takes to run a module; the loop does what it does meanwhile.
+        time.sleep(0.03)
+        module.update(kept)
+    count = len(fake_server.of("poll"))
+    fake_server.wait_for("poll", count + 2)
+    fake_server.task.say("success")
+    ended(job)
+    assert str(job.status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_cards_move_on_after_that(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    crew = sys.modules["happyhorse_nb.jobs.crew"].__dict__
+    kept = dict(crew)
+    crew.clear()
+    # Longer than it is from one tick to the next.
+    time.sleep(0.5)
+    crew.update(kept)
+    before = job.snapshot.progress.elapsed
+    Seen(job).wait(lambda snapshot: snapshot.progress.elapsed > before + 1)
+    fake_server.task.say("success")
+    job.result(timeout=DEADLINE)

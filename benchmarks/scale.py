@@ -22,7 +22,7 @@ from kernel import kernel_on
 from table import Row, show
 
 _HERE = Path(__file__).parent
-_JOBS, _CARDS, _CELLS, _PAUSE = 1000, 40, 60, 0.3
+_JOBS, _CARDS, _CELLS, _PAUSE = 1000, 40, 150, 0.3
 #: Seconds that a task takes: hardly any, so that nothing is measured but what a job costs, and a very fast server's.
 _TAKES = 2.0, 30.0
 _MEMORY = """

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
@@ -23,6 +24,13 @@ from happyhorse_nb.settings import Account
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
 _SHORT = 64 * 1024
+#: What goes wrong before a byte has left.
+_UNSENT = (
+    aiohttp.ClientConnectorError,
+    aiohttp.ConnectionTimeoutError,
+    aiohttp.ClientHttpProxyError,
+    aiohttp.InvalidURL,
+)
 #: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
@@ -66,7 +74,6 @@ class Transport:
         }
         self._reads = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
-            trace_configs=[trace],
             **common,
         )
         # Apart, so that no read waits for a connection that a video keeps for minutes.
@@ -148,7 +155,8 @@ class Transport:
                 trace_request_ctx=flight,
                 **more,
             ) as response:
-                async with asyncio.timeout(_HELD_TIMEOUT if held else _READ_TIMEOUT):
+                # A paid request has no limit to all of it, and so none to the reading of its answer.
+                async with nullcontext() if body is None else asyncio.timeout(_READ_TIMEOUT):
                     raw = await _read(response)
                 # A short one is read sooner than a thread is asked to.
                 short = raw is None or len(raw) <= _SHORT
@@ -156,7 +164,8 @@ class Transport:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
             words = _words(problem)
-            if not flight.left:
+            # Of a read, which may be sent again anyway, the kind of error tells.
+            if isinstance(problem, _UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {words}")
             return ConnectionLost(f"the connection was lost: {words}")
 

@@ -21,7 +21,7 @@ from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.loop import OwnedLoop
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.office import Office
-from happyhorse_nb.jobs.rounds import PARTS, Rounds
+from happyhorse_nb.jobs.rounds import Rounds
 from happyhorse_nb.jobs.scribe import Scribe
 from happyhorse_nb.jobs.track import Track, ended
 from happyhorse_nb.ledger import Ledger, Presence
@@ -181,8 +181,9 @@ class Crew:
                 await sleep(1.0)
 
     async def _second(self) -> None:
-        for part in range(PARTS):
-            await asyncio.sleep(_TICK / PARTS)
+        parts = self._rounds.parts
+        for part in range(parts):
+            await asyncio.sleep(_TICK / parts)
             self._show(self._rounds.part(part))
         if self._naps.over():
             self.wake()

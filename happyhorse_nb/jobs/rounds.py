@@ -8,8 +8,8 @@ from happyhorse_nb.jobs.lifecycle import Lifecycle
 
 #: So many jobs say in a second how far they are: a page takes no more, and the kernel has better things to do.
 MOST = 40
-#: A second's share comes in so many parts, not in one burst.
-PARTS = 5
+#: A second's share comes in so many parts at most, not in one burst: a cell that runs meanwhile waits for none of them.
+_PARTS = 20
 
 
 class Rounds:
@@ -30,6 +30,11 @@ class Rounds:
             known = (known[start:] + known[:start])[:MOST]
         self._now = known
 
+    @property
+    def parts(self) -> int:
+        """In how many parts they come, at least 1."""
+        return max(1, min(_PARTS, len(self._now)))
+
     def part(self, number: int) -> Sequence[Lifecycle]:
-        """Those of one part, 0 to `PARTS` - 1."""
-        return self._now[number::PARTS]
+        """Those of one part, 0 to `parts` - 1."""
+        return self._now[number :: self.parts]

@@ -34,7 +34,8 @@ class Lognormal:
 
     def beyond(self, age: float) -> float:
         """The integral of `alive` from that age on: how many seconds a task runs after it, on average of all tasks."""
-        return self._seconds * _above(self._z(age) - self.sigma) - age * self.alive(age)
+        z = self._z(age)
+        return self._seconds * _above(z - self.sigma) - age * self.share * _above(z)
 
     @cached_property
     def _seconds(self) -> float:

@@ -97,7 +97,6 @@ class _Office:
         self._loop = asyncio.get_running_loop()
         self._allowance = Allowance(Rate(lambda: PER_MINUTE, self._loop.time), self._loop.time)
         self._pace = Pace(self._allowance)
-        self._price = polling.PATIENCE
         #: When each task that runs was accepted.
         self._running: dict[object, float] = {}
         self._loop.call_later(1.0, self._tick)
@@ -115,7 +114,7 @@ class _Office:
             return polling.urgency(self._estimate, polling.State(last), age() - last)
 
         while True:
-            await asyncio.sleep(polling.next_gap(self._estimate, polling.State(age()), self._price))
+            await asyncio.sleep(polling.next_gap(self._estimate, polling.State(age()), self._pace.price))
             await self._pace.take(urgency)
             asked = age()
             polls += 1
@@ -128,5 +127,5 @@ class _Office:
     def _tick(self) -> None:
         now = self._loop.time()
         hazards = (polling.hazard(self._estimate, polling.State(now - began)) for began in self._running.values())
-        self._price = self._pace.price = polling.price(hazards, self._allowance.share)
+        self._pace.tick(polling.price(hazards, self._allowance.share))
         self._loop.call_later(1.0, self._tick)

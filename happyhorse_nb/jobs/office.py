@@ -56,7 +56,7 @@ class Office:
 
         ``hazards`` are the rates (per second) at which the tasks that run here end now.
         """
-        self.pace.price = polling.price(hazards, self.pace.allowance.share)
+        self.pace.tick(polling.price(hazards, self.pace.allowance.share))
         self.pace.allowance.rest()
         self.queue.fill()
         self.queue.tell()

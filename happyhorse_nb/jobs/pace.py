@@ -57,6 +57,12 @@ class Pace:
             self._drop(mine)
             raise
 
+    def tick(self, price: float) -> None:
+        """About once a second: what a request is worth now. Whoever had better not leave before may leave then."""
+        self.price = price
+        if self._submits or self._reads or self._new:
+            self._pump()
+
     def wake(self) -> None:
         """Let go who was told to wait."""
         self.allowance.resume()

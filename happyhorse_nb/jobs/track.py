@@ -124,9 +124,9 @@ class Track:
             return task.result() if task.done() else None
         finally:
             self._nap = None
-            if not task.done():
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+            task.cancel()
+            # Also of one that has just failed: nobody else will ask what with.
+            await asyncio.gather(task, return_exceptions=True)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
         """Do the work, unless the user asks to stop first; then it is cancelled and `Stopped` raised."""

@@ -54,6 +54,8 @@ class Client:
     ) -> None:
         self._transport: Transport | None = None
         self._suffix = True
+        # Of all waits together: each that is held open keeps one of the connections.
+        self._hold = polling.Hold()
         #: Told each answer of the server, and how many requests are in mid-air then.
         self.heard: Heard | None = None
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
@@ -151,16 +153,17 @@ class Client:
     async def _until_ended(self, task_id: str, on_change: Callable[[Snapshot], None] | None) -> Snapshot:
         typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
         estimate = polling.forecast([], typical=typical)
-        start, status, hold = time.monotonic(), None, polling.Hold()
+        start, status, troubled = time.monotonic(), None, False
         while True:
             told = 0.0
             try:
-                snapshot, at_once = await self._read(task_id, hold, status)
+                snapshot, at_once = await self._read(task_id, status, plain=troubled)
             except RateLimited as limited:
                 told = limited.retry_after if limited.retry_after is not None else 5.0
             except (ServerError, TransportError):
-                pass
+                troubled = True
             else:
+                troubled = False
                 if snapshot.status != status and on_change is not None:
                     on_change(snapshot)
                 status = snapshot.status
@@ -174,14 +177,20 @@ class Client:
                 max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
             )
 
-    async def _read(self, task_id: str, hold: polling.Hold, known: Status | None) -> tuple[Snapshot, bool]:
-        """A read, held open by a server that does so; and whether the next one may follow at once."""
-        if not hold.asks:
+    async def _read(self, task_id: str, known: Status | None, *, plain: bool) -> tuple[Snapshot, bool]:
+        """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
+        hold = self._hold
+        if plain or not hold.asks:
             return await self.read(task_id), False
-        began = time.monotonic()
+        began, failed = time.monotonic(), False
+        hold.open += 1
         try:
             snapshot = await self.read(task_id, hold=True)
         except (BadRequest, NotFound, ServerError, ConnectionLost):
+            failed = True
+        finally:
+            hold.open -= 1
+        if failed:
             # Whether it was for the parameter tells the same read without it.
             snapshot = await self.read(task_id)
             hold.failed()

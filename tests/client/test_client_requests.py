@@ -290,3 +290,25 @@ async def test_waiting_alone_leaves_out_what_the_server_turns_down(
     assert first == {"wait": "true"}
     assert others
     assert not any(others)
+
+
+async def test_many_waits_leave_connections_to_others(fake_server: FakeServer, client: Client, photo: Path) -> None:
+    fake_server.holds, fake_server.words = 300.0, ("processing",)
+    task = await client.submit(photo, "A slow pan")
+    assert task.task_id is not None
+    # More than aiohttp has connections.
+    waiting = [asyncio.ensure_future(client.wait(task.task_id)) for _ in range(101)]
+    await fake_server.seen("poll", 100)
+    assert await client.balance() is not None
+    fake_server.task.say("success")
+    assert all(found.video_url for found in await asyncio.gather(*waiting))
+
+
+async def test_an_outage_is_not_asked_twice_at_every_look(fake_server: FakeServer, client: Client, photo: Path) -> None:
+    fake_server.script("poll", Say(503), Say(503), Say(503))
+    fake_server.words = ("processing", "success")
+    task = await client.submit(photo, "A slow pan")
+    assert (await client.wait(task.task_id or "")).video_url
+    asked = [request.query.get("wait") for request in fake_server.of("poll")]
+    # The second is the first without the parameter. Then plain ones, until one is answered.
+    assert asked == ["true", None, None, None, "true"]

@@ -16,6 +16,8 @@ class Reads:
     def __init__(self, track: Track, task_id: str) -> None:
         self._track = track
         self._task_id = task_id
+        # Nothing is answered now, with the parameter or without: one request a look is enough.
+        self._troubled = False
         #: Whether the next one may follow at once.
         self.at_once = False
 
@@ -24,7 +26,7 @@ class Reads:
         self.at_once = False
         hold = self._track.office.hold
         # Who sets the longest gap between two looks wants looks, not a promise.
-        if not hold.asks or self._track.settings.max_poll_gap is not None:
+        if self._troubled or not hold.asks or self._track.settings.max_poll_gap is not None:
             return await self._plain()
         began = time.monotonic()
         hold.open += 1
@@ -42,6 +44,7 @@ class Reads:
             news = found.status != self._track.now.status
             self.at_once = hold.answered(time.monotonic() - began, news=news)
             return found
+        self._troubled = failed
         await self._track.turn(lambda: math.inf)
         found = await self._plain()
         if failed:
@@ -49,4 +52,6 @@ class Reads:
         return found
 
     async def _plain(self) -> Snapshot:
-        return await self._track.unless_stopped(self._track.client.read(self._task_id))
+        found = await self._track.unless_stopped(self._track.client.read(self._task_id))
+        self._troubled = False
+        return found

@@ -125,7 +125,7 @@ class Track:
         finally:
             self._nap = None
             task.cancel()
-            # Also of one that has just failed: nobody else will ask what with.
+            # Of one that failed at the instant of a stop too, or asyncio tells of an error that nobody looked at.
             await asyncio.gather(task, return_exceptions=True)
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:

@@ -14,7 +14,7 @@ import table
 from happyhorse_nb.polling import PATIENCE
 from polling_alone import CLOCKS, Found, as_often, at_polls, clock, doubling, look, policy
 from polling_crowd import clocked, crowd, shared
-from polling_held import HELD, LATE, REQUESTS, TRIP, held
+from polling_held import HELD, LATE, REQUESTS, TRIP, crowd_held, held
 from polling_optimum import optimum
 from polling_tasks import Kind, workload
 
@@ -93,7 +93,9 @@ def _held(kind: Kind) -> None:
     ):
         found, _ = held(kind, seconds=seconds)
         rows.append(_row(what, found, *targets))
-    _show("target", "", rows)
+    many, unseen, _ = crowd_held(Kind(kind.estimate, kind.truth, kind.times[:_CROWD]))
+    rows.append(_row("fifty at once as in D, held open", many, "", f"{unseen:.0f} s"))
+    _show("target", "longest without a look", rows)
 
 
 def _row(what: str, found: Found, *more: str) -> tuple[str, ...]:

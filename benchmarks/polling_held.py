@@ -1,15 +1,23 @@
 """E: the tasks of workload A on a server that holds ``?wait=true`` open, and on one that takes no notice of it.
 
-Every read asks for it while `Hold` says so; where one was held, the next follows at once.
+Every read asks for it while `Hold` says so; where one was held, the next follows at once. Fifty such jobs at once share
+one rate of requests, as in D.
 """
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 from collections.abc import Sequence
 
-from happyhorse_nb.polling import PATIENCE, Hold, State, next_gap
+import virtual_time
+from happyhorse_nb import polling
+from happyhorse_nb.jobs.allowance import Allowance
+from happyhorse_nb.jobs.pace import Pace
+from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.polling import PATIENCE, USUAL_HOLD, Hold, State, next_gap
 from polling_alone import Found
+from polling_crowd import JOBS, PER_MINUTE, Server
 from polling_tasks import Kind
 
 #: Seconds for which the server holds a read (the API's documents: about 30), and that a request and its answer take.
@@ -45,3 +53,77 @@ def _job(kind: Kind, takes: float, hold: Hold, seconds: float) -> tuple[float, i
         age = answered
         if arrives >= takes:
             return answered - takes, requests
+
+
+def crowd_held(kind: Kind) -> tuple[Found, float, int]:
+    """Fifty tasks at a time: what is found, the longest (seconds) that any was not looked at, and requests refused."""
+    found: list[tuple[float, int, float]] = []
+    refused = 0
+    for start in range(0, len(kind.times), JOBS):
+        server = Server()
+        found += virtual_time.run(_together(server, kind, kind.times[start : start + JOBS]))
+        refused += server.refused
+    delays = [delay for delay, _, _ in found]
+    polls = statistics.fmean(count for _, count, _ in found)
+    late = statistics.quantiles(delays, n=20)[-1]
+    return Found(statistics.fmean(delays), late, polls), max(unseen for *_, unseen in found), refused
+
+
+async def _together(server: Server, kind: Kind, times: Sequence[float]) -> list[tuple[float, int, float]]:
+    office = _Office(kind, server)
+    return list(await asyncio.gather(*(office.job(takes) for takes in times)))
+
+
+class _Office:
+    """What the jobs of one account share on a server that holds reads."""
+
+    def __init__(self, kind: Kind, server: Server) -> None:
+        self._estimate = kind.estimate
+        self._server = server
+        self._loop = asyncio.get_running_loop()
+        self._allowance = Allowance(Rate(lambda: PER_MINUTE, self._loop.time), self._loop.time)
+        self._pace = Pace(self._allowance)
+        self._hold = Hold()
+        #: When each task was accepted whose end the server will not tell by itself.
+        self._looked_at: dict[object, float] = {}
+        self._loop.call_later(1.0, self._tick)
+
+    async def job(self, takes: float) -> tuple[float, int, float]:
+        await self._pace.take()
+        await self._server.ask()
+        began, me = self._loop.time(), object()
+        last, polls, unseen, at_once = 0.0, 0, 0.0, False
+
+        def urgency() -> float:
+            gap = self._loop.time() - began - last
+            return polling.urgency(self._estimate, State(last), gap + USUAL_HOLD if at_once else gap)
+
+        while True:
+            self._looked_at[me] = began
+            if not at_once:
+                await asyncio.sleep(next_gap(self._estimate, State(last), self._pace.price))
+            await self._pace.take(urgency)
+            asked = self._loop.time()
+            unseen, polls = max(unseen, asked - began - last), polls + 1
+            over, at_once = await self._read(me, began + takes)
+            last = self._loop.time() - began
+            if over:
+                return last - takes, polls, unseen
+
+    async def _read(self, me: object, ends: float) -> tuple[bool, bool]:
+        """Whether the answer says that the task is over, and whether the next read may follow at once."""
+        asked, asks = self._loop.time(), self._hold.asks
+        del self._looked_at[me]
+        self._hold.open += asks
+        assert await self._server.ask(), "the budget lets no more leave than are answered"
+        if asks and self._loop.time() < ends:
+            await asyncio.sleep(min(ends - self._loop.time(), HELD) + TRIP / 2)
+        over = self._loop.time() >= ends
+        self._hold.open -= asks
+        return over, asks and self._hold.answered(self._loop.time() - asked, news=over)
+
+    def _tick(self) -> None:
+        now = self._loop.time()
+        hazards = (polling.hazard(self._estimate, State(now - began)) for began in self._looked_at.values())
+        self._pace.price = polling.price(hazards, self._allowance.share)
+        self._loop.call_later(1.0, self._tick)

@@ -50,10 +50,11 @@ class Looks:
             return 0.0
         return polling.hazard(self.estimate, self._state)
 
-    @property
-    def urgency(self) -> float:
-        """The seconds of waiting, on average, that a look now saves."""
-        return polling.urgency(self.estimate, self._last, max(0.0, self._age - self._last.age))
+    def urgency(self, *, held: bool) -> float:
+        """The seconds of waiting, on average, that a look now saves; with ``held`` the server will hold it open."""
+        gap = max(0.0, self._age - self._last.age)
+        # One that is held saves what would gather meanwhile too. No more: others wait for their turn as well.
+        return polling.urgency(self.estimate, self._last, gap + polling.USUAL_HOLD if held else gap)
 
     def progress(self, snapshot: Snapshot) -> Progress:
         """How far the job is."""

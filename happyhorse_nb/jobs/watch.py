@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import replace
 
@@ -36,8 +35,7 @@ async def watch(track: Track, looks: Looks) -> bool:
             await track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
         await track.pause(min(left, max(wait, 0.0 if reads.at_once else looks.gap())))
-        # One that will be held open saves all the waiting that there may be.
-        await track.turn(lambda: math.inf if reads.at_once else looks.urgency)
+        await track.turn(lambda: looks.urgency(held=reads.at_once))
         try:
             read = await reads.read()
         except NotFound:

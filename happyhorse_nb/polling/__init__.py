@@ -5,6 +5,7 @@ Pure: it has no clock and does no I/O. Seconds throughout; ages count from when 
 
 from happyhorse_nb.polling.estimate import TYPICAL, TYPICAL_SANDBOX, forecast
 from happyhorse_nb.polling.forecast import Forecast, Lognormal
+from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.hold import Hold
 from happyhorse_nb.polling.progress import progress
 from happyhorse_nb.polling.room import PATIENCE, bar, price
@@ -15,6 +16,7 @@ __all__ = [
     "PATIENCE",
     "TYPICAL",
     "TYPICAL_SANDBOX",
+    "USUAL_HOLD",
     "Forecast",
     "Hold",
     "Lognormal",

@@ -7,6 +7,8 @@ read that is due anyway asks for it, and what comes back tells.
 
 from __future__ import annotations
 
+#: Seconds for which a server holds a read where nothing happens: about so many, the API's documents say.
+USUAL = 30.0
 #: Seconds that only a read which is held takes. A server that is merely slow may take them too: it is asked again as
 #: soon, which is no more often than here and now.
 _HELD = 5.0

@@ -14,7 +14,7 @@ from happyhorse_nb.polling import PATIENCE, TYPICAL, TYPICAL_SANDBOX, State, for
 from polling import CROWDED, NEAR, TARGETS, compare
 from polling_alone import at_polls, clock, look, policy
 from polling_crowd import clocked, crowd, shared
-from polling_held import HELD, LATE, REQUESTS, held
+from polling_held import HELD, LATE, REQUESTS, crowd_held, held
 from polling_tasks import workload
 
 HISTORIES = st.lists(st.floats(0.5, 2000), max_size=60)
@@ -150,3 +150,13 @@ def test_where_reads_are_held_open_an_end_is_noticed_at_once_with_few_requests()
     tried, hold = held(kind, seconds=0.0)
     assert not hold.asks
     assert tried.polls == pytest.approx(look([kind], lambda kind: policy(kind.estimate, PATIENCE)).polls + 1, rel=0.1)
+
+
+def test_of_many_whose_reads_are_held_open_none_is_left_unseen_for_the_others() -> None:
+    [kind] = workload("A", tasks=500, histories=1)
+    found, unseen, refused = crowd_held(kind)
+    alone, _ = crowd(kind, shared)
+    assert refused == 0
+    assert found.mean < 0.5 * alone.mean
+    # Fifty held for half a minute each take all the requests that there are.
+    assert unseen <= 1.2 * HELD

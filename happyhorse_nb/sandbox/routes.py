@@ -35,6 +35,7 @@ class Routes:
         self._options = options
         # Between counting the running tasks and adding one, no other may be added.
         self._gate = asyncio.Lock()
+        self._closing = False
 
     def table(self) -> list[web.RouteDef]:
         """All routes. Reads come first, or a provider would be called ``tasks``."""
@@ -47,6 +48,10 @@ class Routes:
             web.post("/api/v1/{provider}/{model}", self.submit),
             web.get("/files/{token}/{name}", self.file),
         ]
+
+    async def release(self, _: web.Application) -> None:
+        """Answer the reads that are held open: the server stops."""
+        self._closing = True
 
     async def submit(self, request: web.Request) -> web.Response:
         """Accept a task."""
@@ -80,7 +85,9 @@ class Routes:
     async def _news(self, task: Task) -> Task:
         """The task when it says another word, or has said the same one for so long."""
         first, until = task.status(time.time()), time.monotonic() + self._options.hold
-        while task.active(time.time()) and task.status(time.time()) == first and time.monotonic() < until:
+        while task.active(time.time()) and task.status(time.time()) == first:
+            if self._closing or time.monotonic() >= until:
+                break
             await asyncio.sleep(_GLANCE)
             if task.ended is None:
                 task = self._store.get(task.id) or task

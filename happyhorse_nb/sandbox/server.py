@@ -56,7 +56,9 @@ class Sandbox:
         app = web.Application(
             middlewares=[errors, gate(Throttle(self._options.requests_per_minute))], client_max_size=_MAX_BODY
         )
-        app.add_routes(Routes(store, studio, self._options).table())
+        routes = Routes(store, studio, self._options)
+        app.add_routes(routes.table())
+        app.on_shutdown.append(routes.release)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
         try:

@@ -181,3 +181,13 @@ async def test_a_read_is_not_held_for_ever_and_where_told_not_at_all(running: Ru
             task_id = await caller.accepted()
             answer = await caller.get(f"/api/v1/tasks/{task_id}?wait=true")
             assert answer.json["data"]["status"] == "pending"
+
+
+async def test_who_waits_for_an_answer_has_it_when_the_server_stops(running: Running) -> None:
+    async with running(SandboxOptions(seconds=300.0, hold=300.0)) as caller:
+        task_id = await caller.accepted()
+        held = asyncio.ensure_future(caller.get(f"/api/v1/tasks/{task_id}?wait=true"))
+        # On a connection of its own, begun later: when it is answered, the other has arrived.
+        await caller.get(f"/api/v1/tasks/{task_id}")
+        assert not held.done()
+    assert (await held).json["data"]["status"] == "pending"

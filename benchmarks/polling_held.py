@@ -125,5 +125,5 @@ class _Office:
     def _tick(self) -> None:
         now = self._loop.time()
         hazards = (polling.hazard(self._estimate, State(now - began)) for began in self._looked_at.values())
-        self._pace.price = polling.price(hazards, self._allowance.share)
+        self._pace.tick(polling.price(hazards, self._allowance.share))
         self._loop.call_later(1.0, self._tick)

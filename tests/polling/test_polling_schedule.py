@@ -13,7 +13,7 @@ from happyhorse_nb import polling
 from happyhorse_nb.polling import PATIENCE, TYPICAL, TYPICAL_SANDBOX, State, forecast, next_gap
 from polling import CROWDED, NEAR, TARGETS, compare
 from polling_alone import at_polls, clock, look, policy
-from polling_crowd import clocked, crowd, shared
+from polling_crowd import FASTEST, clocked, crowd, shared
 from polling_held import HELD, LATE, REQUESTS, crowd_held, held
 from polling_tasks import workload
 
@@ -89,11 +89,12 @@ def test_looks_find_the_end_sooner_than_as_many_by_a_fixed_clock(name: str, poll
 
 def test_fifty_at_once_are_found_sooner_than_by_any_clock_that_is_not_refused() -> None:
     [kind] = workload("A", tasks=1000, histories=1)
-    best, none = crowd(kind, clocked(lambda: clock(31.0)))
+    best, none = crowd(kind, clocked(lambda: clock(FASTEST)))
     _, some = crowd(kind, clocked(lambda: clock(30.0)))
     assert some > none == 0, "a faster clock is refused now and then"
     found, refused = crowd(kind, shared)
     assert refused == 0
+    # Of these tasks; of more of them it comes out just above (benchmarks/README.md).
     assert found.mean <= CROWDED * best.mean
 
 

@@ -81,9 +81,10 @@ class _Office:
         self._estimate = kind.estimate
         self._server = server
         self._loop = asyncio.get_running_loop()
-        self._allowance = Allowance(Rate(lambda: PER_MINUTE, self._loop.time), self._loop.time)
-        self._pace = Pace(self._allowance)
         self._hold = Hold()
+        rate = Rate(lambda: PER_MINUTE, self._loop.time)
+        self._allowance = Allowance(rate, self._loop.time, hold=self._hold)
+        self._pace = Pace(self._allowance)
         #: When each task was accepted whose end the server will not tell by itself.
         self._looked_at: dict[object, float] = {}
         self._loop.call_later(1.0, self._tick)

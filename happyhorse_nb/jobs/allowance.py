@@ -9,9 +9,10 @@ from typing import Protocol
 
 from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger.leases import LEASED, MINUTE, Lease
+from happyhorse_nb.polling import Hold
 
-#: The part of a minute's requests that is kept for submits, and that for reads.
-_KEPT = 20
+#: The part of a minute's requests that is kept for submits, and that for reads; at most one in ten where they are few.
+_KEPT, _ONE_IN = 0.03, 10
 #: Reads that may leave at once: a part of a minute's requests, or so many, however few a minute allows.
 _BURST, _FEW = 8, 10
 #: And so many when the minute was spent, and some of it comes back.
@@ -30,14 +31,18 @@ class Shared(Protocol):
 
 
 class Allowance:
-    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds."""
+    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds; ``hold`` counts the reads that
+    the server holds open, None where there are none."""
 
-    def __init__(self, rate: Rate, clock: Callable[[], float], leases: Shared | None = None) -> None:
+    def __init__(
+        self, rate: Rate, clock: Callable[[], float], leases: Shared | None = None, hold: Hold | None = None
+    ) -> None:
         self.rate = rate
         #: Requests that wait now; so many are leased.
         self.wanted = 1
         self._clock = clock
         self._leases = leases
+        self._hold = hold
         self._sent: deque[tuple[float, bool]] = deque()
         self._submits = 0
         #: When reads would have used up what they may, if they had come evenly.
@@ -88,7 +93,7 @@ class Allowance:
             return full
         if not submit:
             # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
-            ahead = self._even - now - gap * burst
+            ahead = self._even - now - gap * (burst + self._early())
             if ahead > _EPSILON:
                 return ahead
         return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
@@ -129,6 +134,11 @@ class Allowance:
         if self._leases is not None and self._in_hand > 0 and now >= self._ends:
             self._lease_again(now, 0, self.rate.per_minute, 0)
 
+    def _early(self) -> int:
+        # One more for each submit of the minute: a task that fails does so when it has just begun. Not where reads are
+        # held open: those that leave together end together, and then nothing is left for the next ones.
+        return 0 if self._hold is not None and self._hold.open else self._submits
+
     def _full(self, now: float, rate: int, kept: int, *, submit: bool) -> float:
         self._drop_old()
         others = len(self._sent) - self._submits if submit else self._submits
@@ -164,4 +174,4 @@ class Allowance:
 
 
 def _kept(rate: int) -> int:
-    return (rate + _KEPT // 2) // _KEPT
+    return min(rate // _ONE_IN, math.ceil(_KEPT * rate))

@@ -48,7 +48,7 @@ class Office:
         self.hold = polling.Hold()
         self.client.heard = self._heard
         rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
-        self.pace = Pace(Allowance(rate, time.monotonic, self._leases))
+        self.pace = Pace(Allowance(rate, time.monotonic, self._leases, self.hold))
         self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:

@@ -31,6 +31,7 @@ from happyhorse_nb.settings.config import config
 
 config().max_poll_gap = 0.1
 config().max_backoff = 0.01
+config().requests_per_minute = 10_000
 config().folder = sys.argv[1]
 {body}
 """

@@ -1,0 +1,178 @@
+"""What the ledger is asked: which jobs there are, which of them go on, what they cost and how long they took."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from happyhorse_nb.errors import JobNotFound
+from happyhorse_nb.ledger.filter import EVERYTHING, Filter
+from happyhorse_nb.ledger.journal import Journal, readable
+from happyhorse_nb.ledger.record import Record, cost_of
+from happyhorse_nb.models import MODELS, Snapshot, Status
+
+#: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
+#: one has none, and no video: running again makes one. Its task was asked for long after it was accepted.
+_BOUGHT = (
+    Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
+    Status.UNKNOWN, Status.STOPPED,
+)  # fmt: skip
+#: As the index of these says it, word for word: else it is not used.
+_UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
+_OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What one process does on an account: how many tasks run, and when its oldest queued job was created."""
+
+    owner: str | None
+    running: int
+    oldest: float | None
+
+
+class Questions(Journal):
+    """The ledger as those see it who only read it. What is owed is told as if it were written down."""
+
+    def equal(self, record: Record) -> Record | None:
+        """The newest job that an equal request has made, is making, or may have made."""
+        marks = ", ".join("?" * len(_BOUGHT))
+        found = self._select(
+            f"WHERE request = ? AND origin = ? AND account = ? AND status IN ({marks}) ORDER BY created DESC LIMIT 1",
+            (record.request, record.origin, record.account, *map(str, _BOUGHT)),
+        )
+        return found[0] if found else None
+
+    def get(self, job_id: str) -> Record | None:
+        """The job of that id."""
+        found = self._select("WHERE id = ?", (job_id,))
+        return found[0] if found else None
+
+    def of_task(self, task_id: str, origin: str) -> Record | None:
+        """The job of that task on that server."""
+        found = self._select("WHERE task_id = ? AND origin = ?", (task_id, origin))
+        return found[0] if found else None
+
+    def unfinished(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account whose task may still give a video, oldest first."""
+        return self._select(
+            f"WHERE {_UNFINISHED} AND origin = ? AND account = ? ORDER BY created, rowid", (origin, account)
+        )
+
+    def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
+        """What the owners other than ``but`` have on an account: tasks that run, and their oldest queued job."""
+        rows = self._rows(
+            f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
+            "AND status NOT IN ('downloading', 'stopped') AND origin = ? AND account = ? AND owner IS NOT ? "
+            "GROUP BY owner",
+            (origin, account, but),
+        )
+        return [Busy(row["owner"], row["running"], row["oldest"]) for row in rows]
+
+    def unknown(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account of which it is not known whether the server accepted them."""
+        return self._select(
+            "WHERE origin = ? AND account = ? AND status = 'unknown' AND task_id IS NULL", (origin, account)
+        )
+
+    def interrupted(self, *, since: float) -> list[Record]:
+        """The jobs created since then (Unix seconds) that were on their way when they were last written down."""
+        return self._select(
+            f"WHERE {_UNFINISHED} AND status NOT IN ('submitting', 'stopped') AND (status = 'queued' OR task_id IS NOT "
+            "NULL) AND created >= ?",
+            (since,),
+        )
+
+    def find(self, piece: str) -> Record:
+        """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
+        piece = piece.strip()
+        shown = piece if len(piece) <= 40 else piece[:39] + "…"
+        if not piece:
+            raise JobNotFound("no piece of an id is given. %happyhorse jobs lists them.")
+        escaped = piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = self._select(
+            "WHERE id LIKE ? ESCAPE '\\' OR task_id LIKE ? ESCAPE '\\' "
+            "ORDER BY coalesce(? IN (id, task_id), 0) DESC, created DESC LIMIT 6",
+            (f"%{escaped}%", f"%{escaped}%", piece),
+        )
+        exact = [r for r in found if piece in (r.snapshot.id, r.snapshot.task_id, r.snapshot.short_id)]
+        if len(found) == 1 or len(exact) == 1:
+            return (exact or found)[0]
+        if not found:
+            raise JobNotFound(f"no job has {shown!r} in its id. %happyhorse jobs lists them.")
+        names = [r.snapshot.short_id for r in found[:5]]
+        if len(set(names)) < len(names):
+            # Ids of this server begin alike, or one task is known twice: ours tell them apart.
+            names = [r.snapshot.id for r in found[:5]]
+        some = ", ".join(names)
+        raise JobNotFound(f"{shown!r} is in the id of more than one job ({some}). Give more of it.")
+
+    def newest(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Record]:
+        """Jobs, newest first."""
+        where, values = only.where()
+        order = "ORDER BY created DESC, rowid DESC"
+        # Inside, only the index is read: what a page skips costs nothing, however large its thumbnails are.
+        page = f"SELECT rowid FROM jobs {where} {order} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
+        return self._select(f"WHERE rowid IN ({page}) {order}", (*values, limit, offset))
+
+    def count(self, only: Filter = EVERYTHING) -> int:
+        """How many jobs there are."""
+        where, values = only.where()
+        return int(self._rows(f"SELECT count(*) FROM jobs {where}", values)[0][0])  # noqa: S608 - the filter's own
+
+    def costs(self, only: Filter = EVERYTHING) -> list[Snapshot]:
+        """What each job costs, in no order: snapshots with state, cost, whether it was sent, and is play money.
+
+        What many jobs cost alike is read once, and one snapshot stands for them as often as there are such jobs.
+        """
+        where, values = only.where()
+        told = "status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent"
+        rows = self._rows(
+            f"SELECT {told}, count(*) AS jobs FROM jobs {where} "  # noqa: S608 - the filter's own
+            "GROUP BY status, bill, estimate, sandbox, sent",
+            values,
+        )
+
+        def alike(row: sqlite3.Row) -> list[Snapshot]:
+            cost, sent = cost_of(row), 0.0 if row["sent"] else None
+            snapshot = Snapshot(status=Status(row["status"]), cost=cost, submitted=sent, sandbox=bool(row["sandbox"]))
+            return [snapshot] * int(row["jobs"])
+
+        return [snapshot for some in readable(alike, rows) for snapshot in some]
+
+    def starred(self, job_id: str) -> bool:
+        """Whether a job has a star."""
+        return any(row["starred"] for row in self._rows("SELECT starred FROM jobs WHERE id = ?", (job_id,)))
+
+    def spent(self, buyer: str) -> Decimal:
+        """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""
+        rows = self._rows(
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = 0 AND status != 'refused' "
+            "AND (status != 'failed' OR bill IS NOT NULL)",
+            (buyer,),
+        )
+        return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))
+
+    def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
+        """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""
+        rows = self._rows(
+            "SELECT took, params FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND sandbox = ? "
+            "ORDER BY created DESC LIMIT ?",
+            (snapshot.model, int(snapshot.sandbox), 20 * limit),
+        )
+        work = _work(snapshot.model, snapshot.params)
+
+        def took(row: sqlite3.Row) -> float | None:
+            return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
+
+        return [seconds for seconds in readable(took, rows) if seconds is not None][:limit]
+
+
+def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides how long a task takes: all parameters, given or not, except the random numbers' start."""
+    defaults = {p.name: p.default for p in MODELS[model].options} if model in MODELS else {}
+    return {name: value for name, value in {**defaults, **params}.items() if name != "seed"}

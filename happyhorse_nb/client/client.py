@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from happyhorse_nb import images, polling, wire
+from happyhorse_nb.client.answers import field, good, snapshot_of, unknown_outcome
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.download import MAX_BYTES, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Heard, Transport
+from happyhorse_nb.client.until import until_ended
 from happyhorse_nb.errors import (
     APIError,
-    BadRequest,
     ConnectionLost,
     DownloadError,
-    JobFailed,
     MissingKey,
-    NotFound,
-    OutcomeUnknown,
-    RateLimited,
     ServerError,
-    TransportError,
     WaitTimeout,
 )
-from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, Status, check_params, check_prompt, find_model
+from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model
 from happyhorse_nb.settings import Account, account_of, current_account
 from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
-
-_UNKNOWN = "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
-_LOOK = (
-    "Look at your account's task list: if the task is there, take it up by its id (resume); if not, send it again by "
-    "hand (again)."
-)
 
 
 class Client:
@@ -109,15 +97,15 @@ class Client:
         try:
             answer = await self._post(table, body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
-            return _snapshot(answer.body if wire.accepts(answer.body) else _good(answer))
+            return snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
         except ServerError as problem:
             # In a 200 the server itself has refused it, unless it names a task; any other status says nothing of what
             # became of it.
             if problem.status == 200 and problem.task_id is None:
                 raise
-            unknown = _unknown(problem)
+            unknown = unknown_outcome(problem)
         except ConnectionLost as problem:
-            unknown = _unknown(problem)
+            unknown = unknown_outcome(problem)
         raise unknown
 
     async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
@@ -127,7 +115,7 @@ class Client:
         documents say); an older one takes no notice of that.
         """
         answer = await self._wire.get(wire.task_path(task_id, hold=hold), held=hold)
-        return _snapshot(_good(answer, task_id), asked=task_id)
+        return snapshot_of(good(answer, task_id), asked=task_id)
 
     async def wait(
         self,
@@ -143,59 +131,13 @@ class Client:
         """
         try:
             async with asyncio.timeout(timeout) as limit:
-                return await self._until_ended(task_id, on_change)
+                typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
+                return await until_ended(self.read, self._hold, task_id, typical=typical, on_change=on_change)
         except TimeoutError:
             if not limit.expired():
                 raise
             message = f"task {task_id} has not ended after {timeout:g} s; it goes on at the server"
         raise WaitTimeout(message)
-
-    async def _until_ended(self, task_id: str, on_change: Callable[[Snapshot], None] | None) -> Snapshot:
-        typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
-        estimate = polling.forecast([], typical=typical)
-        start, status, troubled = time.monotonic(), None, False
-        while True:
-            told = 0.0
-            try:
-                snapshot, at_once = await self._read(task_id, status, plain=troubled)
-            except RateLimited as limited:
-                told = limited.retry_after if limited.retry_after is not None else 5.0
-            except (ServerError, TransportError):
-                troubled = True
-            else:
-                troubled = False
-                if snapshot.status != status and on_change is not None:
-                    on_change(snapshot)
-                status = snapshot.status
-                if status == Status.FAILED:
-                    raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
-                if status == Status.DOWNLOADING:
-                    return snapshot
-                if at_once:
-                    continue
-            await asyncio.sleep(
-                max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
-            )
-
-    async def _read(self, task_id: str, known: Status | None, *, plain: bool) -> tuple[Snapshot, bool]:
-        """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
-        hold = self._hold
-        if plain or not hold.asks:
-            return await self.read(task_id), False
-        began, failed = time.monotonic(), False
-        hold.open += 1
-        try:
-            snapshot = await self.read(task_id, hold=True)
-        except (BadRequest, NotFound, ServerError, ConnectionLost):
-            failed = True
-        finally:
-            hold.open -= 1
-        if failed:
-            # Whether it was for the parameter tells the same read without it.
-            snapshot = await self.read(task_id)
-            hold.failed()
-            return snapshot, False
-        return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)
 
     async def download(
         self,
@@ -231,22 +173,22 @@ class Client:
 
     async def balance(self) -> Decimal | None:
         """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
-        return wire.dollars(_field(_good(await self._wire.get("/api/v1/team/balance")), "balance"))
+        return wire.dollars(field(good(await self._wire.get("/api/v1/team/balance")), "balance"))
 
     async def valid_key(self) -> bool:
         """Whether the server takes the key. Raises `APIError`, `TransportError`."""
         try:
-            data = _good(await self._wire.get("/api/v1/apikey/validate"))
+            data = good(await self._wire.get("/api/v1/apikey/validate"))
         except APIError as problem:
             if problem.status == 401:
                 return False
             raise
-        return _field(data, "is_valid") is True
+        return field(data, "is_valid") is True
 
     async def models(self) -> list[str]:
         """The slugs of the server's models, such as ``alibaba/happyhorse-1.0-i2v``."""
-        data = _good(await self._wire.get("/api/v1/models"))
-        found = data.get("models") or _field(data, "models")
+        data = good(await self._wire.get("/api/v1/models"))
+        found = data.get("models") or field(data, "models")
         listed = found if isinstance(found, list) else []
         return [m["slug"] for m in listed if isinstance(m, dict) and isinstance(m.get("slug"), str)]
 
@@ -279,33 +221,3 @@ def _account(api_key: HiddenText | None, base_url: str | None) -> Account:
     if not api_key.strip():
         raise MissingKey(missing_key())
     return account_of(HiddenText(api_key.strip()), base_url or told_origin(), source="the caller")
-
-
-def _good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
-    """The JSON of a 2xx. Raises the `APIError` that any other status means, and `ConnectionLost` for no JSON."""
-    if not 200 <= answer.status < 300:
-        raise wire.parse_error(answer.status, answer.body, answer.headers, now=time.time(), task_id=task_id)
-    if not isinstance(answer.body, dict):
-        raise ConnectionLost("the server's answer cannot be read")
-    return answer.body
-
-
-def _snapshot(body: dict[str, Any], *, asked: str | None = None) -> Snapshot:
-    found = wire.parse(body, asked=asked)
-    # Verbose tracebacks print what the expressions of a line stand for, and so the link of a snapshot too.
-    return replace(found, video_url=HiddenText(found.video_url)) if found.video_url else found
-
-
-def _field(data: dict[str, Any], name: str) -> Any:
-    inner = data.get("data")
-    return inner.get(name) if isinstance(inner, dict) else None
-
-
-def _unknown(problem: Exception) -> OutcomeUnknown:
-    if isinstance(problem, ServerError):
-        what = f"The server answered {problem.code if problem.status == 200 else problem.status} ({problem.message})"
-    else:
-        what = str(problem)[:1].upper() + str(problem)[1:]
-    message = _UNKNOWN.format(problem=what.rstrip("."))
-    snapshot = Snapshot(status=Status.UNKNOWN, message=message, remedy=_LOOK)
-    return OutcomeUnknown(f"{message} {_LOOK}", snapshot=snapshot)

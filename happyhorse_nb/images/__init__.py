@@ -2,7 +2,8 @@
 
 from happyhorse_nb.images.check import ImageInfo, check, inspect
 from happyhorse_nb.images.fit import fit_into, thumbnail
-from happyhorse_nb.images.frame import FirstFrame, decode_data_uri, load, output_size
+from happyhorse_nb.images.frame import FirstFrame, output_size
+from happyhorse_nb.images.load import decode_data_uri, load
 
 __all__ = [
     "FirstFrame",

@@ -1,35 +1,16 @@
-"""Turns what the user names as the first frame into what is sent."""
+"""A first frame, ready to be sent."""
 
 from __future__ import annotations
 
 import base64
-import binascii
-import difflib
 import hashlib
-import io
-import os
-import re
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images.check import ImageInfo, check, inspect, weight
-from happyhorse_nb.images.fit import fit_into, thumbnail
-from happyhorse_nb.images.pixels import DAMAGED, decoded, encode
-from happyhorse_nb.models import ImageLimits
-
-#: A file larger than this is not even read to be made to fit.
-_READ_LIMIT = 256 * 1024 * 1024
-#: What was looked at lately, by the SHA-256 of its bytes: of one picture many videos are made, and all jobs that wait
-#: share one thumbnail.
-_SEEN: dict[str, tuple[ImageInfo, bytes]] = {}
-_MOST_SEEN = 64
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+from happyhorse_nb.images.check import ImageInfo
 
 
 @dataclass(frozen=True)
@@ -54,7 +35,7 @@ class FirstFrame:
     @cached_property
     def digest(self) -> str:
         """Tells two first frames apart: SHA-256 of the bytes, or of the address."""
-        return self.known or _sha256(self.data if self.data is not None else (self.url or "").encode())
+        return self.known or sha256(self.data if self.data is not None else (self.url or "").encode())
 
     @property
     def lead(self) -> str:
@@ -76,7 +57,7 @@ class FirstFrame:
             return self.data or b""
         with suppress(OSError):
             data = self.file.read_bytes()
-            if _sha256(data) == self.digest:
+            if sha256(data) == self.digest:
                 return data
         raise InvalidRequest(
             f"first frame {self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.",
@@ -84,40 +65,9 @@ class FirstFrame:
         )
 
 
-def load(
-    source: Any, *, limits: ImageLimits, namespace: Mapping[str, Any] | None = None, fit: bool = False
-) -> FirstFrame:
-    """Find the first frame, check it, and (with ``fit``) make it fit.
-
-    ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
-    channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
-    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable.
-
-    Raises `InvalidRequest` with the limit that is broken and the remedy.
-    """
-    if isinstance(source, str):
-        return _from_text(source, limits, namespace, fit)
-    if isinstance(source, os.PathLike):
-        path = _path(source)
-        return _ready(path.name, _read(path), limits, fit)
-    return _ready(*_from_object(source, limits), limits, fit)
-
-
-def decode_data_uri(uri: str) -> bytes:
-    """The bytes of a ``data:image/…`` URI. Raises `InvalidRequest` when it is not one."""
-    head, comma, body = uri.partition(",")
-    if not comma or not re.match(r"data:image/", head, re.IGNORECASE):
-        raise InvalidRequest("first frame is a data URI, but not one of an image (data:image/…).", param="image")
-    try:
-        if head.lower().endswith(";base64"):
-            # Long ones are often broken into lines.
-            body = "".join(body.split())
-            return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
-        return unquote_to_bytes(body)
-    except (binascii.Error, ValueError):
-        raise InvalidRequest(
-            "first frame is a data URI whose base64 is damaged. Encode it again.", param="image"
-        ) from None
+def sha256(data: bytes) -> str:
+    """The bytes' SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
 
 
 def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
@@ -129,159 +79,3 @@ def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
     pixels = lines * lines * 16 / 9
     scale = (pixels / (width * height)) ** 0.5
     return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)
-
-
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFrame:
-    note = ""
-    if fit:
-        data, note = fit_into(data, limits)
-    digest = _sha256(data)
-    info, small = _SEEN.get(digest, (None, None))
-    if info is None:
-        info = inspect(data)
-        check(info, limits)
-        # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid
-        # for.
-        small = thumbnail(data)
-        if small is None:
-            raise InvalidRequest(DAMAGED, param="image")
-        while len(_SEEN) >= _MOST_SEEN:
-            _SEEN.pop(next(iter(_SEEN)), None)
-        _SEEN[digest] = (info, small)
-    check(info, limits)
-    label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return FirstFrame(
-        label, data=data, info=info, note=f"first frame {note}" if note else "", thumbnail=small, known=digest
-    )
-
-
-def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool) -> FirstFrame:
-    source = source.strip()
-    if re.match(r"data:", source, re.IGNORECASE):
-        return _ready("data URI", decode_data_uri(source), limits, fit)
-    if re.match(r"https?://", source, re.IGNORECASE):
-        return _from_url(source)
-    path = _path(source)
-    if source and _is_file(path):
-        return _ready(path.name, _read(path), limits, fit)
-    if namespace is not None and source in namespace:
-        value = namespace[source]
-        if isinstance(value, str):
-            return _from_text(value, limits, None, fit)
-        if isinstance(value, os.PathLike):
-            return load(value, limits=limits, fit=fit)
-        try:
-            return _ready(source, _from_object(value, limits)[1], limits, fit)
-        except _NoImage:
-            raise InvalidRequest(
-                f"variable {source} holds a {type(value).__name__}; a first frame is a path, bytes, a PIL image, a "
-                "NumPy array or a matplotlib figure. Put one of these in it.",
-                param="image",
-            ) from None
-    raise InvalidRequest(_not_found(source, path, namespace), param="image")
-
-
-def _from_url(source: str) -> FirstFrame:
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        raise InvalidRequest("first frame is an address that cannot be read. Check its host.", param="image") from None
-    if not parts.hostname or re.search(r"\s", source):
-        raise InvalidRequest("first frame is an address without a host. Give the whole URL.", param="image")
-    return FirstFrame(Path(parts.path).name or parts.hostname, url=source)
-
-
-class _NoImage(InvalidRequest):
-    """An object that is no picture of any kind."""
-
-
-def _from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes]:
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return "bytes", bytes(value)
-    if callable(getattr(value, "savefig", None)):
-        out = io.BytesIO()
-        value.savefig(out, format="png")
-        return "figure", out.getvalue()
-    from PIL import Image
-
-    if not isinstance(value, Image.Image) and hasattr(value, "__array_interface__"):
-        value = _from_array(value)
-    if not isinstance(value, Image.Image):
-        raise _NoImage(
-            f"first frame is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or "
-            "matplotlib figure.",
-            param="image",
-        )
-    value = decoded(value)
-    data = encode(value)
-    # What is encoded here anyway need not be refused for its weight.
-    return "image", data if len(data) <= limits.max_bytes else encode(value, lossy=True)
-
-
-def _from_array(array: Any) -> Any:
-    from PIL import Image
-
-    kind, shape = array.dtype.kind, array.shape
-    if kind == "f" and array.size and float(array.min()) >= 0.0 and float(array.max()) <= 1.0:
-        array, kind = (array * 255).round(), "u"
-    good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
-    if not good_shape or kind not in "buif" or not array.size or not (array.min() >= 0 and array.max() <= 255):
-        raise InvalidRequest(
-            f"first frame is an array of shape {shape} and type {array.dtype}; give height x width (x 3 or 4) with "
-            "integers from 0 to 255 or floats from 0 to 1.",
-            param="image",
-        )
-    if kind == "b":
-        array = array * 255
-    if len(shape) == 3 and shape[2] == 1:
-        array = array[:, :, 0]
-    return Image.fromarray(array.astype("uint8"))
-
-
-def _path(source: str | os.PathLike[str]) -> Path:
-    try:
-        return Path(source).expanduser()
-    except RuntimeError:
-        # No home of that user: then it is a name that begins so.
-        return Path(source)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
-
-
-def _read(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > _READ_LIMIT:
-            told = (
-                f"first frame {path.name} weighs {weight(size)}; at most {weight(_READ_LIMIT)} are read. Scale it down."
-            )
-            raise InvalidRequest(told, param="image")
-        return path.read_bytes()
-    except (OSError, ValueError) as problem:
-        reason = str(getattr(problem, "strerror", None) or problem).lower()
-        raise InvalidRequest(f"first frame {path} cannot be read: {reason}. Check the path.", param="image") from None
-
-
-def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
-    shown = source if len(source) <= 80 else source[:79] + "…"
-    names = [n for n in namespace or () if not n.startswith("_")]
-    with suppress(OSError, ValueError):
-        names += [p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else " Check the spelling, or give the whole path."
-    variable = (
-        "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
-    )
-    return (
-        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), there is no "
-        f"such file, and {variable}.{hint}"
-    )

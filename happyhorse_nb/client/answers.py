@@ -1,0 +1,52 @@
+"""What the server's answers mean: a snapshot, a field, or the error to raise."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import Any
+
+from happyhorse_nb import wire
+from happyhorse_nb.client.transport import Answer
+from happyhorse_nb.errors import ConnectionLost, OutcomeUnknown, ServerError
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings.account import HiddenText
+
+_UNKNOWN = "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
+_LOOK = (
+    "Look at your account's task list: if the task is there, take it up by its id (resume); if not, send it again by "
+    "hand (again)."
+)
+
+
+def good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
+    """The JSON of a 2xx. Raises the `APIError` that any other status means, and `ConnectionLost` for no JSON."""
+    if not 200 <= answer.status < 300:
+        raise wire.parse_error(answer.status, answer.body, answer.headers, now=time.time(), task_id=task_id)
+    if not isinstance(answer.body, dict):
+        raise ConnectionLost("the server's answer cannot be read")
+    return answer.body
+
+
+def snapshot_of(body: dict[str, Any], *, asked: str | None = None) -> Snapshot:
+    """The task of an answer, ``asked`` about or accepted. Raises what `wire.parse` raises."""
+    found = wire.parse(body, asked=asked)
+    # Verbose tracebacks print what the expressions of a line stand for, and so the link of a snapshot too.
+    return replace(found, video_url=HiddenText(found.video_url)) if found.video_url else found
+
+
+def field(data: dict[str, Any], name: str) -> Any:
+    """What is under ``data``, None where nothing is."""
+    inner = data.get("data")
+    return inner.get(name) if isinstance(inner, dict) else None
+
+
+def unknown_outcome(problem: Exception) -> OutcomeUnknown:
+    """The error for a submit that has left and of which nothing certain came back."""
+    if isinstance(problem, ServerError):
+        what = f"The server answered {problem.code if problem.status == 200 else problem.status} ({problem.message})"
+    else:
+        what = str(problem)[:1].upper() + str(problem)[1:]
+    message = _UNKNOWN.format(problem=what.rstrip("."))
+    snapshot = Snapshot(status=Status.UNKNOWN, message=message, remedy=_LOOK)
+    return OutcomeUnknown(f"{message} {_LOOK}", snapshot=snapshot)

@@ -1,0 +1,87 @@
+"""Reading a task until it has ended, for callers without a ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from happyhorse_nb import polling
+from happyhorse_nb.errors import (
+    BadRequest,
+    ConnectionLost,
+    JobFailed,
+    NotFound,
+    RateLimited,
+    ServerError,
+    TransportError,
+)
+from happyhorse_nb.models import Snapshot, Status
+
+
+class Read(Protocol):
+    """`Client.read`."""
+
+    def __call__(self, task_id: str, *, hold: bool = False) -> Awaitable[Snapshot]:
+        """What the server says of a task; with ``hold`` it may answer only when there is news."""
+
+
+async def until_ended(
+    read: Read,
+    hold: polling.Hold,
+    task_id: str,
+    *,
+    typical: float,
+    on_change: Callable[[Snapshot], None] | None,
+) -> Snapshot:
+    """The snapshot with the link to the video. ``typical`` is how many seconds tasks of that server usually take.
+
+    Raises `JobFailed`, and the errors that end reading: 400, 401, 402, 404.
+    """
+    estimate = polling.forecast([], typical=typical)
+    start, status, troubled = time.monotonic(), None, False
+    while True:
+        told = 0.0
+        try:
+            snapshot, at_once = await _look(read, hold, task_id, status, plain=troubled)
+        except RateLimited as limited:
+            told = limited.retry_after if limited.retry_after is not None else 5.0
+        except (ServerError, TransportError):
+            troubled = True
+        else:
+            troubled = False
+            if snapshot.status != status and on_change is not None:
+                on_change(snapshot)
+            status = snapshot.status
+            if status == Status.FAILED:
+                raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
+            if status == Status.DOWNLOADING:
+                return snapshot
+            if at_once:
+                continue
+        await asyncio.sleep(
+            max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
+        )
+
+
+async def _look(
+    read: Read, hold: polling.Hold, task_id: str, known: Status | None, *, plain: bool
+) -> tuple[Snapshot, bool]:
+    """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
+    if plain or not hold.asks:
+        return await read(task_id), False
+    began, failed = time.monotonic(), False
+    hold.open += 1
+    try:
+        snapshot = await read(task_id, hold=True)
+    except (BadRequest, NotFound, ServerError, ConnectionLost):
+        failed = True
+    finally:
+        hold.open -= 1
+    if failed:
+        # Whether it was for the parameter tells the same read without it.
+        snapshot = await read(task_id)
+        hold.failed()
+        return snapshot, False
+    return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)

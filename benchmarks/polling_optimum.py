@@ -19,11 +19,10 @@ def optimum(truth: Forecast, price: float) -> Iterator[float]:
     From the last age backwards: of each age the cost of the best next one, which is a look by all tasks that still
     run, the waiting that gathers until then, and what follows.
     """
-    alive, beyond = [1.0], [truth.beyond(0.0)]
-    while alive[-1] > _NOBODY:
-        age = len(alive) * _STEP
-        alive.append(truth.alive(age))
-        beyond.append(truth.beyond(age))
+    rest = [truth.rest(0.0)]
+    while rest[-1][0] > _NOBODY:
+        rest.append(truth.rest(len(rest) * _STEP))
+    alive, beyond = zip(*rest, strict=True)
     last = len(alive) - 1
     cost, following = [0.0] * (last + 1), [last] * (last + 1)
     for place in range(last - 1, -1, -1):

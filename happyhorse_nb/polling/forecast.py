@@ -32,10 +32,11 @@ class Lognormal:
         age = max(age, _INSTANT)
         return self.share * math.exp(-0.5 * self._z(age) ** 2) / (age * self.sigma * _ROOT_2_PI)
 
-    def beyond(self, age: float) -> float:
-        """The integral of `alive` from that age on: how many seconds a task runs after it, on average of all tasks."""
+    def rest(self, age: float) -> tuple[float, float]:
+        """`alive` at that age, and its integral from there on."""
         z = self._z(age)
-        return self._seconds * _above(z - self.sigma) - age * self.share * _above(z)
+        alive = self.share * _above(z)
+        return alive, self._seconds * _above(z - self.sigma) - age * alive
 
     @cached_property
     def _seconds(self) -> float:
@@ -62,27 +63,23 @@ class Forecast:
         """The share of tasks that still run at that age."""
         return self.early.alive(age) + sum(part.alive(age) for part in self.parts)
 
-    def beyond(self, age: float) -> float:
-        """The integral of `alive` from that age on: how many seconds a task runs after it, on average of all tasks."""
-        return sum(part.beyond(age) for part in (self.early, *self.parts))
+    def rest(self, age: float) -> tuple[float, float]:
+        """`alive` at that age, and its integral from there on: how many seconds tasks run after it, on average of all."""
+        alive, beyond = self.early.rest(age)
+        for part in self.parts:
+            more, longer = part.rest(age)
+            alive += more
+            beyond += longer
+        return alive, beyond
 
     def hazard(self, age: float) -> float:
         """The rate (per second) at which a task of this age, still running, ends now."""
         density = self.early.density(age) + sum(part.density(age) for part in self.parts)
         return density / max(self.alive(age), _NOBODY)
 
-    def ends_within(self, age: float, gap: float) -> float:
-        """The chance that a task of this age, still running, ends within the next ``gap`` seconds."""
-        return 1.0 - self.alive(age + gap) / max(self.alive(age), _NOBODY)
-
-    def wait(self, age: float, gap: float) -> float:
-        """The seconds, on average, for which the end of a task of this age goes unseen if nobody looks for ``gap``.
-
-        It is the integral of `ends_within` over the gap, which lognormals have in closed form.
-        """
-        lived = self.beyond(age) - self.beyond(age + gap)
-        # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
-        return min(gap, max(0.0, gap - lived / max(self.alive(age), _NOBODY)))
+    def at(self, age: float) -> Survivor:
+        """A task of this age that still runs."""
+        return Survivor(self, age)
 
     def left(self, age: float) -> float:
         """Median of the seconds until the video is there, for a task of this age, still running."""
@@ -92,6 +89,32 @@ class Forecast:
 
         half = alive(age) / 2
         return _where(lambda gap: alive(age + gap) <= half, first=max(age, 1.0))
+
+
+class Survivor:
+    """A task of a certain ``age`` that still runs: what is to be expected of it is asked for several gaps."""
+
+    def __init__(self, forecast: Forecast, age: float) -> None:
+        self.age = age
+        self._forecast = forecast
+        self._alive, self._beyond = forecast.rest(age)
+        self._alive = max(self._alive, _NOBODY)
+
+    @property
+    def hazard(self) -> float:
+        """The rate (per second) at which it ends now."""
+        return self._forecast.hazard(self.age)
+
+    def unseen(self, gap: float) -> tuple[float, float]:
+        """If nobody looks for ``gap`` seconds: for how many of them its end goes unseen, on average, and the chance
+        that it ends in them.
+
+        The first is the integral of the second over the gap, which lognormals have in closed form.
+        """
+        alive, beyond = self._forecast.rest(self.age + gap)
+        # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
+        wait = min(gap, max(0.0, gap - (self._beyond - beyond) / self._alive))
+        return wait, 1.0 - alive / self._alive
 
 
 def _where(reached: Callable[[float], bool], *, first: float) -> float:

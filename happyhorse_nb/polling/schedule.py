@@ -19,8 +19,9 @@ looks than requests, the most urgent go first.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
-from happyhorse_nb.polling.forecast import Forecast
+from happyhorse_nb.polling.forecast import Forecast, Survivor
 from happyhorse_nb.polling.state import State
 
 #: No two looks closer than this, whatever is expected: the network takes about as long.
@@ -44,15 +45,17 @@ def next_gap(estimate: Forecast, state: State, price: float, max_gap: float | No
     some servers are fast. Nor longer than ``max_gap``, where given.
     """
     longest = min(max(1.0, state.age / 2), _MAX_GAP, max_gap or _MAX_GAP)
-    if urgency(estimate, state, longest) <= price:
+    possible = [(share, estimate.at(age)) for share, age in ages(estimate, state)]
+    if _unseen(possible, longest)[0] <= price:
         return longest
     # The root of the rate now is a start; Newton's steps, on a function this convex, settle in a few.
-    gap = min(longest, math.sqrt(2 * price / max(hazard(estimate, state), _HARDLY_EVER)))
+    rate = sum(share * task.hazard for share, task in possible)
+    gap = min(longest, math.sqrt(2 * price / max(rate, _HARDLY_EVER)))
     for _ in range(_STEPS):
-        excess = urgency(estimate, state, gap) - price
-        if abs(excess) <= _CLOSE * price:
+        wait, ends = _unseen(possible, gap)
+        if abs(wait - price) <= _CLOSE * price:
             break
-        gap = min(longest, gap - excess / _ends_within(estimate, state, gap))
+        gap = min(longest, gap - (wait - price) / ends)
     return max(gap, min(_MIN_GAP, longest))
 
 
@@ -63,7 +66,7 @@ def hazard(estimate: Forecast, state: State) -> float:
 
 def urgency(estimate: Forecast, state: State, gap: float) -> float:
     """The seconds of waiting, on average, that a look saves ``gap`` seconds after one that found ``state``."""
-    return sum(share * estimate.wait(age, gap) for share, age in ages(estimate, state))
+    return _unseen([(share, estimate.at(age)) for share, age in ages(estimate, state)], gap)[0]
 
 
 def ages(estimate: Forecast, state: State) -> list[tuple[float, float]]:
@@ -78,5 +81,11 @@ def ages(estimate: Forecast, state: State) -> list[tuple[float, float]]:
     return [(_TRUST, worked), (1 - _TRUST, state.age)] if state.pending else [(1.0, worked)]
 
 
-def _ends_within(estimate: Forecast, state: State, gap: float) -> float:
-    return sum(share * estimate.ends_within(age, gap) for share, age in ages(estimate, state))
+def _unseen(possible: Sequence[tuple[float, Survivor]], gap: float) -> tuple[float, float]:
+    """`Survivor.unseen`, on average of all that the task may be."""
+    wait = ends = 0.0
+    for share, task in possible:
+        waits, ended = task.unseen(gap)
+        wait += share * waits
+        ends += share * ended
+    return wait, ends

@@ -39,8 +39,9 @@ def test_the_more_is_known_the_narrower_the_estimate() -> None:
 def test_an_estimate_holds_at_any_age(history: list[float], typical: float, age: float, gap: float) -> None:
     estimate = forecast(history, typical=typical)
     assert 0 <= estimate.hazard(age) < 1e9
-    assert 0 <= estimate.ends_within(age, gap) <= 1
-    assert 0 <= estimate.wait(age, gap) <= gap
+    wait, ends = estimate.at(age).unseen(gap)
+    assert 0 <= ends <= 1
+    assert 0 <= wait <= gap
     assert 0 < estimate.left(age) < math.inf
 
 
@@ -51,9 +52,10 @@ def test_its_parts_agree(history: list[float], age: float, gap: float) -> None:
     width = gap / steps
     middles = [(step + 0.5) * width for step in range(steps)]
     ended = sum(estimate.hazard(age + at) * estimate.alive(age + at) * width for at in middles) / estimate.alive(age)
-    assert estimate.ends_within(age, gap) == pytest.approx(ended, rel=0.02, abs=1e-9)
-    waited = sum(estimate.ends_within(age, at) * width for at in middles)
-    assert estimate.wait(age, gap) == pytest.approx(waited, rel=0.02, abs=1e-9)
+    wait, ends = estimate.at(age).unseen(gap)
+    assert ends == pytest.approx(ended, rel=0.02, abs=1e-9)
+    waited = sum(estimate.at(age).unseen(at)[1] * width for at in middles)
+    assert wait == pytest.approx(waited, rel=0.02, abs=1e-9)
 
 
 @pytest.mark.parametrize(("sigma", "known"), [(0.45, 0), (0.25, 5), (0.2, 20), (0.3, 20)])

@@ -64,7 +64,7 @@ class Forecast:
         return self.early.alive(age) + sum(part.alive(age) for part in self.parts)
 
     def rest(self, age: float) -> tuple[float, float]:
-        """`alive` at that age, and its integral from there on: how many seconds tasks run after it, on average of all."""
+        """`alive` at that age, and its integral from there on: for how many seconds, on average, a task runs on."""
         alive, beyond = self.early.rest(age)
         for part in self.parts:
             more, longer = part.rest(age)

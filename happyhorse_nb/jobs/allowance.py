@@ -11,9 +11,9 @@ from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger.leases import LEASED, MINUTE, Lease
 from happyhorse_nb.polling import Hold
 
-#: The part of a minute's requests that is kept for submits, and that for reads; at most one in ten where they are few.
-_KEPT, _ONE_IN = 0.03, 10
-#: Reads that may leave at once: a part of a minute's requests, or so many, however few a minute allows.
+#: The part of a minute's requests that is kept for submits, and that for reads; never more than every second one.
+_KEPT, _ONE_IN = 0.03, 2
+#: Reads that may leave at once: a part of a minute's requests, or so many; of few requests every second one.
 _BURST, _FEW = 8, 10
 #: And so many when the minute was spent, and some of it comes back.
 _SOME = 3
@@ -45,8 +45,8 @@ class Allowance:
         self._hold = hold
         self._sent: deque[tuple[float, bool]] = deque()
         self._submits = 0
-        #: When reads would have used up what they may, if they had come evenly.
-        self._even = float("-inf")
+        #: By how many reads they are ahead of coming evenly, and when that was counted.
+        self._ahead, self._counted = 0.0, clock()
         self._paused = float("-inf")
         #: What the server says is left, and until when.
         self._left, self._until = 0, float("-inf")
@@ -54,8 +54,8 @@ class Allowance:
         self._in_hand, self._ends = 0, float("-inf")
         self._used, self._last_used = 0, clock()
         self._asked = float("-inf")
-        #: Whether the others were told, and how many there are with this one.
-        self._told, self._kernels = True, 1
+        #: Whether the others were told; how many want some now and how many have wanted some lately, with this one.
+        self._told, self._kernels, self._known = True, 1, 1
 
     @property
     def sent(self) -> int:
@@ -84,18 +84,19 @@ class Allowance:
         if now < self._until and self._left <= (0 if submit else kept):
             return self._until - now
         full = self._full(now, rate, kept, submit=submit)
-        burst = max(_FEW, rate / _BURST)
+        burst = _burst(rate)
         gap = MINUTE / (rate - kept)
+        ahead = self._ahead_now(now, gap)
         if full > 0:
             if not submit:
                 # Spent, not saved: those that come back are for all of the next minute, not for its first instant.
-                self._even = max(self._even, now + full + gap * (burst - _SOME))
+                self._ahead = max(ahead, full / gap + burst - _SOME)
             return full
         if not submit:
             # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
-            ahead = self._even - now - gap * (burst + self._early())
-            if ahead > _EPSILON:
-                return ahead
+            wait = gap * (ahead - burst - self._early())
+            if wait > _EPSILON:
+                return wait
         return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
 
     def take(self, *, submit: bool) -> None:
@@ -109,7 +110,7 @@ class Allowance:
         self._last_used = now
         if not submit:
             rate = self.rate.per_minute
-            self._even = max(self._even, now) + MINUTE / (rate - _kept(rate))
+            self._ahead = self._ahead_now(now, MINUTE / (rate - _kept(rate))) + 1
 
     def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
         """The server says its limit, what is left of it, and in how many seconds that begins anew."""
@@ -134,6 +135,12 @@ class Allowance:
         if self._leases is not None and self._in_hand > 0 and now >= self._ends:
             self._lease_again(now, 0, self.rate.per_minute, 0)
 
+    def _ahead_now(self, now: float, gap: float) -> float:
+        # Counted in reads, not in seconds: the rate changes.
+        passed, self._counted = max(0.0, now - self._counted), now
+        self._ahead = max(0.0, self._ahead - passed / gap)
+        return self._ahead
+
     def _early(self) -> int:
         # One more for each submit of the minute: a task that fails does so when it has just begun. Not where reads are
         # held open: those that leave together end together, and then nothing is left for the next ones.
@@ -145,7 +152,7 @@ class Allowance:
         most = rate - max(0, kept - others)
         if not self._told:
             # What the other kernels spend cannot be told now.
-            most = max(1, most // self._kernels)
+            most = max(1, most // self._known)
         if len(self._sent) < most:
             return 0.0
         return max(self._sent[len(self._sent) - most][0] + MINUTE - now, 0.001)
@@ -170,8 +177,13 @@ class Allowance:
         if found is None:
             self._in_hand = wants
         else:
-            self._in_hand, self._kernels, self._used = found.count, found.kernels, 0
+            self._in_hand, self._used = found.count, 0
+            self._kernels, self._known = found.kernels, found.known
 
 
 def _kept(rate: int) -> int:
     return min(rate // _ONE_IN, math.ceil(_KEPT * rate))
+
+
+def _burst(rate: int) -> float:
+    return max(rate / _BURST, min(_FEW, rate / 2))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,29 +20,50 @@ LEASED = 2.0
 MINUTE = 61.0
 #: Seconds to wait for another kernel that is writing: whoever waits here holds up all reads of its own.
 _BUSY = 0.02
-#: A lease that ends further ahead than this was written before the clock was set back.
+#: A lease that ends further ahead than this was written before the machine was started anew.
 _AHEAD = 10.0
+#: Where there are more kernels than requests a minute: seconds for which who had one leaves the next to each other one.
+_TURN = 2.0
 
 
 @dataclass(frozen=True)
 class Lease:
-    """So many requests may leave in the next `LEASED` seconds; ``kernels`` is how many want some now."""
+    """So many requests may leave in the next `LEASED` seconds.
+
+    ``kernels`` is how many of them want some now, ``known`` how many have wanted some lately.
+    """
 
     count: int
     kernels: int = 1
+    known: int = 1
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Another kernel: what it has spent in the last minute, whether it wants more now, and how much it knows of."""
+
+    spent: int
+    hungry: bool
+    allows: int
 
 
 class Leases:
-    """One process's share of what one account may ask. Used by one thread; ``clock`` gives Unix seconds."""
+    """One process's share of what one account may ask. Used by one thread.
+
+    ``clock`` gives seconds, the same to all processes of this machine; the usual one is counted from its start, and so
+    nobody sets it back or forward.
+    """
 
     def __init__(
-        self, path: Path, owner: str, *, origin: str, account: str, clock: Callable[[], float] = time.time
+        self, path: Path, owner: str, *, origin: str, account: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._path = path
         self._who = (origin, account, owner)
         self._clock = clock
         self._connection: sqlite3.Connection | None = None
         self._row: int | None = None
+        #: When it was last given any.
+        self._had = float("-inf")
 
     def lease(self, *, used: int, ago: float, wants: int, limit: int, keep: int) -> Lease | None:
         """Give back what is left of the last lease, of which ``used`` were spent, the last one ``ago`` seconds ago.
@@ -90,29 +111,48 @@ class Leases:
         if self._row is not None:
             # What was used was used by then; where nothing was, the row only says that nothing is wanted any more.
             connection.execute(
-                "UPDATE leases SET count = ?, ends = ?, wants = 0 WHERE rowid = ?", (used, min(last, now), self._row)
+                "UPDATE leases SET count = ?, ends = ?, wants = 0 WHERE number = ?", (used, min(last, now), self._row)
             )
         elif used:
-            self._insert(connection, min(last, now), used, 0)
+            self._insert(connection, min(last, now), used, 0, limit)
         origin, account, owner = self._who
         rows = connection.execute(
-            "SELECT owner, sum(count), max(CASE WHEN ends > ? THEN wants ELSE 0 END) FROM leases "
-            "WHERE origin = ? AND account = ? GROUP BY owner",
-            (now, origin, account),
+            "SELECT owner, sum(count), max(CASE WHEN ends > ? THEN wants ELSE 0 END), max(allows) FROM leases "
+            "WHERE origin = ? AND account = ? AND owner != ? GROUP BY owner",
+            (now, origin, account, owner),
         ).fetchall()
-        spent = {name: int(count) for name, count, _ in rows}
-        hungry = [name for name, _, want in rows if want and name != owner]
-        free = limit - keep - sum(spent.values())
-        if hungry:
-            # Nobody takes more than an even part of what those leave who want nothing now.
-            theirs = sum(count for name, count in spent.items() if name != owner and name not in hungry)
-            free = min(free, (limit - theirs) // (1 + len(hungry)) - spent.get(owner, 0))
-        count = max(0, min(wants, free))
-        self._row = self._insert(connection, now + LEASED, count, wants) if wants else None
-        return Lease(count, 1 + len(hungry))
+        [mine] = connection.execute(
+            "SELECT coalesce(sum(count), 0) FROM leases WHERE origin = ? AND account = ? AND owner = ?", self._who
+        ).fetchone()
+        others = [_Other(int(count), bool(want), int(allows)) for _, count, want, allows in rows]
+        count = max(0, min(wants, self._free(others, mine, limit, keep, now)))
+        if count:
+            self._had = now
+        self._row = self._insert(connection, now + LEASED, count, wants, limit) if wants else None
+        return Lease(count, 1 + sum(other.hungry for other in others), 1 + len(others))
 
-    def _insert(self, connection: sqlite3.Connection, ends: float, count: int, wants: int) -> int | None:
+    def _free(self, others: Sequence[_Other], mine: int, limit: int, keep: int, now: float) -> int:
+        """How many may be taken out of ``limit`` a minute, of which this kernel has spent ``mine``."""
+        spent = mine + sum(other.spent for other in others)
+        free = limit - keep - spent
+        hungry = sum(other.hungry for other in others)
+        if not hungry:
+            return free
+        # Nobody takes more than an even part of what those leave who want nothing now.
+        even = (limit - sum(other.spent for other in others if not other.hungry)) // (1 + hungry)
+        if even < 1 and now - self._had >= MINUTE + _TURN * hungry:
+            even = 1
+        free = min(free, even - mine)
+        most = max(other.allows for other in others)
+        if most > limit:
+            # Another kernel knows of more than we do, and may spend it all: our even part of what we know is ours.
+            free = max(free, min(limit // (1 + hungry) - mine, most - keep - spent))
+        return free
+
+    def _insert(
+        self, connection: sqlite3.Connection, ends: float, count: int, wants: int, allows: int
+    ) -> int | None:
         return connection.execute(
-            "INSERT INTO leases (origin, account, owner, ends, count, wants) VALUES (?, ?, ?, ?, ?, ?)",
-            (*self._who, ends, count, wants),
+            "INSERT INTO leases (origin, account, owner, ends, count, wants, allows) VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (*self._who, ends, count, wants, allows),
         ).lastrowid

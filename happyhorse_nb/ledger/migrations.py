@@ -81,6 +81,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "'pending', 'processing', 'downloading', 'stopped')",
         "CREATE INDEX jobs_buyer ON jobs (buyer)",
     ),
+    # 5: how many requests a minute each kernel knows of; and no number of a row is ever given twice, for a kernel that
+    # has slept still knows its own.
+    (
+        "DROP TABLE leases",
+        """
+        CREATE TABLE leases (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            ends REAL NOT NULL,
+            count INTEGER NOT NULL,
+            wants INTEGER NOT NULL,
+            allows INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+    ),
 )
 
 

@@ -225,6 +225,103 @@ def test_two_hungry_kernels_get_the_same_and_a_dead_one_s_share_comes_back(tmp_p
         share.close()
 
 
+@pytest.mark.parametrize(("limit", "count"), [(1, 2), (2, 3), (3, 2)])
+def test_of_few_requests_every_kernel_gets_some(tmp_path: Path, limit: int, count: int) -> None:
+    Ledger(tmp_path).close()
+    clock = Clock()
+    kernels = [allowance(clock, lambda: limit, _leases(tmp_path, str(owner), clock)) for owner in range(count)]
+    sent = _all_the_time(clock, kernels, seconds=3600)
+    assert busiest(sorted(itertools.chain(*sent))) <= limit
+    # An even part of the hour's requests, for the most part; one a minute is kept for submits where there is more.
+    assert min(map(len, sent)) > 60 * max(1, limit - 1) / count / 2
+
+
+def test_a_kernel_that_knows_of_fewer_requests_gets_its_part_beside_one_that_knows_of_more(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    clock = Clock()
+    more, fewer = (_leases(tmp_path, owner, clock) for owner in "ab")
+    kernels = [allowance(clock, lambda: 100, more), allowance(clock, lambda: 10, fewer)]
+    many, few = _all_the_time(clock, kernels, seconds=600)
+    assert busiest(sorted(many + few)) <= 100
+    assert len(few) >= 10 * 10 / 3
+    assert busiest(few) <= 10
+
+
+def test_a_kernel_that_has_rested_does_not_wipe_out_what_another_has_spent(tmp_path: Path) -> None:
+    Ledger(tmp_path).close()
+    clock = Clock()
+    one, other = (allowance(clock, lambda: 10, _leases(tmp_path, owner, clock)) for owner in "ab")
+    while one.wait(submit=True) <= 0:
+        # All that it has leased, so that there is nothing to give back.
+        one.take(submit=True)
+        if clock.now == one._asked and one._in_hand == 0:
+            break
+    clock.now += 65
+    sent = []
+    for kernel in (other, one, other, one):
+        kernel.wanted = 10
+        while kernel.wait(submit=True) <= 0:
+            kernel.take(submit=True)
+            sent.append(clock.now)
+        clock.now += 3
+    assert busiest(sent) <= 10
+
+
+def test_where_the_ledger_is_locked_kernels_that_were_idle_share_too(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    clock = Clock()
+    kernels = [allowance(clock, leases=_leases(tmp_path, owner, clock)) for owner in "ab"]
+    _all_the_time(clock, kernels, seconds=5)
+    for kernel in kernels:
+        clock.now += 3.0
+        kernel.rest()
+        # Alone now, as far as who wants some is concerned.
+        kernel.wait(submit=True)
+    clock.now += 3.0
+    ledger._connection.execute("BEGIN IMMEDIATE")
+    sent = _all_the_time(clock, kernels, seconds=120)
+    ledger._connection.execute("COMMIT")
+    ledger.close()
+    assert busiest(sorted(itertools.chain(*sent))) <= 100
+
+
+@pytest.mark.parametrize("before", [1, 2, 5, 10])
+def test_a_raised_rate_counts_at_once(before: int) -> None:
+    clock, rate = Clock(), before
+    one = allowance(clock, lambda: rate)
+    for _ in range(1200):
+        clock.now += 0.1
+        while one.wait(submit=False) <= 0:
+            one.take(submit=False)
+    rate = 100
+    clock.now += 1.0
+    assert one.wait(submit=False) <= 10
+
+
+@pytest.mark.parametrize("limit", [2, 3, 5, 9])
+def test_of_few_requests_too_one_is_kept_for_submits(limit: int) -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: limit)
+    for _ in range(600):
+        clock.now += 0.1
+        while one.wait(submit=False) <= 0:
+            one.take(submit=False)
+    assert one.wait(submit=True) == 0
+
+
+def _all_the_time(clock: Clock, kernels: list[Allowance], *, seconds: int) -> list[list[float]]:
+    """When each of them has sent something that wants requests without end."""
+    sent: list[list[float]] = [[] for _ in kernels]
+    for _ in range(2 * seconds):
+        clock.now += 0.5
+        for place, kernel in enumerate(kernels):
+            kernel.wanted = 20
+            while kernel.wait(submit=False) <= 0:
+                kernel.take(submit=False)
+                sent[place].append(clock.now)
+    return sent
+
+
 def test_a_ledger_that_is_locked_stops_nobody(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     clock = Clock()

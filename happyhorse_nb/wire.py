@@ -171,14 +171,15 @@ def _kind(status: int) -> type[APIError]:
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
-    """Seconds to wait, at most 1 h: ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` (Unix seconds)."""
+    """Seconds to wait, at most 1 h: ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` (Unix seconds).
+
+    An instant is the server's: it is held against its ``Date``, and against ``now`` (Unix seconds) where there is none.
+    """
     told = headers.get("Retry-After", "").strip()
     wait = _finite(told)
-    if wait is None and told:
-        with suppress(ValueError, TypeError, OverflowError, IndexError):
-            date = parsedate_to_datetime(told)
-            # A zone of -0000 is UTC somewhere unknown, and comes without a zone.
-            wait = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp() - now
+    now = _instant(headers.get("Date", "")) or now
+    if wait is None and (until := _instant(told)) is not None:
+        wait = until - now
     if wait is None:
         reset = _finite(headers.get("X-RateLimit-Reset", ""))
         wait = reset - now if reset is not None else None
@@ -198,8 +199,11 @@ class Limits:
 
 
 def limits(headers: Mapping[str, str], *, now: float) -> Limits:
-    """What the ``X-RateLimit-*`` headers say; ``now`` is Unix seconds. A limit for longer than minutes is none of a
-    minute's."""
+    """What the ``X-RateLimit-*`` headers say. A limit for longer than minutes is none of a minute's.
+
+    ``now`` is Unix seconds, for answers without a ``Date``.
+    """
+    now = _instant(headers.get("Date", "")) or now
     limit, left = (_finite(headers.get(f"X-RateLimit-{name}", "")) for name in ("Limit", "Remaining"))
     reset = _finite(headers.get("X-RateLimit-Reset", ""))
     # Unix seconds, as documented; other servers give the seconds that are left.
@@ -211,6 +215,15 @@ def limits(headers: Mapping[str, str], *, now: float) -> Limits:
         left=int(left) if left is not None and 0 <= left < 1e9 else None,
         seconds=seconds,
     )
+
+
+def _instant(told: str) -> float | None:
+    """The Unix seconds of a date as HTTP writes it."""
+    with suppress(ValueError, TypeError, OverflowError, IndexError):
+        date = parsedate_to_datetime(told)
+        # A zone of -0000 is UTC somewhere unknown, and comes without a zone.
+        return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
+    return None
 
 
 def _finite(told: str) -> float | None:

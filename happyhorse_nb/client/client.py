@@ -46,6 +46,8 @@ class Client:
         self._hold = polling.Hold()
         #: Told each answer of the server, and how many requests are in mid-air then.
         self.heard: Heard | None = None
+        #: Told when a call of `submit` sends a second request.
+        self.repeated: Callable[[], object] | None = None
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
         api_key = None if api_key is None else HiddenText(api_key)
         self.account = account or _account(api_key, base_url)
@@ -206,6 +208,8 @@ class Client:
         if answer.status != 404 or wire.named_task(answer.body):
             return answer
         # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
+        if self.repeated is not None:
+            self.repeated()
         other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body)
         if other.status == 404:
             return answer

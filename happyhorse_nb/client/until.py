@@ -71,14 +71,22 @@ async def _look(
     """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
     if plain or not hold.asks:
         return await read(task_id), False
-    began, failed = time.monotonic(), False
+    began, failed, crowded = time.monotonic(), False, False
     hold.open += 1
     try:
         snapshot = await read(task_id, hold=True)
     except (BadRequest, NotFound, ServerError, ConnectionLost):
         failed = True
+    except RateLimited:
+        # Beside others that are held it may be one too many of these; alone it is no more than any other read.
+        if hold.open <= 1:
+            raise
+        crowded = True
     finally:
         hold.open -= 1
+    if crowded:
+        hold.crowded()
+        return await read(task_id), False
     if failed:
         # Whether it was for the parameter tells the same read without it.
         snapshot = await read(task_id)

@@ -112,6 +112,16 @@ class Allowance:
             rate = self.rate.per_minute
             self._ahead = self._ahead_now(now, MINUTE / (rate - _kept(rate))) + 1
 
+    def late(self, seconds: float) -> None:
+        """A submit that was taken so many seconds ago leaves only now."""
+        now = self._clock()
+        for place in range(len(self._sent) - 1, -1, -1):
+            at, submit = self._sent[place]
+            if submit and at <= now - seconds + _EPSILON:
+                del self._sent[place]
+                self._sent.append((now, True))
+                return
+
     def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
         """The server says its limit, what is left of it, and in how many seconds that begins anew."""
         if limit is not None:

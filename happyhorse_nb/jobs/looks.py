@@ -14,12 +14,21 @@ class Looks:
     """The looks at one task. ``estimates`` says how long such tasks take, ``price`` what a request is worth now."""
 
     def __init__(
-        self, track: Track, estimates: Callable[[Snapshot], polling.Forecast], *, price: Callable[[], float]
+        self,
+        track: Track,
+        estimates: Callable[[Snapshot], polling.Forecast],
+        *,
+        price: Callable[[], float],
+        wall: Callable[[], float] = time.time,
+        steady: Callable[[], float] = time.monotonic,
     ) -> None:
         self._track = track
         self._price = price
         self._estimates = estimates
         self._estimate: polling.Forecast | None = None
+        self._wall, self._steady = wall, steady
+        #: When the task was accepted, by the steady clock.
+        self._began: float | None = None
         self._queued = 0.0
         self._last = polling.State(0.0)
 
@@ -69,9 +78,15 @@ class Looks:
 
     @property
     def _age(self) -> float:
-        # The wall's clock, for a task may be older than this process; it may be set back, and an age is never negative.
-        now = time.time()
-        return max(0.0, now - (self._track.now.submitted or now))
+        submitted = self._track.now.submitted
+        if submitted is None:
+            return 0.0
+        # By the wall's clock, for a task may be older than this process, and that clock runs on while the machine
+        # sleeps. It may be set back: no task grows younger by that.
+        age, now = max(0.0, self._wall() - submitted), self._steady()
+        if self._began is None:
+            self._began = now - age
+        return max(age, now - self._began)
 
     @property
     def _state(self) -> polling.State:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 
@@ -9,15 +10,20 @@ from collections.abc import Callable
 _SLACK = 5.0
 
 
-class Naps:
-    """Compares the wall's clock, which runs on in a sleep, with the one that timers go by, which does not."""
+def _always() -> float:
+    """Seconds by a clock that runs on in a sleep; nobody sets it where the system has such a one (Linux)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
 
-    def __init__(self, wall: Callable[[], float] = time.time, steady: Callable[[], float] = time.monotonic) -> None:
-        self._wall = wall
+
+class Naps:
+    """Compares a clock that runs on in a sleep with the one that timers go by, which does not."""
+
+    def __init__(self, always: Callable[[], float] = _always, steady: Callable[[], float] = time.monotonic) -> None:
+        self._always = always
         self._steady = steady
-        self._ahead = wall() - steady()
+        self._ahead = always() - steady()
 
     def over(self) -> bool:
         """Whether there was a sleep since this was last asked."""
-        before, self._ahead = self._ahead, self._wall() - self._steady()
+        before, self._ahead = self._ahead, self._always() - self._steady()
         return self._ahead - before > _SLACK

@@ -27,6 +27,8 @@ _LOOK = 1.0
 #: In the words of a refusal: it is for the tasks that run, not for the requests that were sent.
 _TASKS = re.compile(r"concurren|running|at once|in progress|parallel", re.IGNORECASE)
 _REQUESTS = re.compile(r"per minute|a minute|request rate|requests", re.IGNORECASE)
+#: And of one that gives no detail. As the category before a detail these words stand for both.
+_RATE = re.compile(r"rate limit", re.IGNORECASE)
 
 
 class Office:
@@ -48,7 +50,9 @@ class Office:
         self.hold = polling.Hold()
         self.client.heard = self._heard
         rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
-        self.pace = Pace(Allowance(rate, time.monotonic, self._leases, self.hold))
+        allowance = Allowance(rate, time.monotonic, self._leases, self.hold)
+        self.client.repeated = lambda: allowance.take(submit=True)
+        self.pace = Pace(allowance)
         self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:
@@ -69,7 +73,10 @@ class Office:
 
     def full(self, problem: RateLimited) -> bool:
         """Whether a submit was refused for the tasks that run, and not for the requests of the last minute."""
-        detail = problem.message.partition(":")[2] or problem.message
+        category, _, detail = problem.message.partition(":")
+        if not detail.strip() and _RATE.search(category):
+            return False
+        detail = detail or category
         if _TASKS.search(detail) or _REQUESTS.search(detail):
             return _TASKS.search(detail) is not None
         allowance = self.pace.allowance

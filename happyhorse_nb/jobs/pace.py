@@ -82,6 +82,9 @@ class Pace:
                     later.append(wait)
                     break
                 first = self._next(submit)
+                if first.turn.done():
+                    # Cancelled at this instant, and about to be taken out.
+                    continue
                 if not self._worth(first.urgency):
                     self._reads.append(first)
                     later.append(_STALE)

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 #: Seconds in which several refusals are one: they were sent before the first was heard.
 _ONE_REFUSAL = 10.0
-#: What a refusal without a word about the limit may lower it to at most.
-_FLOOR = 10.0
+#: What refusals without a word about the limit may lower it to at most.
+_FLOOR = 2.0
 #: How it grows in a minute: up to about where it was refused last, and from there on.
 _FAST, _SLOW = 2.0, 1.05
 _MOST = 1_000_000

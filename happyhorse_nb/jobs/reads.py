@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from happyhorse_nb.errors import BadRequest, ConnectionLost, NotFound, ServerError
+from happyhorse_nb.errors import BadRequest, ConnectionLost, NotFound, RateLimited, ServerError
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot
 
@@ -31,12 +31,17 @@ class Reads:
         began = time.monotonic()
         hold.open += 1
         self._track.held = True
-        failed = False
+        failed = crowded = False
         try:
             found = await self._track.until_woken(self._track.client.read(self._task_id, hold=True))
         except (BadRequest, NotFound, ServerError, ConnectionLost):
             # Whether it was for the parameter tells the same read without it.
             found, failed = None, True
+        except RateLimited:
+            # Alone it is no more than any other read. Beside others that are held, it may be one too many of these.
+            if hold.open <= 1:
+                raise
+            found, crowded = None, True
         finally:
             hold.open -= 1
             self._track.held = False
@@ -44,6 +49,8 @@ class Reads:
             news = found.status != self._track.now.status
             self.at_once = hold.answered(time.monotonic() - began, news=news)
             return found
+        if crowded:
+            hold.crowded()
         self._troubled = failed
         await self._track.turn(lambda: math.inf)
         found = await self._plain()

@@ -21,6 +21,9 @@ from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot, Status
 
+#: Seconds between a request's turn and its leaving that are no matter in a minute's count.
+_LATE = 0.5
+
 
 class NoRoom(Exception):
     """The server takes no more for now; the job waits in the queue again."""
@@ -34,10 +37,12 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
     unsent_tries, unsent_since = 0, time.monotonic()
     while True:
         await track.turn()
-        now = track.now
+        now, turn = track.now, time.monotonic()
         # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
         if not await track.claim(replace(now, status=Status.SUBMITTING, message="", remedy="", place=None)):
             return False
+        if (late := time.monotonic() - turn) > _LATE:
+            track.office.pace.allowance.late(late)
         try:
             # Nothing here may cut it short: its outcome would not be known.
             accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)

@@ -149,9 +149,7 @@ class Leases:
             free = max(free, min(limit // (1 + hungry) - mine, most - keep - spent))
         return free
 
-    def _insert(
-        self, connection: sqlite3.Connection, ends: float, count: int, wants: int, allows: int
-    ) -> int | None:
+    def _insert(self, connection: sqlite3.Connection, ends: float, count: int, wants: int, allows: int) -> int | None:
         return connection.execute(
             "INSERT INTO leases (origin, account, owner, ends, count, wants, allows) VALUES (?, ?, ?, ?, ?, ?, ?)",
             (*self._who, ends, count, wants, allows),

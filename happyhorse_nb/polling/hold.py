@@ -26,13 +26,14 @@ class Hold:
     def __init__(self) -> None:
         self._holds: bool | None = None
         self._quick = self._failed = 0
+        self._most = MOST
         #: Reads that are held open now.
         self.open = 0
 
     @property
     def asks(self) -> bool:
         """Whether the next read is to ask for it."""
-        return self._holds is not False and self.open < MOST
+        return self._holds is not False and self.open < self._most
 
     def answered(self, seconds: float, *, news: bool) -> bool:
         """A read that asked for it was answered, with ``news`` or with what was known before.
@@ -47,6 +48,10 @@ class Hold:
             if self._quick >= _ENOUGH:
                 self._holds = False
         return False
+
+    def crowded(self) -> None:
+        """A read that asked for it was refused for now, while those that are `open` were not: no more of them."""
+        self._most = min(self._most, max(1, self.open))
 
     def failed(self) -> None:
         """A read that asked for it failed, and the same one without it did not."""

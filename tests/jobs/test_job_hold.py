@@ -82,6 +82,26 @@ def test_a_server_that_turns_it_down_costs_no_job(generate: Generate, fake_serve
     assert fake_server.paid == 2
 
 
+def test_a_server_that_holds_few_at_once_is_asked_for_no_more_and_the_others_are_looked_at(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    fake_server.holds, fake_server.holds_at_most, fake_server.words = 30.0, 1, ("processing",)
+    first = generate()
+    fake_server.wait_for("poll", 2)
+    second = generate("Another one")
+    seen = fake_server.wait_for("poll", 5)
+    assert [waits(request) for request in seen].count(False) >= 1
+    assert second.task_id is not None
+    fake_server.tasks[second.task_id].say("success")
+    ended(second)
+    # It was no word about the account's rate.
+    [office] = engine()._crew._offices.values()
+    assert office.pace.allowance.rate.per_minute == settings.requests_per_minute
+    assert first.task_id is not None
+    fake_server.tasks[first.task_id].say("success")
+    ended(first)
+
+
 def test_an_outage_says_nothing_of_it_and_is_not_asked_twice_at_every_look(
     generate: Generate, fake_server: FakeServer
 ) -> None:

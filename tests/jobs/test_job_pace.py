@@ -154,6 +154,29 @@ def test_the_rate_goes_down_at_once_and_up_slowly() -> None:
     assert rate.per_minute == 20
 
 
+def test_a_small_account_that_says_nothing_of_its_limit_is_learned() -> None:
+    clock = Clock()
+    rate = Rate(lambda: 100, clock)
+    for _ in range(60):
+        clock.now += 15
+        if rate.per_minute > 4:
+            rate.refused(rate.per_minute)
+    assert rate.per_minute <= 4
+
+
+def test_a_submit_that_left_late_counts_from_then_on() -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: 10)
+    one.take(submit=True)
+    clock.now += 40
+    one.late(40)
+    for _ in range(9):
+        one.take(submit=True)
+    clock.now += 30
+    # The first one has left half a minute ago, not more than a minute.
+    assert one.wait(submit=True) > 0
+
+
 def test_what_the_server_says_is_left_is_all_that_is_sent_until_it_begins_anew() -> None:
     clock = Clock()
     one = allowance(clock)
@@ -367,6 +390,22 @@ async def test_submits_go_before_reads_and_the_most_urgent_read_first() -> None:
     pace.wake()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert went == ["submit", "due", "idle"]
+
+
+async def test_one_that_is_cancelled_as_its_turn_comes_holds_up_nobody() -> None:
+    clock = Clock()
+    one = allowance(clock, lambda: 10)
+    pace = Pace(one)
+    while one.wait(submit=True) <= 0:
+        one.take(submit=True)
+    first, second = (asyncio.ensure_future(pace.take()) for _ in range(2))
+    await asyncio.sleep(0)
+    clock.now += 70
+    # It has not heard of it yet when the turns are given.
+    first.cancel()
+    pace.wake()
+    await second
+    assert first.cancelled()
 
 
 async def test_when_requests_run_short_a_read_that_saves_little_leaves_them_to_others() -> None:

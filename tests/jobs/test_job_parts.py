@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from happyhorse_nb import polling
 from happyhorse_nb.jobs.callbacks import Callbacks
+from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.places import Places
 from happyhorse_nb.jobs.queue import Others, Queue
+from happyhorse_nb.models import Snapshot, Status
 
 
 def test_a_nap_is_seen_once_and_a_corrected_clock_is_none() -> None:
@@ -29,6 +35,21 @@ def test_a_nap_is_seen_once_and_a_corrected_clock_is_none() -> None:
     assert not naps.over()
     wall += 3
     assert not naps.over()
+
+
+def test_a_task_grows_no_younger_when_the_clock_is_set_back() -> None:
+    wall, steady = 10_000.0, 50.0
+    snapshot = Snapshot(status=Status.PROCESSING, submitted=9_900.0)
+    track: Any = SimpleNamespace(now=snapshot, held=False, arrival=None)
+    looks = Looks(track, lambda _: polling.forecast([]), price=lambda: 1.0, wall=lambda: wall, steady=lambda: steady)
+    looks.heard(snapshot)
+    wall, steady = wall - 3600, steady + 20
+    # As much is to be gained by looking at it as if nothing had been.
+    assert looks.urgency(held=False) == pytest.approx(polling.urgency(polling.forecast([]), polling.State(100.0), 20.0))
+    assert looks.progress(snapshot).elapsed == pytest.approx(120.0)
+    # And a machine that has slept for an hour: the steady clock stood still.
+    wall += 7200
+    assert looks.progress(snapshot).elapsed == pytest.approx(3700.0)
 
 
 class Line:

@@ -42,6 +42,19 @@ def test_one_failure_before_it_has_ever_worked_is_enough_and_two_in_a_row_after_
     assert not hold.asks
 
 
+def test_where_one_too_many_is_refused_so_many_are_held_and_no_more() -> None:
+    def asks(hold: Hold, opened: int) -> bool:
+        hold.open = opened
+        return hold.asks
+
+    hold = Hold()
+    hold.open = 3
+    hold.crowded()
+    assert [asks(hold, opened) for opened in (3, 2, 0)] == [False, True, True]
+    hold.crowded()
+    assert [asks(hold, opened) for opened in (1, 0)] == [False, True], "one is always tried"
+
+
 def test_a_server_that_has_held_and_does_so_no_more_is_noticed() -> None:
     hold = Hold()
     hold.answered(30.0, news=False)

@@ -159,6 +159,9 @@ class FakeServer:
         self.file_origin: str | None = None
         #: Seconds for which a read with ``?wait=true`` is held open unless its task ends; None: it is not.
         self.holds: float | None = None
+        #: So many at once; those beyond it are answered 429.
+        self.holds_at_most = 1000
+        self._held = 0
         #: What a read with ``?wait=true`` is answered instead.
         self.on_wait: Answer | None = None
         self.balance: Any = "12.3400"
@@ -293,7 +296,13 @@ class FakeServer:
         if answer.delay:
             await asyncio.sleep(answer.delay)
         if waits and self.holds is not None:
-            await self._until_ended(request, self.holds)
+            if self._held >= self.holds_at_most:
+                return self._say(Say(429))
+            self._held += 1
+            try:
+                await self._until_ended(request, self.holds)
+            finally:
+                self._held -= 1
         if cut_early:
             return _drop(request)
         response = self._say(answer) if isinstance(answer, Say) else self._do(answer, kind, request, body)

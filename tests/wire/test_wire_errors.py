@@ -85,6 +85,10 @@ def test_words_in_another_place_are_found() -> None:
         ({"Retry-After": "inf"}, None),
         ({"X-RateLimit-Reset": "nan"}, None),
         ({}, None),
+        # By the server's own clock, which here is an hour ahead of ours, or behind it.
+        ({"X-RateLimit-Reset": str(NOW + 3605), "Date": date(3600)}, 5),
+        ({"Retry-After": date(-3590), "Date": date(-3600)}, 10),
+        ({"Retry-After": date(30), "Date": "today"}, 30),
     ],
 )
 def test_how_long_a_server_asks_to_wait(headers: dict[str, str], seconds: float | None) -> None:

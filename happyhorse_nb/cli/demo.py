@@ -29,10 +29,14 @@ def demo(output: Path) -> int:
     except ImportError:
         raise HappyHorseError("the demo needs JupyterLab's parts: pip install 'happyhorse-nb[lab]'") from None
     output = output.absolute()
-    if output.exists():
-        _check_ours(output)
-        shutil.rmtree(output)
-    copy_to(output, only=QUICKSTART)
+    try:
+        if output.exists():
+            _check_ours(output)
+            shutil.rmtree(output)
+        copy_to(output, only=QUICKSTART)
+    except OSError as problem:
+        reason = (problem.strerror or type(problem).__name__).lower()
+        raise HappyHorseError(f"the folder {output} cannot be made: {reason}. Give another --output.") from None
     # A ledger of its own: the demo shows the first run, whoever has run it before.
     with (
         tempfile.TemporaryDirectory() as folder,

@@ -53,6 +53,8 @@ async def download(
         _into_place(half, target)
     except Cut as cut:
         raise DownloadError(f"the video could not be fetched: {cut}") from None
+    except FileExistsError:
+        raise DownloadError(f"{target} exists and is never written over; give another name") from None
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
         raise DownloadError(f"the video could not be written to {target}: {reason}") from None

@@ -145,18 +145,29 @@ def running() -> list[Job]:
 
 
 @overload
-def again(job: Job) -> Job: ...
+def again(job: Job | str) -> Job: ...
 @overload
 def again(job: Takes) -> Takes: ...
-def again(job: Job | Takes) -> Job | Takes:
-    """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones."""
+def again(job: Job | Takes | str) -> Job | Takes:
+    """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones.
+
+    A text is any unambiguous piece of a job's id. Raises `InvalidRequest` where what it was made from is forgotten, and
+    what `generate` raises; `JobNotFound`.
+    """
     run = engine()
-    record = members(job)[0].record
+    if isinstance(job, str):
+        job = find(job)
+    elif not isinstance(job, (Job, Takes)):
+        raise InvalidRequest(f"again takes a job, takes or a piece of an id, not a {type(job).__name__}.", param="job")
+    first = members(job)[0]
+    # From the ledger: what was forgotten there is not bought again from a variable that still has it.
+    record = run.ledger.get(first.id) or first.record
     data = run.frames.get(record.frame)
     now = record.snapshot
     if not record.frame:
         raise InvalidRequest(
-            f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here.",
+            f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here. "
+            "Make a new one from its first frame and prompt.",
             param="image",
         )
     params = {**now.params, "seed": job.seed} if isinstance(job, Takes) else now.params

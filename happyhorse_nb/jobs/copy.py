@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import filecmp
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from happyhorse_nb.errors import InvalidRequest
@@ -11,7 +13,7 @@ from happyhorse_nb.models import Status
 
 
 def copy_of(job: Job, wished: Path) -> None:
-    """Copy a finished job's video to ``wished``; nothing to do when it lies, or will lie, there.
+    """Copy a finished job's video to ``wished``; nothing to do when it lies, or will lie, there, or a copy of it does.
 
     Raises `InvalidRequest` when another file lies there, when the video is not made yet, or when it cannot be written.
     """
@@ -25,8 +27,10 @@ def copy_of(job: Job, wished: Path) -> None:
             param="save",
         )
     if wished.exists():
-        if wished.samefile(made):
-            return
+        with suppress(OSError):
+            # Also a copy: the cell that has asked for it is run again.
+            if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
+                return
         raise InvalidRequest(f"--save {wished} exists and is never written over. Give another name.", param="save")
     half = wished.with_name(f"{wished.name}.part")
     try:

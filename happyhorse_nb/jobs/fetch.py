@@ -138,12 +138,14 @@ def _free(first: Path) -> Path:
 
 
 def _can_be_written(file: Path) -> bool:
-    # Asked by trying, with the very name: it may be too long, or hold what the file system does not take.
+    # Asked by trying, with all but the very name: it may be too long, or hold what the file system does not take. Under
+    # the name itself others would find a file, and a kill at that instant would leave it there.
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        if not file.exists():
-            file.open("xb").close()
-            file.unlink()
+        other = file.with_suffix(".tmp")
+        with suppress(FileExistsError):
+            other.open("xb").close()
+            other.unlink()
     except (OSError, ValueError):
         return False
     return True

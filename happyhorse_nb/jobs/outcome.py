@@ -21,7 +21,7 @@ from happyhorse_nb.errors import (
     NotSent,
     OutcomeUnknown,
 )
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import TAKEN_OUT, Snapshot, Status
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job
@@ -128,7 +128,7 @@ def taken_out(snapshot: Snapshot) -> Snapshot:
     return replace(
         snapshot,
         status=Status.REFUSED,
-        message="Taken out of the queue; nothing was sent.",
+        message=TAKEN_OUT,
         remedy="Run the cell again to send it.",
     )
 

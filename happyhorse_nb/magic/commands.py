@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
 import re
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from keyword import iskeyword
+from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.errors import UsageError
+from happyhorse_nb.errors import JobNotFound, UsageError
 from happyhorse_nb.magic.options import Parser, cell_parser, form_parser, params_of, takes_of
-from happyhorse_nb.models.interpolate import interpolate
+from happyhorse_nb.models.interpolate import interpolate, unknown
 
 #: As a take is named on its card.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
@@ -48,6 +50,10 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
     if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
+    if args.name is not None and (hasattr(builtins, args.name) or isinstance(shell.user_ns.get(args.name), ModuleType)):
+        raise UsageError(f"--name {args.name} would hide what Python or your notebook has under it. Use another name.")
+    for name in unknown(body, shell.user_ns):
+        print(f"There is no variable {name}, so the prompt has {{{name}}} as it stands.")
     made = generate(
         args.image,
         interpolate(body, shell.user_ns),
@@ -165,7 +171,9 @@ def _stop(shell: Any, args: Namespace) -> None:
 def _resume(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import display, resume
 
-    taken = resume(args.job)
+    bound = None if args.job is None else _bound(shell, args.job)
+    pieces = [args.job] if bound is None else [job.id for job in display.members(bound)]
+    taken = [job for piece in pieces for job in resume(piece)]
     for job in taken:
         display.present(job)
     if not taken:
@@ -216,14 +224,30 @@ def _named(shell: Any, piece: str) -> Any:
 
     Raises `JobNotFound`.
     """
-    from happyhorse_nb.jobs import Job, Takes, find
+    from happyhorse_nb.jobs import find
 
-    bound = shell.user_ns.get(piece)
+    bound = _bound(shell, piece)
+    return find(piece) if bound is None else bound
+
+
+def _bound(shell: Any, piece: str) -> Any:
+    """The job or the takes of that variable, None where there is no such one. Raises `JobNotFound` for no such take."""
+    from happyhorse_nb.jobs import Job, Takes
+
     element = _ELEMENT.fullmatch(piece)
-    if element is not None:
-        takes, place = shell.user_ns.get(element[1]), int(element[2])
-        bound = takes[place] if isinstance(takes, Takes) and place < len(takes) else None
-    return bound if isinstance(bound, (Job, Takes)) else find(piece)
+    if element is None:
+        bound = shell.user_ns.get(piece)
+        return bound if isinstance(bound, (Job, Takes)) else None
+    bound, place = shell.user_ns.get(element[1]), int(element[2])
+    if isinstance(bound, Takes):
+        if place >= len(bound):
+            raise JobNotFound(
+                f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]."
+            )
+        return bound[place]
+    if isinstance(bound, Job):
+        raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{place}].")
+    return None
 
 
 def _one_job(parser: Parser) -> None:

@@ -67,7 +67,7 @@ def _offers(shell: Any, before: list[str], typed: str) -> list[str]:
     if command is None:
         return []
     if command.name in _OF_JOBS and not typed.startswith("-"):
-        return _job_ids()
+        return _job_variables(shell) + _job_ids()
     return _of_parser(shell, command.parser, before[2:], typed)
 
 
@@ -91,6 +91,13 @@ def _files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[str]:
 
 def _variables(shell: Any) -> list[str]:
     return variables(shell.user_ns, getattr(shell, "user_ns_hidden", {}))
+
+
+def _job_variables(shell: Any) -> list[str]:
+    """Those that a job or takes are bound to, as a cell's ``--name`` does it; not ``_`` and ``_12``."""
+    from happyhorse_nb.jobs import Job, Takes
+
+    return [name for name, value in shell.user_ns.items() if isinstance(value, (Job, Takes)) and name[0] != "_"]
 
 
 def _job_ids() -> list[str]:

@@ -90,7 +90,9 @@ def split(line: str) -> list[str]:
     try:
         return list(lexer)
     except ValueError:
-        raise UsageError("a quote is not closed. Put the whole path in quotes of the other kind.") from None
+        raise UsageError(
+            "a quote is not closed. Close it; a path with a quote in it goes whole into quotes of the other kind."
+        ) from None
 
 
 def cell_parser(prog: str = "%%happyhorse") -> Parser:

@@ -14,9 +14,10 @@ def switch(args: Namespace) -> str:
     from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 
     if args.off:
+        left = _unfinished()
         _stop()
         use(None)
-        return "This kernel uses the real server again."
+        return "This kernel uses the real server again." + left
     if args.if_no_key:
         try:
             account = current_account()
@@ -37,11 +38,22 @@ def switch(args: Namespace) -> str:
     )
 
 
+def _unfinished() -> str:
+    """What becomes of the jobs of the sandbox that this kernel works on; empty where there are none."""
+    from happyhorse_nb.jobs import engine
+
+    count = sum(job.snapshot.sandbox for job in engine().running())
+    if not count:
+        return ""
+    some = "1 job of the sandbox is" if count == 1 else f"{count} jobs of the sandbox are"
+    return f"\n{some} not finished: %happyhorse sandbox goes on with {'it' if count == 1 else 'them'}."
+
+
 def _stop() -> int:
-    """Stop the sandbox of this kernel; the port it listened on, 0 where there was none."""
+    """Stop the sandbox of this kernel; the port it listened on, or the last one did, 0 where there was none."""
     running = process.get("sandbox")
-    if running is None:
-        return 0
-    running.stop()
-    process.put("sandbox", None)
-    return urlsplit(running.origin).port or 0
+    if running is not None:
+        running.stop()
+        process.put("sandbox", None)
+        process.put("sandbox port", urlsplit(running.origin).port)
+    return process.get("sandbox port") or 0

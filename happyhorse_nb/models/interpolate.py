@@ -17,3 +17,8 @@ def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
         return str(namespace[name]) if name in namespace else match.group(0)
 
     return _NAME.sub(value, body).strip()
+
+
+def unknown(body: str, namespace: Mapping[str, Any]) -> list[str]:
+    """The names in braces that the namespace does not have, each once: they stay in the prompt, braces and all."""
+    return list(dict.fromkeys(name for name in _NAME.findall(body) if name not in namespace))

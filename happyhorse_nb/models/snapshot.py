@@ -10,6 +10,9 @@ from typing import Any
 from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.status import Status
 
+#: The message of a job that the user took out of the queue: nobody has refused it.
+TAKEN_OUT = "Taken out of the queue; nothing was sent."
+
 
 @dataclass(frozen=True)
 class Progress:

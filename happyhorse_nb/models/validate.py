@@ -91,7 +91,13 @@ def check_takes(value: Any) -> int:
 def _known(model: Model, name: str) -> None:
     options = [p.name for p in model.options]
     if name not in options:
-        raise InvalidRequest(f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.", param=name)
+        import difflib
+
+        close = difflib.get_close_matches(name, options, n=1)
+        remedy = f" Did you mean {close[0]}?" if close else ""
+        raise InvalidRequest(
+            f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.{remedy}", param=name
+        )
 
 
 def _normal(param: Param, value: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, TAKEN_OUT, Param, Snapshot, Status
 from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence, size
 
 _STATES = {
@@ -80,7 +80,7 @@ def brief(snapshot: Snapshot) -> str:
 
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
-    return _TONES.get(snapshot.status, "run")
+    return "warn" if _taken_out(snapshot) else _TONES.get(snapshot.status, "run")
 
 
 def detail(snapshot: Snapshot, now: float) -> str:
@@ -224,4 +224,6 @@ def _said(snapshot: Snapshot) -> str:
 
 
 def _taken_out(snapshot: Snapshot) -> bool:
+    if snapshot.status == Status.REFUSED:
+        return snapshot.message == TAKEN_OUT
     return snapshot.status == Status.STOPPED and snapshot.task_id is None and snapshot.submitted is None

@@ -27,7 +27,9 @@ class SandboxOptions:
     fail_word: str | None = _option(None, str, "fail only the tasks whose prompt contains this", metavar="WORD")
     requests_per_minute: int | None = _option(None, int, "answer 429 to requests beyond that", metavar="N")
     max_concurrent: int | None = _option(None, int, "answer 429 to tasks beyond that", metavar="N")
-    balance: float = _option(1000.0, float, "the play money to begin with", metavar="USD")
+    balance: float = _option(
+        1000.0, float, "the play money; all videos made here so far are paid from it", metavar="USD"
+    )
     hold: float = _option(
         30.0,
         float,

@@ -39,7 +39,8 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
 def check(jobs: Sequence[Job]) -> None:
     """Raises `InvalidRequest`, in one line, where these cannot be compared."""
     if not LEAST <= len(jobs) <= MOST:
-        raise _cannot(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}. Name them by their ids.")
+        remedy = "Leave some out" if len(jobs) > MOST else "Name another job"
+        raise _cannot(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}. {remedy}.")
     for place, job in enumerate(jobs):
         now = job.snapshot
         if any(job.id == other.id for other in jobs[:place]):

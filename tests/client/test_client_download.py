@@ -166,7 +166,7 @@ async def test_a_file_that_is_there_stays(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path
 ) -> None:
     put(target, "mine")
-    with pytest.raises(hh.DownloadError, match="file exists"):
+    with pytest.raises(hh.DownloadError, match="exists and is never written over"):
         await client.download(task, target)
     assert fake_server.of("file") == []
     assert content(target) == b"mine"
@@ -178,7 +178,7 @@ async def test_a_file_that_appears_meanwhile_stays(
     def appear(have: int, total: int | None) -> None:
         put(target, "mine")
 
-    with pytest.raises(hh.DownloadError, match="file exists"):
+    with pytest.raises(hh.DownloadError, match="exists and is never written over"):
         await client.download(task, target, on_bytes=appear)
     assert content(target) == b"mine"
     assert left_in(target.parent) == ["launch.mp4"]

@@ -428,6 +428,29 @@ def test_a_queued_job_holds_a_few_kilobytes_and_one_picture_is_looked_at_once(
         ended(job)
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        ("Rate limit exceeded", "asks too often"),
+        ("Rate limit exceeded: too many requests", "asks too often"),
+        ("Rate limit exceeded: 2 concurrent tasks", "runs as many tasks"),
+        ("Too many concurrent tasks", "runs as many tasks"),
+    ],
+)
+def test_a_429_is_understood_by_its_words(generate: Generate, fake_server: FakeServer, words: str, why: str) -> None:
+    fake_server.script("submit", Say(429, {"code": 429, "message": words}, headers={"Retry-After": "2"}))
+    seen = Seen(generate())
+    assert why in seen.wait(lambda snapshot: snapshot.message).message
+    ended(seen.job)
+
+
+def test_a_second_request_for_one_submit_is_counted(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.without_suffix = True
+    ended(generate())
+    [office] = engine()._crew._offices.values()
+    assert office.pace.allowance.sent == len(fake_server.requests) - len(fake_server.of("file"))
+
+
 def test_a_429_sends_no_storm(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
     settings.max_backoff = 0.5
     settings.max_concurrent = 3

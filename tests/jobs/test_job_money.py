@@ -48,6 +48,25 @@ def test_a_forgotten_job_keeps_its_cost_and_its_file(generate: Generate) -> None
     assert engine().frames.get(job.record.frame) is None
 
 
+def test_what_is_forgotten_is_not_bought_again_from_a_variable(generate: Generate, fake_server: FakeServer) -> None:
+    job, same_frame = ended(generate("a private prompt")), ended(generate("another one"))
+    hh.forget(job)
+    with pytest.raises(hh.InvalidRequest, match="is forgotten"):
+        hh.again(job)
+    assert ended(hh.again(same_frame)).snapshot.prompt == "another one"
+    assert fake_server.paid == 3
+
+
+def test_again_takes_a_piece_of_an_id_and_nothing_strange(generate: Generate, fake_server: FakeServer) -> None:
+    job = ended(generate())
+    ended(hh.again(job.id[:6]))
+    with pytest.raises(hh.JobNotFound):
+        hh.again("zz")
+    with pytest.raises(hh.InvalidRequest, match="not a int"):
+        hh.again(7)  # type: ignore[call-overload]  # as somebody might
+    assert fake_server.paid == 2
+
+
 def test_a_running_job_is_not_forgotten(generate: Generate, fake_server: FakeServer) -> None:
     with fake_server.held("submit"):
         job = generate()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +29,22 @@ def test_where_the_name_that_was_asked_for_cannot_be_written_any_more(
     assert job.path is not None
     assert job.path.parent == folder
     assert f"launch.mp4 could not be written, so the video is in {folder}" in job.snapshot.note
+
+
+def test_until_the_video_is_there_no_file_has_its_name(generate: Generate, tmp_path: Path) -> None:
+    opened: list[str] = []
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        # Every file that this process opens; Python has no way to stop listening.
+        if event == "open" and set(str(arguments[1])) & set("wxa"):
+            opened.append(str(arguments[0]))
+
+    sys.addaudithook(hear)
+    job = ended(generate(save=tmp_path / "launch.mp4"))
+    assert job.path == tmp_path / "launch.mp4"
+    assert opened
+    assert str(job.path) not in opened
+    assert [file.name for file in tmp_path.iterdir() if file.suffix in (".mp4", ".tmp")] == ["launch.mp4"]
 
 
 @pytest.mark.parametrize(

@@ -132,13 +132,56 @@ def test_a_cell_with_save_can_be_run_again(kernel: Kernel, fake_server: FakeServ
     again = kernel.run(cell)
     assert again.error == []
     assert "Already made" in kernel.shown(again)
-    # Another name gets a copy, which costs nothing.
+    # Another name gets a copy, which costs nothing, however often the cell is run.
+    assert kernel.run(cell.replace("out.mp4", "copy.mp4")).error == []
     assert kernel.run(cell.replace("out.mp4", "copy.mp4")).error == []
     assert kernel.run("import os; sorted(f for f in os.listdir() if f.endswith('.mp4'))").result == [
         "copy.mp4",
         "out.mp4",
     ]
     assert fake_server.paid == 1
+
+
+def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    kernel.run("%%happyhorse rocket.jpg --name launch\nThe rocket lifts off")
+    fake_server.wait_for("poll")
+    kernel.run("%happyhorse stop launch")
+    kernel.run("import happyhorse_nb as hh; hh.wait(launch)")
+    fake_server.task.say("success")
+    assert kernel.run("%happyhorse resume launch").error == []
+    assert kernel.run("%happyhorse wait launch").error == []
+    assert fake_server.paid == 1
+    wrong = kernel.run("%happyhorse show launch[0]")
+    assert "launch is one job, not takes" in " ".join(wrong.error)
+
+
+def test_jobs_of_the_sandbox_go_on_when_it_is_started_again(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("%happyhorse sandbox --seconds 3")
+    kernel.run("%%happyhorse rocket.jpg --name launch --duration 3\nThe rocket lifts off")
+    kernel.run("import time\nwhile not launch.task_id: time.sleep(0.01)")
+    off = kernel.run("%happyhorse sandbox --off")
+    assert "1 job of the sandbox is not finished" in kernel.shown(off)
+    kernel.run("%happyhorse sandbox --seconds 1")
+    assert kernel.run("%happyhorse wait launch --timeout 60").error == []
+    assert fake_server.paid == 0
+
+
+def test_a_name_in_braces_that_is_no_variable_is_said_before_it_is_paid_for(
+    kernel: Kernel, fake_server: FakeServer
+) -> None:
+    kernel.run("subject = 'A red rocket'")
+    cell = kernel.run("%%happyhorse rocket.jpg --wait\n{subject} and {undefined}, {undefined} again")
+    assert kernel.shown(cell).count("There is no variable undefined, so the prompt has {undefined} as it stands.") == 1
+    assert "{subject}" not in kernel.shown(cell)
+
+
+def test_a_cell_hides_nothing_that_has_a_meaning(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("import happyhorse_nb as hh")
+    for name in ("print", "hh"):
+        refused = kernel.run(f"%%happyhorse rocket.jpg --name {name}\nThe rocket lifts off")
+        assert f"--name {name} would hide" in " ".join(refused.error)
+    assert fake_server.paid == 0
 
 
 def test_tab_offers_our_words_alone(new_kernel, python) -> None:

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from happyhorse_nb.models import Cost, Progress, Snapshot, Status
+from happyhorse_nb.models import TAKEN_OUT, Cost, Progress, Snapshot, Status
 from happyhorse_nb.render import words
 from render.samples import NOW, RUNNING, every_state, sample
 
@@ -78,6 +78,8 @@ def test_a_stopped_job_can_be_taken_up_again_unless_it_was_never_sent() -> None:
     assert words.state(never_sent) == "Taken out"
     assert words.detail(never_sent, NOW) == "not charged"
     assert words.say(never_sent) == ("", "")
+    withdrawn = sample(Status.REFUSED, message=TAKEN_OUT, task_id=None, submitted=None)
+    assert (words.state(withdrawn), words.tone(withdrawn)) == ("Taken out", "warn")
 
 
 def test_a_bill_for_a_failed_task_is_not_hidden() -> None:

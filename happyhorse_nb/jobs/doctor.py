@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.errors import HappyHorseError, TransportError
 from happyhorse_nb.settings import current_account, frontend, home, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import text
 
+#: What is missing without a part, and how to get it.
+_WITHOUT = {"av": " (the sandbox needs it: pip install 'happyhorse-nb[sandbox]')"}
 #: Models of the server that are named; today it has a handful.
 _SHOWN = 10
 
@@ -28,7 +30,7 @@ def report() -> Iterator[str]:
         return
     yield f"server       {account.origin}{' (on this machine: nothing costs money)' if account.sandbox else ''}"
     yield f"key          {'none: a sandbox takes any' if account.realm == 'sandbox' else f'from {account.source}'}"
-    yield from _server()
+    yield from _server(account.origin)
 
 
 def _versions() -> str:
@@ -37,7 +39,7 @@ def _versions() -> str:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            found.append(f"no {name}")
+            found.append(f"no {name}{_WITHOUT.get(name, '')}")
     return ", ".join(found)
 
 
@@ -58,7 +60,7 @@ def _folders() -> Iterator[str]:
         yield f"folders      {problem}"
 
 
-def _server() -> Iterator[str]:
+def _server(origin: str) -> Iterator[str]:
     from happyhorse_nb.jobs import engine
 
     try:
@@ -70,6 +72,8 @@ def _server() -> Iterator[str]:
         yield f"answer       the key is good{f', the balance is ${balance:.2f}' if balance is not None else ''}"
         slugs = [slug for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
         yield f"models       {listed(slugs) or 'none of HappyHorse'}"
+    except TransportError as problem:
+        yield f"answer       {problem}. Is {origin} the server, and can it be reached from here?"
     except HappyHorseError as problem:
         yield f"answer       {problem}"
 

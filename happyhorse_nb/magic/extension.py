@@ -98,7 +98,8 @@ def _left_over() -> str:
         unsent = _unsent(left.real_unsent, left.real)
         return f"{_videos(left.real)} not finished when a kernel ended{unsent}: %happyhorse resume goes on."
     if left.play:
-        return f"{_videos(left.play)} of the sandbox not finished: %happyhorse sandbox, then %happyhorse resume."
+        videos = "1 video of the sandbox was" if left.play == 1 else f"{left.play} videos of the sandbox were"
+        return f"{videos} not finished: %happyhorse sandbox, then %happyhorse resume."
     return ""
 
 

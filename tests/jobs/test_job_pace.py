@@ -42,6 +42,17 @@ def busiest(times: list[float], window: float = 60.0) -> int:
     return most
 
 
+def _reads(clock: Clock, one: Allowance, *, seconds: int) -> list[float]:
+    """When reads leave of which there are more than may."""
+    sent = []
+    for _ in range(10 * seconds):
+        clock.now += 0.1
+        while one.wait(submit=False) <= 0:
+            one.take(submit=False)
+            sent.append(clock.now)
+    return sent
+
+
 Wishes = st.lists(st.tuples(st.floats(0, 8), st.integers(1, 60), st.booleans()), min_size=1, max_size=40)
 
 
@@ -87,13 +98,7 @@ def test_what_is_told_to_wait_may_go_when_it_has_waited(limit: int) -> None:
 
 def test_reads_come_evenly_after_the_first_few() -> None:
     clock = Clock()
-    one = allowance(clock)
-    sent = []
-    for _ in range(1200):
-        clock.now += 0.1
-        while one.wait(submit=False) <= 0:
-            one.take(submit=False)
-            sent.append(clock.now)
+    sent = _reads(clock, allowance(clock), seconds=120)
     # Never a long silence after a burst.
     assert max(later - earlier for earlier, later in itertools.pairwise(sent)) < 10
 
@@ -122,10 +127,7 @@ def test_tasks_just_begun_are_all_looked_at_soon_except_where_the_server_holds_s
 def test_of_a_minute_s_requests_a_few_are_kept_for_submits(limit: int) -> None:
     clock = Clock()
     one = allowance(clock, lambda: limit)
-    for _ in range(120):
-        clock.now += 1.0
-        while one.wait(submit=False) <= 0:
-            one.take(submit=False)
+    _reads(clock, one, seconds=120)
     left = 0
     while one.wait(submit=True) <= 0:
         one.take(submit=True)
@@ -312,10 +314,7 @@ def test_where_the_ledger_is_locked_kernels_that_were_idle_share_too(tmp_path: P
 def test_a_raised_rate_counts_at_once(before: int) -> None:
     clock, rate = Clock(), before
     one = allowance(clock, lambda: rate)
-    for _ in range(1200):
-        clock.now += 0.1
-        while one.wait(submit=False) <= 0:
-            one.take(submit=False)
+    _reads(clock, one, seconds=120)
     rate = 100
     clock.now += 1.0
     assert one.wait(submit=False) <= 10
@@ -325,10 +324,7 @@ def test_a_raised_rate_counts_at_once(before: int) -> None:
 def test_of_few_requests_too_one_is_kept_for_submits(limit: int) -> None:
     clock = Clock()
     one = allowance(clock, lambda: limit)
-    for _ in range(600):
-        clock.now += 0.1
-        while one.wait(submit=False) <= 0:
-            one.take(submit=False)
+    _reads(clock, one, seconds=60)
     assert one.wait(submit=True) == 0
 
 

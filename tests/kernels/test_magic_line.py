@@ -146,6 +146,7 @@ def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, f
     fake_server.words = ("processing",)
     kernel.run("%%happyhorse rocket.jpg --name launch\nThe rocket lifts off")
     fake_server.wait_for("poll")
+    assert "launch" in kernel.complete("%happyhorse stop la")
     kernel.run("%happyhorse stop launch")
     kernel.run("import happyhorse_nb as hh; hh.wait(launch)")
     fake_server.task.say("success")

@@ -8,15 +8,8 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from happyhorse_nb import polling
-from happyhorse_nb.errors import (
-    BadRequest,
-    ConnectionLost,
-    JobFailed,
-    NotFound,
-    RateLimited,
-    ServerError,
-    TransportError,
-)
+from happyhorse_nb.client.held import held
+from happyhorse_nb.errors import JobFailed, RateLimited, ServerError, TransportError
 from happyhorse_nb.models import Snapshot, Status
 
 
@@ -71,25 +64,11 @@ async def _look(
     """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
     if plain or not hold.asks:
         return await read(task_id), False
-    began, failed, crowded = time.monotonic(), False, False
-    hold.open += 1
-    try:
-        snapshot = await read(task_id, hold=True)
-    except (BadRequest, NotFound, ServerError, ConnectionLost):
-        failed = True
-    except RateLimited:
-        # Beside others that are held it may be one too many of these; alone it is no more than any other read.
-        if hold.open <= 1:
-            raise
-        crowded = True
-    finally:
-        hold.open -= 1
-    if crowded:
-        hold.crowded()
-        return await read(task_id), False
+    began = time.monotonic()
+    snapshot, failed = await held(hold, read(task_id, hold=True))
+    if snapshot is not None:
+        return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)
+    snapshot = await read(task_id)
     if failed:
-        # Whether it was for the parameter tells the same read without it.
-        snapshot = await read(task_id)
         hold.failed()
-        return snapshot, False
-    return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)
+    return snapshot, False

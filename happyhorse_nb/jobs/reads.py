@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from happyhorse_nb.errors import BadRequest, ConnectionLost, NotFound, RateLimited, ServerError
+from happyhorse_nb.client.held import held
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot
 
@@ -29,28 +29,16 @@ class Reads:
         if self._troubled or not hold.asks or self._track.settings.max_poll_gap is not None:
             return await self._plain()
         began = time.monotonic()
-        hold.open += 1
         self._track.held = True
-        failed = crowded = False
         try:
-            found = await self._track.until_woken(self._track.client.read(self._task_id, hold=True))
-        except (BadRequest, NotFound, ServerError, ConnectionLost):
-            # Whether it was for the parameter tells the same read without it.
-            found, failed = None, True
-        except RateLimited:
-            # Alone it is no more than any other read. Beside others that are held, it may be one too many of these.
-            if hold.open <= 1:
-                raise
-            found, crowded = None, True
+            work = self._track.until_woken(self._track.client.read(self._task_id, hold=True))
+            found, failed = await held(hold, work)
         finally:
-            hold.open -= 1
             self._track.held = False
         if found is not None:
             news = found.status != self._track.now.status
             self.at_once = hold.answered(time.monotonic() - began, news=news)
             return found
-        if crowded:
-            hold.crowded()
         self._troubled = failed
         await self._track.turn(lambda: math.inf)
         found = await self._plain()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 from urllib.parse import urlsplit
 
-from happyhorse_nb.errors import MissingKey
+from happyhorse_nb.errors import HappyHorseError, MissingKey
 from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
 
 
@@ -29,7 +29,14 @@ def switch(args: Namespace) -> str:
             return f"The key from {account.source} is used: videos are made by {account.origin} and cost money."
     options = SandboxOptions.from_arguments(args)
     # On the port of the one before it, so that jobs it was rendering find it again and go on.
-    sandbox = SandboxProcess(home() / "sandbox", options, port=_stop())
+    port = _stop()
+    try:
+        sandbox = SandboxProcess(home() / "sandbox", options, port=port)
+    except HappyHorseError:
+        if not port:
+            raise
+        # Somebody else may have it now.
+        sandbox = SandboxProcess(home() / "sandbox", options)
     process.put("sandbox", sandbox)
     use(account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
     return (
@@ -40,6 +47,8 @@ def switch(args: Namespace) -> str:
 
 def _unfinished() -> str:
     """What becomes of the jobs of the sandbox that this kernel works on; empty where there are none."""
+    if process.get("sandbox") is None:
+        return ""
     from happyhorse_nb.jobs import engine
 
     count = sum(job.snapshot.sandbox for job in engine().running())

@@ -170,6 +170,12 @@ def test_jobs_of_the_sandbox_go_on_when_it_is_started_again(kernel: Kernel, fake
     kernel.run("%happyhorse sandbox --seconds 1")
     assert kernel.run("%happyhorse wait launch --timeout 60").error == []
     assert fake_server.paid == 0
+    # Where somebody else has its port meanwhile, it takes another one.
+    kernel.run("from happyhorse_nb.settings import current_account, process\nport = process.get('sandbox port')")
+    kernel.run("%happyhorse sandbox --off")
+    kernel.run("import socket; other = socket.create_server(('127.0.0.1', port))")
+    assert kernel.run("%happyhorse sandbox --seconds 1").error == []
+    assert kernel.run("current_account().origin.endswith(str(port))").result is False
 
 
 def test_a_name_in_braces_that_is_no_variable_is_said_before_it_is_paid_for(

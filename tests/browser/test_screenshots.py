@@ -33,6 +33,11 @@ FORM = (
     'hh.form("coffee.jpg", "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field", '
     'duration=5, resolution="1080P")'
 )
+OUT = (
+    "%config HappyHorse.max_concurrent = 1\n"
+    'out = hh.generate("rocket.jpg", "The rocket lifts off", duration=3, seed=9)\n'
+    "out.stop(); hh.wait(out); out"
+)
 #: The views by the name of their pictures, in the order in which their cells run.
 CELLS = {
     "setup": SETUP,
@@ -44,6 +49,7 @@ CELLS = {
     "jobs": "hh.jobs()",
     "slow": SLOW,
     "running": RUNNING,
+    "out": OUT,
 }
 VIEWS = [name for name in CELLS if name not in ("setup", "slow")]
 #: What shows that a view is all there.
@@ -55,6 +61,7 @@ READY = {
     "gallery": "img",
     "jobs": "table",
     "running": ".hh-state:has-text('Generating')",
+    "out": ".hh-state:has-text('Taken out')",
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 #: Pixels of the window; tall enough for every view: Lab draws a cell only when it comes into sight.

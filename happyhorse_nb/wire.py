@@ -203,11 +203,13 @@ def limits(headers: Mapping[str, str], *, now: float) -> Limits:
 
     ``now`` is Unix seconds, for answers without a ``Date``.
     """
-    now = _instant(headers.get("Date", "")) or now
     limit, left = (_finite(headers.get(f"X-RateLimit-{name}", "")) for name in ("Limit", "Remaining"))
     reset = _finite(headers.get("X-RateLimit-Reset", ""))
     # Unix seconds, as documented; other servers give the seconds that are left.
-    seconds = None if reset is None else max(0.0, reset - now if reset > _YEARS else reset)
+    if reset is not None and reset > _YEARS:
+        # The date is read only here: of answers without a reset there are many.
+        reset -= _instant(headers.get("Date", "")) or now
+    seconds = None if reset is None else max(0.0, reset)
     if seconds is not None and seconds > _MINUTES:
         limit = None
     return Limits(

@@ -30,7 +30,7 @@ _TURN = 2.0
 class Lease:
     """So many requests may leave in the next `LEASED` seconds.
 
-    ``kernels`` is how many of them want some now, ``known`` how many have wanted some lately.
+    ``kernels`` is how many kernels want some now, ``known`` how many have wanted some lately, with this one.
     """
 
     count: int

@@ -74,8 +74,11 @@ class Forecast:
 
     def hazard(self, age: float) -> float:
         """The rate (per second) at which a task of this age, still running, ends now."""
-        density = self.early.density(age) + sum(part.density(age) for part in self.parts)
-        return density / max(self.alive(age), _NOBODY)
+        return self.density(age) / max(self.alive(age), _NOBODY)
+
+    def density(self, age: float) -> float:
+        """The rate (per second, of all tasks) at which tasks end at that age."""
+        return self.early.density(age) + sum(part.density(age) for part in self.parts)
 
     def at(self, age: float) -> Survivor:
         """A task of this age that still runs."""
@@ -103,7 +106,7 @@ class Survivor:
     @property
     def hazard(self) -> float:
         """The rate (per second) at which it ends now."""
-        return self._forecast.hazard(self.age)
+        return self._forecast.density(self.age) / self._alive
 
     def unseen(self, gap: float) -> tuple[float, float]:
         """If nobody looks for ``gap`` seconds: for how many of them its end goes unseen, on average, and the chance

@@ -49,6 +49,7 @@ def main() -> None:
 
 
 def _throughput(folder: str, origin: str, photo: Path, takes: float) -> None:
+    # A ledger of its own: nothing is known of such tasks.
     ours = _run(folder, origin, "scale_ours.py", photo, _JOBS)
     counts = json.loads(urllib.request.urlopen(f"{origin}/counts").read())
     bare = _run(folder, origin, "scale_bare.py", origin, photo, _JOBS, counts["poll"] / _JOBS, takes)
@@ -106,7 +107,7 @@ def _run(folder: str, origin: str, program: str, *arguments: object) -> dict[str
     environment = {
         **os.environ,
         "PYTHONPATH": str(Path(happyhorse_nb.__file__).parent.parent),
-        "HAPPYHORSE_HOME": f"{folder}/home",
+        "HAPPYHORSE_HOME": tempfile.mkdtemp(dir=folder),
         "MODELLIX_BASE_URL": origin,
         "MODELLIX_API_KEY": "none",
     }

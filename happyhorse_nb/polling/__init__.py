@@ -8,11 +8,12 @@ from happyhorse_nb.polling.forecast import Forecast, Lognormal
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.hold import Hold
 from happyhorse_nb.polling.progress import progress
-from happyhorse_nb.polling.room import PATIENCE, bar, price
+from happyhorse_nb.polling.room import MOST_LOOKS, PATIENCE, bar, price
 from happyhorse_nb.polling.schedule import hazard, next_gap, urgency
 from happyhorse_nb.polling.state import State
 
 __all__ = [
+    "MOST_LOOKS",
     "PATIENCE",
     "TYPICAL",
     "TYPICAL_SANDBOX",

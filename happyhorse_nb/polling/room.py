@@ -8,16 +8,19 @@ from collections.abc import Iterable
 #: Seconds of waiting that are worth one request when there is room for more: a task of which nothing is known but
 #: that it is about due is then looked at about once a second.
 PATIENCE = 0.0125
+#: Looks a minute that the price allows for at most, whatever the account does. So many take about a fifth of one core,
+#: and a user's cells have to share the interpreter with them.
+MOST_LOOKS = 30_000
 
 
 def price(hazards: Iterable[float], requests_per_minute: float) -> float:
     """Seconds of waiting that one request is worth, with watched tasks that end at these rates (per second).
 
-    ``requests_per_minute`` are those that looks may take. At a price p a task with the rate h is looked at sqrt(h / 2p)
+    ``requests_per_minute`` are those that looks may take; more than `MOST_LOOKS` are left to the user's cells. At a price p a task with the rate h is looked at sqrt(h / 2p)
     times a second (see `schedule`). All of them together take what there is at the p that this solves for: what is
     scarce has its price, and what is not, ours.
     """
-    allowed = requests_per_minute / 60
+    allowed = min(requests_per_minute, MOST_LOOKS) / 60
     wanted = sum(math.sqrt(hazard) for hazard in hazards)
     return max(PATIENCE, (wanted / allowed) ** 2 / 2)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happyhorse_nb import polling
-from happyhorse_nb.polling import PATIENCE, TYPICAL, TYPICAL_SANDBOX, State, forecast, next_gap
+from happyhorse_nb.polling import MOST_LOOKS, PATIENCE, TYPICAL, TYPICAL_SANDBOX, State, forecast, next_gap
 from polling import CROWDED, NEAR, TARGETS, compare
 from polling_alone import at_polls, clock, look, policy
 from polling_crowd import FASTEST, clocked, crowd, shared
@@ -125,6 +125,14 @@ def test_a_request_is_never_worth_less_than_where_there_is_room(hazards: list[fl
     assert price >= PATIENCE
     assert polling.price([*hazards, 1.0], rate) >= price
     assert polling.price(hazards, 2 * rate) <= price
+
+
+@pytest.mark.parametrize("jobs", [500, 1000, 4000])
+def test_however_much_the_account_allows_most_of_the_interpreter_is_left_to_the_users_cells(jobs: int) -> None:
+    estimate = forecast([])
+    price = polling.price([estimate.hazard(130.0)] * jobs, 1e9)
+    looks_a_minute = 60 * jobs / next_gap(estimate, State(130.0), price)
+    assert looks_a_minute <= 1.1 * MOST_LOOKS
 
 
 @given(PRICES, st.floats(0, 1))

@@ -51,7 +51,7 @@ def sandbox(arguments: Sequence[str]) -> int:
     """Run the embedded server until it is interrupted."""
     from happyhorse_nb.sandbox.run import main
 
-    if not {"-h", "--help"} & set(arguments):
-        print(f"Use it with {ORIGIN_VARIABLE}=(the address below) and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it.")
-    sys.stdout.flush()
-    return main(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"))
+    def hint(origin: str) -> str:
+        return f"Use it with {ORIGIN_VARIABLE}={origin} and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it."
+
+    return main(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,12 +21,17 @@ from happyhorse_nb.settings.config import config
 
 @dataclass(frozen=True)
 class Outlook:
-    """What one video costs (USD; None where the list prices do not say), how many seconds it takes, and whether all of
-    it is play money."""
+    """What one video costs (USD; None where the list prices do not say), how many seconds it takes, whether all of it
+    is play money, and how many are made at once."""
 
     cost: Cost | None
     seconds: float
     sandbox: bool
+    at_once: int
+
+    def seconds_of(self, videos: int) -> float:
+        """How many seconds so many take: those that find no place wait for one."""
+        return self.seconds * math.ceil(videos / self.at_once)
 
 
 def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
@@ -38,7 +44,8 @@ def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
     asked = Snapshot(status=Status.QUEUED, model=model, params=wanted, sandbox=sandbox)
     typical = polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
     seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
-    return Outlook(config().estimate(wanted, model=model), seconds, sandbox)
+    settings = config()
+    return Outlook(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
 
 
 def check(

@@ -8,7 +8,8 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from queue import Empty, SimpleQueue
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -25,11 +26,14 @@ _PAUSE = 0.2
 
 
 def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
-    """Wait until all jobs have ended. Raises `WaitTimeout` after ``timeout`` seconds; the jobs go on."""
+    """Wait until all jobs have ended. Raises `WaitTimeout` after ``timeout`` seconds; the jobs go on.
+
+    Of an interrupt a notebook prints one line, which says what goes on.
+    """
     for job in jobs:
         job.watch()
     until = None if timeout is None else time.monotonic() + timeout
-    with Waiting(jobs) as waiting:
+    with _in_one_line(jobs), Waiting(jobs) as waiting:
         undone = list(jobs)
         while undone:
             if undone[-1].done():
@@ -41,6 +45,19 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
                 names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
                 raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
             waiting.apply(left)
+
+
+@contextmanager
+def _in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        names = [job.snapshot.short_id for job in jobs if not job.done()]
+        rest = f"{names[0]} goes" if len(names) == 1 else f"{len(names):,} videos go"
+        line = f"KeyboardInterrupt: not waiting any more; {rest} on."
+        # What IPython asks for before it formats a traceback. The class is that of any interrupt, which others know.
+        interrupt._render_traceback_ = lambda *_: [line]  # type: ignore[attr-defined]
+        raise
 
 
 class Waiting:

@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 
 from happyhorse_nb.errors import HappyHorseError
@@ -17,16 +17,24 @@ from happyhorse_nb.sandbox.options import SandboxOptions
 _NEEDS = {"av": "PyAV", "PIL": "Pillow", "numpy": "NumPy", "aiohttp": "aiohttp"}
 
 
-def main(argv: Sequence[str] | None = None, *, prog: str | None = None, folder: str | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    *,
+    prog: str | None = None,
+    folder: str | None = None,
+    hint: Callable[[str], str] | None = None,
+) -> int:
     """Run a sandbox until it is told to stop, and return the exit status.
 
-    It prints its origin, one line, once it answers. ``folder`` is where the tasks are kept unless ``argv`` says so.
+    It prints its origin, one line, once it answers, and under it what ``hint`` makes of that. ``folder`` is where the
+    tasks are kept unless ``argv`` says so.
     """
     parsed = _parser(prog or "python -m happyhorse_nb.sandbox", folder).parse_args(argv)
     try:
         options = SandboxOptions.from_arguments(parsed)
         check_installed()
-        asyncio.run(_serve(parsed.folder, options, parsed.port, with_parent=parsed.with_parent))
+        sandbox = _serve(parsed.folder, options, parsed.port, hint=hint, with_parent=parsed.with_parent)
+        asyncio.run(sandbox)
     except HappyHorseError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
@@ -57,7 +65,9 @@ def _parser(prog: str, folder: str | None) -> argparse.ArgumentParser:
     return parser
 
 
-async def _serve(folder: str, options: SandboxOptions, port: int, *, with_parent: bool) -> None:
+async def _serve(
+    folder: str, options: SandboxOptions, port: int, *, hint: Callable[[str], str] | None, with_parent: bool
+) -> None:
     from happyhorse_nb.sandbox.server import Sandbox
 
     told = asyncio.Event()
@@ -66,6 +76,8 @@ async def _serve(folder: str, options: SandboxOptions, port: int, *, with_parent
         _on_closed_input(told)
     async with Sandbox(folder, options, port=port) as sandbox:
         sys.stdout.write(f"{sandbox.origin}\n")
+        if hint is not None:
+            sys.stdout.write(f"{hint(sandbox.origin)}\n")
         sys.stdout.flush()
         await told.wait()
 

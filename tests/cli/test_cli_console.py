@@ -154,6 +154,27 @@ def test_what_follows_lab_is_jupyterlab_s(console: Console) -> None:
     assert done.stdout.splitlines()[-1].split(".")[0].isdigit()
 
 
+def test_a_sandbox_that_cannot_run_says_why_and_not_how_to_use_it(console: Console) -> None:
+    done = console("sandbox", "--port", "99999")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("the sandbox cannot use port 99999: ")
+
+
+def test_the_sandbox_says_with_its_address_how_to_use_it(home: Path) -> None:
+    command = [sys.executable, "-m", "happyhorse_nb", "sandbox", "--with-parent"]
+    told = {**os.environ, "HAPPYHORSE_HOME": str(home)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=told, stdin=pipe, stdout=pipe, text=True) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        origin = running.stdout.readline().strip()
+        use = running.stdout.readline()
+        running.stdin.close()
+    assert origin.startswith("http://127.0.0.1:")
+    assert f"MODELLIX_BASE_URL={origin} and MODELLIX_API_KEY=" in use
+
+
 def test_what_follows_sandbox_is_the_sandbox_s(console: Console) -> None:
     done = console("sandbox", "-h")
     assert done.returncode == 0

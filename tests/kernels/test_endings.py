@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from support.fake_server import FakeServer
@@ -70,6 +72,9 @@ def test_an_interrupt_ends_a_waiting_cell_and_not_its_job(kernel: Kernel, fake_s
     fake_server.wait_for("poll", 2)
     kernel.interrupt()
     assert waiting.wait().reply["ename"] == "KeyboardInterrupt"
+    # It is what was wanted, and no error: what goes on is said, in one line.
+    [line] = waiting.error
+    assert re.fullmatch(r"KeyboardInterrupt: not waiting any more; \w+ goes on\.", line)
     fake_server.task.say("success")
     kernel.wait(lambda: "Done" in kernel.shown(waiting), "the job is still watched, and ends")
     assert kernel.run("str(launch.status)").result == "done"

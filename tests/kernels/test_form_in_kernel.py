@@ -80,6 +80,13 @@ def test_it_is_filled_in_and_says_what_is_expected(form: Form) -> None:
     form.wait("about $1.40")
 
 
+def test_the_time_is_that_of_all_takes_and_only_two_are_made_at_once(kernel: Kernel) -> None:
+    form = Form(kernel, "%happyhorse form rocket.jpg --duration 8 --takes 2")
+    form.wait(" for 2, about 10 s")
+    many = Form(kernel, "%happyhorse form rocket.jpg --duration 8 --takes 4")
+    many.wait(" for 4, about 20 s")
+
+
 def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_server: FakeServer) -> None:
     form.set("Prompt", value="It lifts off")
     form.click("Generate")

@@ -170,7 +170,7 @@ class Form:
         shown = html.expected(
             pixels=_pixels(frame, values),
             cost=seen.cost,
-            seconds=seen.seconds,
+            seconds=seen.seconds_of(values.takes - made),
             sandbox=seen.sandbox,
             takes=values.takes,
             made=made,

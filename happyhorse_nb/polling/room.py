@@ -16,9 +16,9 @@ MOST_LOOKS = 30_000
 def price(hazards: Iterable[float], requests_per_minute: float) -> float:
     """Seconds of waiting that one request is worth, with watched tasks that end at these rates (per second).
 
-    ``requests_per_minute`` are those that looks may take; more than `MOST_LOOKS` are left to the user's cells. At a price p a task with the rate h is looked at sqrt(h / 2p)
-    times a second (see `schedule`). All of them together take what there is at the p that this solves for: what is
-    scarce has its price, and what is not, ours.
+    ``requests_per_minute`` are those that looks may take; of more than `MOST_LOOKS` no use is made. At a price p a task
+    with the rate h is looked at sqrt(h / 2p) times a second (see `schedule`). All of them together take what there is
+    at the p that this solves for: what is scarce has its price, and what is not, ours.
     """
     allowed = min(requests_per_minute, MOST_LOOKS) / 60
     wanted = sum(math.sqrt(hazard) for hazard in hazards)

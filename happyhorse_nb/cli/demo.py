@@ -10,13 +10,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox import SandboxProcess
 from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpecManager
 
 _TIMEOUT = 300
 
@@ -66,6 +69,7 @@ def _execute(path: Path) -> Any:
     """Run the notebook as a user would, cell after cell, saying which."""
     import nbformat
     from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
@@ -83,15 +87,31 @@ def _execute(path: Path) -> Any:
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=say,
     )
-    # The kernel of the environment this runs in, whatever kernels the user has. Without its warnings: that a connection
-    # on this machine is not encrypted is nothing that a newcomer can judge.
     manager: Any = client.create_kernel_manager()
-    kernel = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
-    manager.kernel_cmd = kernel
-    client.execute()
-    nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
+    manager.kernel_spec_manager = _own_kernel()
+    try:
+        client.execute()
+    except (CellExecutionError, RuntimeError) as problem:
+        lines = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise HappyHorseError(f"the notebook {path} did not run to its end: {lines[-1]}") from None
+    finally:
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
     print(f"done in {time.monotonic() - started:.0f} s", flush=True)
     return notebook
+
+
+def _own_kernel() -> KernelSpecManager:
+    """Knows the kernel of the environment this runs in, whatever kernels the user has."""
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
+    # Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
+    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+
+    class Own(KernelSpecManager):
+        def get_kernel_spec(self, _: str) -> KernelSpec:
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return Own()
 
 
 def _page(path: Path, notebook: Any) -> Path:

@@ -158,7 +158,10 @@ def _read(path: Path) -> bytes:
 def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
     shown = source if len(source) <= 80 else source[:79] + "…"
     names = [n for n in namespace or () if not n.startswith("_")]
+    missing = "there is no such file"
     with suppress(OSError, ValueError):
+        if path.is_dir():
+            missing = "it is a folder and no file"
         names += [p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES]
     close = difflib.get_close_matches(path.name, names, n=1)
     hint = f" Did you mean {close[0]}?" if close else " Check the spelling, or give the whole path."
@@ -166,6 +169,6 @@ def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> 
         "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
     )
     return (
-        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), there is no "
-        f"such file, and {variable}.{hint}"
+        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), {missing}, "
+        f"and {variable}.{hint}"
     )

@@ -70,18 +70,19 @@ def _server(origin: str) -> Iterator[str]:
             return
         balance = run.ask(lambda client: client.balance())
         yield f"answer       the key is good{f', the balance is ${balance:.2f}' if balance is not None else ''}"
-        slugs = [slug for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
-        yield f"models       {listed(slugs) or 'none of HappyHorse'}"
+        # Without the vendor in front, as everything here takes them.
+        names = [slug.rpartition("/")[2] for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
+        yield f"models       {listed(names) or 'none of HappyHorse'}"
     except TransportError as problem:
         yield f"answer       {problem}. Is {origin} the server, and can it be reached from here?"
     except HappyHorseError as problem:
         yield f"answer       {problem}"
 
 
-def listed(slugs: list[str]) -> str:
+def listed(names: list[str]) -> str:
     """The server's names in one line that cannot fill a screen, nor move its cursor."""
-    shown = [text(slug)[:80] for slug in slugs[:_SHOWN]]
-    more = f" and {len(slugs) - _SHOWN} more" if len(slugs) > _SHOWN else ""
+    shown = [text(name)[:80] for name in names[:_SHOWN]]
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(shown) + more
 
 

@@ -53,7 +53,7 @@ async def fetch(track: Track) -> None:
             )
             size = target.stat().st_size
         except NotFound:
-            await track.end(outcome.expired(track.now))
+            await track.end(outcome.expired(track.now, by_id=not track.job.record.request))
             return
         except (DownloadError, APIError, TransportError, OSError) as problem:
             if tries < _TRIES and isinstance(problem, DownloadError):

@@ -6,6 +6,7 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Generator
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -94,14 +95,32 @@ class Job:
         return self._snapshot.status
 
     @property
+    def model(self) -> str:
+        """The model's id, such as ``happyhorse-1.0-i2v``."""
+        return self._snapshot.model
+
+    @property
+    def prompt(self) -> str:
+        """The prompt as it is sent, its ``{name}``s replaced; empty where there is none."""
+        return self._snapshot.prompt
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The parameters that were given, such as ``{"duration": 5}`` (seconds); the server chooses the others."""
+        return dict(self._snapshot.params)
+
+    @property
     def path(self) -> Path | None:
         """The absolute path of the MP4, None until it is on disk."""
         return self._snapshot.path
 
     @property
     def cost(self) -> Cost | None:
-        """The bill in USD once it is known, before that an estimate; ``float(job.cost)`` works for both."""
-        return self._snapshot.cost
+        """The bill in USD once it is known ($0.00 where nothing is charged), before that an estimate.
+
+        ``float(job.cost)`` works for both.
+        """
+        return self._snapshot.cost if self._snapshot.charged else Cost(Decimal(0), billed=True)
 
     @property
     def error(self) -> JobError | None:
@@ -136,11 +155,14 @@ class Job:
         return self._arrive().__await__()
 
     async def _arrive(self) -> VideoOutput:
+        from happyhorse_nb.jobs.waiting import in_one_line
+
         self.watch()
         ended = asyncio.wrap_future(self._ended)
-        # asyncio.wait leaves the future alone when the waiter is cancelled, and the pauses let an interrupt through.
-        while not ended.done():
-            await asyncio.wait({ended}, timeout=0.25)
+        with in_one_line([self]):
+            # asyncio.wait leaves the future alone when the waiter is cancelled, and pauses let an interrupt through.
+            while not ended.done():
+                await asyncio.wait({ended}, timeout=0.25)
         return self._outcome()
 
     def watch(self) -> None:

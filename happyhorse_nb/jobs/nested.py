@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Awaitable
 from typing import TypeVar
 
-from happyhorse_nb.errors import ConfigError
+from happyhorse_nb.errors import ConfigError, UsageError
 
 T = TypeVar("T")
 
@@ -20,9 +20,13 @@ def run(awaitable: Awaitable[T]) -> T:
     """Run an awaitable to its end and return its result, also where a loop runs already, as in a notebook's cell.
 
     It runs on a private loop on this thread. The kernel's own loop stands still meanwhile and is not touched, so cells
-    queued behind this one are all run after it. An interrupt cancels it. Raises `ConfigError` under uvloop, and what
-    the awaitable raises.
+    queued behind this one are all run after it. An interrupt cancels it. Raises `UsageError` for what is no awaitable,
+    `ConfigError` under uvloop, and what the awaitable raises.
     """
+    if not inspect.isawaitable(awaitable):
+        raise UsageError(
+            f"hh.run takes what can be awaited, such as client.read(…), and not {type(awaitable).__name__}."
+        )
     outer = asyncio._get_running_loop()  # noqa: SLF001  # documented; the public one raises
     if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
         if inspect.iscoroutine(awaitable):

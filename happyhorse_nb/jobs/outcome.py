@@ -68,14 +68,15 @@ def unknown(snapshot: Snapshot, message: str) -> Snapshot:
     return replace(snapshot, status=Status.UNKNOWN, message=message, remedy=LOOK)
 
 
-def expired(snapshot: Snapshot) -> Snapshot:
-    """The server knows the task no longer."""
-    return replace(
-        snapshot,
-        status=Status.EXPIRED,
-        message="The server does not know this task any more; results are kept for some days only.",
-        remedy="Run the cell with `--again` to make a new video.",
-    )
+def expired(snapshot: Snapshot, *, by_id: bool = False) -> Snapshot:
+    """The server knows the task no longer; ``by_id``: it was named by its id alone, so it may have never known it."""
+    if by_id:
+        message = "The server does not know this task: results are kept for some days only, or the id is another one's."
+        remedy = "Look the id up in your account's task list."
+    else:
+        message = "The server does not know this task any more; results are kept for some days only."
+        remedy = "Run the cell with `--again` to make a new video."
+    return replace(snapshot, status=Status.EXPIRED, message=message, remedy=remedy)
 
 
 def stopped(snapshot: Snapshot, why: str) -> Snapshot:

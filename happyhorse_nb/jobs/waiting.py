@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
@@ -33,7 +34,7 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
     for job in jobs:
         job.watch()
     until = None if timeout is None else time.monotonic() + timeout
-    with _in_one_line(jobs), Waiting(jobs) as waiting:
+    with in_one_line(jobs), Waiting(jobs) as waiting:
         undone = list(jobs)
         while undone:
             if undone[-1].done():
@@ -48,15 +49,17 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
 
 
 @contextmanager
-def _in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
+def in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
+    """Of an interrupt within, a notebook prints one line: which of the jobs go on."""
     try:
         yield
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, CancelledError) as interrupt:
+        # (ipykernel cancels what a cell awaits.)
         names = [job.snapshot.short_id for job in jobs if not job.done()]
         rest = f"{names[0]} goes" if len(names) == 1 else f"{len(names):,} videos go"
-        line = f"KeyboardInterrupt: not waiting any more; {rest} on."
+        line = f"{type(interrupt).__name__}: not waiting any more; {rest} on."
         # What IPython asks for before it formats a traceback. The class is that of any interrupt, which others know.
-        interrupt._render_traceback_ = lambda *_: [line]  # type: ignore[attr-defined]
+        interrupt._render_traceback_ = lambda *_: [line]  # type: ignore[union-attr]
         raise
 
 

@@ -40,7 +40,7 @@ async def watch(track: Track, looks: Looks) -> bool:
             read = await reads.read()
         except NotFound:
             if not _young(track):
-                await track.end(outcome.expired(track.now))
+                await track.end(outcome.expired(track.now, by_id=not track.job.record.request))
                 return False
             tries += 1
             wait = track.backoff(tries)

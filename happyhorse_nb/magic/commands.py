@@ -14,7 +14,7 @@ from typing import Any
 
 from happyhorse_nb.errors import JobNotFound, UsageError
 from happyhorse_nb.magic.options import Parser, cell_parser, form_parser, params_of, takes_of
-from happyhorse_nb.models.interpolate import interpolate, unknown
+from happyhorse_nb.models.interpolate import interpolate, left
 
 #: As a take is named on its card.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
@@ -52,8 +52,8 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
     if args.name is not None and (hasattr(builtins, args.name) or isinstance(shell.user_ns.get(args.name), ModuleType)):
         raise UsageError(f"--name {args.name} would hide what Python or your notebook has under it. Use another name.")
-    for name in unknown(body, shell.user_ns):
-        print(f"There is no variable {name}, so the prompt has {{{name}}} as it stands.")
+    for sentence in left(body, shell.user_ns):
+        print(sentence)
     made = generate(
         args.image,
         interpolate(body, shell.user_ns),
@@ -161,11 +161,14 @@ def _stop(shell: Any, args: Namespace) -> None:
         for job in display.members(named):
             print(f"{job.snapshot.short_id} is {job.status} already.")
         return
-    queued = [job for job in display.members(named) if job.status == "queued"]
+    running = [job for job in display.members(named) if not job.done()]
+    queued = [job for job in running if job.status == "queued"]
     named.stop()
-    for job in queued:
-        if job.done():
+    for job in running:
+        if job in queued and job.done():
             print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
+        else:
+            print(f"{job.snapshot.short_id} is not watched any more; a task that the server has goes on there.")
 
 
 def _resume(shell: Any, args: Namespace) -> None:

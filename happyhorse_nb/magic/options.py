@@ -67,10 +67,16 @@ class Parser(argparse.ArgumentParser):
         """Whether a value follows the option."""
         return any(option in action.option_strings and action.nargs != 0 for action in self._actions)
 
+    @property
+    def _words(self) -> str:
+        """Where words go that have no place in the line."""
+        prompt = "; a prompt goes into the body of a %%happyhorse cell" if "--duration" in self.options else ""
+        return f"quote what has spaces in it{prompt}"
+
     def _unknown(self, rest: Sequence[str]) -> NoReturn:
         word = rest[0]
         if not word.startswith("-"):
-            self.error(f"{_short(word)!r} is one word too many; quote what has spaces in it")
+            self.error(f"{_short(word)!r} is one word too many; {self._words}")
         word = word.partition("=")[0]
         close = difflib.get_close_matches(word, self.options, n=1)
         guess = f"did you mean {close[0]}? The options" if close else "the options"

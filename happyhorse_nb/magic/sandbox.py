@@ -6,7 +6,7 @@ from argparse import Namespace
 from urllib.parse import urlsplit
 
 from happyhorse_nb.errors import HappyHorseError, MissingKey
-from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
+from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, told_origin, use
 
 
 def switch(args: Namespace) -> str:
@@ -14,6 +14,8 @@ def switch(args: Namespace) -> str:
     from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 
     if args.off:
+        if process.get("sandbox") is None:
+            return f"This kernel uses no sandbox of its own: videos are made by {told_origin()}."
         left = _unfinished()
         _stop()
         use(None)

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 _NAME = re.compile(r"\{([^\W\d]\w*)\}")
+#: As Python's own formatted strings would have it: an attribute, an item, a format.
+_MORE = re.compile(r"\{([^\W\d]\w*)[.:!\[][^{}]{0,60}\}")
 
 
 def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
@@ -19,6 +21,14 @@ def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
     return _NAME.sub(value, body).strip()
 
 
-def unknown(body: str, namespace: Mapping[str, Any]) -> list[str]:
-    """The names in braces that the namespace does not have, each once: they stay in the prompt, braces and all."""
-    return list(dict.fromkeys(name for name in _NAME.findall(body) if name not in namespace))
+def left(body: str, namespace: Mapping[str, Any]) -> list[str]:
+    """What stays in the prompt, braces and all, though it looks as if it was meant for a variable: a sentence each."""
+    unknown = [name for name in _NAME.findall(body) if name not in namespace]
+    more = [match.group() for match in _MORE.finditer(body) if match.group(1) in namespace]
+    return [
+        *(
+            f"There is no variable {name}, so the prompt has {{{name}}} as it stands."
+            for name in dict.fromkeys(unknown)
+        ),
+        *(f"The prompt has {text} as it stands: only a bare {{name}} is replaced." for text in dict.fromkeys(more)),
+    ]

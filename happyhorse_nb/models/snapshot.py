@@ -88,6 +88,14 @@ class Snapshot:
         )
 
     @property
+    def charged(self) -> bool:
+        """Whether this state costs money, or may: what was refused, failed or never sent does not."""
+        never_sent = self.status == Status.STOPPED and self.task_id is None and self.submitted is None
+        free = self.status in (Status.REFUSED, Status.FAILED) or never_sent
+        # Documented so. If a server bills one all the same, that is what must be seen.
+        return not free or (self.cost is not None and self.cost.billed and self.cost.amount > 0)
+
+    @property
     def short_id(self) -> str:
         """The piece of an id that names this job in commands and file names."""
         return (self.task_id or self.id).removeprefix("task-")[:8]

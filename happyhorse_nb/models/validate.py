@@ -141,7 +141,9 @@ def _explain(model: Model, param: Param, value: Any) -> str:
     unit = f" {param.unit}" if param.unit else ""
     limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
     nearest = _nearest(param, value)
-    return f"{param.name} {shown} is not taken; {model.id} wants {limits}. Use {nearest}."
+    # Elsewhere -1 asks for a random one.
+    random = ", or leave it out for a random one" if param.name == "seed" else ""
+    return f"{param.name} {shown} is not taken; {model.id} wants {limits}. Use {nearest}{random}."
 
 
 def _nearest(param: Param, value: Any) -> int:

@@ -70,7 +70,7 @@ def notice(text: str, tone: str = "") -> str:
 
 def _parts(one: Poster, start: Path | None) -> dict[str, object]:
     snapshot = one.snapshot
-    cost = words.money(snapshot) if words.charged(snapshot) else "not charged"
+    cost = words.money(snapshot) if snapshot.charged else "not charged"
     done = snapshot.status == Status.DONE
     return {
         "picture": b64encode(one.picture).decode("ascii") if one.picture else "",

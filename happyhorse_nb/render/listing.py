@@ -106,7 +106,7 @@ def _amounts(snapshots: Sequence[Snapshot]) -> str:
             continue
         if cost.billed:
             billed += cost.amount
-        elif words.charged(snapshot):
+        elif snapshot.charged:
             about += cost.amount
     parts = [f"${billed:.2f} billed" if billed else "", f"about ${about:.2f} not billed yet" if about else ""]
     return ", ".join(part for part in parts if part)
@@ -120,7 +120,7 @@ def _row(snapshot: Snapshot, now: float, start: Path | None, prompt: int = 160) 
         state=words.short_state(snapshot),
         prompt=plain(snapshot.prompt, prompt),
         parameters=words.parameters(snapshot),
-        cost=words.money(snapshot) if words.charged(snapshot) else "not charged",
+        cost=words.money(snapshot) if snapshot.charged else "not charged",
         age=ago(now - snapshot.created) if snapshot.created else "",
         id=plain(snapshot.short_id, 40),
         file=file,

@@ -17,7 +17,7 @@ from happyhorse_nb.render.view import Item, View, view
 
 def total(snapshots: Sequence[Snapshot]) -> Cost | None:
     """What they cost together: a bill when all that cost something are billed; None where nothing is known."""
-    costs = [s.cost for s in snapshots if s.cost is not None and words.charged(s)]
+    costs = [s.cost for s in snapshots if s.cost is not None and s.charged]
     if not costs:
         return None if all(s.cost is None for s in snapshots) else Cost(Decimal(0), billed=True)
     return Cost(sum((cost.amount for cost in costs), Decimal(0)), billed=all(cost.billed for cost in costs))

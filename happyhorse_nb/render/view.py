@@ -77,7 +77,7 @@ def _meta(snapshot: Snapshot) -> list[Item]:
     items = [Item(", ".join(part for part in (made_of, size) if part))]
     if snapshot.model and snapshot.model != DEFAULT_MODEL:
         items.append(Item(plain(snapshot.model, 60)))
-    if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and words.charged(snapshot):
+    if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and snapshot.charged:
         items.append(Item(words.money(snapshot)))
     if snapshot.sandbox:
         items.append(Item("sandbox"))

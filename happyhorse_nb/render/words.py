@@ -90,7 +90,7 @@ def detail(snapshot: Snapshot, now: float) -> str:
         parts.append("nothing now")
     elif snapshot.status == Status.DONE:
         parts.append(money(snapshot))
-    elif not charged(snapshot):
+    elif not snapshot.charged:
         parts.append("not charged")
     elif snapshot.status in (Status.FAILED, Status.REFUSED):
         parts.append(f"charged {money(snapshot)}")
@@ -160,13 +160,6 @@ def money(snapshot: Snapshot) -> str:
     if snapshot.cost is None:
         return ""
     return f"{snapshot.cost} of play money" if snapshot.sandbox else str(snapshot.cost)
-
-
-def charged(snapshot: Snapshot) -> bool:
-    """Whether this state costs money, or may: what was refused, failed or never sent does not."""
-    free = snapshot.status in (Status.REFUSED, Status.FAILED) or _taken_out(snapshot)
-    # Documented so. If a server bills one all the same, that is what must be seen.
-    return not free or (snapshot.cost is not None and snapshot.cost.billed and snapshot.cost.amount > 0)
 
 
 def remaining(snapshot: Snapshot) -> str:

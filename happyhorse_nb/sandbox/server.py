@@ -65,7 +65,11 @@ class Sandbox:
             await web.TCPSite(runner, _HOST, self._port).start()
         except (OSError, OverflowError) as problem:
             await runner.cleanup()
-            raise ConfigError(f"the sandbox cannot use port {self._port}: {problem}") from None
+            number = problem.errno if isinstance(problem, OSError) else None
+            reason = os.strerror(number).lower() if number else "ports go from 1 to 65535"
+            raise ConfigError(
+                f"the sandbox cannot use port {self._port}: {reason}. Without one it takes any."
+            ) from None
         self._port = int(runner.addresses[0][1])
         self._runner, self._studio = runner, studio
         for task in await asyncio.to_thread(lambda: list(store.all())):

@@ -6,7 +6,7 @@ from collections.abc import Callable, MutableMapping
 from typing import Any
 
 from happyhorse_nb.models import MODELS, fit_prompt, prompt_weight
-from happyhorse_nb.models.interpolate import interpolate
+from happyhorse_nb.models.interpolate import interpolate, left
 from happyhorse_nb.render import form as html
 
 _HINT = "optional, any language"
@@ -50,7 +50,7 @@ class PromptBox:
 
     def judge(self, *, model: str, fit: bool) -> None:
         """Count, and say what of it the server would not read."""
-        param, sent = MODELS[model].param("prompt"), self.sent
+        param, sent, stays = MODELS[model].param("prompt"), self.sent, left(self.value, self._namespace)
         self._maximum = maximum = param.maximum or 0
         _, dropped = fit_prompt(sent, maximum)
         _set(self._count, html.count(_REQUIRED if param.required else _HINT, prompt_weight(sent), maximum))
@@ -58,6 +58,8 @@ class PromptBox:
             will = "will be" if fit else "would be"
             said = f"{len(dropped)} characters {will} cut off, from here on: “{dropped[:60].strip()}…”"
             _set(self._verdict, html.verdict(said, "warn" if fit else "no"))
+        elif stays:
+            _set(self._verdict, html.verdict(" ".join(stays), "warn"))
         elif sent != self.value.strip():
             _set(self._verdict, html.verdict(f"Sent as: {sent}"))
         else:

@@ -1,5 +1,6 @@
 """Jobs: submitted once, watched on one thread, remembered on disk."""
 
+import inspect
 import sys
 from types import ModuleType
 from typing import Any
@@ -38,5 +39,6 @@ class _JobsPackage(ModuleType):
 
 
 sys.modules[__name__].__class__ = _JobsPackage
-# What ? shows of the package is what it does when it is called.
+# What ? and Tab show of the package is what it does when it is called.
 _JobsPackage.__call__.__doc__ = jobs.__doc__
+sys.modules[__name__].__signature__ = inspect.signature(jobs)  # type: ignore[attr-defined]  # what inspect looks for

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -97,16 +97,16 @@ def generate(
     return Takes(run.submit_all(spread(request, count), again=again), seed=request.params.get("seed"))
 
 
-def _signature() -> inspect.Signature:
-    """The signature with the models' parameters in it, so that ``?`` and Tab show them; from their one table."""
-    own = inspect.signature(generate)
+def with_options(function: Callable[..., Any]) -> inspect.Signature:
+    """Its signature with the models' parameters, from their one table, so that ``?`` and Tab show them."""
+    own = inspect.signature(function)
     fixed = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
     names = dict.fromkeys(p.name for model in MODELS.values() for p in model.options)
     options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
     return own.replace(parameters=fixed + options)
 
 
-generate.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect.signature looks for
+generate.__signature__ = with_options(generate)  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
 def jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -210,3 +211,13 @@ def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--version"])
     assert capsys.readouterr().out == f"happyhorse-nb {__version__}\n"
+
+
+def test_the_demo_runs_in_its_own_kernel_and_says_nothing_it_need_not(console: Console, tmp_path: Path) -> None:
+    foreign = tmp_path / "jupyter" / "kernels" / "python3"
+    foreign.mkdir(parents=True)
+    spec = {"argv": ["no-such-python", "-f", "{connection_file}"], "display_name": "Mine", "language": "python"}
+    (foreign / "kernel.json").write_text(json.dumps(spec))
+    done = console("demo", "--output", str(tmp_path / "out"), JUPYTER_PATH=str(tmp_path / "jupyter"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "out" / "quickstart.mp4").is_file()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,12 @@ async def answer(value: object) -> object:
 async def fail() -> None:
     await asyncio.sleep(0)
     raise LookupError("not here")
+
+
+def test_what_cannot_be_awaited_is_refused_in_one_line() -> None:
+    wrong: Any = 3
+    with pytest.raises(hh.UsageError, match=r"hh\.run takes what can be awaited, .* and not int\."):
+        hh.run(wrong)
 
 
 def test_without_a_loop() -> None:

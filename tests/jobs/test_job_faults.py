@@ -332,3 +332,23 @@ def test_a_folder_that_vanishes_while_the_video_comes(
     [resumed] = hh.resume("task-fake0001")
     assert str(ended(resumed).status) == "done"
     assert fake_server.paid == 1
+
+
+@pytest.mark.usefixtures("generate")
+def test_a_mistyped_id_is_not_taken_for_an_old_task(fake_server: FakeServer) -> None:
+    [taken] = hh.resume("task-mistyped")
+    assert "or the id is another one's. Look the id up in your account's task list." in str(ended(taken).error)
+    assert fake_server.paid == 0
+
+
+def test_what_is_not_charged_costs_nothing(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Say(402))
+    refused = ended(generate())
+    assert str(refused.cost) == "$0.00"
+    assert hh.jobs().to_frame()["cost"].sum() == 0
+    # Told of as it was asked for.
+    assert (refused.prompt, refused.model, refused.params) == (
+        refused.snapshot.prompt,
+        "happyhorse-1.0-i2v",
+        dict(refused.snapshot.params),
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import sys
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -102,6 +103,19 @@ def test_the_list_and_its_sum_are_of_what_was_asked_for() -> None:
 def test_the_package_of_that_name_takes_the_same() -> None:
     package: Any = importlib.import_module("happyhorse_nb.jobs")
     assert [job.id for job in package("done", text="rocket")] == ["launch"]
+
+
+def test_what_they_take_is_seen_with_tab_and_help() -> None:
+    package: Any = importlib.import_module("happyhorse_nb.jobs")
+    for jobs in (package, package.jobs):
+        assert list(inspect.signature(jobs).parameters) == ["status", "text", "since", "model", "starred"]
+    assert {"duration", "resolution", "seed"} <= set(inspect.signature(hh.form).parameters)
+
+
+@pytest.mark.usefixtures("some")
+def test_a_gallery_in_a_terminal_lists_what_it_would_show() -> None:
+    assert "No job fits." not in repr(hh.gallery())
+    assert repr(hh.gallery(starred=True, model="happyhorse-1.1-i2v")) == "No job fits."
 
 
 @pytest.mark.usefixtures("some")

@@ -87,6 +87,11 @@ def test_the_time_is_that_of_all_takes_and_only_two_are_made_at_once(kernel: Ker
     many.wait(" for 4, about 20 s")
 
 
+def test_what_of_the_prompt_stays_as_it_stands_is_said_before_it_is_paid_for(form: Form) -> None:
+    form.set("Prompt", value="It lifts off, {undefined}")
+    form.wait("There is no variable undefined, so the prompt has {undefined} as it stands.")
+
+
 def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_server: FakeServer) -> None:
     form.set("Prompt", value="It lifts off")
     form.click("Generate")

@@ -147,7 +147,8 @@ def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, f
     kernel.run("%%happyhorse rocket.jpg --name launch\nThe rocket lifts off")
     fake_server.wait_for("poll")
     assert "launch" in kernel.complete("%happyhorse stop la")
-    kernel.run("%happyhorse stop launch")
+    stopped = kernel.run("%happyhorse stop launch")
+    assert "is not watched any more; a task that the server has goes on there." in kernel.shown(stopped)
     kernel.run("import happyhorse_nb as hh; hh.wait(launch)")
     fake_server.task.say("success")
     assert kernel.run("%happyhorse resume launch").error == []
@@ -182,7 +183,9 @@ def test_a_name_in_braces_that_is_no_variable_is_said_before_it_is_paid_for(
     kernel: Kernel, fake_server: FakeServer
 ) -> None:
     kernel.run("subject = 'A red rocket'")
-    cell = kernel.run("%%happyhorse rocket.jpg --wait\n{subject} and {undefined}, {undefined} again")
+    cell = kernel.run("%%happyhorse rocket.jpg --wait\n{subject} and {undefined}, {undefined} {subject.upper} {a: b}")
+    assert "The prompt has {subject.upper} as it stands: only a bare {name} is replaced." in kernel.shown(cell)
+    assert "{a: b} as" not in kernel.shown(cell)
     assert kernel.shown(cell).count("There is no variable undefined, so the prompt has {undefined} as it stands.") == 1
     assert "{subject}" not in kernel.shown(cell)
 

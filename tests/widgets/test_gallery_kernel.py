@@ -75,6 +75,13 @@ def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Pat
 
     click(kernel, "Next page")
     kernel.wait(lambda: f"video {COUNT - 25} of" in faces(kernel)[0], "the second page")
+    # Whatever page is looked at when something is forgotten, the first one is saved.
+    click(kernel, "More of video 1")
+    click(kernel, "Forget…")
+    click(kernel, "Forget")
+    kernel.wait(lambda: f"video {COUNT - 26} of" in faces(kernel)[0], "the next one in its place")
+    kernel.wait(lambda: "the newest 24 are here" in str(kernel.data(cell)), "the saved grid")
+    assert f"video {COUNT} of" in str(kernel.data(cell))
     ledger = Ledger(tmp_path / "home")
     assert [row.snapshot.id for row in ledger.newest() if row.starred] == [f"job-{COUNT:08}"]
     ledger.close()

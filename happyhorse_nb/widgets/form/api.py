@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from happyhorse_nb.jobs.api import with_options
 from happyhorse_nb.models import check_params, check_takes, find_model
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.form.values import Picture, Values, source_of
@@ -27,10 +28,13 @@ def form(
     """A form to make video with, filled in with what is given; all of it as for `generate`.
 
     As the last value of a cell it shows itself. What was typed into it survives that its cell is run again, but for
-    arguments that have changed. Raises `InvalidRequest` for a parameter that no model takes; what is wrong with image
-    and prompt is said in the form.
+    arguments that have changed. Raises `InvalidRequest` for a parameter that no model takes or a value out of its
+    range; what is wrong with image and prompt is said in the form.
     """
     return _open(image, prompt, model=model, takes=takes, fit=fit, save=save, params=params)
+
+
+form.__signature__ = with_options(form)  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
 def edit(job: Job) -> Form:

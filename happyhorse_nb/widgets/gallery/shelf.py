@@ -68,6 +68,10 @@ class Shelf:
         self.page = min(max(0, self.page), self.pages - 1)
         return ledger.newest(PAGE, self.page * PAGE, only=self.only)
 
+    def newest(self) -> list[Record]:
+        """The jobs of the first page, whichever is shown. Raises `LedgerError`."""
+        return self.engine.ledger.newest(PAGE, only=self.only)
+
     def total(self) -> str:
         """How many jobs fit, and what they cost."""
         return sums(self.engine.ledger.costs(self.only))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.images import thumbnail
-from happyhorse_nb.jobs import Job, engine, forget, jobs
+from happyhorse_nb.jobs import Job, Jobs, engine, forget
 from happyhorse_nb.jobs.query import query
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Snapshot, Status
@@ -68,7 +68,7 @@ class Gallery:
         self._records: list[Record] = []
 
     def __repr__(self) -> str:
-        return repr(jobs(status=self._shelf.only.status or None, text=self._shelf.only.text))
+        return repr(Jobs(self._shelf.only))
 
     def _ipython_display_(self) -> None:
         if frontend.in_notebook():
@@ -130,9 +130,7 @@ class Gallery:
         self._stop()
         self._menu.open(None)
         self._records = records = self._shelf.read()
-        self._notice.value = (
-            "" if records else notice("No job fits." if self._shelf.engine.ledger.count() else "No jobs yet.")
-        )
+        self._notice.value = "" if records else notice(self._empty)
         for tile, record in zip(self._tiles, [*records, *[None] * (PAGE - len(records))], strict=True):
             tile.attach()
             tile.show(record, picked=record is not None and record.snapshot.id in self._picked)
@@ -253,14 +251,18 @@ class Gallery:
     def _job(self, tile: Tile) -> Job:
         return self._shelf.engine.known(_record(tile))
 
+    @property
+    def _empty(self) -> str:
+        return "No job fits." if self._shelf.engine.ledger.count() else "No jobs yet."
+
     def _static(self) -> Bundle:
-        some = [Poster(r.snapshot, _small(r.thumbnail), r.starred) for r in self._records]
-        more = self._shelf.count - len(some)
-        total = self._shelf.total() + (
-            f"; the newest {len(some)} are here" if more > 0 and self._shelf.page == 0 else ""
-        )
+        # Whatever page is looked at now.
+        records = self._records if self._shelf.page == 0 else self._shelf.newest()
+        some = [Poster(r.snapshot, _small(r.thumbnail), r.starred) for r in records]
+        more = self._shelf.count > len(some)
+        total = self._shelf.total() + (f"; the newest {len(some)} are here" if more else "")
         return {
-            "text/html": posters(some, start=self._start, caption=total, empty="No job fits."),
+            "text/html": posters(some, start=self._start, caption=total, empty=self._empty),
             "text/plain": total,
         }
 

@@ -15,6 +15,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, w
 
 from happyhorse_nb.client.aside import at_disk
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
+from happyhorse_nb.client.place import into_place
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import DownloadError
 
@@ -50,7 +51,7 @@ async def download(
         await at_disk(_make_room, target)
         info = await _insist(transfer, patience)
         # Not aside: once it is checked, nothing comes between the file and its name.
-        _into_place(half, target)
+        into_place(half, target)
     except Cut as cut:
         raise DownloadError(f"the video could not be fetched: {cut}") from None
     except FileExistsError:
@@ -101,16 +102,3 @@ async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
                 why = str(problem)
             raise Cut(why)
     raise AssertionError("the last try ends with a result or an error")
-
-
-def _into_place(half: Path, target: Path) -> None:
-    """Rename without ever replacing a file that is there."""
-    try:
-        os.link(half, target)
-    except FileExistsError:
-        raise
-    except OSError:
-        # No hard links here (some network drives): the check and the rename are then two steps.
-        if target.exists():
-            raise FileExistsError(EEXIST, os.strerror(EEXIST)) from None
-        half.rename(target)

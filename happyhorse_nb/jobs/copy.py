@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import filecmp
+import secrets
 import shutil
 from contextlib import suppress
 from pathlib import Path
 
+from happyhorse_nb.client.place import into_place
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.models import Status
@@ -26,17 +28,24 @@ def copy_of(job: Job, wished: Path) -> None:
             "Leave --save out to follow it.",
             param="save",
         )
-    if wished.exists():
-        with suppress(OSError):
-            # Also a copy: the cell that has asked for it is run again.
-            if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
-                return
-        raise InvalidRequest(f"--save {wished} exists and is never written over. Give another name.", param="save")
-    half = wished.with_name(f"{wished.name}.part")
+    # A name of its own: the user may have a file of any name, and another kernel may copy to the same one.
+    half = wished.with_name(f"{wished.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
-        shutil.copyfile(made, half)
-        half.rename(wished)
+        if not wished.exists():
+            shutil.copyfile(made, half)
+            into_place(half, wished)
+            return
+    except FileExistsError:
+        # It has come while the video was copied.
+        pass
     except OSError as problem:
-        half.unlink(missing_ok=True)
         reason = (problem.strerror or type(problem).__name__).lower()
         raise InvalidRequest(f"--save {wished} cannot be written: {reason}. Give another name.", param="save") from None
+    finally:
+        with suppress(OSError):
+            half.unlink(missing_ok=True)
+    with suppress(OSError):
+        # Also a copy: the cell that has asked for it is run again.
+        if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
+            return
+    raise InvalidRequest(f"--save {wished} exists and is never written over. Give another name.", param="save")

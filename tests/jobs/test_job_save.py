@@ -58,3 +58,32 @@ def test_a_name_that_no_file_can_have_is_refused_before_it_is_paid_for(
     with pytest.raises(hh.InvalidRequest, match="--save"):
         generate(save=name)
     assert fake_server.paid == 0
+
+
+def test_a_copy_of_an_earlier_video_leaves_the_users_own_files_alone(generate: Generate, tmp_path: Path) -> None:
+    ended(generate())
+    (tmp_path / "mine.mp4.part").write_text("of another program")
+    generate(save=tmp_path / "mine.mp4")
+    assert (tmp_path / "mine.mp4.part").read_text() == "of another program"
+    assert sorted(file.name for file in tmp_path.glob("mine*")) == ["mine.mp4", "mine.mp4.part"]
+
+
+def test_a_file_that_appears_while_an_earlier_video_is_copied_stays(generate: Generate, tmp_path: Path) -> None:
+    made = ended(generate()).path
+    assert made is not None
+    mine, same = tmp_path / "mine.mp4", tmp_path / "same.mp4"
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        # Somebody else writes these names just when the copy begins.
+        if event == "shutil.copyfile" and Path(arguments[1]).parent == tmp_path:
+            for file, content in ((mine, b"a film of mine"), (same, made.read_bytes())):
+                if Path(arguments[1]).name.startswith(file.stem):
+                    file.write_bytes(content)
+
+    sys.addaudithook(hear)
+    with pytest.raises(hh.InvalidRequest, match=r"mine\.mp4 exists and is never written over"):
+        generate(save=mine)
+    assert mine.read_bytes() == b"a film of mine"
+    # Another kernel has made the same copy: that is what was asked for.
+    generate(save=same)
+    assert [file.name for file in tmp_path.glob("*.part")] == []

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from happyhorse_nb.errors import JobNotFound
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.job import Controls, Job
-from happyhorse_nb.ledger import Ledger, Presence, Record
+from happyhorse_nb.ledger import Ledger, Presence, Record, changing
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import Account, current_account
 
@@ -60,9 +60,14 @@ class Roster:
         return [job for job in list(self._jobs.values()) if not job.done()]
 
     def known(self, record: Record) -> Job:
-        """A job of the ledger as it is, without going on with it."""
+        """A job of the ledger as it is, without going on with it.
+
+        The live one, unless it has ended here and another kernel has gone on with it, or has forgotten it.
+        """
         live = self._jobs.get(record.snapshot.id)
-        return live if live is not None else Job(self.settle(record), self._controls)
+        if live is not None and not (live.done() and self._is_past(live, record)):
+            return live
+        return Job(self.settle(record), self._controls)
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the process it runs in."""
@@ -89,11 +94,12 @@ class Roster:
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
         with self.lock:
-            if self._jobs.get(job.id) is job or job.done():
+            live = self._jobs.get(job.id)
+            if live is job or job.done():
                 return
             account = current_account()
             check_account(job.record, account)
-            if self._jobs.get(job.id) is None:
+            if live is None or live.done():
                 self.keep(job)
             self._follow(job, account)
 
@@ -121,6 +127,15 @@ class Roster:
             return self._presence.alive(record.owner)
         live = self._jobs.get(record.snapshot.id)
         return live is not None and not live.done()
+
+    def _is_past(self, live: Job, record: Record) -> bool:
+        """Whether a job that has ended here is not what the ledger says any more."""
+        if record.forgotten and not live.record.forgotten:
+            return True
+        # What this process owns is as it is here: its end may still be on its way into the ledger. A note may be of a
+        # callback here, which is nobody else's matter.
+        elsewhere = record.owner != self._presence.id
+        return elsewhere and changing(replace(record.snapshot, note="")) != changing(replace(live.snapshot, note=""))
 
     def adopt(self, job: Job, record: Record, account: Account) -> bool:
         """Go on with a job whose process has died. False when another process was faster."""

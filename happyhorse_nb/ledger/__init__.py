@@ -5,7 +5,7 @@ from happyhorse_nb.ledger.frames import Frames
 from happyhorse_nb.ledger.leases import Lease, Leases
 from happyhorse_nb.ledger.ledger import Ledger
 from happyhorse_nb.ledger.presence import Presence
-from happyhorse_nb.ledger.record import Record
+from happyhorse_nb.ledger.record import Record, changing
 from happyhorse_nb.ledger.unfinished import orphans
 
-__all__ = ["EVERYTHING", "Filter", "Frames", "Lease", "Leases", "Ledger", "Presence", "Record", "orphans"]
+__all__ = ["EVERYTHING", "Filter", "Frames", "Lease", "Leases", "Ledger", "Presence", "Record", "changing", "orphans"]

@@ -379,6 +379,52 @@ def test_a_job_found_in_the_ledger_can_be_waited_for(
     assert str(found.status) == "done"
 
 
+def test_a_variable_that_holds_a_stopped_job_does_not_hide_what_another_kernel_made_of_it(
+    generate: Generate, fake_server: FakeServer, folder: Path
+) -> None:
+    fake_server.words = ("processing",)
+    held = generate()
+    fake_server.wait_for("poll")
+    held.stop()
+    Seen(held).until("stopped")
+    fake_server.task.say("success")
+    Program("hh.resume(sys.argv[2])[0].result(timeout=30)", folder, held.id).end()
+    [found] = hh.jobs(status="done")
+    assert str(found.status) == "done"
+    assert found.path is not None
+    assert found.path.is_file()
+    assert found.cost is not None
+    assert found.cost.billed
+    assert "not watched" not in repr(hh.jobs())
+    Program("hh.forget(hh.find(sys.argv[2]))", folder, held.id).end()
+    assert [job.prompt for job in hh.jobs()] == [""]
+
+
+def test_what_is_stopped_here_and_runs_in_another_kernel_is_listed_as_running_and_can_be_waited_for(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    fake_server.words = ("processing",)
+    script = Program(GENERATE + "job.result()", folder, str(photo))
+    fake_server.wait_for("poll")
+    [held] = hh.resume()
+    held.stop()
+    Seen(held).until("stopped")
+    [found] = hh.jobs(status="running")
+    assert found.status.running
+    assert hh.jobs(status="stopped")[:] == []
+    fake_server.task.say("success")
+    assert found.result(timeout=DEADLINE).path == found.path
+    script.end()
+
+
+def test_what_was_forgotten_in_another_kernel_is_forgotten_here(
+    generate: Generate, fake_server: FakeServer, folder: Path
+) -> None:
+    held = ended(generate())
+    Program("hh.forget(hh.find(sys.argv[2]))", folder, held.id).end()
+    assert [job.prompt for job in hh.jobs()] == [""]
+
+
 ALIVE = """
 from happyhorse_nb.jobs import engine
 [record] = engine().ledger.newest()

@@ -61,7 +61,9 @@ class Jobs(Sequence[Job]):
         """
         from happyhorse_nb.jobs.frame import frame
 
-        return frame([(job.snapshot, job.record.starred) for job in self])
+        run = engine()
+        # The star as it was read just now: a live job's record is from when it was submitted.
+        return frame([(run.known(record).snapshot, record.starred) for record in self._read()])
 
     def __repr__(self) -> str:
         from happyhorse_nb.render import table_text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -94,3 +95,26 @@ def test_a_budget_is_kept_to_the_cent(tmp_path: Path) -> None:
     with pytest.raises(hh.InvalidRequest, match=r"spent about \$2.10"):
         check_budget(2.1, record(), ledger)
     ledger.close()
+
+
+@pytest.mark.parametrize("options", [{"resolution": "1080P"}, {}, {"takes": 2}], ids=["named", "left out", "takes"])
+def test_with_a_budget_nothing_is_bought_whose_price_is_not_known(
+    generate: Generate, settings: Settings, monkeypatch: pytest.MonkeyPatch, options: dict[str, Any]
+) -> None:
+    # What is no address of this machine is real money; nobody is asked anything here.
+    monkeypatch.setenv("MODELLIX_BASE_URL", "https://example.invalid")
+    settings.prices = {"720P": 0.14}
+    settings.budget = 2.0
+    with pytest.raises(
+        hh.InvalidRequest, match=r"1080P has no price in %config HappyHorse\.prices.*\$2\.00"
+    ) as refused:
+        generate(**options)
+    assert refused.value.param == "budget"
+    assert "\n" not in str(refused.value)
+    assert len(hh.jobs()) == 0
+
+
+def test_play_money_needs_no_price(generate: Generate, settings: Settings) -> None:
+    settings.prices = {}
+    settings.budget = 0.0
+    assert str(ended(generate()).status) == "done"

@@ -20,6 +20,7 @@ from happyhorse_nb.jobs.crew import Crew
 from happyhorse_nb.jobs.follow import follow
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.kept import resting
+from happyhorse_nb.jobs.loop import outcome_of
 from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.jobs.roster import Roster
 from happyhorse_nb.jobs.track import ended
@@ -44,7 +45,11 @@ def engine() -> Engine:
 
 
 class Engine:
-    """Submits, watches and remembers jobs. Its public methods are called from any thread and return at once."""
+    """Submits, watches and remembers jobs. Its public methods are called from any thread.
+
+    All but two return without waiting for a server: `ask` waits for its answer, and `close` some seconds for what is in
+    mid-air. `submit` may copy a video that was made before.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -119,15 +124,12 @@ class Engine:
         return self._roster.running()
 
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through."""
+        """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through.
+
+        Raises `MissingKey`, `ConfigError`, and what the question raises.
+        """
         account = current_account()
-        answer = self._crew.start(lambda: self._ask(account, question))
-        while True:
-            try:
-                return answer.result(timeout=0.2)
-            except TimeoutError:
-                if answer.done():
-                    raise
+        return outcome_of(self._crew.start(lambda: self._ask(account, question)))
 
     def stop(self, job: Job) -> None:
         """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""

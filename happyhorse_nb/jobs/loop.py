@@ -16,6 +16,8 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 #: Seconds that tasks are given to end when Python does.
 _PATIENCE = 2.0
+#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
+_PAUSE = 0.2
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -108,3 +110,17 @@ class OwnedLoop:
             self._loop.run_forever()
         finally:
             self._loop.close()
+
+
+def outcome_of(answer: concurrent.futures.Future[T]) -> T:
+    """Wait for what comes of `OwnedLoop.start`, on another thread than the loop's; an interrupt gets through.
+
+    Raises what was raised there.
+    """
+    while True:
+        try:
+            return answer.result(timeout=_PAUSE)
+        except TimeoutError:
+            if answer.done():
+                # It was its own, or it has come in the same instant: the answer itself tells.
+                return answer.result()

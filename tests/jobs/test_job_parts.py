@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from happyhorse_nb import polling
 from happyhorse_nb.jobs.callbacks import Callbacks
 from happyhorse_nb.jobs.looks import Looks
+from happyhorse_nb.jobs.loop import outcome_of
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.places import Places
 from happyhorse_nb.jobs.queue import Others, Queue
@@ -239,3 +241,24 @@ def test_callbacks_are_called_in_order_on_a_thread_that_does_not_hold_up_the_end
     assert not callbacks.drain(0.01)
     assert callbacks._thread.daemon
     stuck.set()
+
+
+class JustInTime(Future[str]):
+    """Its answer comes between the end of a wait for it and the look whether it is there."""
+
+    def result(self, timeout: float | None = None) -> str:
+        if not self.done():
+            self.set_result("the answer")
+            raise TimeoutError
+        return super().result(timeout)
+
+
+def test_an_answer_that_comes_in_the_instant_a_wait_for_it_ends_is_the_answer() -> None:
+    assert outcome_of(JustInTime()) == "the answer"
+
+
+def test_a_time_out_of_the_question_itself_gets_through() -> None:
+    answer: Future[str] = Future()
+    answer.set_exception(TimeoutError("the server's name was not found in time"))
+    with pytest.raises(TimeoutError, match="name was not found"):
+        outcome_of(answer)

@@ -5,7 +5,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.jobs.api import again, balance, find, forget, generate, jobs, resume, running, wait
+from happyhorse_nb.jobs.api import again, balance, find, forget, generate, jobs, resume, running, take_up, wait
 from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
@@ -27,6 +27,7 @@ __all__ = [
     "resume",
     "run",
     "running",
+    "take_up",
     "wait",
 ]
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -15,7 +16,7 @@ from happyhorse_nb.jobs.display import members
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.query import query
-from happyhorse_nb.jobs.recovery import everywhere
+from happyhorse_nb.jobs.recovery import Taken, everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
 from happyhorse_nb.jobs.request import prepare
 from happyhorse_nb.jobs.seeds import spread
@@ -184,9 +185,24 @@ def again(job: Job | Takes | str) -> Job | Takes:
 def resume(piece: str | None = None) -> list[Job]:
     """Go on with the job of that piece of an id (or a task id from elsewhere), or with every unfinished one.
 
-    Works in any kernel. Raises `JobNotFound`, `MissingKey`, `LedgerError`.
+    Works in any kernel. A queued job that the budget does not allow keeps back none of the others: those are returned,
+    and a warning says what still waits. Raises `InvalidRequest` where nothing else was left to take up; `JobNotFound`,
+    `MissingKey`, `LedgerError`.
     """
-    return _resume(engine(), piece)
+    taken = take_up(None if piece is None else [piece])
+    if taken.refusal is not None:
+        if not taken.jobs:
+            raise taken.refusal
+        warnings.warn(str(taken.refusal), stacklevel=2)
+    return taken.jobs
+
+
+def take_up(pieces: Sequence[str] | None = None) -> Taken:
+    """`resume` for several pieces, or for all: what was taken up, and the refusal of what was not.
+
+    Raises `JobNotFound`, `MissingKey`, `LedgerError`.
+    """
+    return _resume(engine(), pieces)
 
 
 def balance() -> Decimal | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 import time
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
-from happyhorse_nb.errors import ConfigError
+from happyhorse_nb.errors import ConfigError, InvalidRequest
 from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.roster import check_account
@@ -17,24 +19,27 @@ from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import is_task_id
 
 
-def resume(run: Engine, piece: str | None = None) -> list[Job]:
-    """Go on with one job, named by a piece of its id, or with every unfinished one of the account in use.
+class Taken(NamedTuple):
+    """What was taken up, and why the rest of it was not sent: None where there is no rest."""
 
-    An id that the ledger does not know is taken as that of a task submitted elsewhere. Raises `JobNotFound`.
+    jobs: list[Job]
+    refusal: InvalidRequest | None
+
+
+def resume(run: Engine, pieces: Sequence[str] | None = None) -> Taken:
+    """Go on with the jobs named by pieces of their ids, or with every unfinished one of the account in use.
+
+    An id that the ledger does not know is taken as that of a task submitted elsewhere. Raises `JobNotFound`, and then
+    none of them is taken up.
     """
     account = current_account()
-    if piece is None:
-        found = run.ledger.unfinished(account.realm, account.key.fingerprint)
-        taken = (run.take_up(record, account) for record in found)
-        return [job for job in taken if job.task_id or job.status == Status.QUEUED]
-    if piece.startswith("task-") and is_task_id(piece):
-        # A server's id is taken whole: a longer one that begins like it is another task.
-        record = run.ledger.of_task(piece, account.realm)
-        record = record or _attached(run, piece, account) or _foreign(run, piece, account)
-    else:
-        record = run.ledger.find(piece)
-    check_account(record, account)
-    return [run.take_up(record, account)]
+    if pieces is not None:
+        return _taken(run, [_named(run, piece, account) for piece in pieces], account)
+    found = run.ledger.unfinished(account.realm, account.key.fingerprint)
+    jobs, refusal = _taken(run, found, account)
+    # As they were read: one that was queued may have ended by now.
+    queued = {record.snapshot.id for record in found if record.snapshot.status == Status.QUEUED}
+    return Taken([job for job in jobs if job.task_id or job.id in queued], refusal)
 
 
 def everywhere(run: Engine) -> list[Job]:
@@ -50,6 +55,39 @@ def everywhere(run: Engine) -> list[Job]:
             job = run.take_up(record, account)
             found[job.id] = job
     return list(found.values())
+
+
+def _taken(run: Engine, records: Sequence[Record], account: Account) -> Taken:
+    """Take them up; a job that may not be sent keeps back none of the others."""
+    taken: dict[str, Job] = {}
+    refused: list[InvalidRequest] = []
+    # What is paid for comes first: whatever is wrong with a job that is still to be bought, its task runs out of time.
+    for record in sorted(records, key=lambda record: record.snapshot.task_id is None):
+        try:
+            taken[record.snapshot.id] = run.take_up(record, account)
+        except InvalidRequest as problem:
+            refused.append(problem)
+    jobs = [taken[record.snapshot.id] for record in records if record.snapshot.id in taken]
+    return Taken(jobs, _refusal(refused) if refused else None)
+
+
+def _refusal(refused: Sequence[InvalidRequest]) -> InvalidRequest:
+    """One line for all that were not sent. The last one's reason: it counts what those before it have cost."""
+    last = refused[-1]
+    waiting = "1 queued video still waits" if len(refused) == 1 else f"{len(refused)} queued videos still wait"
+    return InvalidRequest(f"{waiting}, not sent: {last}", param=last.param)
+
+
+def _named(run: Engine, piece: str, account: Account) -> Record:
+    """The job of that piece of an id, of this account. Raises `JobNotFound`."""
+    if piece.startswith("task-") and is_task_id(piece):
+        # A server's id is taken whole: a longer one that begins like it is another task.
+        record = run.ledger.of_task(piece, account.realm)
+        record = record or _attached(run, piece, account) or _foreign(run, piece, account)
+    else:
+        record = run.ledger.find(piece)
+    check_account(record, account)
+    return record
 
 
 def _attached(run: Engine, task_id: str, account: Account) -> Record | None:

@@ -172,14 +172,16 @@ def _stop(shell: Any, args: Namespace) -> None:
 
 
 def _resume(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, resume
+    from happyhorse_nb.jobs import display, take_up
 
     bound = None if args.job is None else _bound(shell, args.job)
-    pieces = [args.job] if bound is None else [job.id for job in display.members(bound)]
-    taken = [job for piece in pieces for job in resume(piece)]
-    for job in taken:
+    named = None if args.job is None else [args.job]
+    taken = take_up(named if bound is None else [job.id for job in display.members(bound)])
+    for job in taken.jobs:
         display.present(job)
-    if not taken:
+    if taken.refusal is not None:
+        raise taken.refusal
+    if not taken.jobs:
         print("Nothing to resume: every task of this account has ended.")
 
 

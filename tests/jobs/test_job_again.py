@@ -13,12 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.jobs import engine
+from happyhorse_nb.magic.extension import run_line
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, Seen, ended
@@ -296,11 +298,39 @@ def test_what_is_taken_up_is_bought_by_who_takes_it_up(
     Program(QUEUE, folder, str(photo)).end()
     engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0")
     settings.budget = 2.0
-    # One is $1.20.
-    with pytest.raises(hh.InvalidRequest, match="budget"):
-        hh.resume()
+    # One is $1.20: the first of three is sent, after the one that was paid for.
+    with pytest.warns(UserWarning, match="2 queued videos still wait, not sent: budget: "):
+        resumed = hh.resume()
+    assert [job.snapshot.prompt for job in resumed] == ["0", "1"]
     assert fake_server.wait_for("submit", 2)
     assert [str(job.status) for job in hh.jobs() if job.task_id is None].count("queued") == 2
+    # What is taken up already is not refused; what is still to be sent alone is.
+    [third] = [job for job in hh.jobs() if job.snapshot.prompt == "2"]
+    with pytest.raises(hh.InvalidRequest, match="1 queued video still waits, not sent: budget: "):
+        hh.resume(third.id)
+
+
+def test_a_queued_job_over_budget_does_not_keep_back_a_task_that_is_paid_for(
+    generate: Generate,
+    fake_server: FakeServer,
+    folder: Path,
+    photo: Path,
+    settings: Settings,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    fake_server.words = ("processing",)
+    Program(QUEUE, folder, str(photo)).end()
+    # Younger than those that were never sent.
+    engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0, created = created + (task_id IS NOT NULL) * 99")
+    settings.budget = 0.5
+    with pytest.raises(hh.InvalidRequest, match="3 queued videos still wait, not sent: budget: "):
+        run_line(SimpleNamespace(user_ns={}), "resume")
+    # The cards of those that go on come before the error.
+    assert capsys.readouterr().out.count("fake0001") == 1
+    [paid] = [job for job in hh.jobs() if job.task_id is not None]
+    fake_server.task.say("success")
+    assert str(ended(paid).status) == "done"
+    assert fake_server.paid == 1
 
 
 @pytest.mark.parametrize(("when", "end"), [("submit", "unknown"), ("poll", "done"), ("file", "done")])

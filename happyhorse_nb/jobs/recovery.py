@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import Account, current_account, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import is_task_id
+
+#: The fewest characters of a server's id that does not say of itself that it is one; and our own ids, whole.
+_LEAST, _OUR_ID = 12, r"[0-9a-f]{12}"
 
 
 class Taken(NamedTuple):
@@ -83,11 +87,23 @@ def _named(run: Engine, piece: str, account: Account) -> Record:
     if piece.startswith("task-") and is_task_id(piece):
         # A server's id is taken whole: a longer one that begins like it is another task.
         record = run.ledger.of_task(piece, account.realm)
-        record = record or _attached(run, piece, account) or _foreign(run, piece, account)
+    elif _is_foreign(piece):
+        record = run.ledger.known(piece)
     else:
         record = run.ledger.find(piece)
+    record = record or _attached(run, piece, account) or _foreign(run, piece, account)
     check_account(record, account)
     return record
+
+
+def _is_foreign(piece: str) -> bool:
+    """Whether what the ledger does not know may be a server's id, and no mistyped name or piece of one of ours."""
+    return (
+        is_task_id(piece)
+        and len(piece) >= _LEAST
+        and any(letter.isdigit() for letter in piece)
+        and re.fullmatch(_OUR_ID, piece) is None
+    )
 
 
 def _attached(run: Engine, task_id: str, account: Account) -> Record | None:

@@ -89,8 +89,14 @@ class Questions(Journal):
 
     def find(self, piece: str) -> Record:
         """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
+        found = self.known(piece)
+        if found is None:
+            raise JobNotFound(f"no job has {_shown(piece)} in its id. %happyhorse jobs lists them.")
+        return found
+
+    def known(self, piece: str) -> Record | None:
+        """The one job whose id or task id contains the piece, None for none. Raises `JobNotFound` for more than one."""
         piece = piece.strip()
-        shown = piece if len(piece) <= 40 else piece[:39] + "…"
         if not piece:
             raise JobNotFound("no piece of an id is given. %happyhorse jobs lists them.")
         escaped = piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
@@ -103,13 +109,13 @@ class Questions(Journal):
         if len(found) == 1 or len(exact) == 1:
             return (exact or found)[0]
         if not found:
-            raise JobNotFound(f"no job has {shown!r} in its id. %happyhorse jobs lists them.")
+            return None
         names = [r.snapshot.short_id for r in found[:5]]
         if len(set(names)) < len(names):
             # Ids of this server begin alike, or one task is known twice: ours tell them apart.
             names = [r.snapshot.id for r in found[:5]]
         some = ", ".join(names)
-        raise JobNotFound(f"{shown!r} is in the id of more than one job ({some}). Give more of it.")
+        raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some}). Give more of it.")
 
     def newest(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Record]:
         """Jobs, newest first."""
@@ -170,6 +176,11 @@ class Questions(Journal):
             return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
 
         return [seconds for seconds in readable(took, rows) if seconds is not None][:limit]
+
+
+def _shown(piece: str) -> str:
+    piece = piece.strip()
+    return repr(piece if len(piece) <= 40 else piece[:39] + "…")
 
 
 def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:

@@ -186,10 +186,12 @@ def _colab_key() -> str | None:
         return None
     from google.colab import userdata
 
+    # Only newer versions know a front end that does not answer in time.
+    late = getattr(userdata, "TimeoutException", userdata.NotebookAccessError)
     try:
         found: str | None = userdata.get(KEY_VARIABLE)
-    except (userdata.SecretNotFoundError, userdata.NotebookAccessError):
-        # Not there, or the user has not let this notebook see it.
+    except (userdata.SecretNotFoundError, userdata.NotebookAccessError, late):
+        # Not there, not to be had now, or the user has not let this notebook see it.
         return None
     return found
 

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,6 +58,21 @@ def test_a_secret_that_is_missing_or_withheld_is_no_key(
     secrets: dict[str, str | None], kept: dict[str, str | None]
 ) -> None:
     secrets.update(kept)
+    with pytest.raises(MissingKey, match="among its secrets"):
+        current_account({})
+
+
+def test_a_front_end_that_does_not_answer_in_time_is_no_key(secrets: dict[str, str | None]) -> None:
+    # As newer versions have it; those before know no such error.
+    userdata: Any = sys.modules["google.colab.userdata"]
+
+    class TimeoutException(Exception):  # noqa: N818 - its name there
+        pass
+
+    def get(name: str) -> str:
+        raise TimeoutException(name)
+
+    userdata.TimeoutException, userdata.get = TimeoutException, get
     with pytest.raises(MissingKey, match="among its secrets"):
         current_account({})
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from getpass import getpass
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.settings import KEY_VARIABLE, ORIGIN, account_of, keep_key, use
+from happyhorse_nb.settings import KEY_VARIABLE, account_of, keep_key, told_origin, use
 
 
 def login() -> str:
     """Ask for the key, unseen; keep it in the system's keyring, or else in this kernel. Says which."""
-    origin = os.environ.get("MODELLIX_BASE_URL") or ORIGIN
+    origin = told_origin()
     typed = account_of(_ask(), origin)
     kept = keep_key(typed)
     where = "the system's keyring" if kept else "this kernel"

@@ -66,7 +66,7 @@ def test_a_front_end_that_does_not_answer_in_time_is_no_key(secrets: dict[str, s
     # As newer versions have it; those before know no such error.
     userdata: Any = sys.modules["google.colab.userdata"]
 
-    class TimeoutException(Exception):  # noqa: N818 - its name there
+    class TimeoutException(Exception):
         pass
 
     def get(name: str) -> str:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from urllib.parse import urlsplit
 
-from happyhorse_nb.errors import HappyHorseError, MissingKey
-from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, told_origin, use
+from happyhorse_nb.errors import ConfigError, HappyHorseError, MissingKey
+from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
+
+#: Where the process keeps the account of the sandbox started here, and the one that was chosen before it.
+_OWN, _BEFORE = "account of the sandbox", "account before the sandbox"
 
 
 def switch(args: Namespace) -> str:
@@ -14,12 +17,7 @@ def switch(args: Namespace) -> str:
     from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 
     if args.off:
-        if process.get("sandbox") is None:
-            return f"This kernel uses no sandbox of its own: videos are made by {told_origin()}."
-        left = _unfinished()
-        _stop()
-        use(None)
-        return "This kernel uses the real server again." + left
+        return _off()
     if args.if_no_key:
         try:
             account = current_account()
@@ -27,8 +25,8 @@ def switch(args: Namespace) -> str:
             pass
         else:
             if account.realm == "sandbox":
-                return "No API key is given: the sandbox on this machine renders the videos, for nothing."
-            return f"The key from {account.source} is used: videos are made by {account.origin} and cost money."
+                return f"No API key is given: {account.maker}."
+            return f"The key from {account.source} is used: {account.maker}."
     options = SandboxOptions.from_arguments(args)
     # On the port of the one before it, so that jobs it was rendering find it again and go on.
     port = _stop()
@@ -40,11 +38,42 @@ def switch(args: Namespace) -> str:
         # Somebody else may have it now.
         sandbox = SandboxProcess(home() / "sandbox", options)
     process.put("sandbox", sandbox)
-    use(account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
+    if not _is_own():
+        # A key that was typed is nowhere else where there is no keyring.
+        process.put(_BEFORE, process.get("account"))
+    process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
+    use(process.get(_OWN))
     return (
         f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered here, for nothing.\n"
         "%happyhorse sandbox --off goes back."
     )
+
+
+def _off() -> str:
+    """Stop the sandbox of this kernel, and use what was in use before it."""
+    if process.get("sandbox") is None:
+        return f"This kernel uses no sandbox of its own. {_in_use()}"
+    left = _unfinished()
+    _stop()
+    if _is_own():
+        use(process.get(_BEFORE))
+    return f"The sandbox of this kernel is off. {_in_use()}{left}"
+
+
+def _is_own() -> bool:
+    """Whether the account in use is that of a sandbox started here, and not one that was typed in since."""
+    own = process.get(_OWN)
+    return own is not None and process.get("account") is own
+
+
+def _in_use() -> str:
+    """Who makes the videos now, or what is missing for that, as a sentence."""
+    try:
+        account = current_account()
+    except ConfigError as problem:
+        said = str(problem)
+        return said[:1].upper() + said[1:]
+    return f"Now {account.maker}, with the key from {account.source}."
 
 
 def _unfinished() -> str:

@@ -69,6 +69,13 @@ class Account:
         return is_loopback(self.origin)
 
     @property
+    def maker(self) -> str:
+        """Who makes the videos with this account, and whether that costs money, in words."""
+        if self.sandbox:
+            return f"{self.origin} on this machine renders the videos, for nothing"
+        return f"videos are made by {self.origin} and cost money"
+
+    @property
     def realm(self) -> str:
         """What the ledger keeps as the origin. The embedded sandbox is the same one whatever port it got this time."""
         if self.sandbox and self.key.reveal() == SANDBOX_KEY:

@@ -1,0 +1,79 @@
+"""To the embedded server and back: what is in use then is what was before, and what is said of it is true."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Iterator
+
+import pytest
+
+from happyhorse_nb.magic.commands import COMMANDS
+from happyhorse_nb.magic.sandbox import switch
+from happyhorse_nb.settings import account_of, current_account, process, use
+
+
+def asked(line: str = "") -> Namespace:
+    """What the user's line is read as."""
+    return COMMANDS["sandbox"].parser.read(line)
+
+
+@pytest.fixture(autouse=True)
+def account() -> Iterator[None]:
+    """The account of this process is put back, and no sandbox outlives its test."""
+    before = process.get("account")
+    yield
+    if process.get("sandbox") is not None:
+        switch(asked("--off"))
+    use(before)
+
+
+def test_off_says_what_is_used_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELLIX_API_KEY", "key")
+    assert "This kernel now uses the sandbox at http://127.0.0.1:" in switch(asked())
+    said = switch(asked("--off"))
+    assert said == (
+        "The sandbox of this kernel is off. Now videos are made by https://api.modellix.ai and cost money, "
+        "with the key from the environment (MODELLIX_API_KEY)."
+    )
+    # As JupyterLab is given it where there is no key: another sandbox, which goes on.
+    monkeypatch.setenv("MODELLIX_BASE_URL", "http://127.0.0.1:9")
+    switch(asked())
+    said = switch(asked("--off"))
+    assert "http://127.0.0.1:9 on this machine renders the videos, for nothing" in said
+    assert "for nothing" in switch(asked("--off"))
+
+
+def test_off_without_a_key_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    switch(asked())
+    # An origin for which no keyring has a key.
+    monkeypatch.setenv("MODELLIX_BASE_URL", "https://nobody.example.com")
+    said = switch(asked("--off"))
+    assert said.startswith("The sandbox of this kernel is off. No API key. Give one of three ways")
+
+
+def test_a_key_kept_for_this_kernel_is_there_again_afterwards() -> None:
+    use(account_of("typed", source="this kernel"))
+    switch(asked())
+    # Started again with other options, it is still the key before it that is kept.
+    switch(asked("--seconds 1"))
+    assert current_account().sandbox
+    assert "with the key from this kernel" in switch(asked("--off"))
+    assert current_account().key.reveal() == "typed"
+
+
+def test_a_key_typed_while_the_sandbox_is_in_use_is_not_lost() -> None:
+    switch(asked())
+    use(account_of("typed", source="this kernel"))
+    switch(asked("--off"))
+    assert current_account().key.reveal() == "typed"
+
+
+@pytest.mark.parametrize(
+    ("origin", "words"),
+    [("http://127.0.0.1:9", "for nothing."), ("https://api.modellix.ai", "and cost money.")],
+)
+def test_only_what_costs_money_is_said_to(origin: str, words: str) -> None:
+    use(account_of("some-key", origin, source="this kernel"))
+    said = switch(asked("--if-no-key"))
+    assert said.startswith("The key from this kernel is used: ")
+    assert said.endswith(words)

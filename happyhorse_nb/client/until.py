@@ -12,6 +12,9 @@ from happyhorse_nb.client.held import held
 from happyhorse_nb.errors import JobFailed, RateLimited, ServerError, TransportError
 from happyhorse_nb.models import Snapshot, Status
 
+#: Seconds between two reads at most while the server is in trouble.
+_MAX_BACKOFF = 30.0
+
 
 class Read(Protocol):
     """`Client.read`."""
@@ -33,17 +36,21 @@ async def until_ended(
     Raises `JobFailed`, and the errors that end reading: 400, 401, 402, 404.
     """
     estimate = polling.forecast([], typical=typical)
-    start, status, troubled = time.monotonic(), None, False
+    # The loop's clock is the one that its pauses go by.
+    clock = asyncio.get_running_loop().time
+    start, status, troubled, tries, wait = clock(), None, False, 0, 0.0
     while True:
-        told = 0.0
         try:
             snapshot, at_once = await _look(read, hold, task_id, status, plain=troubled)
         except RateLimited as limited:
-            told = limited.retry_after if limited.retry_after is not None else 5.0
+            tries += 1
+            wait = limited.retry_after or polling.backoff(tries, longest=_MAX_BACKOFF)
         except (ServerError, TransportError):
             troubled = True
+            tries += 1
+            wait = polling.backoff(tries, longest=_MAX_BACKOFF)
         else:
-            troubled = False
+            troubled, tries, wait = False, 0, 0.0
             if snapshot.status != status and on_change is not None:
                 on_change(snapshot)
             status = snapshot.status
@@ -53,9 +60,8 @@ async def until_ended(
                 return snapshot
             if at_once:
                 continue
-        await asyncio.sleep(
-            max(polling.next_gap(estimate, polling.State(time.monotonic() - start), polling.PATIENCE), told)
-        )
+        gap = polling.next_gap(estimate, polling.State(clock() - start), polling.PATIENCE)
+        await asyncio.sleep(max(gap, wait))
 
 
 async def _look(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from happyhorse_nb import polling
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
@@ -147,9 +147,8 @@ class Track:
             self._cut = None
 
     def backoff(self, tries: int, *, first: float = 1.0) -> float:
-        """Seconds before the next try: 1, 2, 4 … each a little shorter by chance, so that many jobs do not march."""
-        longest = self.settings.max_backoff
-        return float(min(longest, first * 2.0 ** min(tries - 1, 16)) * random.uniform(0.7, 1.0))  # noqa: S311  # no secret
+        """Seconds before the next try, after so many that failed."""
+        return polling.backoff(tries, longest=self.settings.max_backoff, first=first)
 
     def told(self, limited: RateLimited, tries: int, *, first: float = 1.0) -> float:
         """Seconds to wait as the server says; where it is silent, or says not at all, as our own backoff does."""

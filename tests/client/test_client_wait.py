@@ -1,0 +1,64 @@
+"""How often a wait without a ledger asks, on a clock that jumps."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+import happyhorse_nb as hh
+import virtual_time
+from happyhorse_nb import Snapshot, Status, polling
+from happyhorse_nb.client.until import until_ended
+
+
+class Server:
+    """Answers with these errors, the last of them for good or until ``well``; remembers when it was asked."""
+
+    def __init__(self, *errors: hh.HappyHorseError, well: float = 1e9) -> None:
+        self._errors = errors
+        self._well = well
+        self.asked: list[float] = []
+
+    async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
+        self.asked.append(asyncio.get_running_loop().time())
+        if self.asked[-1] >= self._well:
+            return Snapshot(status=Status.DOWNLOADING, task_id=task_id)
+        raise self._errors[min(len(self.asked), len(self._errors)) - 1]
+
+    async def asked_for(self, seconds: float) -> list[float]:
+        """When it was asked by a wait of so many seconds."""
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.waited_for()
+        return self.asked
+
+    async def waited_for(self) -> Snapshot:
+        return await until_ended(self.read, polling.Hold(), "task-1", typical=90.0, on_change=None)
+
+
+DOWN = hh.ServerError("Down", status=503, code=503)
+
+
+def test_a_server_that_is_down_is_left_alone_more_and_more() -> None:
+    asked = virtual_time.run(Server(DOWN).asked_for(600.0))
+    # Once in half a minute, a little sooner by chance; about once a second it would be 600 times.
+    assert 20 <= len(asked) <= 40
+
+
+def test_a_server_that_says_only_that_it_is_too_much_is_left_alone_too() -> None:
+    for told in (None, 0.0):
+        busy = hh.RateLimited("Slow down", status=429, code=429, retry_after=told)
+        assert len(virtual_time.run(Server(busy).asked_for(600.0))) <= 40
+
+
+def test_what_the_server_says_to_wait_is_waited() -> None:
+    busy = hh.RateLimited("Slow down", status=429, code=429, retry_after=50.0)
+    first, second, *_ = virtual_time.run(Server(busy).asked_for(60.0))
+    assert second - first == 50.0
+
+
+def test_a_wait_takes_up_a_server_that_is_well_again() -> None:
+    server = Server(DOWN, well=100.0)
+    assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING
+    assert server.asked[-1] <= 130.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from types import TracebackType
@@ -25,7 +26,7 @@ from happyhorse_nb.errors import (
     ServerError,
     WaitTimeout,
 )
-from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model
+from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model, join_notes
 from happyhorse_nb.settings import Account, account_of, current_account
 from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
 
@@ -83,13 +84,16 @@ class Client:
         """Send one paid request, and never a second one for it; answers with the accepted task.
 
         ``image`` is anything `images.load` takes; ``params`` are the model's (``resolution``, ``duration`` in seconds,
-        ``seed``). Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged
-        nothing (`RateLimited` says when to send it again); `NotSent` when no byte of it left; `OutcomeUnknown` when it
-        is not known whether it was accepted.
+        ``seed``). With ``fit`` an image or prompt that breaks the limits is made to fit, and the snapshot's ``note``
+        says what was done.
+
+        Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
+        (`RateLimited` says when to send it again); `NotSent` when no byte of it left; `OutcomeUnknown` when it is not
+        known whether it was accepted.
         """
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
-        text, _ = check_prompt(table, prompt, fit=fit)
+        text, cut = check_prompt(table, prompt, fit=fit)
         if not isinstance(image, images.FirstFrame):
             limits = table.param("image").image
             assert limits is not None, "every image parameter of the table has limits"
@@ -99,7 +103,8 @@ class Client:
         try:
             answer = await self._post(table, body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
-            return snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
+            accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
+            return replace(accepted, note=join_notes(image.note, cut))
         except ServerError as problem:
             # In a 200 the server itself has refused it, unless it names a task; any other status says nothing of what
             # became of it.

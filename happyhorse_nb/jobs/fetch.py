@@ -21,7 +21,7 @@ from happyhorse_nb.errors import (
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.track import Track
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import Snapshot, Status, join_notes
 from happyhorse_nb.settings import home, video_folder, video_name
 from happyhorse_nb.wire import text
 
@@ -67,7 +67,7 @@ async def fetch(track: Track) -> None:
             await track.end(outcome.ready(track.now, problem))
             return
         made = _made(track.now, target, size, info)
-        await track.end(replace(made, note="; ".join(filter(None, (made.note, note)))))
+        await track.end(replace(made, note=join_notes(made.note, note)))
         return
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from happyhorse_nb.errors import JobError
 from happyhorse_nb.jobs import display, outcome
 from happyhorse_nb.ledger import Record
-from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.models import Cost, Snapshot, Status, join_notes
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.waiting import Waiting
@@ -290,7 +290,7 @@ class Job:
         text = _short(text, _LONGEST_TEXT)
         with self._lock:
             if text not in self._snapshot.note:
-                note = _short("; ".join(part for part in (self._snapshot.note, text) if part), _LONGEST_NOTE)
+                note = _short(join_notes(self._snapshot.note, text), _LONGEST_NOTE)
                 self._snapshot = replace(self._snapshot, note=note)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Record
-from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model
+from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model, join_notes
 from happyhorse_nb.settings import Account, video_folder
 from happyhorse_nb.settings.config import Settings
 
@@ -112,8 +112,7 @@ def prepare(
     assert limits is not None, "every image parameter of the table has limits"
     frame = load(image, limits=limits, namespace=namespace, fit=fit)
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
-    note = "; ".join(part for part in (frame.note, cut) if part)
-    return Request(table.id, text or "", checked, frame, target, note)
+    return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut))
 
 
 def save_path(save: str | Path) -> Path:

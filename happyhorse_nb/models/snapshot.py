@@ -14,6 +14,11 @@ from happyhorse_nb.models.status import Status
 TAKEN_OUT = "Taken out of the queue; nothing was sent."
 
 
+def join_notes(*notes: str) -> str:
+    """What was done to a request, as one sentence; those that are empty say nothing."""
+    return "; ".join(note for note in notes if note)
+
+
 @dataclass(frozen=True)
 class Progress:
     """An honest guess of how far a running job is.

@@ -14,6 +14,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client, Status
+from images.pictures import encoded, picture
 from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say, refused_origin
 from support.videos import look_into
 
@@ -70,6 +71,17 @@ async def test_a_submit_says_what_the_documents_ask_for(client: Client, fake_ser
     assert head == "data:image/jpeg;base64"
     assert base64.b64decode(data) == await asyncio.to_thread(photo.read_bytes)
     assert body == {"prompt": "p", "resolution": "720P", "duration": 5, "seed": 7}
+
+
+async def test_what_was_made_to_fit_is_said(client: Client, fake_server: FakeServer, photo: Path) -> None:
+    small = encoded(picture(200, 150), "JPEG")
+    task = await client.submit(small, "a" * 4999 + " bcd", fit=True)
+    assert task.note.startswith("first frame scaled up to 400 x 300")
+    assert "; prompt cut after" in task.note
+    assert "(3 characters dropped)" in task.note
+    [request] = fake_server.of("submit")
+    assert request.json["prompt"] == "a" * 4999 + " "
+    assert (await client.submit(photo, "p", fit=True)).note == ""
 
 
 async def test_the_address_without_the_suffix_is_tried_once_and_remembered(

@@ -23,6 +23,7 @@ from happyhorse_nb.errors import (
     BadRequest,
     ConnectionLost,
     InsufficientBalance,
+    InvalidRequest,
     NotFound,
     RateLimited,
     ServerError,
@@ -70,16 +71,20 @@ def submit_path(model: Model, *, suffix: bool = True) -> str:
 def task_path(task_id: str, *, hold: bool = False) -> str:
     """The path a task is read from, with ``hold`` kept open by the server until there is news.
 
-    Raises ValueError for an id that could leave it.
+    Raises `InvalidRequest` for an id that could leave it.
     """
-    if not _TASK_ID.fullmatch(task_id):
-        raise ValueError(f"not a task id: {task_id[:60]!r}")
+    if not is_task_id(task_id):
+        raise InvalidRequest(
+            f"not a task id: {repr(task_id)[:60]}; it has up to 200 letters, digits and . _ : -. "
+            "Use the task_id that submit returned.",
+            param="task_id",
+        )
     return f"/api/v1/tasks/{task_id}{'?wait=true' if hold else ''}"
 
 
-def is_task_id(text: str) -> bool:
-    """Whether the text has the form of a task id."""
-    return _TASK_ID.fullmatch(text) is not None
+def is_task_id(text: object) -> bool:
+    """Whether it is a text of the form of a task id."""
+    return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
 def to_payload(image: str, prompt: str | None, params: Mapping[str, Any]) -> dict[str, Any]:

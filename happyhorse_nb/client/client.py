@@ -116,7 +116,8 @@ class Client:
         raise unknown
 
     async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
-        """What the server says of a task. Raises `APIError`, `TransportError`, and ValueError for no task id.
+        """What the server says of a task. Raises `APIError`, `TransportError`, and `InvalidRequest` for what is no
+        task id.
 
         With ``hold`` the server is asked to answer only when there is news, or after a while (at most 45 s, the API's
         documents say); an older one takes no notice of that.
@@ -133,8 +134,8 @@ class Client:
     ) -> Snapshot:
         """Read a task until it has ended, through drops, 429 and server errors; ``timeout`` is in seconds.
 
-        Returns the snapshot with the link to the video. Raises `JobFailed` when the task failed, `WaitTimeout`, and
-        the errors that end reading: 400, 401, 402, 404.
+        Returns the snapshot with the link to the video. Raises `JobFailed` when the task failed, `WaitTimeout`,
+        `InvalidRequest` for what is no task id, and the errors that end reading: 400, 401, 402, 404.
         """
         try:
             async with asyncio.timeout(timeout) as limit:

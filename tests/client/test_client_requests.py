@@ -217,9 +217,13 @@ async def test_a_wait_ends_at_its_timeout_though_the_server_says_to_wait_longer(
 
 
 async def test_a_task_id_cannot_leave_its_path(client: Client, fake_server: FakeServer) -> None:
-    for odd in ("../../team/balance", "a/b", "", "x?y=1", "x#y"):
-        with pytest.raises(ValueError, match="not a task id"):
-            await client.read(odd)
+    odd: list[Any] = ["../../team/balance", "a/b", "", "x?y=1", "x#y", "no good id", "x\ny" * 99, None, 7]
+    for task_id in odd:
+        for asked in (client.read(task_id), client.wait(task_id)):
+            with pytest.raises(hh.InvalidRequest, match=r"not a task id: .* Use the task_id") as caught:
+                await asked
+            assert caught.value.param == "task_id"
+            assert "\n" not in str(caught.value)
     assert fake_server.requests == []
 
 

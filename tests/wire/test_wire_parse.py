@@ -19,6 +19,7 @@ from happyhorse_nb.errors import (
     BadRequest,
     ConnectionLost,
     InsufficientBalance,
+    InvalidRequest,
     NotFound,
     RateLimited,
     ServerError,
@@ -161,10 +162,9 @@ ODD_IDS: list[Any] = ["../../admin", "a b", "", "a/b", "é", "x" * 300, "-a", 5,
 def test_an_id_that_could_lead_elsewhere_is_no_answer(task_id: Any) -> None:
     with pytest.raises(ConnectionLost, match="names no task"):
         said(task_id=task_id)
-    if isinstance(task_id, str):
-        assert not wire.is_task_id(task_id)
-        with pytest.raises(ValueError, match="not a task id"):
-            wire.task_path(task_id)
+    assert not wire.is_task_id(task_id)
+    with pytest.raises(InvalidRequest, match="not a task id"):
+        wire.task_path(task_id)
 
 
 def test_an_answer_about_another_task_is_none() -> None:

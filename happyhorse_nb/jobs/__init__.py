@@ -5,10 +5,11 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.jobs.api import again, balance, find, forget, generate, jobs, resume, running, take_up, wait
+from happyhorse_nb.jobs.api import again, balance, forget, generate, jobs, resume, running, take_up, wait
 from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.named import find
 from happyhorse_nb.jobs.nested import run
 from happyhorse_nb.jobs.takes import Takes
 

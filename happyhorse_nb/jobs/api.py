@@ -12,9 +12,9 @@ from typing import Any, Literal, overload
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.catalog import Jobs
-from happyhorse_nb.jobs.display import members
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.named import jobs_of, no_job
 from happyhorse_nb.jobs.query import query
 from happyhorse_nb.jobs.recovery import Taken, everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
@@ -126,18 +126,13 @@ def jobs(
     return Jobs(query(status, text, since, model, starred))
 
 
-def find(piece: str) -> Job:
-    """The job with that piece of an id. Raises `JobNotFound`."""
-    run = engine()
-    return run.known(run.ledger.find(piece))
-
-
-def wait(*some: Job | Takes, timeout: float | None = None) -> None:
+def wait(*some: Job | Takes | str, timeout: float | None = None) -> None:
     """Wait for these jobs and takes, or for all that run, in other kernels too; ``timeout`` in seconds.
 
-    Raises `WaitTimeout`, not the jobs' errors.
+    A text is any unambiguous piece of a job's id. Raises `WaitTimeout`, not the jobs' errors; `JobNotFound`, and
+    `InvalidRequest` for what names no job.
     """
-    wait_for([job for one in some for job in members(one)] or running(), timeout=timeout)
+    wait_for(jobs_of("wait", some) or running(), timeout=timeout)
 
 
 def running() -> list[Job]:
@@ -155,12 +150,11 @@ def again(job: Job | Takes | str) -> Job | Takes:
     A text is any unambiguous piece of a job's id. Raises `InvalidRequest` where what it was made from is forgotten, and
     what `generate` raises; `JobNotFound`.
     """
-    run = engine()
-    if isinstance(job, str):
-        job = find(job)
-    elif not isinstance(job, (Job, Takes)):
-        raise InvalidRequest(f"again takes a job, takes or a piece of an id, not a {type(job).__name__}.", param="job")
-    first = members(job)[0]
+    run, some = engine(), jobs_of("again", job)
+    if isinstance(job, Iterable) and not isinstance(job, (str, Takes)):
+        # Of other jobs in a list nobody says that they are of one request.
+        raise no_job("again", job)
+    first = some[0]
     # From the ledger: what was forgotten there is not bought again from a variable that still has it.
     record = run.ledger.get(first.id) or first.record
     data = run.frames.get(record.frame)
@@ -175,21 +169,25 @@ def again(job: Job | Takes | str) -> Job | Takes:
     return generate(
         data if data is not None else record.frame,
         now.prompt or None,
-        takes=len(members(job)),
+        takes=len(some),
         model=now.model,
         again=True,
         **params,
     )
 
 
-def resume(piece: str | None = None) -> list[Job]:
+def resume(piece: Job | Takes | str | None = None) -> list[Job]:
     """Go on with the job of that piece of an id (or a task id from elsewhere), or with every unfinished one.
 
-    Works in any kernel. A queued job that the budget does not allow keeps back none of the others: those are returned,
-    and a warning says what still waits. Raises `InvalidRequest` where nothing else was left to take up; `JobNotFound`,
-    `MissingKey`, `LedgerError`.
+    A `Job` or `Takes` name themselves. Works in any kernel. A queued job that the budget does not allow keeps back none
+    of the others: those are returned, and a warning says what still waits. Raises `InvalidRequest` where nothing else
+    was left to take up, and for what names no job; `JobNotFound`, `MissingKey`, `ConfigError`, `LedgerError`.
     """
-    taken = take_up(None if piece is None else [piece])
+    if piece is None:
+        taken = take_up()
+    else:
+        # A text may be the id of a task from elsewhere, which names no job yet.
+        taken = take_up([piece] if isinstance(piece, str) else [job.id for job in jobs_of("resume", piece)])
     if taken.refusal is not None:
         if not taken.jobs:
             raise taken.refusal
@@ -210,12 +208,16 @@ def balance() -> Decimal | None:
     return engine().ask(lambda client: client.balance())
 
 
-def forget(job: Job, *, trash: bool = False) -> None:
-    """Wipe what a job was about from the ledger: prompt, thumbnail, first frame.
+def forget(job: Job | Takes | str, *, trash: bool = False) -> None:
+    """Wipe what a job was about from the ledger: prompt, thumbnail, first frame; of takes, of all of them.
 
     Its parameters, its cost and its video file stay, the file with the words in its name; with ``trash`` the file is
-    moved into the folder ``.trash`` beside it. Raises `InvalidRequest` while it runs, or if the file cannot be moved.
+    moved into the folder ``.trash`` beside it. A text is any unambiguous piece of a job's id. Raises `InvalidRequest`
+    while it runs, or if the file cannot be moved; `JobNotFound`.
     """
-    if not job.done():
-        raise InvalidRequest(f"job {job.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")
-    engine().forget(job, trash=trash)
+    some = jobs_of("forget", job)
+    for one in some:
+        if not one.done():
+            raise InvalidRequest(f"job {one.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")
+    for one in some:
+        engine().forget(one, trash=trash)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import lru_cache
+from operator import index
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import InvalidRequest
@@ -14,15 +16,15 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def find_model(model_id: str) -> Model:
+def find_model(model_id: Any) -> Model:
     """The model of that id. Raises `InvalidRequest` naming the known ones."""
-    try:
-        return MODELS[model_id]
-    except KeyError:
+    found = MODELS.get(model_id) if isinstance(model_id, str) else None
+    if found is None:
         known = ", ".join(MODELS)
         raise InvalidRequest(
-            f"model {model_id!r} is not known; the models are {known}. Use one of them.", param="model"
-        ) from None
+            f"model {_shown(model_id)} is not known; the models are {known}. Use one of them.", param="model"
+        )
+    return found
 
 
 def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
@@ -47,10 +49,19 @@ def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
     return checked.model_dump(exclude_none=True)
 
 
-def check_prompt(model: Model, text: str | None, *, fit: bool = False) -> tuple[str | None, str]:
-    """The prompt to send and what fitting it did (empty for nothing). Raises `InvalidRequest` when it is too long."""
-    text = (text or "").strip()
+def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | None, str]:
+    """The prompt to send and what fitting it did (empty for nothing).
+
+    Raises `InvalidRequest` when it is too long, or no text.
+    """
     param = model.param("prompt")
+    if text is not None and not isinstance(text, str):
+        raise InvalidRequest(
+            f"prompt {_shown(text)} is no text; {model.id} takes one of at most {param.maximum} characters. "
+            "Give a str, or leave it out.",
+            param="prompt",
+        )
+    text = (text or "").strip()
     if not text:
         if param.required:
             raise InvalidRequest(f"prompt is empty; {model.id} needs one. Write what happens.", param="prompt")
@@ -80,8 +91,11 @@ def check_takes(value: Any) -> int:
     low, high = TAKES.minimum or 1, TAKES.maximum or 1
     if value is None:
         return low
-    if isinstance(value, int) and not isinstance(value, bool) and low <= value <= high:
-        return value
+    with suppress(TypeError):
+        # Whole numbers of NumPy too. True is 1 to Python, but nobody means a number by it.
+        number = low - 1 if isinstance(value, bool) else index(value)
+        if low <= number <= high:
+            return number
     raise InvalidRequest(
         f"takes {_shown(value)} is not taken; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
         param="takes",

@@ -26,12 +26,14 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
     what is returned shows itself; so does ``%happyhorse compare JOB JOB``. Raises `InvalidRequest` for fewer or more,
     for one that is not done, and where a file is missing, and `JobNotFound`.
     """
-    from happyhorse_nb.jobs import find
+    from happyhorse_nb.jobs.named import jobs_of
     from happyhorse_nb.settings.config import config
 
     found: list[Job] = []
     for one in jobs:
-        found += [find(one)] if isinstance(one, str) else _of(one)
+        some = jobs_of("compare", one)
+        several = isinstance(one, Iterable) and not isinstance(one, str)
+        found += [job for job in some if not several or _comes(job.snapshot.status)]
     check(found)
     return Comparison(found, embed_limit=config().embed_limit)
 
@@ -114,13 +116,9 @@ def buttons_live() -> bool:
     return frontend.in_notebook() and (frontend.in_colab() or not frontend.waits_by_default())
 
 
-def _of(one: Job | Takes) -> list[Job]:
-    some = list(one) if isinstance(one, Iterable) else [one]
-    if not all(hasattr(job, "snapshot") for job in some):
-        raise _cannot(f"compare takes jobs and pieces of their ids, not a {type(one).__name__}.")
-    if not isinstance(one, Iterable):
-        return [one]
-    return [job for job in some if job.snapshot.status.running or job.snapshot.status == Status.DONE]
+def _comes(status: Status) -> bool:
+    """Whether there is a video, or may be."""
+    return status.running or status == Status.DONE
 
 
 def _cannot(text: str) -> InvalidRequest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
-from jobs.seen import ended
+from jobs.seen import DEADLINE, ended
 from ledger.rows import record
 from support.fake_server import FakeServer, Say
 
@@ -65,6 +66,53 @@ def test_again_takes_a_piece_of_an_id_and_nothing_strange(generate: Generate, fa
         hh.again("zz")
     with pytest.raises(hh.InvalidRequest, match="not a int"):
         hh.again(7)  # type: ignore[call-overload]  # as somebody might
+    assert fake_server.paid == 2
+
+
+def test_every_verb_takes_jobs_takes_and_pieces_of_ids(generate: Generate, fake_server: FakeServer) -> None:
+    job = ended(generate())
+    some: Any = generate("others", takes=2)
+    hh.wait(job.id[:6], some, timeout=DEADLINE)
+    assert some.status == "2 done"
+    assert [one.id for one in hh.resume(job)] == [job.id]
+    assert [one.id for one in hh.resume(some)] == [one.id for one in some]
+    hh.forget(job.id[:6])
+    hh.forget(some)
+    assert [one.snapshot.prompt for one in hh.jobs()] == ["", "", ""]
+    assert fake_server.paid == 3
+
+
+def test_no_verb_takes_what_names_no_job(generate: Generate) -> None:
+    verbs: dict[str, Callable[[Any], object]] = {
+        "wait": hh.wait,
+        "resume": hh.resume,
+        "forget": hh.forget,
+        "again": hh.again,
+        "compare": hh.compare,
+    }
+    for name, verb in verbs.items():
+        for odd in (7, object(), [7]):
+            with pytest.raises(hh.InvalidRequest, match=f"^{name} takes a job, takes or a piece of an id, not a "):
+                verb(odd)
+        with pytest.raises(hh.JobNotFound):
+            verb("zz")
+
+
+def test_takes_of_which_one_runs_are_all_kept(generate: Generate, fake_server: FakeServer) -> None:
+    first = ended(generate(seed=5))
+    with fake_server.held("submit"):
+        some: Any = generate(seed=5, takes=2)
+        assert some[0].id == first.id
+        with pytest.raises(hh.InvalidRequest, match="still runs"):
+            hh.forget(some)
+    hh.wait(some, timeout=DEADLINE)
+    assert all(job.snapshot.prompt for job in hh.jobs())
+
+
+def test_a_list_of_jobs_is_not_bought_again_as_takes(generate: Generate, fake_server: FakeServer) -> None:
+    jobs: Any = [ended(generate("one")), ended(generate("two"))]
+    with pytest.raises(hh.InvalidRequest, match="not a list"):
+        hh.again(jobs)
     assert fake_server.paid == 2
 
 

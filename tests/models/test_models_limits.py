@@ -23,6 +23,7 @@ from happyhorse_nb.models import (
     Status,
     check_params,
     check_prompt,
+    check_takes,
     find_model,
     fit_prompt,
     prompt_weight,
@@ -132,6 +133,27 @@ def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     assert find_model("happyhorse-1.1-i2v").slug == "alibaba/happyhorse-1.1-i2v"
 
 
+@pytest.mark.parametrize("odd", [["a"], {}, 5, b"happyhorse-1.0-i2v", "x" * 999, "a\nb"], ids=repr)
+def test_what_names_no_model_is_refused_in_one_line(odd: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"is not known; the models are .* Use one of them") as caught:
+        find_model(odd)
+    assert caught.value.param == "model"
+    assert len(str(caught.value)) < 250
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("given", "count"), [(None, 1), (1, 1), (4, 4), (np.int64(2), 2), (np.uint8(3), 3)])
+def test_takes_are_a_whole_number_of_whatever_type(given: Any, count: int) -> None:
+    assert check_takes(given) == count
+    assert type(check_takes(given)) is int
+
+
+@pytest.mark.parametrize(("odd", "use"), [(0, 1), (5, 4), (np.int64(9), 4), (True, 1), ("many", 1), ([2], 1), (2.5, 2)])
+def test_other_takes_are_refused_with_what_to_use(odd: Any, use: int) -> None:
+    with pytest.raises(InvalidRequest, match=rf"a request gives 1 to 4 at a time\. Use {use}\.$"):
+        check_takes(odd)
+
+
 @given(st.dictionaries(st.sampled_from(["duration", "seed", "resolution"]), st.none() | st.integers() | st.text()))
 def test_what_passes_is_within_the_limits(values: dict[str, Any]) -> None:
     try:
@@ -194,6 +216,13 @@ def test_fit_cuts_a_prompt_and_says_where() -> None:
 @pytest.mark.parametrize("text", [None, "", "  \n\t "])
 def test_a_prompt_may_be_left_out(text: str | None) -> None:
     assert check_prompt(MODEL, text) == (None, "")
+
+
+@pytest.mark.parametrize("odd", [5, 0, ["a"], [], b"a horse", True, 10**5000], ids=lambda odd: type(odd).__name__)
+def test_what_is_no_text_is_no_prompt(odd: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"is no text; .* at most 5000 characters\. Give a str") as caught:
+        check_prompt(MODEL, odd)
+    assert caught.value.param == "prompt"
 
 
 def test_half_a_character_is_refused_before_it_breaks_something() -> None:

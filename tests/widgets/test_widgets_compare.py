@@ -77,7 +77,7 @@ def test_ids_are_looked_up() -> None:
         hh.compare("clip.mp4", "other.mp4")
     with pytest.raises(hh.InvalidRequest, match="not 0"):
         hh.compare()
-    with pytest.raises(hh.InvalidRequest, match="not a list"):
+    with pytest.raises(hh.InvalidRequest, match="not a int"):
         hh.compare([5])  # type: ignore[arg-type]  # what is tested
     with pytest.raises(hh.InvalidRequest, match="not a PosixPath"):
         hh.compare(Path("clip.mp4"))  # type: ignore[arg-type]  # what is tested

@@ -55,8 +55,8 @@ class Job:
 
     ``id`` is ours (a text), ``task_id`` the server's (None until it gave one), ``status`` a `Status`, ``path`` the
     absolute `Path` of the MP4 (None until it is there), ``cost`` a `Cost` in USD, ``error`` the `JobError` it ended
-    with (None while it runs and when it is done), ``snapshot`` all of it, frozen. As the last value of a cell it shows
-    itself.
+    with (None while it runs and when it is done), ``snapshot`` all of it, frozen. Two of the same id are equal. As the
+    last value of a cell it shows itself.
     """
 
     def __init__(self, record: Record, controls: Controls) -> None:
@@ -73,6 +73,12 @@ class Job:
 
     def __repr__(self) -> str:
         return f"<Job {self._snapshot.short_id}: {self.status}>"
+
+    def __eq__(self, other: object) -> bool:
+        return self.id == other.id if isinstance(other, Job) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @property
     def id(self) -> str:

@@ -73,7 +73,8 @@ class Waiting:
         self._line = _ProgressLine()
 
     def __enter__(self) -> Waiting:
-        self._mine = [job for job in dict.fromkeys(self._jobs) if job.divert(self)]
+        # Each object once: two of the same id are equal, and each has listeners of its own.
+        self._mine = [job for job in {id(job): job for job in self._jobs}.values() if job.divert(self)]
         return self
 
     def __exit__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import sys
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.jobs import Job, engine
 from happyhorse_nb.jobs.query import GROUPS, query
+from happyhorse_nb.jobs.waiting import Waiting
 from happyhorse_nb.models import Status
 from ledger.rows import record
 
@@ -97,6 +99,31 @@ def test_the_list_and_its_sum_are_of_what_was_asked_for() -> None:
     assert repr(hh.jobs(text="rocket")).splitlines()[-1] == "1 job; about $0.70 not billed yet"
     assert "1 job;" in hh.jobs(text="rocket")._repr_html_()
     assert repr(hh.jobs(text="nothing like it")) == "No job fits."
+
+
+@pytest.mark.usefixtures("some")
+def test_a_job_that_is_found_twice_is_the_same_one() -> None:
+    first, *others = hh.jobs()
+    assert first in hh.jobs()
+    assert hh.jobs().index(hh.find("launch")) == 2
+    assert {first, *others, *hh.jobs()} == {*hh.jobs()}
+    assert first not in others
+    assert first != first.id
+
+
+@pytest.mark.usefixtures("some")
+def test_both_of_a_job_that_is_held_twice_are_shown_in_the_cell_that_waits() -> None:
+    run = engine()
+    row = record()
+    heard: list[int] = []
+    both = [Job(row, run) for _ in range(2)]
+    for place, job in enumerate(both):
+        job.subscribe(lambda _, place=place: heard.append(place))  # type: ignore[misc]  # mypy cannot type a default
+    with Waiting(both):
+        for job in both:
+            job.publish(replace(row.snapshot, status=Status.PENDING))
+        assert heard == []
+    assert heard == [0, 1]
 
 
 @pytest.mark.usefixtures("some")

@@ -129,8 +129,8 @@ def jobs(
 def wait(*some: Job | Takes | str, timeout: float | None = None) -> None:
     """Wait for these jobs and takes, or for all that run, in other kernels too; ``timeout`` in seconds.
 
-    A text is any unambiguous piece of a job's id. Raises `WaitTimeout`, not the jobs' errors; `JobNotFound`, and
-    `InvalidRequest` for what names no job.
+    A text is any unambiguous piece of a job's id. Raises `WaitTimeout`, not the jobs' errors; `InvalidRequest` for
+    what names no job, and what `Job.watch` raises.
     """
     wait_for(jobs_of("wait", some) or running(), timeout=timeout)
 
@@ -204,7 +204,10 @@ def take_up(pieces: Sequence[str] | None = None) -> Taken:
 
 
 def balance() -> Decimal | None:
-    """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
+    """The account's balance in USD; None where the server does not say.
+
+    Raises `APIError`, `TransportError`, `MissingKey`, `ConfigError`, `LedgerError`.
+    """
     return engine().ask(lambda client: client.balance())
 
 

@@ -149,8 +149,8 @@ class Job:
     def result(self, timeout: float | None = None) -> VideoOutput:
         """Wait for the video and return it; in a notebook it shows itself, ``.path`` is its file.
 
-        ``timeout`` is in seconds. Raises the job's `JobError`, which holds the job, and `WaitTimeout`. An interrupt
-        ends the waiting at once; the job goes on, whatever ends the waiting.
+        ``timeout`` is in seconds. Raises the job's `JobError`, which holds the job, `WaitTimeout`, and what
+        `watch` raises. An interrupt ends the waiting at once; the job goes on, whatever ends the waiting.
         """
         from happyhorse_nb.jobs.waiting import wait
 
@@ -172,12 +172,19 @@ class Job:
         return self._outcome()
 
     def watch(self) -> None:
-        """Go on with the job, if it has not ended and nobody here watches it; called by whoever waits for it."""
+        """Go on with the job, if it has not ended and nobody here watches it; called by whoever waits for it.
+
+        Raises, for a job that nobody here watches yet, `JobNotFound` where it is of another account than the one in
+        use, `MissingKey` and `ConfigError` where none is.
+        """
         if not self.done():
             self._controls.watch(self)
 
     def stop(self) -> None:
-        """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id."""
+        """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id.
+
+        A job that is still queued is taken out and never sent. Raises `LedgerError`.
+        """
         self._controls.stop(self)
 
     @property

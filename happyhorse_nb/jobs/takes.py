@@ -65,8 +65,8 @@ class Takes(Sequence[Job]):
     def result(self, timeout: float | None = None) -> list[VideoOutput]:
         """Wait for all of them and return their videos, in order.
 
-        ``timeout`` is in seconds, for all together. Raises the first take's error when all have ended, and
-        `WaitTimeout`. An interrupt ends the waiting at once; the jobs go on.
+        ``timeout`` is in seconds, for all together. Raises the first take's error when all have ended,
+        `WaitTimeout`, and what `Job.watch` raises. An interrupt ends the waiting at once; the jobs go on.
         """
         from happyhorse_nb.jobs.waiting import wait
 
@@ -92,7 +92,10 @@ class Takes(Sequence[Job]):
         return videos
 
     def stop(self) -> None:
-        """Watch none of them any longer; their tasks go on at the server."""
+        """Watch none of them any longer. Tasks that the server has go on there; queued takes are taken out, never sent.
+
+        Raises `LedgerError`.
+        """
         for job in self:
             if not job.done():
                 job.stop()

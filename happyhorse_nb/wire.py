@@ -135,7 +135,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
         task_id=task_id,
         said="" if word.casefold() in _DOCUMENTED else word,
         message=_reason(data) if status == Status.FAILED else "",
-        took=milliseconds / 1000 if milliseconds is not None and status != Status.PENDING else None,
+        took=_seconds(milliseconds) if status != Status.PENDING else None,
         cost=_bill(data),
         expires_at=expires / 1000 if expires else None,
         width=_pixels(video.get("width")),
@@ -273,7 +273,7 @@ def _video(data: Mapping[str, Any]) -> Mapping[str, Any]:
     resources = _mapping(data.get("result")).get("resources")
     for resource in resources if isinstance(resources, list) else []:
         found = _mapping(resource)
-        if found.get("type", "video") == "video" and _link(found.get("url")):
+        if (text(found.get("type")) or "video").casefold().startswith("video") and _link(found.get("url")):
             return found
     return {}
 
@@ -292,6 +292,11 @@ def _number(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return float(value) if 0 <= value < 1e15 else None
+
+
+def _seconds(milliseconds: float | None) -> float | None:
+    """How long a task took; None for a time that no task takes, from which nothing can be learned."""
+    return milliseconds / 1000 if milliseconds is not None and 1 <= milliseconds <= 1000 * _YEARS else None
 
 
 def _bill(data: Mapping[str, Any]) -> Cost | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from happyhorse_nb import wire
 from happyhorse_nb.client.transport import Answer
-from happyhorse_nb.errors import ConnectionLost, OutcomeUnknown, ServerError
+from happyhorse_nb.errors import APIError, ConnectionLost, OutcomeUnknown
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings.account import HiddenText
 
@@ -41,12 +41,12 @@ def field(data: dict[str, Any], name: str) -> Any:
     return inner.get(name) if isinstance(inner, dict) else None
 
 
-def unknown_outcome(problem: Exception) -> OutcomeUnknown:
-    """The error for a submit that has left and of which nothing certain came back."""
-    if isinstance(problem, ServerError):
+def unknown_outcome(problem: Exception, task_id: str | None = None) -> OutcomeUnknown:
+    """The error for a submit that has left and of which nothing certain came back, but perhaps the id of a task."""
+    if isinstance(problem, APIError):
         what = f"The server answered {problem.code if problem.status == 200 else problem.status} ({problem.message})"
     else:
         what = str(problem)[:1].upper() + str(problem)[1:]
     message = _UNKNOWN.format(problem=what.rstrip("."))
-    snapshot = Snapshot(status=Status.UNKNOWN, message=message, remedy=_LOOK)
+    snapshot = Snapshot(status=Status.UNKNOWN, task_id=task_id, message=message, remedy=_LOOK)
     return OutcomeUnknown(f"{message} {_LOOK}", snapshot=snapshot)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -47,8 +47,8 @@ class Client:
         self._hold = polling.Hold()
         #: Told each answer of the server, and how many requests are in mid-air then.
         self.heard: Heard | None = None
-        #: Told when a call of `submit` sends a second request.
-        self.repeated: Callable[[], object] | None = None
+        #: Awaited before a call of `submit` sends a second request.
+        self.repeated: Callable[[], Awaitable[object]] | None = None
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
         api_key = None if api_key is None else HiddenText(api_key)
         self.account = account or _account(api_key, base_url)
@@ -89,7 +89,7 @@ class Client:
 
         Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
         (`RateLimited` says when to send it again); `NotSent` when no byte of it left; `OutcomeUnknown` when it is not
-        known whether it was accepted.
+        known whether it was accepted; its snapshot has the task's id where the answer named one.
         """
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
@@ -100,19 +100,21 @@ class Client:
             image = await aside(lambda: images.load(image, limits=limits, fit=fit))
         head, tail = wire.to_body(image.lead, text, checked)
         body = Body(head, await aside(image.read), tail)
+        named: str | None = None
         try:
             answer = await self._post(table, body)
+            named = wire.named_task(answer.body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
             accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
             return replace(accepted, note=join_notes(image.note, cut))
-        except ServerError as problem:
-            # In a 200 the server itself has refused it, unless it names a task; any other status says nothing of what
-            # became of it.
-            if problem.status == 200 and problem.task_id is None:
+        except APIError as problem:
+            # In a 200 the server itself has refused it, unless it names a task, whatever code it gives for that; a
+            # server in trouble says nothing of what became of it.
+            if named is None if problem.status == 200 else not isinstance(problem, ServerError):
                 raise
-            unknown = unknown_outcome(problem)
+            unknown = unknown_outcome(problem, named)
         except ConnectionLost as problem:
-            unknown = unknown_outcome(problem)
+            unknown = unknown_outcome(problem, named)
         raise unknown
 
     async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
@@ -123,6 +125,9 @@ class Client:
         documents say); an older one takes no notice of that.
         """
         answer = await self._wire.get(wire.task_path(task_id, hold=hold), held=hold)
+        if answer.status == 404 and not isinstance(answer.body, dict):
+            # Not the API's words: something before it answers, which knows of no task.
+            raise ServerError("something before the server answers, with 404", status=404, task_id=task_id)
         return snapshot_of(good(answer, task_id), asked=task_id)
 
     async def wait(
@@ -215,7 +220,7 @@ class Client:
             return answer
         # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
         if self.repeated is not None:
-            self.repeated()
+            await self.repeated()
         other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body)
         if other.status == 404:
             return answer

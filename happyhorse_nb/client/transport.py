@@ -38,6 +38,8 @@ _CONNECT_TIMEOUT = 20.0
 _HELD_TIMEOUT = 60.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
 _SUBMIT_SILENCE = 120.0
+#: Characters of a key that is no word of its own, as the sandbox's are.
+_LONG_KEY = 12
 #: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
 _DOWNLOADS = 6
 
@@ -158,6 +160,7 @@ class Transport:
                 # A paid request has no limit to all of it, and so none to the reading of its answer.
                 async with nullcontext() if body is None else asyncio.timeout(_READ_TIMEOUT):
                     raw = await _read(response)
+                raw = self._without_key(raw)
                 # A short one is read sooner than a thread is asked to.
                 short = raw is None or len(raw) <= _SHORT
                 return Answer(response.status, response.headers, _json(raw) if short else await aside(_json, raw))
@@ -168,6 +171,11 @@ class Transport:
             if isinstance(problem, _UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {words}")
             return ConnectionLost(f"the connection was lost: {words}")
+
+    def _without_key(self, raw: bytes | None) -> bytes | None:
+        """What the server says, without the key: some repeat it in an error, which is shown and written down."""
+        key = self.account.key.reveal().encode()
+        return raw.replace(key, b"(the key)") if raw and len(key) >= _LONG_KEY else raw
 
     def _headers(self, body: Body | None) -> dict[str, str]:
         key = self.account.key.reveal()

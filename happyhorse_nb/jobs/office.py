@@ -51,8 +51,8 @@ class Office:
         self.client.heard = self._heard
         rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
         allowance = Allowance(rate, time.monotonic, self._leases, self.hold)
-        self.client.repeated = lambda: allowance.take(submit=True)
         self.pace = Pace(allowance)
+        self.client.repeated = self.pace.take
         self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:

@@ -40,7 +40,7 @@ class Places:
             return True
         if self.trying or now < self._next_try:
             return False
-        return taken < setting or (waited >= PATIENCE and taken == self.known)
+        return taken < setting or (waited >= PATIENCE and taken >= self.known)
 
     def accepted(self, taken: int) -> None:
         """A task was accepted, with which ``taken`` run."""

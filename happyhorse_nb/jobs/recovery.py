@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from happyhorse_nb.errors import ConfigError, InvalidRequest
+from happyhorse_nb.errors import APIError, ConfigError, InvalidRequest, JobNotFound, NotFound, TransportError
 from happyhorse_nb.jobs.engine import Engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.roster import check_account
@@ -91,7 +91,10 @@ def _named(run: Engine, piece: str, account: Account) -> Record:
         record = run.ledger.known(piece)
     else:
         record = run.ledger.find(piece)
-    record = record or _attached(run, piece, account) or _foreign(run, piece, account)
+    if record is None:
+        known = _known_there(run, piece)
+        record = _attached(run, piece, account) if known else None
+        record = record or _foreign(run, piece, account)
     check_account(record, account)
     return record
 
@@ -104,6 +107,23 @@ def _is_foreign(piece: str) -> bool:
         and any(letter.isdigit() for letter in piece)
         and re.fullmatch(_OUR_ID, piece) is None
     )
+
+
+def _known_there(run: Engine, task_id: str) -> bool:
+    """Whether the server knows the task; False where it cannot be asked now. Raises `JobNotFound` where it does not.
+
+    A mistyped id must not end the doubt about a paid task, which could then be bought again.
+    """
+    try:
+        run.ask(lambda client: client.read(task_id))
+    except NotFound:
+        raise JobNotFound(
+            f"neither the ledger nor the server knows task {task_id}. Look the id up in your account's task list; "
+            "results are kept for some days only."
+        ) from None
+    except (APIError, TransportError):
+        return False
+    return True
 
 
 def _attached(run: Engine, task_id: str, account: Account) -> Record | None:

@@ -59,8 +59,7 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
                 return False
             why = outcome.capital(str(problem)).rstrip(".")
         except OutcomeUnknown as problem:
-            await track.end(outcome.unknown(track.now, problem.snapshot.message))
-            return False
+            return await _in_doubt(track, problem.snapshot)
         except (APIError, InvalidRequest) as problem:
             balance = await _balance(track) if isinstance(problem, InsufficientBalance) else None
             await track.end(outcome.refused(track.now, problem, balance=balance))
@@ -98,6 +97,14 @@ async def _accepted(track: Track, accepted: Snapshot) -> bool:
     await track.publish(now)
     track.office.queue.accepted(track.job.id)
     return True
+
+
+async def _in_doubt(track: Track, heard: Snapshot) -> bool:
+    if heard.task_id is not None:
+        # An error that names a task: to read that one tells what became of it, and costs nothing.
+        return await _accepted(track, replace(heard, status=Status.PENDING, message=""))
+    await track.end(outcome.unknown(track.now, heard.message))
+    return False
 
 
 async def _balance(track: Track) -> Decimal | None:

@@ -20,6 +20,8 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
 
 T = TypeVar("T")
+#: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
+_WIPE_WAIT = 100
 
 
 class Journal:
@@ -97,6 +99,18 @@ class Journal:
         rows = self._rows(f"SELECT * FROM jobs {rest}", values)  # noqa: S608 - what is ours ends at the question marks
         found = readable(from_row, rows)
         return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
+
+    def _wipe(self) -> None:
+        """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever
+        waited for that would hold up all who write. The last one to close the ledger does it then.
+        """
+        with self._reading:
+            [[usual]] = self._rows("PRAGMA busy_timeout", ())
+            self._rows(f"PRAGMA busy_timeout = {_WIPE_WAIT}", ())
+            try:
+                self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+            finally:
+                self._rows(f"PRAGMA busy_timeout = {usual}", ())
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
         try:

@@ -85,7 +85,7 @@ class Ledger(Questions):
             )
             frame = str(row["frame"]) if row is not None else ""
             used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
-        self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+        self._wipe()
         return None if used is not None or not frame else frame
 
     def _add(self, record: Record, *, reuse: bool) -> Record | None:

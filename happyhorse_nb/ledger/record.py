@@ -51,10 +51,7 @@ def changing(snapshot: Snapshot) -> tuple[Any, ...]:
     return (
         str(snapshot.status),
         snapshot.task_id,
-        snapshot.said,
-        snapshot.message,
-        snapshot.remedy,
-        snapshot.note,
+        *(_storable(words) for words in (snapshot.said, snapshot.message, snapshot.remedy, snapshot.note)),
         snapshot.submitted,
         snapshot.ended,
         snapshot.took,
@@ -66,6 +63,11 @@ def changing(snapshot: Snapshot) -> tuple[Any, ...]:
         str(snapshot.path) if snapshot.path else None,
         snapshot.size,
     )
+
+
+def _storable(words: str) -> str:
+    """Half a character, as in the name of a broken file, cannot be written down, and must not hold back the others."""
+    return words.encode("utf-8", "replace").decode()
 
 
 def fixed(record: Record) -> tuple[Any, ...]:

@@ -27,6 +27,8 @@ _SIGMA_COUNT = 2.0
 #: becomes, the estimate goes on: with the age it becomes all that is left, and looks become rarer.
 _UNFORESEEN = 0.02
 _UNFORESEEN_MEDIAN, _UNFORESEEN_SIGMA = 2.0, 2.0
+#: Times (seconds) that no task takes: a ledger that has one of them was written by something else.
+_SHORTEST, _LONGEST = 1e-3, 1e7
 #: The quantiles by which a distribution of sigma is represented, each for an equal share.
 _NODES = (1 / 6, 3 / 6, 5 / 6)
 _NORMAL = NormalDist()
@@ -39,7 +41,7 @@ def forecast(history: Sequence[float], *, typical: float = TYPICAL) -> Forecast:
     (normal and inverse gamma; Gelman et al., "Bayesian Data Analysis", 3.3). What it predicts is wider than what was
     seen, the more so the less was seen: a Student's t of the logarithm, here as a few lognormals of equal shares.
     """
-    logs = [math.log(seconds) for seconds in history if seconds > 0]
+    logs = [math.log(seconds) for seconds in history if _SHORTEST <= seconds <= _LONGEST]
     count = len(logs)
     if not count:
         return _mixed(typical, [_SIGMA])

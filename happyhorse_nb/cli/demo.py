@@ -55,8 +55,14 @@ def demo(output: Path) -> int:
     shutil.copyfile(videos[0], video)
     for name, path in (("notebook", output / QUICKSTART), ("page", page), ("video", video)):
         print(f"{name:9} {path}")
-    print(f"To go on: {Path(sys.argv[0]).parent / 'happyhorse-nb'} lab")
+    print(f"To go on: {program(Path(sys.executable))} lab")
     return 0
+
+
+def program(python: Path) -> str:
+    """What runs this program with that interpreter: the script beside it, else the package as a module."""
+    # Not from sys.argv: with -m that is a file of the package.
+    return shutil.which("happyhorse-nb", path=str(python.parent)) or f"{python} -m happyhorse_nb"
 
 
 def _check_ours(output: Path) -> None:

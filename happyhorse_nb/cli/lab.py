@@ -12,13 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from happyhorse_nb.cli.notebooks import copy_to, notebooks
-from happyhorse_nb.errors import HappyHorseError
-from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, home
+from happyhorse_nb.errors import HappyHorseError, MissingKey
+from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, current_account, home
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
 
 
 def lab(arguments: Sequence[str]) -> int:
-    """Open JupyterLab on the notebooks. Without a key in the environment its kernels use a sandbox that runs along."""
+    """Open JupyterLab on the notebooks. Without a key its kernels use a sandbox that runs along."""
     if find_spec("jupyterlab") is None:
         raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
     folder = notebooks()
@@ -29,14 +29,16 @@ def lab(arguments: Sequence[str]) -> int:
     environment = dict(os.environ)
     with ExitStack() as stack:
         print(f"The notebooks are in {folder}.")
-        if environment.get(KEY_VARIABLE):
-            print(f"A key is given in {KEY_VARIABLE}: videos are made by the real server, and cost money.")
-        else:
+        try:
+            account = current_account()
+        except MissingKey:
             from happyhorse_nb.sandbox import SandboxProcess
 
             sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
             environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
-            print(f"No key in {KEY_VARIABLE}: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
+            print(f"No key is given: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
+        else:
+            print(f"The key from {account.source} is used: {account.maker}.")
         sys.stdout.flush()
         # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
         root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []

@@ -15,6 +15,7 @@ import pytest
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.cli import main
+from happyhorse_nb.cli.demo import program
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Cost, Status
 from ledger.rows import record
@@ -153,6 +154,43 @@ def test_what_follows_lab_is_jupyterlab_s(console: Console) -> None:
     assert done.returncode == 0, done.stderr
     assert "cost money" in done.stdout
     assert done.stdout.splitlines()[-1].split(".")[0].isdigit()
+
+
+KEYRING = """
+from keyring.backend import KeyringBackend
+
+class Kept(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        return "kept" if (service, username) == ("happyhorse-nb", "videos.example.com") else None
+
+    def set_password(self, service, username, password):
+        raise NotImplementedError
+"""
+
+
+def test_lab_uses_a_key_of_the_keyring_and_the_users_own_server(console: Console, tmp_path: Path) -> None:
+    (tmp_path / "work" / "kept_keys.py").write_text(KEYRING)
+    told = {"PYTHON_KEYRING_BACKEND": "kept_keys.Kept", "MODELLIX_BASE_URL": "https://videos.example.com"}
+    done = console("lab", "--version", **told)
+    assert done.returncode == 0, done.stderr
+    assert "The key from the system's keyring is used: videos are made by https://videos.example.com" in done.stdout
+    assert "sandbox" not in done.stdout
+
+
+def test_lab_without_a_key_uses_the_sandbox(console: Console) -> None:
+    done = console("lab", "--version")
+    assert done.returncode == 0, done.stderr
+    assert "No key is given: the sandbox at http://127.0.0.1:" in done.stdout
+
+
+def test_the_command_to_go_on_with_is_one_that_is_there(tmp_path: Path) -> None:
+    python = tmp_path / "python"
+    assert program(python) == f"{python} -m happyhorse_nb"
+    script = tmp_path / "happyhorse-nb"
+    script.touch(mode=0o755)
+    assert program(python) == str(script)
 
 
 def test_a_sandbox_that_cannot_run_says_why_and_not_how_to_use_it(console: Console) -> None:

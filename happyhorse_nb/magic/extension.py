@@ -10,7 +10,7 @@ from happyhorse_nb.errors import HappyHorseError, UsageError
 from happyhorse_nb.magic.commands import COMMANDS, help_text, make
 from happyhorse_nb.magic.complete import install, uninstall
 from happyhorse_nb.magic.options import cell_parser
-from happyhorse_nb.settings import LEDGER_FILE, home, is_loopback, told_origin
+from happyhorse_nb.settings import LEDGER_FILE, glance, home
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.register import register
 
@@ -87,18 +87,20 @@ def _left_over() -> str:
     from happyhorse_nb.ledger import orphans
 
     try:
+        realm, key = glance()
         left = orphans(folder, now=time.time())
     except HappyHorseError:
         # Whoever makes a video is told what is wrong; loading an extension is not the moment.
         return ""
-    if is_loopback(told_origin()):
-        # This kernel uses a sandbox from the start.
-        left = left._replace(real=left.play, real_unsent=left.play_unsent, play=0)
-    if left.real:
-        unsent = _unsent(left.real_unsent, left.real)
-        return f"{_videos(left.real)} not finished when a kernel ended{unsent}: %happyhorse resume goes on."
-    if left.play:
-        videos = "1 video of the sandbox was" if left.play == 1 else f"{left.play} videos of the sandbox were"
+    # As `resume` takes them up, which knows the key for certain.
+    here = [record for record in left if record.origin == realm and key in (None, record.account)]
+    if here:
+        unsent = _unsent(sum(record.snapshot.task_id is None for record in here), len(here))
+        how = "" if key else f", with the key {'it was' if len(here) == 1 else 'they were'} made with"
+        return f"{_videos(len(here))} not finished when a kernel ended{unsent}: %happyhorse resume goes on{how}."
+    play = sum(record.origin == "sandbox" for record in left)
+    if play and realm != "sandbox":
+        videos = "1 video of the sandbox was" if play == 1 else f"{play} videos of the sandbox were"
         return f"{videos} not finished: %happyhorse sandbox, then %happyhorse resume."
     return ""
 

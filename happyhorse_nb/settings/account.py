@@ -149,6 +149,21 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     raise MissingKey(missing_key())
 
 
+def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
+    """The realm in use, and the key's fingerprint where that is known at once: no keyring and no front end is asked.
+
+    Raises `ConfigError`.
+    """
+    chosen = process.get("account")
+    if not isinstance(chosen, Account):
+        origin, key = check_origin(told_origin(environ)), HiddenText(environ.get(KEY_VARIABLE, "").strip())
+        del environ
+        if not key:
+            return origin, None
+        chosen = account_of(key, origin)
+    return chosen.realm, chosen.key.fingerprint
+
+
 def told_origin(environ: Mapping[str, str] = os.environ) -> str:
     """The origin that the environment names, unchecked, else the API's own."""
     return environ.get(ORIGIN_VARIABLE) or ORIGIN

@@ -42,7 +42,8 @@ SUBMIT: dict[str, tuple[Answer, type[Exception], int]] = {
     "code 500": (Say(body={"code": 500, "message": "Internal"}), hh.APIError, 0),
     "code 500 and a task": (Do(edit=lambda body: body.update(code=500, message="Internal")), hh.OutcomeUnknown, 1),
     "code 408 and a task": (Do(edit=lambda body: body.update(code=408, message="Late")), hh.OutcomeUnknown, 1),
-    "code 400 and a task": (Do(edit=lambda body: body.update(code=400, message="No")), hh.BadRequest, 1),
+    "code 400 and a task": (Do(edit=lambda body: body.update(code=400, message="No")), hh.OutcomeUnknown, 1),
+    "code 429 and a task": (Do(edit=lambda body: body.update(code=429, message="Busy")), hh.OutcomeUnknown, 1),
     "404 that names a task": (Say(404, body={"code": 404, "data": {"task_id": "task-1"}}), hh.NotFound, 0),
     "code 429": (Say(body={"code": 429, "message": "Slow down"}), hh.RateLimited, 0),
     "400": (Say(400), hh.BadRequest, 0),
@@ -65,6 +66,7 @@ async def test_a_submit(client: Client, fake_server: FakeServer, photo: Path, fa
         assert caught.value.snapshot.status == Status.UNKNOWN
         assert "may have been charged" in str(caught.value)
         assert len(str(caught.value)) < 700
+        assert caught.value.snapshot.task_id == ("task-fake0001" if fault.endswith("and a task") else None)
     else:
         assert isinstance(caught.value, hh.APIError)
 
@@ -88,6 +90,7 @@ PASSING: dict[str, Answer] = {
     **{str(status): Say(status) for status in (408, 500, 502, 503, 504)},
     "429": Say(429, headers={"Retry-After": "0"}),
     "302": Say(302, headers={"Location": "/login"}),
+    "404 of a proxy": Say(404, raw=b"<html>not found</html>"),
     "garbage": Say(raw=b"<html>Sign in"),
     "another task": Do(edit=lambda body: body["data"].update(task_id="task-other")),
     "no status": Do(edit=lambda body: body["data"].pop("status") and None),

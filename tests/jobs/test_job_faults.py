@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from happyhorse_nb.jobs import engine
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended
-from support.fake_server import Answer, Cut, Do, FakeServer, Say, refused_origin
+from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say, refused_origin
 from support.videos import look_into
 
 #: fault: (answer, how the job ends, paid requests, words of its error)
@@ -152,6 +153,7 @@ POLL: dict[str, Answer] = {
     **{str(status): Say(status) for status in (408, 500, 502, 503, 504)},
     "429": Say(429, headers={"Retry-After": "0"}),
     "404 of a replica that lags behind": Say(404),
+    "404 of a proxy": Say(404, raw=b"<html>not found</html>"),
     "302": Say(302, headers={"Location": "/login"}),
     "garbage": Say(raw=b"<html>"),
     "another task's": Do(edit=lambda body: body["data"].update(task_id="task-other", status="failed")),
@@ -334,11 +336,53 @@ def test_a_folder_that_vanishes_while_the_video_comes(
     assert fake_server.paid == 1
 
 
+def test_a_mistyped_id_ends_no_doubt_about_a_paid_task(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Do(cut=Cut.AFTER_ACCEPTING))
+    doubtful = ended(generate())
+    with pytest.raises(hh.JobNotFound, match="Look the id up in your account's task list"):
+        hh.resume("task-mistyped")
+    assert [str(job.status) for job in hh.jobs()] == ["unknown"]
+    assert generate().id == doubtful.id
+    assert fake_server.paid == 1
+
+
 @pytest.mark.usefixtures("generate")
-def test_a_mistyped_id_is_not_taken_for_an_old_task(fake_server: FakeServer) -> None:
+def test_a_task_taken_up_by_its_id_while_nobody_answers_may_be_another_ones(fake_server: FakeServer) -> None:
+    fake_server.script("poll", Say(503))
     [taken] = hh.resume("task-mistyped")
     assert "or the id is another one's. Look the id up in your account's task list." in str(ended(taken).error)
-    assert fake_server.paid == 0
+
+
+@pytest.mark.parametrize("code", [200, 400, 408, 429, 500])
+def test_an_error_that_names_a_task_is_looked_after_and_paid_for_once(
+    generate: Generate, fake_server: FakeServer, code: int
+) -> None:
+    fake_server.script("submit", Do(edit=lambda body: body.update(code=code, message="Busy")))
+    job = ended(generate())
+    assert (str(job.status), job.task_id, fake_server.paid) == ("done", "task-fake0001", 1)
+
+
+def test_a_task_without_a_word_about_it_is_looked_after(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Do(edit=lambda body: body["data"].pop("status") and None))
+    assert (str(ended(generate()).status), fake_server.paid) == ("done", 1)
+
+
+def test_a_server_that_repeats_the_key_has_it_neither_shown_nor_written_down(
+    generate: Generate, fake_server: FakeServer, home: Path
+) -> None:
+    fake_server.script("submit", Say(401, body={"code": 401, "message": f"invalid api key Bearer {KEY}"}))
+    job = ended(generate())
+    assert "invalid api key Bearer (the key)" in str(job.error)
+    assert not any(KEY.encode() in file.read_bytes() for file in home.rglob("*") if file.is_file())
+
+
+def test_a_time_that_no_task_takes_harms_no_later_one(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("success",)
+    for time in (1e-300, 1e14):
+        answer: dict[str, Any] = {"duration": time}
+        fake_server.script("poll", Do(edit=lambda body, answer=answer: body["data"].update(answer)))  # type: ignore[misc]  # mypy cannot type a default
+        assert str(ended(generate(f"takes {time}")).status) == "done"
+    assert str(ended(generate("the next one")).status) == "done"
 
 
 def test_what_is_not_charged_costs_nothing(generate: Generate, fake_server: FakeServer) -> None:

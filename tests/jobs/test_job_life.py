@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import threading
 import tracemalloc
 from pathlib import Path
@@ -144,7 +145,8 @@ def test_a_callback_of_an_ended_job_is_called_at_once_and_can_be_taken_back(
 
 def test_a_callback_that_raises_harms_nothing_and_is_noted(generate: Generate, fake_server: FakeServer) -> None:
     def bad(snapshot: Snapshot) -> None:
-        raise LookupError("of mine")
+        # With half a character, as of the name of a broken file.
+        raise LookupError("of mine" + os.fsdecode(b"\xe9"))
 
     with fake_server.held("submit"):
         job = generate()
@@ -154,6 +156,9 @@ def test_a_callback_that_raises_harms_nothing_and_is_noted(generate: Generate, f
         fake_server.wait_for("submit")
     assert str(ended(job).status) == "done"
     seen.wait(lambda snapshot: "callback raised LookupError: of mine" in job.snapshot.note)
+    engine().ledger.flush()
+    assert str(hh.jobs()[0].status) == "done"
+    assert not engine().ledger.owes
     assert str(job.status) == "done"
 
 

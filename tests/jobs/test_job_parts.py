@@ -97,6 +97,16 @@ def test_a_place_is_never_given_to_one_that_has_left() -> None:
     assert line.queue.running == frozenset()
 
 
+def test_tasks_of_others_beyond_our_limit_do_not_keep_a_job_waiting_for_ever() -> None:
+    line = Line(limit=2)
+    # Another kernel runs more than this one may, and stands still.
+    line.others = Others(3)
+    line.enter("a")
+    assert line.sent == []
+    line.later(61.0)
+    assert line.sent == ["a"]
+
+
 def test_the_places_are_told_as_they_change_and_once() -> None:
     line = Line()
     line.enter("a", "b", "c")

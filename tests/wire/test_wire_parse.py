@@ -331,3 +331,10 @@ def test_the_two_parts_of_a_body_make_the_same_json(prompt: str | None, params: 
     head, tail = wire.to_body("data:image/png;base64,", prompt, params)
     whole = json.loads(head + b"AAAA" + tail)
     assert whole == wire.to_payload("data:image/png;base64,AAAA", prompt, params)
+
+
+@pytest.mark.parametrize("kind", [None, "VIDEO", "video/mp4", 7])
+def test_a_link_is_a_video_unless_it_is_said_to_be_something_else(kind: Any) -> None:
+    link = "https://videos.example.com/1.mp4"
+    assert said(status="success", result={"resources": [{"url": link, "type": kind}]}).video_url == link
+    assert said(status="success", result={"resources": [{"url": link, "type": "image"}]}).video_url is None

@@ -71,11 +71,11 @@ def generate(
     5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
     whole seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make
     an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal
-    request has made one. ``save``: the file to write, an .mp4 that does not exist yet. What is None comes from
-    ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from ``seed`` on, or with drawn
-    ones; run again, takes with drawn seeds are those made before. ``save`` then names ``launch-1.mp4`` and so on, and
-    the budget must hold for all before any is sent. ``namespace``: where the name of a variable is looked up, for
-    callers that take text.
+    request has made one. ``save``: the file to write, an .mp4 that does not exist yet. A model or parameter that is
+    None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from ``seed``
+    on, or with drawn ones; run again, takes with drawn seeds are those made before. ``save`` then names
+    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: where the name of a
+    variable is looked up, for callers that take text.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.

@@ -69,7 +69,7 @@ class Looks:
         """How far the job is."""
         if snapshot.submitted is None:
             left = snapshot.progress.left if snapshot.place else None
-            return Progress(elapsed=max(0.0, time.time() - snapshot.created), left=left)
+            return Progress(elapsed=max(0.0, self._wall() - snapshot.created), left=left)
         arrival = self._track.arrival
         if arrival is not None:
             # The video itself comes now: counting is better than any estimate.

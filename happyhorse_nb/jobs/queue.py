@@ -61,11 +61,6 @@ class Queue:
         """The ids of the jobs that hold a place."""
         return frozenset(self._running)
 
-    @property
-    def waiting(self) -> int:
-        """How many jobs wait."""
-        return len(self._waiting)
-
     def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
         """Call ``send`` when the job has a place; at once where there is one."""
         self._number += 1

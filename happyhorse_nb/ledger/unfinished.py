@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from happyhorse_nb.ledger.ledger import Ledger
@@ -13,12 +12,12 @@ from happyhorse_nb.ledger.record import Record
 _KEPT = 7 * 86400.0
 
 
-def orphans(home: Path, *, now: float, alive: Callable[[Path, str | None], bool] = lives) -> list[Record]:
+def orphans(home: Path, *, now: float) -> list[Record]:
     """The jobs that kernels which have ended left behind, and that wait to be taken up. Raises `LedgerError`."""
     ledger = Ledger(home)
     try:
         found = ledger.interrupted(since=now - _KEPT)
-        living = {owner: alive(kernels(home), owner) for owner in {record.owner for record in found}}
+        living = {owner: lives(kernels(home), owner) for owner in {record.owner for record in found}}
     finally:
         ledger.close()
     return [record for record in found if not living[record.owner]]

@@ -323,7 +323,7 @@ def help_text() -> str:
         [
             cell_parser().format_help().rstrip(),
             "",
-            "defaults of all options, and more settings: %config HappyHorse",
+            "defaults of the model, its parameters and --wait, and more settings: %config HappyHorse",
             "",
             "%happyhorse COMMAND (each takes -h):",
             *lines,

@@ -1,4 +1,4 @@
-"""``%config HappyHorse``: the defaults of every option, and the settings that are not options."""
+"""``%config HappyHorse``: defaults (model, the model's parameters, wait), and the settings that are not options."""
 
 from __future__ import annotations
 

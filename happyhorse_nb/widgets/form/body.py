@@ -41,14 +41,12 @@ class Form:
         values: Values,
         *,
         note: str = "",
-        on_values: Callable[[Form], None] = lambda _: None,
         work: Callable[[Work], None] | None = None,
     ) -> None:
         import ipywidgets as widgets
 
         self._lock = RLock()
         self._ready = False
-        self._on_values = on_values
         shell = frontend.shell()
         self._namespace: MutableMapping[str, Any] = shell.user_ns if shell is not None else {}
         self._estimate: tuple[Any, Outlook] | None = None
@@ -141,7 +139,6 @@ class Form:
             _set(self._generate, "disabled", self._request is None)
             _set(self._copy, "disabled", self._request is None)
             _set(self._cell, "value", "")
-            self._on_values(self)
 
     def _check(self, values: Values) -> tuple[Request, int]:
         if values.seed_mode == SAME and self._last_seed() is None:

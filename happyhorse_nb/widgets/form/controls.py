@@ -69,16 +69,6 @@ class Controls:
             save=self._save.value.strip(),
         )
 
-    def write(self, values: Values) -> None:
-        """Show these values."""
-        self._model.value = values.model
-        for name, value in values.params.items():
-            self._fields[name].value = value
-        self._number.value = values.seed
-        self._fields["seed"].value = values.seed_mode
-        self._takes.value = values.takes
-        self._save.value = values.save
-
     def _changed(self, change: Mapping[str, Any]) -> None:
         if change["owner"] is self._fields["seed"] and change["new"] == SAME:
             last = self._last_seed()

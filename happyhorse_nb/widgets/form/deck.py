@@ -15,20 +15,20 @@ from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
 from happyhorse_nb.widgets.form.slot import Slot
-from happyhorse_nb.widgets.place import Output, Place
+from happyhorse_nb.widgets.place import Output
 
 
 class Deck:
     """The cards of a form's jobs. ``buy_again`` buys another video of a job's request, and says whether it could."""
 
-    def __init__(self, *, buy_again: Callable[[Job], bool], kept: Place | None = None) -> None:
+    def __init__(self, *, buy_again: Callable[[Job], bool]) -> None:
         import ipywidgets as widgets
 
         self._buy_again = buy_again
         self._lock = RLock()
         self._cards: dict[str, _Card] = {}
         # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
-        self._kept = Output() if kept is None else kept
+        self._kept = Output()
         self._start = Path.cwd()
         self._closed = False
         self.box = widgets.VBox()

@@ -83,14 +83,6 @@ class FrameBox:
         self._offer()
         self.ask()
 
-    def write(self, source: str | Picture, *, fit: bool) -> None:
-        """Show this first frame instead."""
-        self.source, self.fit = source, fit
-        text = source if isinstance(source, str) else ""
-        if self._text.value != text:
-            self._silently(text)
-        self.ask()
-
     def changed(self) -> bool:
         """Whether the file or variable holds another picture by now than the one that is shown; then shows that."""
         if self.look.frame is None:

@@ -39,10 +39,6 @@ class PromptBox:
         """What is typed."""
         return str(self._text.value)
 
-    @value.setter
-    def value(self, text: str) -> None:
-        self._text.value = text
-
     @property
     def sent(self) -> str:
         """What is sent: as in a cell, ``{name}`` is replaced where there is such a variable."""

@@ -168,6 +168,7 @@ def test_while_one_job_waits_for_a_locked_ledger_the_others_are_looked_at(
     other.execute("COMMIT")
     other.close()
     fake_server.wait_for("submit", 2)
+    fake_server.quiet()
     for task in fake_server.tasks.values():
         task.say("success")
     assert {str(ended(job).status) for job in (first, second)} == {"done"}

@@ -72,7 +72,8 @@ class Account:
     def maker(self) -> str:
         """Who makes the videos with this account, and whether that costs money, in words."""
         if self.sandbox:
-            return f"{self.origin} on this machine renders the videos, for nothing"
+            who = "the sandbox" if self.realm == "sandbox" else self.origin
+            return f"{who} on this machine renders the videos, for nothing"
         return f"videos are made by {self.origin} and cost money"
 
     @property

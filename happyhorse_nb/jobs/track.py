@@ -133,18 +133,21 @@ class Track:
         if self._stopped:
             work.close()
             raise Stopped
-        task = asyncio.current_task()
-        assert task is not None, "this is a coroutine"
-        self._cut, self._cutting = task.cancel, False
         try:
-            return await work
-        except asyncio.CancelledError:
-            # As asyncio.timeout does: a cancellation from elsewhere is not ours to end.
-            if not self._cutting or task.uncancel() > 0:
-                raise
-            raise Stopped from None
+            task = asyncio.current_task()
+            assert task is not None, "this is a coroutine"
+            self._cut, self._cutting = task.cancel, False
+            try:
+                return await work
+            except asyncio.CancelledError:
+                # As asyncio.timeout does: a cancellation from elsewhere is not ours to end.
+                if not self._cutting or task.uncancel() > 0:
+                    raise
+                raise Stopped from None
         finally:
             self._cut = None
+            # Of one that never began, for want of a name while %autoreload runs this module anew, Python would warn.
+            work.close()
 
     def backoff(self, tries: int, *, first: float = 1.0) -> float:
         """Seconds before the next try, after so many that failed."""

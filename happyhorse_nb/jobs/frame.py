@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.models import MODELS, Cost, Snapshot, Status
+from happyhorse_nb.models import MODELS, Snapshot, Status
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -39,7 +38,7 @@ def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
 
 
 def _row(snapshot: Snapshot, starred: bool, options: Mapping[str, str]) -> dict[str, Any]:
-    cost = snapshot.cost if snapshot.charged else Cost(Decimal(0), billed=True)
+    cost = snapshot.charge
     return {
         "id": snapshot.id,
         "task_id": snapshot.task_id,

@@ -6,7 +6,6 @@ import asyncio
 import concurrent.futures
 from collections.abc import Callable, Generator
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
@@ -126,7 +125,7 @@ class Job:
 
         ``float(job.cost)`` works for both.
         """
-        return self._snapshot.cost if self._snapshot.charged else Cost(Decimal(0), billed=True)
+        return self._snapshot.charge
 
     @property
     def error(self) -> JobError | None:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 #: Seconds that tasks are given to end when Python does.
 _PATIENCE = 2.0
 #: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
-_PAUSE = 0.2
+PAUSE = 0.2
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -119,7 +119,7 @@ def outcome_of(answer: concurrent.futures.Future[T]) -> T:
     """
     while True:
         try:
-            return answer.result(timeout=_PAUSE)
+            return answer.result(timeout=PAUSE)
         except TimeoutError:
             if answer.done():
                 # It was its own, or it has come in the same instant: the answer itself tells.

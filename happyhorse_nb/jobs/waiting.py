@@ -16,14 +16,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import WaitTimeout
+from happyhorse_nb.jobs.loop import PAUSE
 from happyhorse_nb.settings import frontend
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job, News
     from happyhorse_nb.models import Snapshot
-
-#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
-_PAUSE = 0.2
 
 
 def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
@@ -41,7 +39,7 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
                 # Each is asked until it has ended, not all of them at every news of one.
                 undone.pop()
                 continue
-            left = _PAUSE if until is None else min(_PAUSE, until - time.monotonic())
+            left = PAUSE if until is None else min(PAUSE, until - time.monotonic())
             if left <= 0:
                 names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
                 raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
@@ -56,8 +54,8 @@ def in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
     except (KeyboardInterrupt, CancelledError) as interrupt:
         # (ipykernel cancels what a cell awaits.)
         names = [job.snapshot.short_id for job in jobs if not job.done()]
-        rest = f"{names[0]} goes" if len(names) == 1 else f"{len(names):,} videos go"
-        line = f"{type(interrupt).__name__}: not waiting any more; {rest} on."
+        rest = f"{names[0]} goes" if len(names) == 1 else f"{len(names):,} jobs go"
+        line = f"{type(interrupt).__name__}: not waiting any more{f'; {rest} on' if names else ''}."
         # What IPython asks for before it formats a traceback. The class is that of any interrupt, which others know.
         interrupt._render_traceback_ = lambda *_: [line]  # type: ignore[union-attr]
         raise

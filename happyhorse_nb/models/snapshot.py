@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -93,10 +94,21 @@ class Snapshot:
         )
 
     @property
+    def taken_out(self) -> bool:
+        """Whether the user took it out of the queue, so that nothing was sent."""
+        if self.status == Status.REFUSED:
+            return self.message == TAKEN_OUT
+        return self.status == Status.STOPPED and self.task_id is None and self.submitted is None
+
+    @property
+    def charge(self) -> Cost | None:
+        """What this state costs: $0.00 where nothing is charged, else the bill, before that the estimate."""
+        return self.cost if self.charged else Cost(Decimal(0), billed=True)
+
+    @property
     def charged(self) -> bool:
         """Whether this state costs money, or may: what was refused, failed or never sent does not."""
-        never_sent = self.status == Status.STOPPED and self.task_id is None and self.submitted is None
-        free = self.status in (Status.REFUSED, Status.FAILED) or never_sent
+        free = self.status in (Status.REFUSED, Status.FAILED) or self.taken_out
         # Documented so. If a server bills one all the same, that is what must be seen.
         return not free or (self.cost is not None and self.cost.billed and self.cost.amount > 0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, TAKEN_OUT, Param, Snapshot, Status
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
 from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence, size
 
 _STATES = {
@@ -62,25 +62,25 @@ def state(snapshot: Snapshot) -> str:
         return f"Queued, {ordinal(snapshot.place)}"
     if snapshot.status == Status.DONE and snapshot.reused:
         return "Already made"
-    if _taken_out(snapshot):
+    if snapshot.taken_out:
         return "Taken out"
     return _STATES[snapshot.status]
 
 
 def short_state(snapshot: Snapshot) -> str:
     """The same for a table's column."""
-    return state(snapshot) if _taken_out(snapshot) else _SHORT.get(snapshot.status) or state(snapshot)
+    return state(snapshot) if snapshot.taken_out else _SHORT.get(snapshot.status) or state(snapshot)
 
 
 def brief(snapshot: Snapshot) -> str:
     """The same without its place or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
-    word = "Taken out" if _taken_out(snapshot) else _SHORT.get(snapshot.status, _STATES[snapshot.status])
+    word = "Taken out" if snapshot.taken_out else _SHORT.get(snapshot.status, _STATES[snapshot.status])
     return word[:1].lower() + word[1:]
 
 
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
-    return "warn" if _taken_out(snapshot) else _TONES.get(snapshot.status, "run")
+    return "warn" if snapshot.taken_out else _TONES.get(snapshot.status, "run")
 
 
 def detail(snapshot: Snapshot, now: float) -> str:
@@ -104,7 +104,7 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     """
     message = sentence(plain(snapshot.message, 600))
     remedy = sentence(plain(snapshot.remedy, 600))
-    if _taken_out(snapshot):
+    if snapshot.taken_out:
         return message, remedy
     if not message:
         message = _MESSAGES.get(snapshot.status, "")
@@ -214,9 +214,3 @@ def _took(snapshot: Snapshot) -> float | None:
 
 def _said(snapshot: Snapshot) -> str:
     return f"the server says “{plain(snapshot.said, 60)}”" if snapshot.said else ""
-
-
-def _taken_out(snapshot: Snapshot) -> bool:
-    if snapshot.status == Status.REFUSED:
-        return snapshot.message == TAKEN_OUT
-    return snapshot.status == Status.STOPPED and snapshot.task_id is None and snapshot.submitted is None

@@ -57,4 +57,5 @@ def test_an_interrupt_a_restart_and_a_silent_end(plain: Kernel) -> None:
 
 def test_noise_is_seen(plain: Kernel) -> None:
     plain.run("import os; os.write(2, b'noise')")
-    assert plain.shutdown().noise == "noise"
+    # Killed: a kernel that ends by itself may have a word of ipykernel's own to say, when its streams end in disorder.
+    assert plain.kill().noise == "noise"

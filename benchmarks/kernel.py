@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 from PIL import Image
 
+from happyhorse_nb.cli.kernel import own_kernel
 from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 
 #: Seconds for which the sandbox holds a submit: what the cell must not wait for.
@@ -70,9 +70,7 @@ def kernel(**options: float) -> Iterator[Kernel]:
 @contextmanager
 def kernel_on(origin: str, folder: str) -> Iterator[Kernel]:
     """A fresh kernel in a folder, with its ledger there, on a server that is there already."""
-    manager = KernelManager()
-    command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    manager.kernel_cmd = command  # type: ignore[attr-defined]  # a trait of old, which mypy does not see
+    manager = KernelManager(kernel_spec_manager=own_kernel())
     environment = {
         **os.environ,
         "HAPPYHORSE_HOME": folder,

@@ -10,16 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox import SandboxProcess
 from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
-
-if TYPE_CHECKING:
-    from jupyter_client.kernelspec import KernelSpecManager
 
 _TIMEOUT = 300
 
@@ -77,6 +74,8 @@ def _execute(path: Path) -> Any:
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
 
+    from happyhorse_nb.cli.kernel import own_kernel
+
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     started = time.monotonic()
@@ -94,7 +93,7 @@ def _execute(path: Path) -> Any:
         on_cell_start=say,
     )
     manager: Any = client.create_kernel_manager()
-    manager.kernel_spec_manager = _own_kernel()
+    manager.kernel_spec_manager = own_kernel()
     try:
         client.execute()
     except (CellExecutionError, RuntimeError) as problem:
@@ -104,20 +103,6 @@ def _execute(path: Path) -> Any:
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
     print(f"done in {time.monotonic() - started:.0f} s", flush=True)
     return notebook
-
-
-def _own_kernel() -> KernelSpecManager:
-    """Knows the kernel of the environment this runs in, whatever kernels the user has."""
-    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
-
-    # Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
-    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
-
-    class Own(KernelSpecManager):
-        def get_kernel_spec(self, _: str) -> KernelSpec:
-            return KernelSpec(argv=command, display_name="Python 3", language="python")
-
-    return Own()
 
 
 def _page(path: Path, notebook: Any) -> Path:

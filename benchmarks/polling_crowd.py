@@ -113,7 +113,7 @@ class _Office:
             return self._loop.time() - began
 
         def urgency() -> float:
-            return polling.urgency(self._estimate, polling.State(last), age() - last)
+            return polling.urgency(polling.seen(self._estimate, polling.State(last)), age() - last)
 
         while True:
             await asyncio.sleep(polling.next_gap(self._estimate, polling.State(age()), self._pace.price))

@@ -97,7 +97,7 @@ class _Office:
 
         def urgency() -> float:
             gap = self._loop.time() - began - last
-            return polling.urgency(self._estimate, State(last), gap + USUAL_HOLD if at_once else gap)
+            return polling.urgency(polling.seen(self._estimate, State(last)), gap + USUAL_HOLD if at_once else gap)
 
         while True:
             self._looked_at[me] = began

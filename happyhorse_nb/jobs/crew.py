@@ -63,6 +63,8 @@ class Crew:
         self._estimates = Estimates(ledger)
         self._scribe = Scribe(ledger)
         self._naps, self._rounds = Naps(), Rounds()
+        #: Seconds until each place that is taken becomes free, the first one first; None until asked for this second.
+        self._lefts: list[float] | None = None
         self.loop = process.once("loop", OwnedLoop)
         self.start(self._ticks)
 
@@ -182,9 +184,16 @@ class Crew:
 
     async def _second(self) -> None:
         parts = self._rounds.parts
+        hazards: dict[Office, list[float]] = {}
+        self._lefts = None
         for part in range(parts):
-            await asyncio.sleep(_TICK / parts)
-            self._show(self._rounds.part(part))
+            await asyncio.sleep(_TICK / (parts + 1))
+            self._show(self._rounds.shown(part))
+            for life in self._rounds.part(part):
+                hazards.setdefault(life.office, []).append(life.looks.hazard)
+            for office in self._offices.values():
+                office.queue.tell(part, parts)
+        await asyncio.sleep(_TICK / (parts + 1))
         if self._naps.over():
             self.wake()
         self._scribe.flush()
@@ -192,24 +201,23 @@ class Crew:
             # Whoever cleans up old files must not make this process look dead.
             self._presence.renew()
         for office in self._offices.values():
-            office.tick(life.looks.hazard for life in self._lives.values() if life.office is office)
+            office.tick(hazards.get(office, ()))
         self._rounds.begin(self._lives.values())
 
     def _show(self, lives: Sequence[Lifecycle]) -> None:
         """Say of these how far they are, and of those that wait about when they start."""
-        lefts: list[float] | None = None
         for life in lives:
             place = life.job.snapshot.place
             if place is None:
                 life.tick()
                 continue
-            if lefts is None:
+            if self._lefts is None:
                 running = {name for office in self._offices.values() for name in office.queue.running}
-                lefts = sorted(other.seconds_left for name, other in self._lives.items() if name in running)
-            if lefts:
+                self._lefts = sorted(other.seconds_left for name, other in self._lives.items() if name in running)
+            if self._lefts:
                 # About when the places before it have become free.
-                turns, position = divmod(place - 1, len(lefts))
-                life.starts_in(lefts[position] + turns * life.looks.estimate.median)
+                turns, position = divmod(place - 1, len(self._lefts))
+                life.starts_in(self._lefts[position] + turns * life.looks.estimate.median)
 
     def _cancel(self, *, but: set[asyncio.Task[Any] | None]) -> list[asyncio.Task[Any]]:
         rest = [task for task in self._tasks if task not in but and task is not asyncio.current_task()]

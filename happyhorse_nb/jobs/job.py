@@ -189,7 +189,8 @@ class Job:
     @property
     def followed(self) -> bool:
         """Whether somebody wants to hear how far it is."""
-        return any(ticks for _, ticks in list(self._listeners.values()))
+        # Asked of every job once a second, most of which nobody looks at.
+        return bool(self._listeners) and any(ticks for _, ticks in list(self._listeners.values()))
 
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call ``callback(snapshot)`` at every change of state, and now if the job has ended; returns what undoes it.

@@ -30,7 +30,9 @@ class Looks:
         #: When the task was accepted, by the steady clock.
         self._began: float | None = None
         self._queued = 0.0
+        #: The state that the last look has found; and all that the task may be then, once that is asked for.
         self._last = polling.State(0.0)
+        self._seen: polling.Seen | None = None
 
     @property
     def estimate(self) -> polling.Forecast:
@@ -46,7 +48,7 @@ class Looks:
         """The server has just said this of the task."""
         if read.status == Status.PENDING:
             self._queued = self._age
-        self._last = self._state
+        self._last, self._seen = self._state, None
 
     def gap(self) -> float:
         """Seconds until the next look."""
@@ -62,8 +64,11 @@ class Looks:
     def urgency(self, *, held: bool) -> float:
         """The seconds of waiting, on average, that a look now saves; with ``held`` the server will hold it open."""
         gap = max(0.0, self._age - self._last.age)
+        if self._seen is None:
+            # The same until the next look: of many that wait this is asked twice a second.
+            self._seen = polling.seen(self.estimate, self._last)
         # One that is held saves what would gather meanwhile too. No more: others wait for their turn as well.
-        return polling.urgency(self.estimate, self._last, gap + polling.USUAL_HOLD if held else gap)
+        return polling.urgency(self._seen, gap + polling.USUAL_HOLD if held else gap)
 
     def progress(self, snapshot: Snapshot) -> Progress:
         """How far the job is."""

@@ -56,14 +56,13 @@ class Office:
         self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:
-        """About once a second: what a request is worth, what has become free, and whose place in the queue has changed.
+        """About once a second: what a request is worth, and what has become free.
 
         ``hazards`` are the rates (per second) at which the tasks that run here end now.
         """
         self.pace.tick(polling.price(hazards, self.pace.allowance.share))
         self.pace.allowance.rest()
         self.queue.fill()
-        self.queue.tell()
 
     def wake(self) -> None:
         """Forget what the server said about when."""

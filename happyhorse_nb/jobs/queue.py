@@ -120,10 +120,14 @@ class Queue:
         """Let nobody in any more: what waits is for another kernel."""
         self._closed = True
 
-    def tell(self) -> None:
-        """Tell those whose place has changed; now and then, for each change moves all of them."""
-        for place, entry in enumerate(list(self._waiting), 1):
-            self._tell(entry, place)
+    def tell(self, part: int = 0, parts: int = 1) -> None:
+        """Tell those whose place has changed; now and then, for each change moves all of them.
+
+        Of many ``parts`` only this one, 0 to ``parts`` - 1.
+        """
+        waiting = list(self._waiting)
+        for index in range(part, len(waiting), parts):
+            self._tell(waiting[index], index + 1)
 
     def _tell(self, entry: Entry, place: int) -> None:
         if entry.told != place:

@@ -6,22 +6,22 @@ from collections.abc import Iterable, Sequence
 
 from happyhorse_nb.jobs.lifecycle import Lifecycle
 
-#: So many jobs say in a second how far they are: a page takes no more, and the kernel has better things to do.
+#: So many jobs say in a second how far they are: a page takes no more, and the kernel has better things to do. They do
+#: so in as many parts, one job in each, and not in one burst: a cell that runs meanwhile waits for none of them.
 MOST = 40
-#: A second's share comes in so many parts at most, not in one burst: a cell that runs meanwhile waits for none of them.
-_PARTS = 20
 
 
 class Rounds:
     """Begun once a second with all jobs; then asked for each part of them."""
 
     def __init__(self) -> None:
+        self._all: list[Lifecycle] = []
         self._now: list[Lifecycle] = []
         self._from = 0
 
     def begin(self, lives: Iterable[Lifecycle]) -> None:
         """Choose who is next: those that somebody follows before the others."""
-        known = list(lives)
+        self._all = known = list(lives)
         if len(known) > MOST:
             known = [life for life in known if life.job.followed] or known
         if len(known) > MOST:
@@ -33,8 +33,12 @@ class Rounds:
     @property
     def parts(self) -> int:
         """In how many parts they come, at least 1."""
-        return max(1, min(_PARTS, len(self._now)))
+        return max(1, min(MOST, len(self._all)))
 
-    def part(self, number: int) -> Sequence[Lifecycle]:
-        """Those of one part, 0 to `parts` - 1."""
-        return self._now[number :: self.parts]
+    def shown(self, part: int) -> Sequence[Lifecycle]:
+        """Those that say in this part, 0 to `parts` - 1, how far they are."""
+        return self._now[part :: self.parts]
+
+    def part(self, part: int) -> Sequence[Lifecycle]:
+        """Those of all jobs that belong to this part."""
+        return self._all[part :: self.parts]

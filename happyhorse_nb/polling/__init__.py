@@ -10,7 +10,7 @@ from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.hold import Hold
 from happyhorse_nb.polling.progress import progress
 from happyhorse_nb.polling.room import MOST_LOOKS, PATIENCE, bar, price
-from happyhorse_nb.polling.schedule import hazard, next_gap, urgency
+from happyhorse_nb.polling.schedule import Seen, hazard, next_gap, seen, urgency
 from happyhorse_nb.polling.state import State
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "Forecast",
     "Hold",
     "Lognormal",
+    "Seen",
     "State",
     "backoff",
     "bar",
@@ -30,5 +31,6 @@ __all__ = [
     "next_gap",
     "price",
     "progress",
+    "seen",
     "urgency",
 ]

@@ -24,6 +24,9 @@ from collections.abc import Sequence
 from happyhorse_nb.polling.forecast import Forecast, Survivor
 from happyhorse_nb.polling.state import State
 
+#: What a task may be, each with its chance.
+Seen = Sequence[tuple[float, Survivor]]
+
 #: No two looks closer than this, whatever is expected: the network takes about as long.
 _MIN_GAP = 0.25
 #: And none further apart than this: somebody looks at the card.
@@ -45,7 +48,7 @@ def next_gap(estimate: Forecast, state: State, price: float, max_gap: float | No
     some servers are fast. Nor longer than ``max_gap``, where given.
     """
     longest = min(max(1.0, state.age / 2), _MAX_GAP, max_gap or _MAX_GAP)
-    possible = [(share, estimate.at(age)) for share, age in ages(estimate, state)]
+    possible = seen(estimate, state)
     if _unseen(possible, longest)[0] <= price:
         return longest
     # The root of the rate now is a start; Newton's steps, on a function this convex, settle in a few.
@@ -64,9 +67,14 @@ def hazard(estimate: Forecast, state: State) -> float:
     return sum(share * estimate.hazard(age) for share, age in ages(estimate, state))
 
 
-def urgency(estimate: Forecast, state: State, gap: float) -> float:
-    """The seconds of waiting, on average, that a look saves ``gap`` seconds after one that found ``state``."""
-    return _unseen([(share, estimate.at(age)) for share, age in ages(estimate, state)], gap)[0]
+def seen(estimate: Forecast, state: State) -> Seen:
+    """What a look that found the task in this state has found: all that the task may be, each with its chance."""
+    return [(share, estimate.at(age)) for share, age in ages(estimate, state)]
+
+
+def urgency(found: Seen, gap: float) -> float:
+    """The seconds of waiting, on average, that a look saves ``gap`` seconds after one that found this."""
+    return _unseen(found, gap)[0]
 
 
 def ages(estimate: Forecast, state: State) -> list[tuple[float, float]]:
@@ -81,7 +89,7 @@ def ages(estimate: Forecast, state: State) -> list[tuple[float, float]]:
     return [(_TRUST, worked), (1 - _TRUST, state.age)] if state.pending else [(1.0, worked)]
 
 
-def _unseen(possible: Sequence[tuple[float, Survivor]], gap: float) -> tuple[float, float]:
+def _unseen(possible: Seen, gap: float) -> tuple[float, float]:
     """`Survivor.unseen`, on average of all that the task may be."""
     wait = ends = 0.0
     for share, task in possible:

@@ -27,6 +27,8 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        # Else each card would look four times a second whether our own files have changed.
+        auto_reload=False,
     )
 
 

@@ -40,6 +40,8 @@ class Card(LiveCard[Snapshot]):
 
     def __init__(self, job: Job, *, embed_limit: float, places: Places = Output) -> None:
         self._job = job
+        #: The thumbnail as it was last drawn, and of what: of all that a card shows it is the longest to write.
+        self._drawn: tuple[tuple[str, bytes | None], str] | None = None
         super().__init__(job, embed_limit=embed_limit, places=places)
 
     def _ended(self, snapshot: Snapshot) -> bool:
@@ -47,11 +49,17 @@ class Card(LiveCard[Snapshot]):
 
     def _look(self, snapshot: Snapshot) -> Look:
         return Look(
-            head=render.style() + render.thumb(snapshot, self._job.thumbnail),
+            head=self._head(snapshot),
             live=render.live(snapshot, now=time.time()) + self._note,
             said=render.spoken(snapshot),
             stop="Take out" if snapshot.status == Status.QUEUED else "Stop watching",
         )
+
+    def _head(self, snapshot: Snapshot) -> str:
+        shown = snapshot.prompt, self._job.thumbnail
+        if self._drawn is None or self._drawn[0] != shown:
+            self._drawn = shown, render.style() + render.thumb(snapshot, self._job.thumbnail)
+        return self._drawn[1]
 
     def _line(self, snapshot: Snapshot) -> str:
         return render.line(snapshot, now=time.time())

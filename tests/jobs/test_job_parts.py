@@ -18,6 +18,7 @@ from happyhorse_nb.jobs.loop import outcome_of
 from happyhorse_nb.jobs.naps import Naps
 from happyhorse_nb.jobs.places import Places
 from happyhorse_nb.jobs.queue import Others, Queue
+from happyhorse_nb.jobs.rounds import Rounds
 from happyhorse_nb.models import Snapshot, Status
 
 
@@ -47,7 +48,8 @@ def test_a_task_grows_no_younger_when_the_clock_is_set_back() -> None:
     looks.heard(snapshot)
     wall, steady = wall - 3600, steady + 20
     # As much is to be gained by looking at it as if nothing had been.
-    assert looks.urgency(held=False) == pytest.approx(polling.urgency(polling.forecast([]), polling.State(100.0), 20.0))
+    seen = polling.seen(polling.forecast([]), polling.State(100.0))
+    assert looks.urgency(held=False) == pytest.approx(polling.urgency(seen, 20.0))
     assert looks.progress(snapshot).elapsed == pytest.approx(120.0)
     # And a machine that has slept for an hour: the steady clock stood still.
     wall += 7200
@@ -116,6 +118,47 @@ def test_the_places_are_told_as_they_change_and_once() -> None:
     line.queue.tell()
     line.queue.leave("b")
     assert line.told == [("b", 1), ("c", 2), ("b", None), ("c", 1), ("c", None)]
+
+
+def test_a_long_queue_is_told_part_by_part_each_job_once() -> None:
+    line = Line()
+    line.enter(*(f"job {n}" for n in range(100)))
+    line.queue.accepted("job 0")
+    line.queue.leave("job 0")
+    line.told.clear()
+    for part in range(40):
+        before = len(line.told)
+        line.queue.tell(part, 40)
+        assert len(line.told) - before <= 3
+    assert sorted(line.told) == sorted((f"job {n + 1}", n) for n in range(1, 99))
+
+
+def _lives(count: int, followed: int) -> list[Any]:
+    return [SimpleNamespace(name=n, job=SimpleNamespace(followed=n < followed)) for n in range(count)]
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_a_second_comes_in_parts_with_one_card_in_each_at_most(count: int, followed: int) -> None:
+    rounds: Any = Rounds()
+    lives = _lives(count, followed)
+    rounds.begin(lives)
+    parts = range(rounds.parts)
+    assert sorted(life.name for part in parts for life in rounds.part(part)) == list(range(count))
+    assert all(len(rounds.shown(part)) <= 1 for part in parts)
+    shown = [life.name for part in parts for life in rounds.shown(part)]
+    # Where not all can be shown, those that somebody looks at.
+    assert len(shown) == len(set(shown)) == min(40, count if count <= 40 else min(followed, count) or count)
+    if count > 40 and followed:
+        assert max(shown) < followed
+
+
+def test_of_too_many_cards_all_have_their_turn() -> None:
+    rounds: Any = Rounds()
+    lives, seen = _lives(100, 100), set()
+    for _ in range(3):
+        rounds.begin(lives)
+        seen |= {life.name for part in range(rounds.parts) for life in rounds.shown(part)}
+    assert seen == set(range(100))
 
 
 def test_the_oldest_is_the_next_whenever_it_came() -> None:

@@ -51,7 +51,7 @@ def test_the_dearer_a_request_the_rarer_the_looks(
 def test_a_look_is_due_when_it_is_worth_its_price(history: list[float], state: State, price: float) -> None:
     estimate = forecast(history)
     gap = next_gap(estimate, state, price)
-    worth = polling.urgency(estimate, state, gap)
+    worth = polling.urgency(polling.seen(estimate, state), gap)
     assert math.isfinite(worth)
     if 0.25 < gap < min(60.0, max(1.0, state.age / 2)):
         assert worth == pytest.approx(price, rel=0.01, abs=1e-5)
@@ -145,7 +145,8 @@ def test_only_where_requests_run_short_must_a_due_look_be_worth_one(price: float
 
 def test_a_task_about_to_end_is_more_urgent_than_one_just_begun() -> None:
     estimate = forecast([60.0] * 20)
-    assert polling.urgency(estimate, State(58.0), 2.0) > 10 * polling.urgency(estimate, State(18.0), 9.0)
+    old, young = polling.seen(estimate, State(58.0)), polling.seen(estimate, State(18.0))
+    assert polling.urgency(old, 2.0) > 10 * polling.urgency(young, 9.0)
 
 
 def test_where_reads_are_held_open_an_end_is_noticed_at_once_with_few_requests() -> None:

@@ -16,7 +16,7 @@ from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model, join_notes
-from happyhorse_nb.settings import Account, video_folder
+from happyhorse_nb.settings import Account, video_folder, writable
 from happyhorse_nb.settings.config import Settings
 
 
@@ -131,4 +131,6 @@ def save_path(save: str | Path) -> Path:
         raise InvalidRequest(f"--save {shown!r} is not the name of an .mp4 file. Give it that ending.", param="save")
     if not folder:
         raise InvalidRequest(f"--save: there is no folder {path.parent}. Make it first.", param="save")
+    if not writable(path.parent):
+        raise InvalidRequest(f"--save: nothing can be written to {path.parent}. Choose another folder.", param="save")
     return path

@@ -16,6 +16,8 @@ _HELD = 5.0
 _AT_ONCE = 1.0
 #: So many of these in a row, or reads that fail only with the parameter where it has worked before, and it is left out.
 _ENOUGH = 2
+#: Rounds of held reads between two tries of one more, at most: at 30 s each, a quarter of an hour.
+_LONGEST_TRUST = 32
 #: Reads held open at once, all jobs of an account together: each keeps a connection.
 MOST = 50
 
@@ -27,6 +29,8 @@ class Hold:
         self._holds: bool | None = None
         self._quick = self._failed = 0
         self._most = MOST
+        #: Reads that were held since the last one too many; after so many more one is tried again.
+        self._kept, self._trust = 0, 1
         #: Reads that are held open now.
         self.open = 0
 
@@ -42,6 +46,7 @@ class Hold:
         """
         if seconds >= _HELD:
             self._holds, self._quick, self._failed = True, 0, 0
+            self._try_one_more()
             return True
         if not news and seconds < _AT_ONCE:
             self._quick += 1
@@ -50,8 +55,20 @@ class Hold:
         return False
 
     def crowded(self) -> None:
-        """A read that asked for it was refused for now, while those that are `open` were not: no more of them."""
+        """A read that asked for it was refused for now, while those that are `open` were not: no more of them.
+
+        One more is tried again now and then: after all that may be open have been held once, and after twice as many
+        at each refusal.
+        """
         self._most = min(self._most, max(1, self.open))
+        self._kept, self._trust = 0, min(2 * self._trust, _LONGEST_TRUST)
+
+    def _try_one_more(self) -> None:
+        if self._most < MOST:
+            self._kept += 1
+            if self._kept >= self._trust * self._most:
+                self._kept = 0
+                self._most += 1
 
     def failed(self) -> None:
         """A read that asked for it failed, and the same one without it did not."""

@@ -15,7 +15,7 @@ from happyhorse_nb.settings.account import (
     told_origin,
     use,
 )
-from happyhorse_nb.settings.folders import LEDGER_FILE, home, video_folder, video_name
+from happyhorse_nb.settings.folders import LEDGER_FILE, home, video_folder, video_name, writable
 
 __all__ = [
     "KEY_VARIABLE",
@@ -35,4 +35,5 @@ __all__ = [
     "use",
     "video_folder",
     "video_name",
+    "writable",
 ]

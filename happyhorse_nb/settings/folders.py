@@ -55,13 +55,13 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
     """
     if configured:
         chosen = _absolute(configured)
-        if not _writable(chosen):
+        if not writable(chosen):
             raise ConfigError(
                 f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
             )
         return chosen
     beside = _absolute(VIDEO_FOLDER)
-    return beside if _writable(beside) else fallback / VIDEO_FOLDER
+    return beside if writable(beside) else fallback / VIDEO_FOLDER
 
 
 def video_name(created: float, prompt: str, short_id: str) -> str:
@@ -94,7 +94,8 @@ def _absolute(folder: str) -> Path:
     return path
 
 
-def _writable(folder: Path) -> bool:
+def writable(folder: Path) -> bool:
+    """Whether files can be written into a folder, or into the one in which it would be made."""
     # Asked by trying: permission bits say little on network drives, in containers, and for root. The folder itself is
     # made by the first video that needs it.
     try:

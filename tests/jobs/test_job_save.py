@@ -60,6 +60,15 @@ def test_a_name_that_no_file_can_have_is_refused_before_it_is_paid_for(
     assert fake_server.paid == 0
 
 
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="a folder into which nobody writes, not even root")
+def test_a_folder_that_cannot_be_written_is_said_before_it_is_paid_for(
+    generate: Generate, fake_server: FakeServer
+) -> None:
+    with pytest.raises(hh.InvalidRequest, match=r"^--save: nothing can be written to /proc\. Choose another folder\.$"):
+        generate(save="/proc/launch.mp4")
+    assert fake_server.of("submit") == []
+
+
 def test_a_copy_of_an_earlier_video_leaves_the_users_own_files_alone(generate: Generate, tmp_path: Path) -> None:
     ended(generate())
     (tmp_path / "mine.mp4.part").write_text("of another program")

@@ -117,6 +117,34 @@ def test_a_disk_that_fails_is_said_and_the_claim_is_none(tmp_path: Path) -> None
     ledger.close()
 
 
+class Patient(Ledger):
+    """Counts how often somebody waits for whoever is writing."""
+
+    waits = 0
+
+    def flush(self, *, patience: float = 0.1) -> bool:
+        self.waits += self.owes
+        return super().flush(patience=patience)
+
+
+def test_who_reads_a_ledger_that_somebody_writes_for_long_waits_once_and_sees_what_has_become(tmp_path: Path) -> None:
+    ledger, new = Patient(tmp_path), record()
+    ledger.add(new, reuse=False)
+    other = sqlite3.connect(ledger.path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    ledger.update_later(replace(new.snapshot, status=Status.PENDING, task_id="task-1"))
+    for _ in range(50):
+        found = ledger.get(new.snapshot.id)
+        assert found is not None
+        assert found.snapshot.task_id == "task-1"
+    assert ledger.waits <= 5
+    other.execute("ROLLBACK")
+    other.close()
+    ledger.flush()
+    assert not ledger.owes
+    ledger.close()
+
+
 def test_what_changes_while_it_is_written_down_is_written_down_again(ledger: Ledger, disk: SlowDisk) -> None:
     row = record(id="one")
     ledger.add(row, reuse=False)

@@ -55,6 +55,29 @@ def test_where_one_too_many_is_refused_so_many_are_held_and_no_more() -> None:
     assert [asks(hold, opened) for opened in (1, 0)] == [False, True], "one is always tried"
 
 
+def test_one_more_is_tried_again_the_more_rarely_the_more_often_it_was_refused() -> None:
+    def held_until_one_more(hold: Hold) -> int:
+        """Reads that were held before one more than two is asked for."""
+        hold.open, count = 2, 0
+        while not hold.asks:
+            hold.answered(30.0, news=False)
+            count += 1
+            assert count < 1000, "never again"
+        return count
+
+    hold, counts = Hold(), []
+    for _ in range(8):
+        hold.open = 2
+        hold.crowded()
+        counts.append(held_until_one_more(hold))
+    assert counts == [4, 8, 16, 32, 64, 64, 64, 64]
+    # And where nothing is refused any more, all are held again.
+    for _ in range(100_000):
+        hold.answered(30.0, news=False)
+    hold.open = 49
+    assert hold.asks
+
+
 def test_a_server_that_has_held_and_does_so_no_more_is_noticed() -> None:
     hold = Hold()
     hold.answered(30.0, news=False)

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 
 from happyhorse_nb.jobs.lifecycle import Lifecycle
 
-#: So many jobs say in a second how far they are: a page takes no more, and the kernel has better things to do. They do
-#: so in as many parts, one job in each, and not in one burst: a cell that runs meanwhile waits for none of them.
-MOST = 40
+#: So many jobs say in a second how far they are: nobody looks at more, and the kernel has better things to do.
+MOST = 20
+#: What is done once a second comes in so many parts at most, one card in each, and not in one burst: a cell that runs
+#: meanwhile waits for none of them.
+_PARTS = 40
 
 
 class Rounds:
@@ -33,7 +35,7 @@ class Rounds:
     @property
     def parts(self) -> int:
         """In how many parts they come, at least 1."""
-        return max(1, min(MOST, len(self._all)))
+        return max(1, min(_PARTS, len(self._all)))
 
     def shown(self, part: int) -> Sequence[Lifecycle]:
         """Those that say in this part, 0 to `parts` - 1, how far they are."""

@@ -147,15 +147,15 @@ def test_a_second_comes_in_parts_with_one_card_in_each_at_most(count: int, follo
     assert all(len(rounds.shown(part)) <= 1 for part in parts)
     shown = [life.name for part in parts for life in rounds.shown(part)]
     # Where not all can be shown, those that somebody looks at.
-    assert len(shown) == len(set(shown)) == min(40, count if count <= 40 else min(followed, count) or count)
-    if count > 40 and followed:
+    assert len(shown) == len(set(shown)) == min(20, count if count <= 20 else min(followed, count) or count)
+    if count > 20 and followed:
         assert max(shown) < followed
 
 
 def test_of_too_many_cards_all_have_their_turn() -> None:
     rounds: Any = Rounds()
     lives, seen = _lives(100, 100), set()
-    for _ in range(3):
+    for _ in range(5):
         rounds.begin(lives)
         seen |= {life.name for part in range(rounds.parts) for life in rounds.shown(part)}
     assert seen == set(range(100))

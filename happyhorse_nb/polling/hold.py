@@ -17,7 +17,7 @@ _AT_ONCE = 1.0
 #: So many of these in a row, or reads that fail only with the parameter where it has worked before, and it is left out.
 _ENOUGH = 2
 #: Rounds of held reads between two tries of one more, at most: at 30 s each, a quarter of an hour.
-_LONGEST_TRUST = 32
+_MOST_ROUNDS = 32
 #: Reads held open at once, all jobs of an account together: each keeps a connection.
 MOST = 50
 
@@ -29,8 +29,10 @@ class Hold:
         self._holds: bool | None = None
         self._quick = self._failed = 0
         self._most = MOST
-        #: Reads that were held since the last one too many; after so many more one is tried again.
-        self._kept, self._trust = 0, 1
+        #: Reads that were held since there was one too many, and after how many rounds of them one more is tried.
+        self._kept, self._rounds = 0, 1
+        #: Whether one was held since a refusal: of all those that are refused at once only the first one counts.
+        self._calm = True
         #: Reads that are held open now.
         self.open = 0
 
@@ -57,16 +59,19 @@ class Hold:
     def crowded(self) -> None:
         """A read that asked for it was refused for now, while those that are `open` were not: no more of them.
 
-        One more is tried again now and then: after all that may be open have been held once, and after twice as many
-        at each refusal.
+        One more is tried again when all that may be open have been held twice, and after each further refusal only
+        after twice as many.
         """
         self._most = min(self._most, max(1, self.open))
-        self._kept, self._trust = 0, min(2 * self._trust, _LONGEST_TRUST)
+        if self._calm:
+            self._rounds = min(2 * self._rounds, _MOST_ROUNDS)
+        self._kept, self._calm = 0, False
 
     def _try_one_more(self) -> None:
+        self._calm = True
         if self._most < MOST:
             self._kept += 1
-            if self._kept >= self._trust * self._most:
+            if self._kept >= self._rounds * self._most:
                 self._kept = 0
                 self._most += 1
 

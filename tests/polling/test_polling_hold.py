@@ -71,6 +71,12 @@ def test_one_more_is_tried_again_the_more_rarely_the_more_often_it_was_refused()
         hold.crowded()
         counts.append(held_until_one_more(hold))
     assert counts == [4, 8, 16, 32, 64, 64, 64, 64]
+    # Those of one moment are one refusal.
+    hold = Hold()
+    for still_open in range(40, 1, -1):
+        hold.open = still_open
+        hold.crowded()
+    assert held_until_one_more(hold) == 4
     # And where nothing is refused any more, all are held again.
     for _ in range(100_000):
         hold.answered(30.0, news=False)

@@ -23,7 +23,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
     known = job.record.snapshot
     while not job.done():
         try:
-            record = ledger.get(job.id)
+            record = ledger.look_at(job.id)
         except LedgerError as problem:
             job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
             return None

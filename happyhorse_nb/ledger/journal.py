@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -23,8 +22,6 @@ from happyhorse_nb.settings import LEDGER_FILE
 T = TypeVar("T")
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100
-#: Seconds for which those who only read leave a ledger alone that could not be written: each of them would wait for it.
-_BARRED = 1.0
 
 
 class Journal:
@@ -47,8 +44,6 @@ class Journal:
         #: What is still to be written down, by job; whoever adds to it waits for no write.
         self._owed: dict[str, Snapshot] = {}
         self._owing = Lock()
-        #: Until when nobody who only reads tries to write down what is owed.
-        self._barred_until = float("-inf")
 
     def close(self) -> None:
         """Close the file."""
@@ -69,17 +64,14 @@ class Journal:
         """Whether something is still to be written down."""
         return bool(self._owed)
 
-    def flush(self, *, patience: float = 0.1) -> bool:
-        """Write down what is owed, waiting at most ``patience`` seconds for whoever is writing; False where another
-        thread of ours still is.
+    def flush(self, *, patience: float = 0.1) -> None:
+        """Write down what is owed, waiting at most ``patience`` seconds for whoever is writing.
 
         It outlives this process, and a power cut from the next `write` on.
         """
         # A transaction begins with what is owed, so within one there is nothing left to do.
-        if not self._owed or self._writer == get_ident():
-            return True
-        if not self._lock.acquire(timeout=patience):
-            return False
+        if not self._owed or self._writer == get_ident() or not self._lock.acquire(timeout=patience):
+            return
         try:
             [[usual]] = self._connection.execute("PRAGMA busy_timeout").fetchall()
             try:
@@ -89,7 +81,6 @@ class Journal:
             finally:
                 with suppress(sqlite3.Error):
                     self._connection.execute(f"PRAGMA busy_timeout = {usual}")
-            return True
         except sqlite3.Error as problem:
             raise LedgerError(trouble(self.path, problem)) from None
         finally:
@@ -103,19 +94,15 @@ class Journal:
         return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
-        self._catch_up()
+        with suppress(LedgerError):
+            self.flush()
+        return self._read(rest, values)
+
+    def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
+        """`_select` without a try to write down what is owed: it waits for nobody who writes."""
         rows = self._rows(f"SELECT * FROM jobs {rest}", values)  # noqa: S608 - what is ours ends at the question marks
         found = readable(from_row, rows)
         return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
-
-    def _catch_up(self) -> None:
-        """`flush`, so that what is asked for is found by what it has become; not again and again while that fails."""
-        now, done = time.monotonic(), False
-        if now >= self._barred_until:
-            with suppress(LedgerError):
-                done = self.flush()
-            if not done:
-                self._barred_until = now + _BARRED
 
     def _wipe(self) -> None:
         """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever

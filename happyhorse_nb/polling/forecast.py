@@ -13,6 +13,8 @@ _ROOT_2_PI = math.sqrt(2.0 * math.pi)
 _INSTANT = 1e-9
 #: A share of tasks too small to divide by; with it a task older than any number of seconds still has an estimate.
 _NOBODY = 1e-300
+#: Of an age, a gap in which nothing changes.
+_STEADY = 1e-6
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ class Survivor:
 
         The first is the integral of the second over the gap, which lognormals have in closed form.
         """
+        if gap < _STEADY * self.age and self._alive > _NOBODY:
+            # Years old: the rate is the same all along, and the numbers below differ by less than their rounding.
+            ends = self.hazard * gap
+            return (gap * ends / 2 if ends < _STEADY else gap + math.expm1(-ends) / self.hazard), -math.expm1(-ends)
         alive, beyond = self._forecast.rest(self.age + gap)
         # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
         wait = min(gap, max(0.0, gap - (self._beyond - beyond) / self._alive))

@@ -23,8 +23,9 @@ _BUFFER = 512 * 1024
 _REDIRECTS = 5
 #: Seconds of silence after which a cut is assumed.
 _SILENCE = 30.0
-#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up.
-_SLOWEST = 2048
+#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up; so are many
+#: that are cut one after the other.
+SLOWEST = 2048
 WINDOW = 30.0
 _BROKEN = "the connection broke off again and again"
 
@@ -121,12 +122,12 @@ class Transfer:
         return Cut(_BROKEN) if total is not None and self.have < total else None
 
     def _crawls(self, seconds: float, came: int) -> bool:
-        """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
+        """Whether less than `SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
         self._spent += seconds
         self._came += came
         if self._spent < self._window:
             return False
-        slow = self._came < _SLOWEST * self._spent
+        slow = self._came < SLOWEST * self._spent
         self._spent, self._came = 0.0, 0
         return slow
 

@@ -41,8 +41,8 @@ async def download(
     crawls is given up. After a cut it goes on where it stopped, until about ``patience`` seconds have brought next to
     nothing. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total, if known. ``part`` names the half
     file, for a caller who is the only one to use that name: what an earlier process left under it when it was killed is
-    written over. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link itself was
-    turned down).
+    written over. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link itself
+    was turned down).
     """
     # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
     half = target.with_name(f"{target.stem[:40]}.{part or secrets.token_hex(4)}.part")

@@ -164,7 +164,7 @@ class Client:
     ) -> VideoInfo:
         """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
 
-        It is streamed, resumed after a cut until about ``patience`` seconds have brought next to nothing, at most
+        It is streamed, resumed after a cut until about ``patience`` seconds have brought nothing new, at most
         ``cap`` bytes long, checked to be playable, and appears whole or not at all. ``on_bytes`` is told bytes so far
         and the total, if known. ``part`` is a name that no other download uses, for the file while it is not whole.
         Some are fetched at once, the others wait for them. Raises `DownloadError`.

@@ -16,7 +16,7 @@ from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, w
 from happyhorse_nb.client.aside import at_disk
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
 from happyhorse_nb.client.place import into_place
-from happyhorse_nb.client.transfer import SLOWEST, WINDOW, Cut, Transfer
+from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import DownloadError
 
 #: No video of this API comes near it: 15 s at 1080P are some tens of megabytes.
@@ -38,11 +38,11 @@ async def download(
     """Fetch ``url`` into ``target``, which must not exist; it appears there at once and whole, or not at all.
 
     ``loopback`` allows plain http, for a server on this machine. ``window`` is the seconds after which a transfer that
-    crawls is given up. After a cut it goes on where it stopped, until about ``patience`` seconds have brought next to
-    nothing. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total, if known. ``part`` names the half
-    file, for a caller who is the only one to use that name: what an earlier process left under it when it was killed is
-    written over. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link itself
-    was turned down).
+    crawls is given up, cuts or not. After a cut it goes on where it stopped, until about ``patience`` seconds have
+    brought nothing new. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total, if known. ``part`` names
+    the half file, for a caller who is the only one to use that name: what an earlier process left under it when it was
+    killed is written over. The link is a secret: it is in no message. Raises `DownloadError` (``refused`` when the link
+    itself was turned down).
     """
     # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
     half = target.with_name(f"{target.stem[:40]}.{part or secrets.token_hex(4)}.part")
@@ -78,11 +78,9 @@ async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
 
     def in_vain(_: object) -> bool:
         nonlocal last, have
-        now = time.monotonic()
-        # Some bytes with each connection are no progress: it would go on for days and hold a place of the downloads.
-        if (most := max(transfer.have, *ends, 0)) > have + SLOWEST * (now - last):
-            last, have = now, most
-        return now - last >= patience
+        if (most := max(transfer.have, *ends, 0)) > have:
+            last, have = time.monotonic(), most
+        return time.monotonic() - last >= patience
 
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(Cut),

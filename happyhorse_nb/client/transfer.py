@@ -23,10 +23,11 @@ _BUFFER = 512 * 1024
 _REDIRECTS = 5
 #: Seconds of silence after which a cut is assumed.
 _SILENCE = 30.0
-#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up; so are many
-#: that are cut one after the other.
-SLOWEST = 2048
+#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up.
+_SLOWEST = 2048
 WINDOW = 30.0
+#: Seconds between two connections that are counted as the transfer's at most: an outage is no crawling.
+_PAUSE = 5.0
 _BROKEN = "the connection broke off again and again"
 
 
@@ -61,8 +62,10 @@ class Transfer:
         self._loopback = loopback
         self._cap = cap
         self._window = window
-        #: The seconds and bytes of the transfers since it was last seen that they do not crawl.
+        #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came: what lies
+        #: between two connections counts too, or one that brings a byte and breaks off would do so for ever.
         self._spent, self._came = 0.0, 0
+        self._mark = float("inf")
         self._on_bytes = on_bytes
         #: Names the version of the file that was begun with; another one is no continuation of it.
         self._tag: str | None = None
@@ -103,10 +106,10 @@ class Transfer:
             behind = Behind(file)
             whole = False
             try:
-                mark = time.monotonic()
+                now = time.monotonic()
+                self._mark = min(max(self._mark, now - _PAUSE), now)
                 async for piece in response.content.iter_any():
-                    mark, before = time.monotonic(), mark
-                    if self._crawls(mark - before, len(piece)):
+                    if self._crawls(len(piece)):
                         return DownloadError("the video could not be fetched: it comes too slowly")
                     if self.have + len(piece) > self._cap:
                         return too_large
@@ -121,13 +124,14 @@ class Transfer:
                 self._on_bytes(self.have, total)
         return Cut(_BROKEN) if total is not None and self.have < total else None
 
-    def _crawls(self, seconds: float, came: int) -> bool:
-        """Whether less than `SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
-        self._spent += seconds
-        self._came += came
+    def _crawls(self, came: int) -> bool:
+        """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
+        now = time.monotonic()
+        self._spent, self._came = self._spent + now - self._mark, self._came + came
+        self._mark = now
         if self._spent < self._window:
             return False
-        slow = self._came < SLOWEST * self._spent
+        slow = self._came < _SLOWEST * self._spent
         self._spent, self._came = 0.0, 0
         return slow
 

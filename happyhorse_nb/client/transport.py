@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from aiohttp import hdrs
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
+from happyhorse_nb.client.outage import UNSENT, in_words
 from happyhorse_nb.client.proxy import proxy_for
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
@@ -24,13 +24,6 @@ from happyhorse_nb.settings import Account
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
 _SHORT = 64 * 1024
-#: What goes wrong before a byte has left.
-_UNSENT = (
-    aiohttp.ClientConnectorError,
-    aiohttp.ConnectionTimeoutError,
-    aiohttp.ClientHttpProxyError,
-    aiohttp.InvalidURL,
-)
 #: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
@@ -166,9 +159,9 @@ class Transport:
                 return Answer(response.status, response.headers, _json(raw) if short else await aside(_json, raw))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
-            words = _words(problem)
+            words = in_words(problem)
             # Of a read, which may be sent again anyway, the kind of error tells.
-            if isinstance(problem, _UNSENT) if body is None else not flight.left:
+            if isinstance(problem, UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {words}")
             return ConnectionLost(f"the connection was lost: {words}")
 
@@ -219,21 +212,3 @@ def _json(raw: bytes | None) -> Any:
         return None if raw is None else json.loads(raw)
     except (ValueError, RecursionError):
         return None
-
-
-def _words(problem: BaseException) -> str:
-    """What went wrong with the network in a few plain words, without addresses: links from a server are secrets."""
-    if isinstance(problem, aiohttp.ClientConnectorDNSError):
-        return "the server's name cannot be found"
-    if isinstance(problem, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-        return "the secure connection could not be made"
-    if isinstance(problem, aiohttp.ClientHttpProxyError):
-        return f"the proxy answers {problem.status}"
-    if isinstance(problem, TimeoutError):
-        return "it took too long"
-    number = getattr(problem, "errno", None) or getattr(getattr(problem, "os_error", None), "errno", None)
-    if isinstance(problem, aiohttp.ClientConnectorError):
-        return os.strerror(number).lower() if number and number > 0 else "no connection to the server"
-    if isinstance(problem, aiohttp.ServerDisconnectedError):
-        return "the server closed it"
-    return "it broke off" if isinstance(problem, (aiohttp.ClientConnectionError, OSError)) else "the answer is damaged"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import polling, wire
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.jobs.allowance import Allowance
+from happyhorse_nb.jobs.concurrency import Concurrency
 from happyhorse_nb.jobs.pace import Pace
-from happyhorse_nb.jobs.places import Places
 from happyhorse_nb.jobs.queue import Others, Queue
 from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger import Leases, Ledger, Presence
@@ -53,7 +53,7 @@ class Office:
         allowance = Allowance(rate, time.monotonic, self._leases, self.hold)
         self.pace = Pace(allowance)
         self.client.repeated = self.pace.take
-        self.queue = Queue(Places(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
+        self.queue = Queue(Concurrency(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:
         """About once a second: what a request is worth, and what has become free.
@@ -67,7 +67,7 @@ class Office:
     def wake(self) -> None:
         """Forget what the server said about when."""
         self.pace.wake()
-        self.queue.places.wake()
+        self.queue.concurrency.wake()
         self.queue.fill()
 
     def full(self, problem: RateLimited) -> bool:

@@ -7,7 +7,7 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from happyhorse_nb.jobs.places import Places
+from happyhorse_nb.jobs.concurrency import Concurrency
 
 #: Paid requests that are on their way at once. Each holds its first frame in memory.
 _AT_ONCE = 16
@@ -41,12 +41,12 @@ class Queue:
 
     def __init__(
         self,
-        places: Places,
+        concurrency: Concurrency,
         *,
         others: Callable[[], Others] = Others,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.places = places
+        self.concurrency = concurrency
         self._others = others
         self._clock = clock
         self._running: set[str] = set()
@@ -77,25 +77,25 @@ class Queue:
     def accepted(self, job_id: str) -> None:
         """The server has taken the job's task."""
         if self._sending.pop(job_id, None) is not None:
-            self.places.accepted(len(self._running) + self._others().running)
+            self.concurrency.accepted(len(self._running) + self._others().running)
             self.fill()
 
     def refused(self, told: float | None, *, longest: float) -> float:
         """One was refused: the server runs as many tasks as it may. Returns in how many seconds the next is tried."""
-        return self.places.refused(len(self._running) - 1 + self._others().running, told, longest=longest)
+        return self.concurrency.refused(len(self._running) - 1 + self._others().running, told, longest=longest)
 
     def back(self, job_id: str) -> None:
         """Back into the queue, to where it was."""
         entry = self._sending.pop(job_id)
         self._running.discard(job_id)
-        self.places.trying = False
+        self.concurrency.trying = False
         entry.told = None
         insort(self._waiting, entry, key=_order)
 
     def leave(self, job_id: str) -> bool:
         """Give a place back, or give up waiting; whether the job was still waiting."""
         if self._sending.pop(job_id, None) is not None:
-            self.places.trying = False
+            self.concurrency.trying = False
         waiting = [entry for entry in self._waiting if entry.job_id == job_id] if job_id not in self._running else []
         for entry in waiting:
             self._waiting.remove(entry)
@@ -137,7 +137,7 @@ class Queue:
     def _may(self, head: Entry) -> bool:
         now, others = self._clock(), self._others()
         taken = len(self._running) + others.running
-        if not self.places.may(taken, now - head.since):
+        if not self.concurrency.may(taken, now - head.since):
             self._courtesy = None
             return False
         if others.oldest is not None and others.oldest < head.order[0]:
@@ -146,7 +146,7 @@ class Queue:
                 self._courtesy = now
             if now - self._courtesy < _COURTESY:
                 return False
-        self.places.trying |= taken >= self.places.known
+        self.concurrency.trying |= taken >= self.concurrency.known
         return True
 
 

@@ -79,7 +79,7 @@ async def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
     else:
         wait = limited.retry_after or track.backoff(1, first=5.0)
         office.pace.allowance.refused(wait)
-        office.queue.places.hold(wait)
+        office.queue.concurrency.hold(wait)
         why = "The account asks too often"
     when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
     why = f"{why}; nothing was charged, it is sent again {when}."

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, UsageError
-from happyhorse_nb.magic.commands import COMMANDS, help_text, make
+from happyhorse_nb.magic.actions import make
+from happyhorse_nb.magic.commands import COMMANDS, help_text
 from happyhorse_nb.magic.complete import install, uninstall
 from happyhorse_nb.magic.options import cell_parser
 from happyhorse_nb.settings import LEDGER_FILE, glance, home

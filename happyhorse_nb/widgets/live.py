@@ -10,7 +10,7 @@ from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
 from happyhorse_nb import render
-from happyhorse_nb.widgets.pace import Pace
+from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW, Look, Panel
 from happyhorse_nb.widgets.place import Bundle, Output, Places
 
@@ -64,7 +64,7 @@ class LiveCard(ABC, Generic[S]):
         self._top, self._bottom = places(), places()
         self._first = subject.snapshot
         look = self._look(self._first)
-        self._panel = Panel(look, on_stop=self._stop, on_show=self._show, pace=Pace(), again=self.again)
+        self._panel = Panel(look, on_stop=self._stop, on_show=self._show, rate=MessageRate(), again=self.again)
 
     def open(self) -> None:
         """Put both places into the running cell, and follow the jobs from now on."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from happyhorse_nb.widgets.pace import Pace
+from happyhorse_nb.widgets.message_rate import MessageRate
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def in_a_while(seconds: float, act: Callable[[], None]) -> None:
 class Panel:
     """One HTML widget for all that changes each second, and beside it what seldom does.
 
-    All widgets are made here, on the main thread: from the background only traits are set. ``pace`` says when the page
+    All widgets are made here, on the main thread: from the background only traits are set. ``rate`` says when the page
     may be sent one more message; what must not be lost waits for that with ``later``.
     """
 
@@ -46,13 +46,13 @@ class Panel:
         *,
         on_stop: Callable[[], None],
         on_show: Callable[[], None],
-        pace: Pace,
+        rate: MessageRate,
         later: Callable[[float, Callable[[], None]], None] = in_a_while,
         again: str = "Show video",
     ) -> None:
         import ipywidgets as widgets
 
-        self._pace, self._later = pace, later
+        self._rate, self._later = rate, later
         #: What the page is still to be told at the end: to which widget, which of its traits.
         self._owed: list[tuple[Any, dict[str, Any]]] = []
         self._head = widgets.HTML(look.head)
@@ -82,7 +82,7 @@ class Panel:
             (self._said, "value", look.said),
             (self._head, "value", look.head),
         ):
-            if getattr(widget, trait) != value and self._pace.take():
+            if getattr(widget, trait) != value and self._rate.take():
                 setattr(widget, trait, value)
 
     def finish(self, look: Look, *, video: bool) -> None:
@@ -114,11 +114,11 @@ class Panel:
                 widget, traits = self._owed[0]
                 if all(getattr(widget, trait) == value for trait, value in traits.items()):
                     del self._owed[:1]
-                elif self._pace.take():
+                elif self._rate.take():
                     del self._owed[:1]
                     self._set(widget, traits)
                 else:
-                    self._later(self._pace.left(), self._pay)
+                    self._later(self._rate.left(), self._pay)
                     return
         except Exception:
             # The card has its last form in the notebook already. This is for a page that was loaded again meanwhile.

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from happyhorse_nb import polling
 from happyhorse_nb.jobs.callbacks import Callbacks
+from happyhorse_nb.jobs.concurrency import Concurrency
 from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.loop import outcome_of
 from happyhorse_nb.jobs.naps import Naps
-from happyhorse_nb.jobs.places import Places
 from happyhorse_nb.jobs.queue import Others, Queue
 from happyhorse_nb.jobs.rounds import Rounds
 from happyhorse_nb.models import Snapshot, Status
@@ -63,7 +63,7 @@ class Line:
         self.now, self.limit, self.others = 0.0, limit, Others()
         self.sent: list[str] = []
         self.told: list[tuple[str, int | None]] = []
-        self.queue = Queue(Places(lambda: self.limit, self.clock), others=lambda: self.others, clock=self.clock)
+        self.queue = Queue(Concurrency(lambda: self.limit, self.clock), others=lambda: self.others, clock=self.clock)
 
     def clock(self) -> float:
         return self.now
@@ -226,7 +226,7 @@ def test_one_more_than_is_known_is_tried_seldom_and_remembered_when_it_is_taken(
     assert 5 <= tries <= 10
     line.later(600.0)
     line.queue.accepted("c")
-    assert line.queue.places.known == 3
+    assert line.queue.concurrency.known == 3
     line.queue.leave("a")
     assert line.sent[-1] == "d"
 
@@ -262,7 +262,7 @@ def test_no_more_at_once_than_the_server_takes_and_nobody_is_forgotten(data: st.
     done: dict[str, float] = {}
     answered, refused, most = 0, [], 0
     while len(done) < len(names):
-        assert line.now < 20_000, (done, line.queue.places.known)
+        assert line.now < 20_000, (done, line.queue.concurrency.known)
         for name in line.sent[answered:]:
             held = sum(until > line.now for until in done.values()) + sum(until > line.now for until in foreign)
             if held < server:

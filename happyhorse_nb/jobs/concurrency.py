@@ -11,7 +11,7 @@ _SELDOM = 600.0
 _FIRST = 5.0
 
 
-class Places:
+class Concurrency:
     """Starts from a setting, and learns: a refused task costs nothing and tells, an accepted one too.
 
     ``setting`` is asked each time: a changed one counts at once. Of a place that may still be held by a task that

@@ -10,7 +10,7 @@ from collections.abc import Callable
 MOST = 2
 
 
-class Pace:
+class MessageRate:
     """Counts messages over the last second. ``clock`` is any steady clock in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

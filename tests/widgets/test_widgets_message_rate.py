@@ -7,7 +7,7 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from happyhorse_nb.widgets.pace import Pace
+from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import Look, Panel
 
 
@@ -20,11 +20,11 @@ class Clock:
 
 def test_two_messages_in_any_second_and_no_more() -> None:
     clock = Clock()
-    pace = Pace(clock)
+    rate = MessageRate(clock)
     sent = []
     for step in range(400):
         clock.now = 100 + step / 100
-        if pace.take():
+        if rate.take():
             sent.append(clock.now)
     assert len(sent) == 8
     assert all(later - earlier >= 1 for earlier, later in zip(sent, sent[2:], strict=False))
@@ -32,25 +32,25 @@ def test_two_messages_in_any_second_and_no_more() -> None:
 
 def test_a_quiet_card_answers_at_once() -> None:
     clock = Clock()
-    pace = Pace(clock)
-    assert pace.take()
+    rate = MessageRate(clock)
+    assert rate.take()
     clock.now += 60
-    assert pace.take()
-    assert pace.take()
-    assert not pace.take()
+    assert rate.take()
+    assert rate.take()
+    assert not rate.take()
 
 
 def test_it_says_when_there_is_room_again() -> None:
     clock = Clock()
-    pace = Pace(clock)
-    assert pace.left() == 0
-    assert pace.take()
+    rate = MessageRate(clock)
+    assert rate.left() == 0
+    assert rate.take()
     clock.now += 0.25
-    assert pace.take()
+    assert rate.take()
     clock.now += 0.25
-    assert pace.left() == 0.5
-    clock.now += pace.left()
-    assert pace.take()
+    assert rate.left() == 0.5
+    clock.now += rate.left()
+    assert rate.take()
 
 
 class Later:
@@ -80,7 +80,7 @@ def test_an_end_is_told_whole_and_still_in_two_messages_a_second(quiet: float) -
     clock = Clock()
     later = Later(clock)
     first = Look(head="", live="0 s", said="Generating", stop="Stop watching")
-    panel = Panel(first, on_stop=lambda: None, on_show=lambda: None, pace=Pace(clock), later=later)
+    panel = Panel(first, on_stop=lambda: None, on_show=lambda: None, rate=MessageRate(clock), later=later)
     sent: list[float] = []
     row = row_of(panel)
     for widget in (row, *row.children):
@@ -100,7 +100,7 @@ def test_a_page_that_takes_nothing_any_more_harms_no_job() -> None:
     clock = Clock()
     later = Later(clock)
     look = Look(head="", live="0 s", said="Generating", stop="Stop watching")
-    panel = Panel(look, on_stop=lambda: None, on_show=lambda: None, pace=Pace(clock), later=later)
+    panel = Panel(look, on_stop=lambda: None, on_show=lambda: None, rate=MessageRate(clock), later=later)
 
     def gone(_: object) -> None:
         raise OSError("the page is gone")

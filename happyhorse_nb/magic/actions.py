@@ -1,0 +1,191 @@
+"""What the magic does: ``make`` for a cell, and a function for each command."""
+
+from __future__ import annotations
+
+import builtins
+from argparse import Namespace
+from collections import Counter
+from keyword import iskeyword
+from types import ModuleType
+from typing import Any
+
+from happyhorse_nb.errors import UsageError
+from happyhorse_nb.magic.named import bound_to, job_named
+from happyhorse_nb.magic.options import params_of, takes_of
+from happyhorse_nb.models.interpolate import interpolate, left
+
+
+def make(shell: Any, args: Namespace, body: str = "") -> None:
+    """What a cell does: generate, bind, show, and wait where that is wanted."""
+    from happyhorse_nb.jobs import display, generate
+
+    if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
+        raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
+    if args.name is not None and (hasattr(builtins, args.name) or isinstance(shell.user_ns.get(args.name), ModuleType)):
+        raise UsageError(f"--name {args.name} would hide what Python or your notebook has under it. Use another name.")
+    for sentence in left(body, shell.user_ns):
+        print(sentence)
+    made = generate(
+        args.image,
+        interpolate(body, shell.user_ns),
+        model=args.model,
+        fit=args.fit,
+        again=args.again,
+        save=args.save,
+        namespace=shell.user_ns,
+        takes=takes_of(args),
+        **params_of(args),
+    )
+    if args.name is not None:
+        shell.user_ns[args.name] = made
+        made.bind(args.name)
+    display.present(made, wait=args.wait)
+    if made.error is not None:
+        # In a cell that has waited, as in a program: what went wrong stops "run all".
+        raise made.error
+
+
+def do_generate(shell: Any, args: Namespace) -> None:
+    make(shell, args)
+
+
+def do_form(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.widgets.form import form
+
+    # As a text in a cell is: first a file, then a variable.
+    made = form(
+        args.image,
+        model=args.model,
+        takes=takes_of(args),
+        fit=args.fit,
+        save=args.save,
+        **params_of(args),
+    )
+    display(made)  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def do_edit(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs import display as shown
+    from happyhorse_nb.widgets.form import edit
+
+    display(edit(shown.members(job_named(shell, args.job))[0]))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def do_jobs(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs import jobs
+    from happyhorse_nb.jobs.query import chosen
+
+    display(jobs(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def do_gallery(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.jobs.query import chosen
+    from happyhorse_nb.widgets.gallery import gallery
+
+    display(gallery(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def do_show(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display
+
+    display.present(job_named(shell, args.job))
+
+
+def do_wait(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, running, wait
+
+    some = [job for piece in args.job for job in display.members(job_named(shell, piece))] or running()
+    if not some:
+        print("Nothing runs.")
+        return
+    wait(*some, timeout=args.timeout)
+    states = Counter(str(job.status) for job in some)
+    ended = f"{len(some)} job{'' if len(some) == 1 else 's'} ended"
+    print(f"{ended}: {', '.join(f'{count} {state}' for state, count in states.items())}.")
+    for job in some:
+        if job.error is not None:
+            raise job.error
+
+
+def do_compare(shell: Any, args: Namespace) -> None:
+    from IPython.display import display
+
+    from happyhorse_nb.widgets.compare import compare
+
+    named = [job_named(shell, piece) for piece in args.job]
+    display(compare(*named))  # type: ignore[no-untyped-call]  # IPython has no types
+
+
+def do_stop(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display
+
+    named = job_named(shell, args.job)
+    if named.done():
+        for job in display.members(named):
+            print(f"{job.snapshot.short_id} is {job.status} already.")
+        return
+    running = [job for job in display.members(named) if not job.done()]
+    queued = [job for job in running if job.status == "queued"]
+    named.stop()
+    for job in running:
+        if job in queued and job.done():
+            print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
+        else:
+            print(f"{job.snapshot.short_id} is not watched any more; a task that the server has goes on there.")
+
+
+def do_resume(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, take_up
+
+    bound = None if args.job is None else bound_to(shell, args.job)
+    named = None if args.job is None else [args.job]
+    taken = take_up(named if bound is None else [job.id for job in display.members(bound)])
+    for job in taken.jobs:
+        display.present(job)
+    if taken.refusal is not None:
+        raise taken.refusal
+    if not taken.jobs:
+        print("Nothing to resume: every task of this account has ended.")
+
+
+def do_again(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import again, display
+
+    display.present(again(job_named(shell, args.job)))
+
+
+def do_forget(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, forget
+
+    for job in display.members(job_named(shell, args.job)):
+        had_file = job.path is not None and job.path.exists()
+        forget(job, trash=args.trash)
+        where = "lies in the folder .trash beside it" if args.trash and had_file else "is not touched"
+        print(f"{job.snapshot.short_id} is forgotten; its video file {where}.")
+
+
+def do_doctor(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs.doctor import report
+
+    for line in report():
+        print(line, flush=True)
+
+
+def do_login(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.magic.login import login
+
+    print(login())
+
+
+def do_sandbox(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.magic.sandbox import switch
+
+    print(switch(args))

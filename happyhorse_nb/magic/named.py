@@ -1,0 +1,42 @@
+"""The JOB of a command: a variable of the notebook, or a piece of an id."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from happyhorse_nb.errors import JobNotFound
+
+#: As a take is named on its card.
+_ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
+
+
+def job_named(shell: Any, piece: str) -> Any:
+    """The job or the takes of that variable (``launch[0]`` is the first take), else the job of that piece of an id.
+
+    Raises `JobNotFound`.
+    """
+    from happyhorse_nb.jobs import find
+
+    bound = bound_to(shell, piece)
+    return find(piece) if bound is None else bound
+
+
+def bound_to(shell: Any, piece: str) -> Any:
+    """The job or the takes of that variable, None where there is no such one. Raises `JobNotFound` for no such take."""
+    from happyhorse_nb.jobs import Job, Takes
+
+    element = _ELEMENT.fullmatch(piece)
+    if element is None:
+        bound = shell.user_ns.get(piece)
+        return bound if isinstance(bound, (Job, Takes)) else None
+    bound, place = shell.user_ns.get(element[1]), int(element[2])
+    if isinstance(bound, Takes):
+        if place >= len(bound):
+            raise JobNotFound(
+                f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]."
+            )
+        return bound[place]
+    if isinstance(bound, Job):
+        raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{place}].")
+    return None

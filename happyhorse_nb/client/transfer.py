@@ -62,8 +62,8 @@ class Transfer:
         self._loopback = loopback
         self._cap = cap
         self._window = window
-        #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came: what lies
-        #: between two connections counts too, or one that brings a byte and breaks off would do so for ever.
+        #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came. What
+        #: lies between two connections counts too, or it would go on for ever with some that bring a byte each.
         self._spent, self._came = 0.0, 0
         self._mark = float("inf")
         self._on_bytes = on_bytes

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
+from happyhorse_nb.jobs.burst import Burst
 from happyhorse_nb.jobs.estimates import Estimates
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.lifecycle import Lifecycle
@@ -66,6 +67,7 @@ class Crew:
         #: Seconds until each place that is taken becomes free, the first one first; None until asked for this second.
         self._lefts: list[float] | None = None
         self.loop = process.once("loop", OwnedLoop)
+        self._beginnings = Burst(self.loop)
         self.start(self._ticks)
 
     def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
@@ -89,12 +91,13 @@ class Crew:
             self._lives[job.id] = life
             life.begin(lambda: self._run(life, account))
 
-        self.loop.call(begin)
+        self._beginnings.put(begin)
 
     # On the loop
 
     def stop(self, job: Job) -> bool:
         """Work on a job no longer; False when nobody here works on it."""
+        self._beginnings.flush()
         life = self._lives.get(job.id)
         if life is None:
             return False

@@ -57,6 +57,10 @@ class OwnedLoop:
             return False
         return True
 
+    def later(self, seconds: float, function: Callable[[], object]) -> None:
+        """Run a function on the loop in so many seconds. Called on the loop."""
+        self._loop.call_later(seconds, function)
+
     def start(
         self, make: Callable[[], Coroutine[Any, Any, T]], *, among: set[asyncio.Task[Any]] | None = None
     ) -> concurrent.futures.Future[T]:

@@ -20,6 +20,8 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
 
 T = TypeVar("T")
+#: A job with the picture of its first frame.
+_ROW = "SELECT *, (SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame) AS picture FROM jobs"
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100
 
@@ -100,7 +102,7 @@ class Journal:
 
     def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
         """`_select` without a try to write down what is owed: it waits for nobody who writes."""
-        rows = self._rows(f"SELECT * FROM jobs {rest}", values)  # noqa: S608 - what is ours ends at the question marks
+        rows = self._rows(f"{_ROW} {rest}", values)
         found = readable(from_row, rows)
         return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
 

@@ -98,6 +98,14 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    # 6: one small picture for all jobs of a first frame, by what `jobs.frame` says, and apart from them: a row is
+    # written anew, all of it, whenever its job changes.
+    (
+        "CREATE TABLE thumbnails (frame TEXT PRIMARY KEY, picture BLOB NOT NULL)",
+        "INSERT OR IGNORE INTO thumbnails SELECT frame, thumbnail FROM jobs "
+        "WHERE thumbnail IS NOT NULL AND frame != ''",
+        "UPDATE jobs SET thumbnail = NULL WHERE thumbnail IS NOT NULL",
+    ),
 )
 
 

@@ -126,7 +126,7 @@ class Questions(Journal):
         """Jobs, newest first."""
         where, values = only.where()
         order = "ORDER BY created DESC, rowid DESC"
-        # Inside, only the index is read: what a page skips costs nothing, however large its thumbnails are.
+        # Inside, only the index is read: what a page skips costs nothing, however many jobs it is.
         page = f"SELECT rowid FROM jobs {where} {order} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
         return self._select(f"WHERE rowid IN ({page}) {order}", (*values, limit, offset))
 

@@ -41,7 +41,7 @@ CHANGING = (
 )  # fmt: skip
 FIXED = (
     "id", "created", "origin", "account", "sandbox", "request", "owner", "model", "prompt", "params", "frame",
-    "frame_label", "thumbnail", "target",
+    "frame_label", "target",
 )  # fmt: skip
 
 
@@ -86,7 +86,6 @@ def fixed(record: Record) -> tuple[Any, ...]:
         json.dumps(dict(snapshot.params)),
         record.frame,
         record.frame_label,
-        record.thumbnail,
         str(record.target),
     )
 
@@ -98,7 +97,7 @@ def cost_of(row: sqlite3.Row) -> Cost | None:
 
 
 def from_row(row: sqlite3.Row) -> Record:
-    """A row as a record."""
+    """A row with its ``picture`` as a record."""
     snapshot = Snapshot(
         status=Status(row["status"]),
         id=row["id"],
@@ -130,7 +129,7 @@ def from_row(row: sqlite3.Row) -> Record:
         owner=row["owner"],
         frame=row["frame"],
         frame_label=row["frame_label"],
-        thumbnail=row["thumbnail"],
+        thumbnail=row["picture"],
         target=Path(row["target"]),
         starred=bool(row["starred"]),
         forgotten=bool(row["forgotten"]),

@@ -50,6 +50,36 @@ def test_several_kernels_may_open_a_new_ledger_at_once(folder: Path) -> None:
         assert numbers(new / "ledger.sqlite3") == list(range(1, len(MIGRATIONS) + 1))
 
 
+def test_an_older_ledger_keeps_its_pictures_and_jobs_of_one_first_frame_share_theirs(folder: Path) -> None:
+    old = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
+    old.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
+    for number, step in enumerate(MIGRATIONS[:5], 1):
+        for statement in step:
+            old.execute(statement)
+        old.execute("INSERT INTO migrations VALUES (?, 0)", (number,))
+    for name, frame, picture in (("a", "f1", b"one"), ("b", "f1", b"one"), ("c", "f2", b"two"), ("d", "", None)):
+        old.execute(
+            "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, "
+            "frame_label, thumbnail, target, status, said, message, remedy, note) "
+            "VALUES (?, 1, '', '', 0, '', '', '', '{}', ?, '', ?, '/v', 'done', '', '', '', '')",
+            (name, frame, picture),
+        )
+    old.close()
+    ledger = Ledger(folder)
+    kept = {row.snapshot.id: row.thumbnail for row in ledger.newest()}
+    ledger.close()
+    assert kept == {"a": b"one", "b": b"one", "c": b"two", "d": None}
+
+
+def test_many_jobs_of_one_first_frame_hold_its_picture_once(folder: Path) -> None:
+    ledger = Ledger(folder)
+    picture = bytes(20_000)
+    for _ in range(200):
+        ledger.add(replace(record(), thumbnail=picture), reuse=False)
+    ledger.close()
+    assert (folder / "ledger.sqlite3").stat().st_size < 20 * len(picture)
+
+
 def test_a_step_that_fails_leaves_nothing_behind(folder: Path) -> None:
     path = folder / "ledger.sqlite3"
     connection = sqlite3.connect(path, isolation_level=None)

@@ -48,7 +48,9 @@ def test_the_first_frame_goes_with_the_last_job_that_has_it(ledger: Ledger) -> N
     for name in ("one", "two"):
         ledger.add(replace(record(id=name), frame=digest), reuse=False)
     assert ledger.forget("one") is None
+    assert [row.thumbnail is None for name in ("one", "two") if (row := ledger.get(name))] == [True, False]
     assert ledger.forget("two") == digest
+    assert [row.thumbnail is None for name in ("one", "two") if (row := ledger.get(name))] == [True, True]
     frames.drop(digest)
     assert frames.get(digest) is None
 

@@ -61,6 +61,10 @@ class Burst:
             if self._calls:
                 self._loop.call(self.flush)
 
+    def drop(self) -> None:
+        """Call none of what waits. Called on the loop."""
+        self._calls.clear()
+
     def _watch(self) -> None:
         with self._lock:
             now = self._clock()

@@ -120,6 +120,8 @@ class Crew:
 
     async def end(self) -> None:
         """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
+        # What has not begun is queued in the ledger, for another kernel.
+        self._beginnings.drop()
         for office in self._offices.values():
             office.queue.close()
         until = time.monotonic() + _LAST_WORDS

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import heapq
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.jobs.burst import Burst
+from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.models import Status
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from support.fake_server import FakeServer
@@ -100,3 +105,17 @@ def test_one_of_many_that_is_stopped_at_once_is_never_sent(
     hh.wait(*jobs)
     assert [str(job.status) for job in jobs] == ["done"] * 19 + ["refused"]
     assert fake_server.paid == 19
+
+
+def test_a_program_that_ends_at_once_leaves_its_jobs_in_the_ledger_and_says_nothing(
+    generate: Generate, fake_server: FakeServer, photo: Path, home: Path
+) -> None:
+    program = f"import happyhorse_nb as hh\nfor n in range(30): hh.generate({str(photo)!r}, str(n))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    ledger = Ledger(home)
+    assert ledger.count() == 30
+    # Nothing that was paid for is in doubt.
+    paid = {str(row.snapshot.status) for row in ledger.newest() if row.snapshot.status != Status.QUEUED}
+    ledger.close()
+    assert paid <= {"pending", "processing", "downloading", "done"}

@@ -1,13 +1,14 @@
-"""What the user's thread hands to the owned loop: one thing at once, many when they have stopped coming."""
+"""What the user's thread hands to the owned loop: a few things at once, many when they have stopped coming."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable
 from threading import Lock
 from typing import Protocol
 
+#: So many that come one after the other are called at once.
+_FEW = 8
 #: Seconds without another one after which they have stopped coming.
 _GAP = 0.05
 #: Seconds that any of them is kept waiting for that.
@@ -34,42 +35,70 @@ class Burst:
     def __init__(self, loop: Loop, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = loop
         self._clock = clock
-        self._calls: deque[Call] = deque()
+        # Kept here, for while %autoreload runs a module anew, all of its names are gone for a moment.
+        self._few, self._gap, self._longest = _FEW, _GAP, _LONGEST
+        #: By name, the oldest first.
+        self._calls: dict[str, Call] = {}
         self._lock = Lock()
-        self._first = self._last = float("-inf")
-        self._watched = False
+        #: How many have come one after the other, when the last one came, and when the oldest of those that wait.
+        self._row, self._last, self._first = 0, float("-inf"), float("-inf")
+        self._watched = self._closed = False
 
-    def put(self, call: Call) -> None:
+    def put(self, name: str, call: Call) -> None:
         """Have it called on the loop, after all that were put before. Callable from any thread."""
         with self._lock:
-            now = self._clock()
-            alone, self._last = now - self._last >= _GAP, now
-            self._calls.append(call)
-            if self._watched:
+            if self._closed:
                 return
-            if not alone:
-                self._watched, self._first = True, now
-        self._loop.call(self.flush if alone else self._watch)
+            now = self._clock()
+            self._row = self._row + 1 if now - self._last < self._gap else 1
+            self._last = now
+            if not self._calls:
+                self._first = now
+            self._calls[name] = call
+            if self._row <= self._few:
+                self._loop.call(self.flush)
+            elif not self._watched:
+                # In this order: an interrupt in between costs a look too many, and not all of them.
+                self._loop.call(self._watch)
+                self._watched = True
+
+    # On the loop
+
+    def take(self, name: str) -> Call | None:
+        """What waits under that name, to be called by whoever asks; None where nothing does."""
+        with self._lock:
+            return self._calls.pop(name, None)
 
     def flush(self) -> None:
-        """Call now what waits. Called on the loop."""
+        """Call now what waits."""
         try:
             while self._calls:
-                self._calls.popleft()()
+                with self._lock:
+                    call = self._calls.pop(next(iter(self._calls)))
+                call()
         finally:
             # One that fails is the loop's to report, and keeps back none of the others.
             if self._calls:
                 self._loop.call(self.flush)
 
-    def drop(self) -> None:
-        """Call none of what waits. Called on the loop."""
-        self._calls.clear()
+    def look(self) -> None:
+        """Call what waits far too long: asked now and then, for what keeps watch may have failed."""
+        if self._calls and self._clock() - self._first > 2 * self._longest:
+            self._watched = False
+            self.flush()
+
+    def close(self) -> None:
+        """Call none of what waits, nor of what comes."""
+        with self._lock:
+            self._closed = True
+            self._calls.clear()
 
     def _watch(self) -> None:
         with self._lock:
             now = self._clock()
-            self._watched = now - self._last < _GAP and now - self._first < _LONGEST
-        if self._watched:
-            self._loop.later(_GAP, self._watch)
+            wait = now - self._last < self._gap and now - self._first < self._longest
+            self._watched = wait
+        if wait:
+            self._loop.later(self._gap, self._watch)
         else:
             self.flush()

@@ -91,13 +91,14 @@ class Crew:
             self._lives[job.id] = life
             life.begin(lambda: self._run(life, account))
 
-        self._beginnings.put(begin)
+        self._beginnings.put(job.id, begin)
 
     # On the loop
 
     def stop(self, job: Job) -> bool:
         """Work on a job no longer; False when nobody here works on it."""
-        self._beginnings.flush()
+        if (begin := self._beginnings.take(job.id)) is not None:
+            begin()
         life = self._lives.get(job.id)
         if life is None:
             return False
@@ -121,7 +122,7 @@ class Crew:
     async def end(self) -> None:
         """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
         # What has not begun is queued in the ledger, for another kernel.
-        self._beginnings.drop()
+        self._beginnings.close()
         for office in self._offices.values():
             office.queue.close()
         until = time.monotonic() + _LAST_WORDS
@@ -201,6 +202,7 @@ class Crew:
         await asyncio.sleep(_TICK / (parts + 1))
         if self._naps.over():
             self.wake()
+        self._beginnings.look()
         self._scribe.flush()
         with suppress(OSError):
             # Whoever cleans up old files must not make this process look dead.

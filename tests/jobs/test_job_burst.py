@@ -1,4 +1,4 @@
-"""Jobs that are made one after the other in one cell: the first leaves at once, the others when no more come."""
+"""Jobs that are made one after the other in one cell: a few leave at once, the others when no more come."""
 
 from __future__ import annotations
 
@@ -27,9 +27,14 @@ class VirtualLoop:
         self.calls: list[tuple[str, float]] = []
         self._due: list[tuple[float, int, Callable[[], object]]] = []
         self._number = 0
+        #: Whether a user interrupts the next call.
+        self.interrupts = False
         self.burst = Burst(self, lambda: self.now)
 
     def call(self, function: Callable[[], object]) -> bool:
+        if self.interrupts:
+            self.interrupts = False
+            raise KeyboardInterrupt
         self.later(0.0, function)
         return True
 
@@ -37,8 +42,15 @@ class VirtualLoop:
         self._number += 1
         heapq.heappush(self._due, (self.now + seconds, self._number, function))
 
-    def put(self, name: str) -> None:
-        self.burst.put(lambda: self.calls.append((name, round(self.now, 3))))
+    def put(self, *names: str) -> None:
+        """One after the other, at one instant; what is due meanwhile is called."""
+        for name in names:
+            self.burst.put(name, lambda name=name: self.calls.append((name, round(self.now, 3))))  # type: ignore[misc]  # mypy cannot type a default
+            self.run(0.0)
+
+    def lose(self) -> None:
+        """What was to be called is not."""
+        self._due.clear()
 
     def run(self, seconds: float) -> None:
         until = self.now + seconds
@@ -60,14 +72,14 @@ def test_what_comes_alone_is_called_at_once(loop: VirtualLoop) -> None:
     assert loop.calls == [("a", 0.0), ("b", 1.0), ("c", 2.0)]
 
 
-def test_of_many_the_first_is_called_at_once_the_others_when_no_more_come(loop: VirtualLoop) -> None:
+def test_of_many_a_few_are_called_at_once_the_others_when_no_more_come(loop: VirtualLoop) -> None:
     for number in range(100):
         loop.put(str(number))
         loop.run(0.001)
-    assert loop.calls == [("0", 0.0)]
+    assert [name for name, _ in loop.calls] == [str(number) for number in range(8)]
     loop.run(1.0)
     assert [name for name, _ in loop.calls] == [str(number) for number in range(100)]
-    assert all(0.1 < when < 0.25 for _, when in loop.calls[1:])
+    assert all(0.1 < when < 0.25 for _, when in loop.calls[8:])
 
 
 def test_none_waits_long_however_many_come(loop: VirtualLoop) -> None:
@@ -81,30 +93,74 @@ def test_none_waits_long_however_many_come(loop: VirtualLoop) -> None:
     assert max(when - came[name] for name, when in loop.calls) < 2.1
 
 
-def test_one_that_fails_keeps_back_none(loop: VirtualLoop) -> None:
-    def fails() -> None:
-        raise RuntimeError("of one")
+def fails() -> None:
+    raise RuntimeError("of one")
 
+
+def test_one_that_fails_keeps_back_none(loop: VirtualLoop) -> None:
     loop.put("a")
-    loop.burst.put(fails)
-    loop.put("b")
+    loop.burst.put("fails", fails)
     with pytest.raises(RuntimeError, match="of one"):
-        loop.run(1.0)
+        loop.put("b")
     loop.run(1.0)
     assert [name for name, _ in loop.calls] == ["a", "b"]
 
 
-def test_one_of_many_that_is_stopped_at_once_is_never_sent(
+def test_what_is_taken_out_is_not_called_and_hurries_none_of_the_others(loop: VirtualLoop) -> None:
+    loop.put(*map(str, range(20)))
+    assert loop.burst.take("12") is not None
+    assert loop.burst.take("12") is None
+    assert loop.burst.take("3") is None
+    assert len(loop.calls) == 8
+    loop.run(1.0)
+    assert [int(name) for name, _ in loop.calls] == [*range(12), *range(13, 20)]
+
+
+def test_an_interrupt_in_the_middle_of_it_makes_none_wait_for_ever(loop: VirtualLoop) -> None:
+    loop.put(*map(str, range(8)))
+    loop.interrupts = True
+    with pytest.raises(KeyboardInterrupt):
+        loop.put("8")
+    loop.put(*map(str, range(9, 20)))
+    loop.run(1.0)
+    assert [int(name) for name, _ in loop.calls] == [*range(20)]
+
+
+def test_where_nobody_keeps_watch_any_more_a_look_now_and_then_finds_what_waits(loop: VirtualLoop) -> None:
+    loop.put(*map(str, range(20)))
+    loop.lose()
+    loop.run(3.0)
+    loop.burst.look()
+    assert len(loop.calls) == 8
+    loop.run(2.0)
+    loop.burst.look()
+    assert [int(name) for name, _ in loop.calls] == [*range(20)]
+    # And it is watched again.
+    loop.put(*map(str, range(20, 40)))
+    loop.run(1.0)
+    assert [int(name) for name, _ in loop.calls] == [*range(40)]
+
+
+def test_nothing_is_called_after_the_end(loop: VirtualLoop) -> None:
+    loop.put(*map(str, range(20)))
+    loop.burst.close()
+    loop.put("late")
+    loop.run(5.0)
+    assert len(loop.calls) == 8
+
+
+def test_those_of_many_that_are_stopped_at_once_are_never_sent(
     generate: Generate, fake_server: FakeServer, settings: Settings
 ) -> None:
     settings.max_concurrent = 100
     with fake_server.held("submit"):
-        jobs = [generate(str(number)) for number in range(20)]
-        jobs[-1].stop()
-        hh.wait(jobs[-1])
+        jobs = [generate(str(number)) for number in range(30)]
+        for job in jobs[20:]:
+            job.stop()
+        hh.wait(*jobs[20:])
     hh.wait(*jobs)
-    assert [str(job.status) for job in jobs] == ["done"] * 19 + ["refused"]
-    assert fake_server.paid == 19
+    assert [str(job.status) for job in jobs] == ["done"] * 20 + ["refused"] * 10
+    assert fake_server.paid == 20
 
 
 def test_a_program_that_ends_at_once_leaves_its_jobs_in_the_ledger_and_says_nothing(

@@ -20,8 +20,11 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE
 
 T = TypeVar("T")
-#: A job with the picture of its first frame.
-_ROW = "SELECT *, (SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame) AS picture FROM jobs"
+#: A job with the picture of its first frame. An older kernel that is still open writes it into the row.
+_ROW = (
+    "SELECT *, coalesce((SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame), thumbnail) AS picture "
+    "FROM jobs"
+)
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100
 

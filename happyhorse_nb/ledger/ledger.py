@@ -79,14 +79,14 @@ class Ledger(Questions):
         with self._transaction():
             row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
             self._connection.execute(
-                "UPDATE jobs SET prompt = '', frame = '', frame_label = '', request = '', "
+                "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', request = '', "
                 "message = '', note = '', said = '', forgotten = 1, path = coalesce(?, path) WHERE id = ?",
                 (str(path) if path else None, job_id),
             )
             frame = str(row["frame"]) if row is not None else ""
             used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
-            if used is None:
-                self._connection.execute("DELETE FROM thumbnails WHERE frame = ?", (frame,))
+            # Not this one alone: an older kernel that is still open knows nothing of them.
+            self._connection.execute("DELETE FROM thumbnails WHERE frame NOT IN (SELECT frame FROM jobs)")
         self._wipe()
         return None if used is not None or not frame else frame
 

@@ -11,8 +11,9 @@ from errno import EEXIST
 from pathlib import Path
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type, wait_exponential, wait_random
+from tenacity import AsyncRetrying, retry_if_exception_type
 
+from happyhorse_nb import polling
 from happyhorse_nb.client.aside import at_disk
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
 from happyhorse_nb.client.place import into_place
@@ -73,19 +74,21 @@ def _make_room(target: Path) -> None:
 
 async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
     """Fetch it whole, in as many tries as it takes while there is progress. Raises `Cut` and `DownloadError`."""
-    last, have = time.monotonic(), 0
     ends: list[int] = []
+    last, have, vain = time.monotonic(), 0, 0
 
-    def in_vain(_: object) -> bool:
-        nonlocal last, have
+    def look(_: object) -> None:
+        nonlocal last, have, vain
         if (most := max(transfer.have, *ends, 0)) > have:
-            last, have = time.monotonic(), most
-        return time.monotonic() - last >= patience
+            last, have, vain = time.monotonic(), most, 0
+        vain += 1
 
     async for attempt in AsyncRetrying(
         retry=retry_if_exception_type(Cut),
-        stop=in_vain,
-        wait=wait_exponential(multiplier=0.2, max=5.0) + wait_random(0.0, 0.3),
+        after=look,
+        # Longer after each that has brought nothing.
+        wait=lambda _: polling.backoff(vain, longest=5.0, first=0.2),
+        stop=lambda _: time.monotonic() - last >= patience,
         reraise=True,
     ):
         with attempt:

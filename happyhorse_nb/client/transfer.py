@@ -26,7 +26,7 @@ _SILENCE = 30.0
 #: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up.
 _SLOWEST = 2048
 WINDOW = 30.0
-#: Seconds between two connections that are counted as the transfer's at most: an outage is no crawling.
+#: Seconds without a byte that are counted at most, within a connection or between two: an outage is no crawling.
 _PAUSE = 5.0
 _BROKEN = "the connection broke off again and again"
 
@@ -65,7 +65,7 @@ class Transfer:
         #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came. What
         #: lies between two connections counts too, or it would go on for ever with some that bring a byte each.
         self._spent, self._came = 0.0, 0
-        self._mark = float("inf")
+        self._mark = time.monotonic()
         self._on_bytes = on_bytes
         #: Names the version of the file that was begun with; another one is no continuation of it.
         self._tag: str | None = None
@@ -106,8 +106,6 @@ class Transfer:
             behind = Behind(file)
             whole = False
             try:
-                now = time.monotonic()
-                self._mark = min(max(self._mark, now - _PAUSE), now)
                 async for piece in response.content.iter_any():
                     if self._crawls(len(piece)):
                         return DownloadError("the video could not be fetched: it comes too slowly")
@@ -127,8 +125,9 @@ class Transfer:
     def _crawls(self, came: int) -> bool:
         """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
         now = time.monotonic()
-        self._spent, self._came = self._spent + now - self._mark, self._came + came
+        self._spent += min(now - self._mark, _PAUSE)
         self._mark = now
+        self._came += came
         if self._spent < self._window:
             return False
         slow = self._came < _SLOWEST * self._spent

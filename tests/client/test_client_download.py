@@ -284,18 +284,33 @@ async def test_a_video_that_crawls_is_given_up(target: Path) -> None:
     assert left_in(target.parent) == []
 
 
-async def test_a_video_that_comes_a_byte_at_a_connection_is_given_up(target: Path, small_mp4: bytes) -> None:
+@asynccontextmanager
+async def store_that_cuts(video: bytes, step: int) -> AsyncIterator[str]:
+    """A store that closes each connection after so many bytes."""
+
     async def answer(number: int, writer: asyncio.StreamWriter) -> None:
-        there = len(small_mp4)
-        part = f"Content-Range: bytes {number}-{there - 1}/{there}\r\n" if number else ""
-        head = f"HTTP/1.1 {206 if number else 200} OK\r\nContent-Length: {there - number}\r\n{part}\r\n"
-        writer.write(head.encode() + small_mp4[number : number + 1])
+        start, end = number * step, len(video) - 1
+        part = f"Content-Range: bytes {start}-{end}/{len(video)}\r\n" if number else ""
+        head = f"HTTP/1.1 {206 if number else 200} OK\r\nContent-Length: {len(video) - start}\r\n{part}\r\n"
+        writer.write(head.encode() + video[start : start + step])
         await writer.drain()
 
-    async with raw_store(answer) as link, aiohttp.ClientSession() as session:
+    async with raw_store(answer) as link:
+        yield link
+
+
+async def test_a_video_that_comes_a_byte_at_a_connection_is_given_up(target: Path, small_mp4: bytes) -> None:
+    async with store_that_cuts(small_mp4, 1) as link, aiohttp.ClientSession() as session:
         with pytest.raises(hh.DownloadError, match="too slowly"):
             await download(session, link, target, loopback=True, window=0.2)
     assert left_in(target.parent) == []
+
+
+async def test_one_that_comes_in_many_small_parts_is_not(target: Path, small_mp4: bytes) -> None:
+    filler = (60_000).to_bytes(4, "big") + b"free" + bytes(59_992)
+    async with store_that_cuts(small_mp4 + filler, 4096) as link, aiohttp.ClientSession() as session:
+        await download(session, link, target, loopback=True, window=1.0)
+    assert content(target) == small_mp4 + filler
 
 
 LINKS = {

@@ -28,6 +28,8 @@ PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7
 # Folders too: their time tells that a file was taken away.
 SOURCES := $(shell find happyhorse_nb notebooks -name __pycache__ -prune -o -print)
 WHEEL := dist/.wheel
+# One more than there are cores: most tests wait for a kernel or a browser.
+WORKERS ?= $(shell expr $$(nproc) + 1)
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"
 
@@ -38,7 +40,7 @@ test:
 	@$(MAKE) -j3 setup
 	@$(MAKE) lint
 	$(call step,tests)
-	@$(BIN)/pytest --numprocesses=auto --dist=loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(call step,style (ruff))

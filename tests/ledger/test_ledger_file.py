@@ -15,7 +15,7 @@ from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.ledger.migrations import MIGRATIONS, NewerLedger, migrate
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import account_of
-from ledger.rows import at_once, record
+from ledger.rows import at_once, older, record
 from support.fake_server import KEY, SIGNATURE
 
 
@@ -51,12 +51,7 @@ def test_several_kernels_may_open_a_new_ledger_at_once(folder: Path) -> None:
 
 
 def test_an_older_ledger_keeps_its_pictures_and_jobs_of_one_first_frame_share_theirs(folder: Path) -> None:
-    old = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-    old.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
-    for number, step in enumerate(MIGRATIONS[:5], 1):
-        for statement in step:
-            old.execute(statement)
-        old.execute("INSERT INTO migrations VALUES (?, 0)", (number,))
+    old = older(folder, 5)
     for name, frame, picture in (("a", "f1", b"one"), ("b", "f1", b"one"), ("c", "f2", b"two"), ("d", "", None)):
         old.execute(
             "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, "

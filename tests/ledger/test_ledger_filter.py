@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from happyhorse_nb.ledger import Filter, Ledger
-from happyhorse_nb.ledger.migrations import MIGRATIONS
 from happyhorse_nb.models import Cost, Status
-from ledger.rows import record
+from ledger.rows import older, record
 
 NOW = 1_800_000_000.0
 
@@ -143,13 +142,7 @@ def test_counts_sums_and_pages_never_look_behind_a_thumbnail(ledger: Ledger, onl
 
 def test_jobs_forgotten_before_there_were_stars_are_known_as_forgotten(tmp_path: Path) -> None:
     folder = tmp_path / "old"
-    folder.mkdir()
-    old = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-    old.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
-    for number, step in enumerate(MIGRATIONS[:2], 1):
-        for statement in step:
-            old.execute(statement)
-        old.execute("INSERT INTO migrations VALUES (?, 0)", (number,))
+    old = older(folder, 2)
     for name, request, model in (("kept", "digest", "m"), ("wiped", "", "m"), ("foreign", "", "")):
         old.execute(
             "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, "

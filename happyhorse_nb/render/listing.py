@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import zip_longest
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import words
@@ -31,6 +31,16 @@ class _Row:
     id: str
     file: str
     link: str
+
+    @property
+    def folder(self) -> str:
+        """The file's, with the slash; it is left out where there is little room."""
+        return self.file[: len(self.file) - len(self.name)]
+
+    @property
+    def name(self) -> str:
+        """The file's own."""
+        return PurePath(self.file).name
 
     @property
     def cells(self) -> tuple[str, ...]:

@@ -46,7 +46,8 @@ def test_columns_stay_aligned_in_any_language() -> None:
 
 def test_a_file_is_a_link_where_the_notebooks_folder_is_known(tmp_path: Path) -> None:
     job = sample(Status.DONE, path=tmp_path / "v" / "a b.mp4")
-    assert '<a href="v/a%20b.mp4">v/a b.mp4</a>' in render.table([job], now=NOW, start=tmp_path)
+    shown = render.table([job], now=NOW, start=tmp_path)
+    assert '<a href="v/a%20b.mp4"><span class="hh-folder">v/</span>a b.mp4</a>' in shown
     assert "<a " not in render.table([job], now=NOW)
     assert str(job.path) in render.table_text([job], now=NOW)
 

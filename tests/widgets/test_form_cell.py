@@ -66,6 +66,8 @@ def called(text: str) -> tuple[list[Any], dict[str, Any]]:
 @example("a b.jpg", "In [1]: x\n   ...: y", "happyhorse-1.0-i2v", 5, 7, 2, True, "what?")
 @example("a.jpg", "first\n>>> second", "happyhorse-1.0-i2v", 5, 7, 2, True, "")
 @example("a.jpg", "", "happyhorse-1.0-i2v", 5, None, 1, False, "-*")
+@example("$0", "", "happyhorse-1.0-i2v", 3, None, 1, False, "'")
+@example("it's.jpg", "", "happyhorse-1.0-i2v", 3, None, 1, False, "$HOME.mp4")
 @example("-odd.jpg", "", "happyhorse-1.1-i2v", 5, 7, 4, True, "$$a.mp4")
 def test_the_cell_asks_for_what_stands_in_the_form(
     shell: Any,

@@ -17,8 +17,12 @@ _COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
 def cell(values: Values, image: str) -> str:
     """The cell; ``image`` is what to call the first frame in it.
 
-    Without a prompt it is one line; with one whose words IPython would drop from a cell, it is the call in Python.
+    Without a prompt it is one line. With words that IPython would change or drop, it is the call in Python.
     """
+    given = image + values.save
+    # Whether IPython replaces $name depends on how many single quotes follow it.
+    if ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines()):
+        return _call(values, image)
     words = [quote(f"./{image}" if image.startswith("-") else image)]
     for option, value in _options(values):
         shown = quote(str(value))
@@ -28,8 +32,6 @@ def cell(values: Values, image: str) -> str:
     line, prompt = " ".join(words), values.prompt.strip()
     if not prompt:
         return f"%happyhorse generate {line}"
-    if any(_COPIED.match(one) for one in prompt.splitlines()):
-        return _call(values, image)
     return f"%%happyhorse {line}\n{prompt}"
 
 

@@ -140,7 +140,8 @@ class Client:
         """Read a task until it has ended, through drops, 429 and server errors; ``timeout`` is in seconds.
 
         Returns the snapshot with the link to the video. Raises `JobFailed` when the task failed, `WaitTimeout`,
-        `InvalidRequest` for what is no task id, and the errors that end reading: 400, 401, 402, 404.
+        `InvalidRequest` for what is no task id, and the errors that end reading: 400, 401, 402, and a 404 that is
+        repeated for a minute (`read` raises it at once).
         """
         try:
             async with asyncio.timeout(timeout) as limit:

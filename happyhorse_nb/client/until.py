@@ -9,7 +9,7 @@ from typing import Protocol
 
 from happyhorse_nb import polling
 from happyhorse_nb.client.held import held
-from happyhorse_nb.errors import JobFailed, RateLimited, ServerError, TransportError
+from happyhorse_nb.errors import JobFailed, NotFound, RateLimited, ServerError, TransportError
 from happyhorse_nb.models import Snapshot, Status
 
 #: Seconds between two reads at most while the server is in trouble.
@@ -33,24 +33,28 @@ async def until_ended(
 ) -> Snapshot:
     """The snapshot with the link to the video. ``typical`` is how many seconds tasks of that server usually take.
 
-    Raises `JobFailed`, and the errors that end reading: 400, 401, 402, 404.
+    Raises `JobFailed`, and the errors that end reading: 400, 401, 402, and a 404 that is repeated for a minute.
     """
     estimate = polling.forecast([], typical=typical)
     # The loop's clock is the one that its pauses go by.
     clock = asyncio.get_running_loop().time
     start, status, troubled, tries, wait = clock(), None, False, 0, 0.0
+    missing = polling.Missing()
     while True:
         try:
             snapshot, at_once = await _look(read, hold, task_id, status, plain=troubled)
         except RateLimited as limited:
             tries += 1
             wait = limited.retry_after or polling.backoff(tries, longest=_MAX_BACKOFF)
-        except (ServerError, TransportError):
+        except (NotFound, ServerError, TransportError) as problem:
+            if isinstance(problem, NotFound) and missing.gone(clock()):
+                raise
             troubled = True
             tries += 1
             wait = polling.backoff(tries, longest=_MAX_BACKOFF)
         else:
             troubled, tries, wait = False, 0, 0.0
+            missing.known()
             if snapshot.status != status and on_change is not None:
                 on_change(snapshot)
             status = snapshot.status
@@ -61,7 +65,8 @@ async def until_ended(
             if at_once:
                 continue
         gap = polling.next_gap(estimate, polling.State(clock() - start), polling.PATIENCE)
-        await asyncio.sleep(max(gap, wait))
+        # What is in doubt is looked at as soon as may be.
+        await asyncio.sleep(wait if missing.in_doubt else max(gap, wait))
 
 
 async def _look(

@@ -97,6 +97,11 @@ async def _fresh(track: Track) -> Snapshot:
         await track.turn(lambda: math.inf)
         try:
             read = await track.unless_stopped(track.client.read(task_id))
+        except NotFound:
+            if track.gone():
+                raise
+            tries += 1
+            await track.pause(track.backoff(tries))
         except (RateLimited, ServerError, TransportError) as problem:
             tries += 1
             wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
@@ -104,6 +109,7 @@ async def _fresh(track: Track) -> Snapshot:
                 raise
             await track.pause(wait)
         else:
+            track.known()
             # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
             expires_at = read.expires_at or track.now.expires_at
             track.quietly(replace(track.now, video_url=read.video_url, expires_at=expires_at))

@@ -44,7 +44,14 @@ class Track:
     """One job on its way, on the owned loop."""
 
     def __init__(
-        self, job: Job, office: Office, *, settings: Settings, ledger: Ledger, scribe: Scribe, owner: str
+        self,
+        job: Job,
+        office: Office,
+        *,
+        settings: Settings,
+        ledger: Ledger,
+        scribe: Scribe,
+        owner: str,
     ) -> None:
         self.job = job
         self.office = office
@@ -58,6 +65,9 @@ class Track:
         self._scribe = scribe
         self._owner = owner
         self._stopped = False
+        self._missing = polling.Missing()
+        #: Whether the server has answered for the task here.
+        self._known = False
         #: What a stop cuts short, and whether it has; and the pause that a wake ends.
         self._cut: Callable[[], object] | None = None
         self._cutting = False
@@ -156,6 +166,27 @@ class Track:
     def told(self, limited: RateLimited, tries: int, *, first: float = 1.0) -> float:
         """Seconds to wait as the server says; where it is silent, or says not at all, as our own backoff does."""
         return limited.retry_after or self.backoff(tries, first=first)
+
+    # Whether there is a task
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the server has last said that it does not know the task."""
+        return self._missing.in_doubt
+
+    def known(self) -> None:
+        """The server has just said what the task does."""
+        self._known = True
+        self._missing.known()
+
+    def gone(self) -> bool:
+        """The server has just said that it does not know the task; whether that is believed.
+
+        Of an accepted task only once it has been repeated for a while. A task that is known by its id alone, which
+        somebody has typed, and that the server has not known here: at once.
+        """
+        typed = not self.job.record.request and not self._known
+        return typed or self._missing.gone(time.monotonic(), self.settings.missing_patience)
 
     # Publishing
 

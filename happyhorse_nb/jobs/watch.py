@@ -12,10 +12,8 @@ from happyhorse_nb.jobs.reads import Reads
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Status
 
-#: Seconds after its acceptance in which a task that the server does not know is one that it does not know yet: what
-#: is read may lag behind what is written. Taken for expired, it would be paid for again.
-_LAG = 5.0
 _TROUBLE = "The server cannot be reached now; trying again."
+_MISSING = "The server says that it does not know this task; it is asked again before that is believed."
 
 
 async def watch(track: Track, looks: Looks) -> bool:
@@ -34,16 +32,19 @@ async def watch(track: Track, looks: Looks) -> bool:
             minutes = max(1, round(track.settings.deadline / 60))
             await track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
             return False
-        await track.pause(min(left, max(wait, 0.0 if reads.at_once else looks.gap())))
+        # What is in doubt is looked at as soon as may be.
+        gap = 0.0 if reads.at_once or track.in_doubt else looks.gap()
+        await track.pause(min(left, max(wait, gap)))
         await track.turn(lambda: looks.urgency(held=reads.at_once))
         try:
             read = await reads.read()
         except NotFound:
-            if not _young(track):
+            if track.gone():
                 await track.end(outcome.expired(track.now, by_id=not track.job.record.request))
                 return False
             tries += 1
             wait = track.backoff(tries)
+            track.change(replace(track.now, message=_MISSING if tries > 2 else ""))
         except (RateLimited, ServerError, TransportError) as problem:
             tries += 1
             wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
@@ -56,6 +57,7 @@ async def watch(track: Track, looks: Looks) -> bool:
             return False
         else:
             tries, wait = 0, 0.0
+            track.known()
             now = track.now.merged(read)
             if read.status == Status.FAILED:
                 await track.end(outcome.failed(now))
@@ -63,9 +65,3 @@ async def watch(track: Track, looks: Looks) -> bool:
             track.change(now)
             looks.heard(read)
     return True
-
-
-def _young(track: Track) -> bool:
-    """Whether the task was accepted a moment ago; one taken up by its id, without a request, was not."""
-    submitted = track.now.submitted
-    return bool(track.job.record.request) and submitted is not None and 0 <= time.time() - submitted < _LAG

@@ -3,7 +3,7 @@
 Pure: it has no clock and does no I/O. Seconds throughout; ages count from when a task was accepted.
 """
 
-from happyhorse_nb.polling.backoff import backoff
+from happyhorse_nb.polling.backoff import Missing, backoff
 from happyhorse_nb.polling.estimate import TYPICAL, TYPICAL_SANDBOX, forecast
 from happyhorse_nb.polling.forecast import Forecast, Lognormal
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
@@ -22,6 +22,7 @@ __all__ = [
     "Forecast",
     "Hold",
     "Lognormal",
+    "Missing",
     "Seen",
     "State",
     "backoff",

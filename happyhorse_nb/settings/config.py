@@ -41,6 +41,9 @@ class Settings(Configurable):
     deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume takes it up again")
     max_backoff = Float(30.0, min=0.01, help="seconds between two tries at most while the server cannot be reached")
     send_patience = Float(60.0, min=0, help="seconds for which a request that cannot be sent is tried again")
+    missing_patience = Float(
+        60.0, min=0, help="seconds for which the server must say that it does not know a task until that is believed"
+    )
     fetch_patience = Float(30.0, min=0, help="seconds for which a finished video that does not come is tried again")
     prices = Dict(
         value_trait=Float(min=0),

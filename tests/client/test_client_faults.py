@@ -121,7 +121,7 @@ async def test_a_read(client: Client, fake_server: FakeServer, photo: Path, faul
 
 @pytest.mark.parametrize(
     ("status", "error"),
-    [(400, hh.BadRequest), (401, hh.AuthenticationError), (402, hh.InsufficientBalance), (404, hh.NotFound)],
+    [(400, hh.BadRequest), (401, hh.AuthenticationError), (402, hh.InsufficientBalance)],
 )
 async def test_what_ends_a_wait(
     client: Client, fake_server: FakeServer, photo: Path, status: int, error: type[hh.APIError]

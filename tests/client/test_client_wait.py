@@ -13,10 +13,10 @@ from happyhorse_nb.client.until import until_ended
 
 
 class Server:
-    """Answers with these errors, the last of them for good or until ``well``; remembers when it was asked."""
+    """Answers with these, the last of them for good or until ``well``; remembers when it was asked."""
 
-    def __init__(self, *errors: hh.HappyHorseError, well: float = 1e9) -> None:
-        self._errors = errors
+    def __init__(self, *answers: hh.HappyHorseError | Snapshot, well: float = 1e9) -> None:
+        self._answers = answers
         self._well = well
         self.asked: list[float] = []
 
@@ -24,7 +24,10 @@ class Server:
         self.asked.append(asyncio.get_running_loop().time())
         if self.asked[-1] >= self._well:
             return Snapshot(status=Status.DOWNLOADING, task_id=task_id)
-        raise self._errors[min(len(self.asked), len(self._errors)) - 1]
+        answer = self._answers[min(len(self.asked), len(self._answers)) - 1]
+        if isinstance(answer, Snapshot):
+            return answer
+        raise answer
 
     async def asked_for(self, seconds: float) -> list[float]:
         """When it was asked by a wait of so many seconds."""
@@ -62,3 +65,28 @@ def test_a_wait_takes_up_a_server_that_is_well_again() -> None:
     server = Server(DOWN, well=100.0)
     assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING
     assert server.asked[-1] <= 130.0
+
+
+GONE = hh.NotFound("Not found: no such task", status=404, code=404, task_id="task-1")
+
+
+def test_a_404_is_believed_when_it_has_been_repeated_for_a_minute() -> None:
+    server = Server(GONE)
+    with pytest.raises(hh.NotFound):
+        virtual_time.run(server.waited_for())
+    assert 60.0 <= server.asked[-1] - server.asked[0] <= 100.0
+    assert len(server.asked) >= 5
+
+
+@pytest.mark.parametrize("trouble", [GONE, DOWN])
+def test_a_404_that_passes_ends_no_wait(trouble: hh.HappyHorseError) -> None:
+    server = Server(GONE, trouble, GONE, well=50.0)
+    assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING
+
+
+def test_each_answer_that_knows_the_task_begins_the_minute_anew() -> None:
+    running = Snapshot(status=Status.PROCESSING, task_id="task-1")
+    # Much longer than a minute in all.
+    server = Server(*[GONE, GONE, running] * 40, well=300.0)
+    assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING
+    assert server.asked[-1] >= 300.0

@@ -34,6 +34,7 @@ def settings(folder: Path) -> Iterator[Settings]:
     found.max_backoff = 0.01
     found.send_patience = 0.2
     found.fetch_patience = 0.2
+    found.missing_patience = 0.2
     yield found
     for name, value in before.items():
         setattr(found, name, value)

@@ -201,17 +201,62 @@ def test_what_parks_a_task(generate: Generate, fake_server: FakeServer, status: 
     assert fake_server.paid == 1
 
 
-def test_a_task_that_the_server_knows_no_more(generate: Generate, fake_server: FakeServer) -> None:
-    # Older than any server's replicas lag behind.
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [Say(404)],
+        [Say(404)] * 4,
+        [Say(404), Do(), Say(404), Do(), Say(404)],
+        [Say(404), Say(503), Say(404, raw=b"<html>no such page"), Do(cut=Cut.HALFWAY), Say(429), Say(404)],
+        [Say(body={"code": 404, "message": "Not found: no such task"})],
+    ],
+    ids=["once", "some times", "now and then", "among other trouble", "in a 200"],
+)
+def test_a_404_that_passes_ends_no_task_and_buys_nothing(
+    generate: Generate, fake_server: FakeServer, settings: Settings, answers: list[Answer]
+) -> None:
+    settings.missing_patience = 60.0
     fake_server.words = ("processing",)
     job = generate()
     fake_server.wait_for("poll")
+    # Of a task that was accepted long ago, too.
     job.stop()
     ended(job)
-    engine().ledger._connection.execute("UPDATE jobs SET submitted = submitted - 60")
+    engine().ledger._connection.execute("UPDATE jobs SET submitted = submitted - 300")
+    fake_server.words = ("processing", "success")
+    fake_server.script("poll", *answers)
+    fake_server.task.say("processing", "processing", "processing", "success")
+    [job] = hh.resume()
+    assert str(ended(job).status) == "done"
+    assert generate().id == job.id
+    assert fake_server.paid == 1
+
+
+def test_a_404_that_is_repeated_is_said_before_it_is_believed(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.missing_patience = 60.0
+    fake_server.words = ("processing",)
+    seen = Seen(generate())
+    fake_server.wait_for("poll")
+    tasks = dict(fake_server.tasks)
+    fake_server.tasks.clear()
+    doubtful = seen.wait(lambda snapshot: "does not know this task" in snapshot.message)
+    assert str(doubtful.status) == "processing"
+    fake_server.tasks.update(tasks)
+    seen.wait(lambda snapshot: not snapshot.message)
+    fake_server.tasks.clear()
+    seen.wait(lambda snapshot: "does not know this task" in snapshot.message)
+    settings.missing_patience = 0.0
+    assert isinstance(ended(seen.job).error, hh.JobExpired)
+
+
+def test_a_task_that_the_server_knows_no_more(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
     fake_server.words = ("success",)
     fake_server.tasks.clear()
-    [job] = hh.resume()
     ended(job)
     assert (str(job.status), type(job.error)) == ("expired", hh.JobExpired)
     # Its video is not to be had any more, so running again makes a new one.
@@ -285,8 +330,18 @@ def test_a_download_goes_on_where_it_was_cut(generate: Generate, fake_server: Fa
 def test_a_link_whose_task_is_gone(generate: Generate, fake_server: FakeServer) -> None:
     fake_server.words = ("success",)
     fake_server.script("file", Say(403))
-    fake_server.script("poll", Do(), Say(404))
+    fake_server.script("poll", Do(), *[Say(404)] * 500)
     assert str(ended(generate()).status) == "expired"
+
+
+def test_a_404_that_passes_while_a_link_is_read_anew(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.missing_patience = 60.0
+    fake_server.words = ("success",)
+    fake_server.script("file", Say(403))
+    fake_server.script("poll", Do(), Say(404), Say(404))
+    assert str(ended(generate()).status) == "done"
 
 
 def test_a_link_that_is_hard_to_read(generate: Generate, fake_server: FakeServer) -> None:

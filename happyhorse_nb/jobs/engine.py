@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from happyhorse_nb.errors import InvalidRequest, LedgerError
+from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, TransportError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.budget import check_budget
@@ -47,8 +47,9 @@ def engine() -> Engine:
 class Engine:
     """Submits, watches and remembers jobs. Its public methods are called from any thread.
 
-    All but two return without waiting for a server: `ask` waits for its answer, and `close` some seconds for what is in
-    mid-air. `submit` may copy a video that was made before.
+    All but these return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
+    equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video that
+    was made before.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -86,6 +87,10 @@ class Engine:
             request.record(account, owner=self.presence.id, cost=settings.estimate(request.params, model=request.model))
             for request in requests
         ]
+        if reuse:
+            # Before the lock, which the owned loop needs too.
+            for record in records:
+                self._ask_about_expired(record, account)
         with self._roster.lock:
             equals = [self._equal(record) if reuse else None for record in records]
             new = [place for place, equal in enumerate(equals) if equal is None]
@@ -128,8 +133,7 @@ class Engine:
 
         Raises `MissingKey`, `ConfigError`, and what the question raises.
         """
-        account = current_account()
-        return outcome_of(self._crew.start(lambda: self._ask(account, question)))
+        return self._asked(current_account(), question)
 
     def stop(self, job: Job) -> None:
         """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
@@ -209,12 +213,32 @@ class Engine:
         """The first frame with its bytes on disk: a job may wait for hours, and many jobs may."""
         return frame if frame.data is None else frame.resting(self.frames.keep(frame.digest, frame.data))
 
+    def _ask_about_expired(self, record: Record, account: Account) -> None:
+        """Where an equal request would be bought again because its task had expired, ask the server once more.
+
+        Unless it says again that it does not know the task, that job is to be taken up and nothing to be bought.
+        """
+        expired = self.ledger.expired(record) if self.ledger.equal(record) is None else None
+        if expired is None or (task_id := expired.snapshot.task_id) is None:
+            return
+        try:
+            self._asked(account, lambda client: client.read(task_id))
+        except NotFound:
+            return
+        except (APIError, TransportError):
+            # No certain answer is none that somebody should pay for.
+            pass
+        self.ledger.settle(outcome.stopped(expired.snapshot, "The server may know its task after all."), was=expired)
+
     def _equal(self, record: Record) -> Record | None:
         """The job that an equal request has made, is making, or may have made."""
         while True:
             equal = self.ledger.equal(record)
             if equal is None or self._roster.settle(equal) == equal:
                 return equal
+
+    def _asked(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        return outcome_of(self._crew.start(lambda: self._ask(account, question)))
 
     async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         office = self._crew.office(account)

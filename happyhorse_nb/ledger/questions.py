@@ -16,7 +16,7 @@ from happyhorse_nb.ledger.record import Record, cost_of
 from happyhorse_nb.models import MODELS, Snapshot, Status
 
 #: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
-#: one has none, and no video: running again makes one. Its task was asked for long after it was accepted.
+#: one has none, and no video: running again makes one, once the server was asked about that task again (`expired`).
 _BOUGHT = (
     Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
     Status.UNKNOWN, Status.STOPPED,
@@ -44,6 +44,15 @@ class Questions(Journal):
         found = self._select(
             f"WHERE request = ? AND origin = ? AND account = ? AND status IN ({marks}) ORDER BY created DESC LIMIT 1",
             (record.request, record.origin, record.account, *map(str, _BOUGHT)),
+        )
+        return found[0] if found else None
+
+    def expired(self, record: Record) -> Record | None:
+        """The newest job that an equal request has made and whose task the server did not know any more."""
+        found = self._select(
+            "WHERE request = ? AND origin = ? AND account = ? AND status = 'expired' AND task_id IS NOT NULL "
+            "ORDER BY created DESC LIMIT 1",
+            (record.request, record.origin, record.account),
         )
         return found[0] if found else None
 

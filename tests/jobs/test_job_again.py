@@ -24,7 +24,7 @@ from happyhorse_nb.magic.extension import run_line
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, Seen, ended
-from support.fake_server import Cut, Do, FakeServer, Say
+from support.fake_server import Answer, Cut, Do, FakeServer, Say
 
 PROGRAM = """
 import json, sys
@@ -118,6 +118,77 @@ def test_a_video_whose_file_is_gone_is_fetched_again(generate: Generate, fake_se
     assert str(again.status) == "done"
     assert again.path is not None
     assert again.path.exists()
+    assert fake_server.paid == 1
+
+
+@pytest.fixture
+def expired(generate: Generate, fake_server: FakeServer) -> hh.Job:
+    """A job that has ended as expired, though the server knows its task again: it has lost it for longer than anybody
+    asks."""
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    tasks = dict(fake_server.tasks)
+    fake_server.tasks.clear()
+    assert isinstance(ended(job).error, hh.JobExpired)
+    fake_server.tasks.update(tasks)
+    fake_server.task.say("success")
+    return job
+
+
+def test_an_expired_one_is_asked_about_once_more_before_another_is_bought(
+    expired: hh.Job, generate: Generate, fake_server: FakeServer
+) -> None:
+    taken = generate()
+    assert taken is expired
+    assert str(ended(taken).status) == "done"
+    assert (fake_server.paid, [str(job.status) for job in hh.jobs()]) == (1, ["done"])
+    # And `again` asks nobody.
+    asked = len(fake_server.of("poll"))
+    fake_server.words = ("success",)
+    with fake_server.held("submit"):
+        new = generate(again=True)
+        fake_server.wait_for("submit", 2)
+        assert len(fake_server.of("poll")) == asked
+    ended(new)
+    assert fake_server.paid == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [Say(503), Say(401), Say(404, raw=b"<html>"), Say(429), Do(cut=Cut.HALFWAY), Say(raw=b"<html>")],
+    ids=["503", "401", "404 of a proxy", "429", "cut", "unreadable"],
+)
+def test_where_nobody_can_say_whether_an_expired_one_is_gone_nothing_is_bought(
+    expired: hh.Job, generate: Generate, fake_server: FakeServer, answer: Answer
+) -> None:
+    # aiohttp itself reads once more where the connection was cut.
+    fake_server.script("poll", answer, answer)
+    taken = ended(generate())
+    assert taken is expired
+    fake_server.forget("poll")
+    [taken] = hh.resume() or [taken]
+    assert str(ended(taken).status) == "done"
+    assert fake_server.paid == 1
+
+
+@pytest.mark.usefixtures("expired")
+def test_kernels_that_run_an_expired_one_again_at_once_buy_nothing(
+    fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    body = (
+        "job = hh.generate(sys.argv[2], 'The rocket lifts off')\n"
+        "job.result(timeout=30)\n"
+        "print(json.dumps([job.id, str(job.status)]))"
+    )
+    programs = [Program(body, folder, str(photo)) for _ in range(2)]
+    assert len({tuple(program.end()) for program in programs}) == 1
+    assert fake_server.paid == 1
+
+
+def test_an_expired_one_is_resumed(expired: hh.Job, fake_server: FakeServer) -> None:
+    [taken] = hh.resume(expired)
+    assert str(ended(taken).status) == "done"
     assert fake_server.paid == 1
 
 

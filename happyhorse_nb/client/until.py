@@ -39,13 +39,16 @@ async def until_ended(
     # The loop's clock is the one that its pauses go by.
     clock = asyncio.get_running_loop().time
     start, status, troubled, tries, wait = clock(), None, False, 0, 0.0
-    missing = polling.Missing()
+    missing, tried = polling.Missing(), False
     while True:
         try:
             snapshot, at_once = await _look(read, hold, task_id, status, plain=troubled)
         except RateLimited as limited:
             tries += 1
             wait = limited.retry_after or polling.backoff(tries, longest=_MAX_BACKOFF)
+            # Of a long wait once: what comes then is waited as told.
+            tried = wait > polling.TRIED_AFTER and not tried
+            wait = min(wait, polling.TRIED_AFTER) if tried else wait
         except (NotFound, ServerError, TransportError) as problem:
             if isinstance(problem, NotFound) and missing.gone(clock()):
                 raise
@@ -53,7 +56,7 @@ async def until_ended(
             tries += 1
             wait = polling.backoff(tries, longest=_MAX_BACKOFF)
         else:
-            troubled, tries, wait = False, 0, 0.0
+            troubled, tries, wait, tried = False, 0, 0.0, False
             missing.known()
             if snapshot.status != status and on_change is not None:
                 on_change(snapshot)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger.leases import LEASED, MINUTE, Lease
-from happyhorse_nb.polling import Hold
+from happyhorse_nb.polling import TRIED_AFTER, Hold
 
 #: The part of a minute's requests that is kept for submits, and that for reads; never more than every second one.
 _KEPT, _ONE_IN = 0.03, 2
@@ -48,6 +48,8 @@ class Allowance:
         #: By how many reads they are ahead of coming evenly, and when that was counted.
         self._ahead, self._counted = 0.0, clock()
         self._paused = float("-inf")
+        #: When one read leaves though the server has said to wait for longer; whether that one is on its way.
+        self._try, self._trying = float("inf"), False
         #: What the server says is left, and until when.
         self._left, self._until = 0, float("-inf")
         #: What is left of the lease, when it ends, and what was spent since the kernels were last told.
@@ -69,6 +71,11 @@ class Allowance:
         return max(0.0, 1 - self.sent / self.rate.per_minute)
 
     @property
+    def paused(self) -> float:
+        """Seconds for which the server still wants nothing, as it has said; 0 where it has not."""
+        return max(0.0, self._paused - self._clock())
+
+    @property
     def share(self) -> float:
         """Requests a minute that this kernel's reads may take, while others want some too."""
         rate = self.rate.per_minute
@@ -77,8 +84,8 @@ class Allowance:
     def wait(self, *, submit: bool) -> float:
         """Seconds until one more may leave, as far as is known; 0: now."""
         now = self._clock()
-        if now < self._paused:
-            return self._paused - now
+        if now < self._paused and (submit or now < self._try):
+            return (self._paused if submit else min(self._try, self._paused)) - now
         rate = self.rate.per_minute
         kept = _kept(rate)
         if now < self._until and self._left <= (0 if submit else kept):
@@ -109,6 +116,8 @@ class Allowance:
         self._used += 1
         self._last_used = now
         if not submit:
+            if now < self._paused:
+                self._try, self._trying = float("inf"), True
             rate = self.rate.per_minute
             self._ahead = self._ahead_now(now, MINUTE / (rate - _kept(rate))) + 1
 
@@ -133,11 +142,22 @@ class Allowance:
     def refused(self, seconds: float) -> None:
         """The server wants nothing for so many seconds."""
         self.rate.refused(self.sent)
-        self._paused = max(self._paused, self._clock() + seconds)
+        now = self._clock()
+        if now >= self._paused:
+            # Else it is the same wait, and the one read was tried in it, or will be.
+            self._try = now + TRIED_AFTER
+        self._trying = False
+        self._paused = max(self._paused, now + seconds)
+
+    def answered(self) -> None:
+        """The server has just answered one: if that was the one that was tried, nobody waits any longer."""
+        if self._trying:
+            self.resume()
 
     def resume(self) -> None:
         """Forget what the server said about when: the machine has slept, or somebody will not wait."""
         self._paused = self._until = float("-inf")
+        self._trying = False
 
     def rest(self) -> None:
         """Give back what is left of a lease that has run out."""

@@ -197,6 +197,7 @@ class Crew:
             self._show(self._rounds.shown(part))
             for life in self._rounds.part(part):
                 hazards.setdefault(life.office, []).append(life.looks.hazard)
+                life.say_wait()
             for office in self._offices.values():
                 office.queue.tell(part, parts)
         await asyncio.sleep(_TICK / (parts + 1))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import atexit
+import math
 import os
+import sys
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, TransportError
+from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.budget import check_budget
@@ -36,6 +38,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Seconds that the loop is given when Python ends (a paid request in mid-air may take three), and users' callbacks.
 _LAST_WORDS, _LAST_CALLS = 4.0, 1.0
+#: Seconds that a question waits without a word, and at most.
+_SILENT, _LONG = 2.0, 60.0
 
 
 def engine() -> Engine:
@@ -47,9 +51,9 @@ def engine() -> Engine:
 class Engine:
     """Submits, watches and remembers jobs. Its public methods are called from any thread.
 
-    All but these return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
-    equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video that
-    was made before.
+    All but three return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
+    equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video
+    that was made before.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -131,7 +135,9 @@ class Engine:
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through.
 
-        Raises `MissingKey`, `ConfigError`, and what the question raises.
+        Where the server has said to wait, or the minute's requests are spent, it says until when, in a line on
+        standard error; or raises `RateLimited` with that, where it is more than a minute. Raises `MissingKey`,
+        `ConfigError`, and what the question raises.
         """
         return self._asked(current_account(), question)
 
@@ -238,13 +244,37 @@ class Engine:
                 return equal
 
     def _asked(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        wait, why = outcome_of(self._crew.start(lambda: self._wait(account)))
+        if wait > _LONG:
+            raise RateLimited(f"{why} Ask again then.", retry_after=wait)
+        if wait > _SILENT:
+            sys.stderr.write(f"{why}\n")
         return outcome_of(self._crew.start(lambda: self._ask(account, question)))
+
+    async def _wait(self, account: Account) -> tuple[float, str]:
+        """For how many seconds no question may leave, and why."""
+        allowance = self._crew.office(account).pace.allowance
+        wait, paused = allowance.wait(submit=not allowance.paused), allowance.paused
+        if paused:
+            return wait, outcome.asked_to_wait(paused)
+        return wait, f"The account's requests of this minute are spent until {outcome.clock(wait)}."
 
     async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         office = self._crew.office(account)
-        # Somebody sits and waits for it: like a submit it goes before all reads.
-        await office.pace.take()
-        return await question(office.client)
+        allowance = office.pace.allowance
+        # Somebody sits and waits for it: like a submit it goes before all reads. While the server wants nothing it is
+        # the most urgent read, for one of these is tried all the same.
+        await office.pace.take(_most_urgent if allowance.paused else None)
+        try:
+            return await question(office.client)
+        except RateLimited as limited:
+            if not limited.retry_after:
+                raise
+            allowance.refused(limited.retry_after)
+            message = f"{outcome.sentence(limited.message)} {outcome.asked_to_wait(allowance.paused)}"
+            raise RateLimited(
+                message, status=limited.status, code=limited.code, task_id=limited.task_id, retry_after=allowance.paused
+            ) from None
 
     def _begin(self, job: Job, account: Account) -> None:
         self._crew.begin(job, account, resting(job.record, self.frames) if job.task_id is None else None)
@@ -259,6 +289,10 @@ class Engine:
                     return
             except (LedgerError, InvalidRequest) as problem:
                 job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+
+
+def _most_urgent() -> float:
+    return math.inf
 
 
 def _unwritable(folder: Path, problem: OSError) -> LedgerError:

@@ -108,6 +108,10 @@ class Lifecycle:
         if snapshot.status.running:
             self._track.quietly(replace(snapshot, progress=self.looks.progress(snapshot)), tick=True)
 
+    def say_wait(self) -> None:
+        """Publish until when the server wants nothing, where the job waits for that."""
+        self._track.say_wait()
+
     def starts_in(self, seconds: float) -> None:
         """Publish about when a queued job starts."""
         snapshot = self._track.now

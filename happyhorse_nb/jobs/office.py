@@ -87,6 +87,8 @@ class Office:
         await self.client.close()
 
     def _heard(self, answer: Answer, in_flight: int) -> None:
+        if answer.status < 400:
+            self.pace.allowance.answered()
         if answer.status != 429:
             # A refusal may speak of tasks, in the same headers.
             told = wire.limits(answer.headers, now=time.time())

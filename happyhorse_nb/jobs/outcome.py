@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -137,6 +139,20 @@ def taken_out(snapshot: Snapshot) -> Snapshot:
 def parked(problem: APIError) -> str:
     """Why reading ended though the task did not."""
     return _says(problem)
+
+
+def asked_to_wait(seconds: float) -> str:
+    """The server asks to wait so long: until when, on the local clock."""
+    return f"The server asks to wait until {clock(seconds)}."
+
+
+def clock(seconds: float) -> str:
+    """What the local clock shows in so many seconds: ``14:32``, and within a minute ``14:32:05``."""
+    then = time.time() + seconds
+    if seconds < 60:
+        return time.strftime("%H:%M:%S", time.localtime(then))
+    # Not sooner than it is.
+    return time.strftime("%H:%M", time.localtime(60 * math.ceil(then / 60)))
 
 
 def capital(text: str) -> str:

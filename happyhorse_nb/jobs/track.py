@@ -21,6 +21,8 @@ from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
 
 T = TypeVar("T")
+#: Seconds that the server asks to wait, of which nothing need be said.
+_SHORT = 5.0
 
 
 class Stopped(Exception):
@@ -65,6 +67,8 @@ class Track:
         self._scribe = scribe
         self._owner = owner
         self._stopped = False
+        #: Whether it waits until one more request may leave.
+        self._in_line = False
         self._missing = polling.Missing()
         #: Whether the server has answered for the task here.
         self._known = False
@@ -107,8 +111,23 @@ class Track:
 
         Raises `Stopped`.
         """
-        await self.unless_stopped(self.office.pace.take(urgency))
+        self._in_line = True
+        try:
+            self.say_wait()
+            await self.unless_stopped(self.office.pace.take(urgency))
+        finally:
+            self._in_line = False
         self.check()
+
+    def say_wait(self) -> None:
+        """Say until when the server wants no request, where that is long and keeps back one of this job's."""
+        if self._in_line and (words := self.told_to_wait()) not in ("", self.now.message):
+            self.quietly(replace(self.now, message=words))
+
+    def told_to_wait(self) -> str:
+        """Until when the server wants no request, in words; empty where it does, or soon."""
+        seconds = self.office.pace.allowance.paused
+        return outcome.asked_to_wait(seconds) if seconds > _SHORT else ""
 
     async def pause(self, seconds: float) -> None:
         """Wait so many seconds, or until woken. Raises `Stopped`."""

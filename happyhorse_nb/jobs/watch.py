@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
+from happyhorse_nb import polling
 from happyhorse_nb.errors import APIError, NotFound, RateLimited, ServerError, TransportError
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.looks import Looks
@@ -47,11 +48,13 @@ async def watch(track: Track, looks: Looks) -> bool:
             track.change(replace(track.now, message=_MISSING if tries > 2 else ""))
         except (RateLimited, ServerError, TransportError) as problem:
             tries += 1
-            wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
+            wait, told = track.backoff(tries), ""
             if isinstance(problem, RateLimited):
-                # It is said to the account, whichever of its jobs has asked.
+                # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
+                wait = track.told(problem, tries)
                 track.office.pace.allowance.refused(wait)
-            track.change(replace(track.now, message=_TROUBLE if tries > 2 else ""))
+                wait, told = min(wait, polling.TRIED_AFTER), track.told_to_wait()
+            track.change(replace(track.now, message=told or (_TROUBLE if tries > 2 else "")))
         except APIError as problem:
             await track.end(outcome.stopped(track.now, outcome.parked(problem)))
             return False

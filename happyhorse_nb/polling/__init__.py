@@ -3,7 +3,7 @@
 Pure: it has no clock and does no I/O. Seconds throughout; ages count from when a task was accepted.
 """
 
-from happyhorse_nb.polling.backoff import Missing, backoff
+from happyhorse_nb.polling.backoff import TRIED_AFTER, Missing, backoff
 from happyhorse_nb.polling.estimate import TYPICAL, TYPICAL_SANDBOX, forecast
 from happyhorse_nb.polling.forecast import Forecast, Lognormal
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
@@ -16,6 +16,7 @@ from happyhorse_nb.polling.state import State
 __all__ = [
     "MOST_LOOKS",
     "PATIENCE",
+    "TRIED_AFTER",
     "TYPICAL",
     "TYPICAL_SANDBOX",
     "USUAL_HOLD",

@@ -7,6 +7,8 @@ import random
 #: Seconds for which a server must say that it does not know a task before that is believed: longer than a replica lags
 #: behind or a deploy takes.
 MISSING = 60.0
+#: Seconds after which one read is tried although the server wants none for longer; after that it is waited as told.
+TRIED_AFTER = 60.0
 
 
 def backoff(tries: int, *, longest: float, first: float = 1.0) -> float:

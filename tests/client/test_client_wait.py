@@ -61,6 +61,12 @@ def test_what_the_server_says_to_wait_is_waited() -> None:
     assert second - first == 50.0
 
 
+def test_of_a_long_wait_one_read_is_tried_after_a_minute() -> None:
+    busy = hh.RateLimited("Slow down", status=429, code=429, retry_after=600.0)
+    asked = virtual_time.run(Server(busy).asked_for(1500.0))
+    assert asked == pytest.approx([asked[0] + seconds for seconds in (0, 60, 660, 720, 1320, 1380)])
+
+
 def test_a_wait_takes_up_a_server_that_is_well_again() -> None:
     server = Server(DOWN, well=100.0)
     assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING

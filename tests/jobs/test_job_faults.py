@@ -5,10 +5,14 @@ A paid request leaves once, and again only when the server has refused it for no
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,7 @@ import happyhorse_nb as hh
 from happyhorse_nb.jobs import engine
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
-from jobs.seen import Seen, ended
+from jobs.seen import DEADLINE, Seen, ended
 from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say, refused_origin
 from support.videos import look_into
 
@@ -186,6 +190,74 @@ def test_all_faults_in_a_row(generate: Generate, fake_server: FakeServer, settin
     assert len(fake_server.tasks) == 1
     assert any("cannot be reached now" in snapshot.message for snapshot in seen.snapshots)
     assert seen.job.snapshot.message == ""
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["600", "1e9", format_datetime(datetime.now(UTC) + timedelta(days=2), usegmt=True)],
+    ids=["seconds", "absurd", "date"],
+)
+def test_jobs_that_the_server_asks_to_wait_say_until_when(
+    generate: Generate, fake_server: FakeServer, told: str
+) -> None:
+    fake_server.words = ("processing",)
+    seen, other = Seen(generate()), Seen(generate("Another one"))
+    fake_server.wait_for("poll", 4)
+    fake_server.script("poll", Say(429, headers={"Retry-After": told}))
+    # Also the one that was not told so itself.
+    for one in (seen, other):
+        waiting = one.wait(lambda snapshot: "The server asks to wait until " in snapshot.message)
+        assert re.search(r"until \d\d:\d\d\.$", waiting.message)
+        assert str(waiting.status) == "processing"
+    for task in fake_server.tasks.values():
+        task.say("success")
+    engine().wake()
+    for one in (seen, other):
+        assert (str(ended(one.job).status), one.job.snapshot.message) == ("done", "")
+
+
+@pytest.mark.parametrize("told", ["0", "-600", "soon", "nan", "Mon, 01 Jan 2001 00:00:00 GMT"])
+def test_a_wait_that_is_none_is_not_waited(generate: Generate, fake_server: FakeServer, told: str) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("poll", *[Say(429, headers={"Retry-After": told})] * 3)
+    seen = Seen(generate())
+    assert str(ended(seen.job).status) == "done"
+    assert not any("asks to wait" in snapshot.message for snapshot in seen.snapshots)
+
+
+def test_the_balance_says_until_when_the_server_asks_to_wait(
+    generate: Generate, fake_server: FakeServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ended(generate())
+    fake_server.script("balance", Say(429, headers={"Retry-After": "600"}))
+    with pytest.raises(
+        hh.RateLimited, match=r"^Scripted: as the test asked\. The server asks to wait until \d\d:\d\d\.$"
+    ):
+        hh.balance()
+    # Within a minute it is tried once all the same, and until then the line says what is waited for.
+    answers: list[Decimal | None] = []
+    asking = threading.Thread(target=lambda: answers.append(hh.balance()))
+    asking.start()
+    said = ""
+    while "asks to wait until" not in said:
+        assert asking.is_alive()
+        said += capfd.readouterr().err
+    assert answers == []
+    engine().wake()
+    asking.join(DEADLINE)
+    assert answers == [Decimal("12.34")]
+
+
+def test_a_question_is_not_kept_waiting_for_longer_than_a_minute(generate: Generate, fake_server: FakeServer) -> None:
+    ended(generate())
+    [office] = engine()._crew._offices.values()
+    allowance = office.pace.allowance
+    allowance.refused(600.0)
+    # The one read that is tried has been tried.
+    allowance._try = float("inf")
+    with pytest.raises(hh.RateLimited, match=r"The server asks to wait until \d\d:\d\d\. Ask again then\."):
+        hh.balance()
+    assert fake_server.of("balance") == []
 
 
 @pytest.mark.parametrize(("status", "words"), [(400, "as the test asked"), (401, "asked"), (402, "asked")])

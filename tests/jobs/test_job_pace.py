@@ -201,6 +201,38 @@ def test_a_refusal_stops_all_requests_for_as_long_as_the_server_says() -> None:
     assert one.wait(submit=True) == 0
 
 
+def test_of_a_long_wait_one_read_is_tried_after_a_minute_and_then_it_is_waited_as_told() -> None:
+    clock = Clock()
+    one = allowance(clock)
+    for _ in range(2):
+        one.refused(600.0)
+        # Several that were on their way are refused together.
+        one.refused(600.0)
+        assert (one.wait(submit=False), one.wait(submit=True)) == (60.0, 600.0)
+        clock.now += 60
+        assert (one.wait(submit=False), one.wait(submit=True)) == (0.0, 540.0)
+        one.take(submit=False)
+        assert one.wait(submit=False) == 540.0
+        one.refused(540.0)
+        clock.now += 300
+        assert one.wait(submit=False) == one.paused == 240.0
+        clock.now += 240
+        assert one.wait(submit=False) == one.paused == 0.0
+
+
+def test_where_that_read_is_answered_nobody_waits_any_longer() -> None:
+    clock = Clock()
+    one = allowance(clock)
+    one.refused(600.0)
+    # What was sent before the refusal says nothing.
+    one.answered()
+    assert one.wait(submit=True) == 600.0
+    clock.now += 60
+    one.take(submit=False)
+    one.answered()
+    assert one.wait(submit=True) == one.wait(submit=False) == 0.0
+
+
 @given(wishes=st.lists(st.tuples(st.floats(0, 3), st.integers(0, 2), st.integers(1, 40)), max_size=60))
 @settings(max_examples=30)
 def test_kernels_together_never_send_more_than_the_account_allows(

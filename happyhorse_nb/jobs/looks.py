@@ -6,12 +6,20 @@ import time
 from collections.abc import Callable
 
 from happyhorse_nb import polling
+from happyhorse_nb.jobs.naps import always
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Progress, Snapshot, Status
 
+#: Seconds that a task is old at most when it is taken up: by then it has ended, or the wall's clock is wrong.
+_OLDEST = 3600.0
+
 
 class Looks:
-    """The looks at one task. ``estimates`` says how long such tasks take, ``price`` what a request is worth now."""
+    """The looks at one task. ``estimates`` says how long such tasks take, ``price`` what a request is worth now.
+
+    Its age counts by ``steady``, a clock that nobody sets. The clock on the ``wall`` only tells how old one is that was
+    accepted before it was taken up here.
+    """
 
     def __init__(
         self,
@@ -20,13 +28,16 @@ class Looks:
         *,
         price: Callable[[], float],
         wall: Callable[[], float] = time.time,
-        steady: Callable[[], float] = time.monotonic,
+        steady: Callable[[], float] = always,
     ) -> None:
         self._track = track
         self._price = price
         self._estimates = estimates
         self._estimate: polling.Forecast | None = None
         self._wall, self._steady = wall, steady
+        #: Whether the task was accepted before; what it does now is not known until it was looked at.
+        self._taken_up = track.now.submitted is not None
+        self._heard = False
         #: When the task was accepted, by the steady clock.
         self._began: float | None = None
         self._queued = 0.0
@@ -46,12 +57,15 @@ class Looks:
 
     def heard(self, read: Snapshot) -> None:
         """The server has just said this of the task."""
+        self._heard = True
         if read.status == Status.PENDING:
-            self._queued = self._age
+            self._queued = self.age
         self._last, self._seen = self._state, None
 
     def gap(self) -> float:
         """Seconds until the next look."""
+        if self._taken_up and not self._heard:
+            return 0.0
         return polling.next_gap(self.estimate, self._state, self._price(), self._track.settings.max_poll_gap)
 
     @property
@@ -63,7 +77,7 @@ class Looks:
 
     def urgency(self, *, held: bool) -> float:
         """The seconds of waiting, on average, that a look now saves; with ``held`` the server will hold it open."""
-        gap = max(0.0, self._age - self._last.age)
+        gap = max(0.0, self.age - self._last.age)
         if self._seen is None:
             # The same until the next look: of many that wait this is asked twice a second.
             self._seen = polling.seen(self.estimate, self._last)
@@ -78,21 +92,21 @@ class Looks:
         arrival = self._track.arrival
         if arrival is not None:
             # The video itself comes now: counting is better than any estimate.
-            return arrival.progress(self._age)
+            return arrival.progress(self.age)
         return polling.progress(self.estimate, self._state, before=snapshot.progress)
 
     @property
-    def _age(self) -> float:
+    def age(self) -> float:
+        """Seconds since the task was accepted; 0 before that."""
         submitted = self._track.now.submitted
         if submitted is None:
             return 0.0
-        # By the wall's clock, for a task may be older than this process, and that clock runs on while the machine
-        # sleeps. It may be set back: no task grows younger by that.
-        age, now = max(0.0, self._wall() - submitted), self._steady()
+        now = self._steady()
         if self._began is None:
-            self._began = now - age
-        return max(age, now - self._began)
+            before = self._wall() - submitted if self._taken_up else 0.0
+            self._began = now - min(max(before, 0.0), _OLDEST)
+        return now - self._began
 
     @property
     def _state(self) -> polling.State:
-        return polling.State(self._age, self._queued, self._track.now.status == Status.PENDING)
+        return polling.State(self.age, self._queued, self._track.now.status == Status.PENDING)

@@ -10,15 +10,20 @@ from collections.abc import Callable
 _SLACK = 5.0
 
 
-def _always() -> float:
-    """Seconds by a clock that runs on in a sleep; nobody sets it where the system has such a one (Linux)."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if sys.platform == "linux" else time.time()
+def always() -> float:
+    """Seconds by a clock that runs on while the machine sleeps, and that nobody sets forward or back."""
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    if sys.platform == "darwin":
+        # Unlike that of `time.monotonic` there.
+        return time.clock_gettime(time.CLOCK_MONOTONIC)
+    return time.monotonic()
 
 
 class Naps:
     """Compares a clock that runs on in a sleep with the one that timers go by, which does not."""
 
-    def __init__(self, always: Callable[[], float] = _always, steady: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, always: Callable[[], float] = always, steady: Callable[[], float] = time.monotonic) -> None:
         self._always = always
         self._steady = steady
         self._ahead = always() - steady()

@@ -6,14 +6,16 @@ import time
 from dataclasses import replace
 
 from happyhorse_nb import polling
-from happyhorse_nb.errors import APIError, NotFound, RateLimited, ServerError, TransportError
+from happyhorse_nb.errors import APIError, HappyHorseError, NotFound, RateLimited, ServerError, TransportError
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.reads import Reads
 from happyhorse_nb.jobs.track import Track
-from happyhorse_nb.models import Status
+from happyhorse_nb.models import Snapshot, Status
 
 _TROUBLE = "The server cannot be reached now; trying again."
+#: Tries in vain of which nothing need be said.
+_SAID = 2
 _MISSING = "The server says that it does not know this task; it is asked again before that is believed."
 
 
@@ -39,32 +41,42 @@ async def watch(track: Track, looks: Looks) -> bool:
         await track.turn(lambda: looks.urgency(held=reads.at_once))
         try:
             read = await reads.read()
-        except NotFound:
-            if track.gone():
+        except (NotFound, RateLimited, ServerError, TransportError) as problem:
+            if isinstance(problem, NotFound) and track.gone():
                 await track.end(outcome.expired(track.now, by_id=not track.job.record.request))
                 return False
             tries += 1
-            wait = track.backoff(tries)
-            track.change(replace(track.now, message=_MISSING if tries > 2 else ""))
-        except (RateLimited, ServerError, TransportError) as problem:
-            tries += 1
-            wait, told = track.backoff(tries), ""
-            if isinstance(problem, RateLimited):
-                # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
-                wait = track.told(problem, tries)
-                track.office.pace.allowance.refused(wait)
-                wait, told = min(wait, polling.TRIED_AFTER), track.told_to_wait()
-            track.change(replace(track.now, message=told or (_TROUBLE if tries > 2 else "")))
+            wait, why = _trouble(track, problem, tries)
+            track.change(replace(track.now, message=why))
         except APIError as problem:
             await track.end(outcome.stopped(track.now, outcome.parked(problem)))
             return False
         else:
             tries, wait = 0, 0.0
             track.known()
-            now = track.now.merged(read)
+            now = _merged(track, read, looks.age)
             if read.status == Status.FAILED:
                 await track.end(outcome.failed(now))
                 return False
             track.change(now)
             looks.heard(read)
     return True
+
+
+def _trouble(track: Track, problem: HappyHorseError, tries: int) -> tuple[float, str]:
+    """For how many seconds not to ask again, after so many tries that failed; and what the card says of it."""
+    said = "" if tries <= _SAID else _MISSING if isinstance(problem, NotFound) else _TROUBLE
+    if not isinstance(problem, RateLimited):
+        return track.backoff(tries), said
+    # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
+    wait = track.told(problem, tries)
+    track.office.pace.allowance.refused(wait)
+    return min(wait, polling.TRIED_AFTER), track.told_to_wait() or said
+
+
+def _merged(track: Track, read: Snapshot, age: float) -> Snapshot:
+    now = track.now.merged(read)
+    if now.took is None and not read.status.on_server:
+        # By a clock that nobody sets: what tasks took says when the next ones are looked at.
+        return replace(now, took=age)
+    return now

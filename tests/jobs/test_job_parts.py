@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -40,20 +41,59 @@ def test_a_nap_is_seen_once_and_a_corrected_clock_is_none() -> None:
     assert not naps.over()
 
 
-def test_a_task_grows_no_younger_when_the_clock_is_set_back() -> None:
-    wall, steady = 10_000.0, 50.0
-    snapshot = Snapshot(status=Status.PROCESSING, submitted=9_900.0)
-    track: Any = SimpleNamespace(now=snapshot, held=False, arrival=None)
-    looks = Looks(track, lambda _: polling.forecast([]), price=lambda: 1.0, wall=lambda: wall, steady=lambda: steady)
-    looks.heard(snapshot)
-    wall, steady = wall - 3600, steady + 20
-    # As much is to be gained by looking at it as if nothing had been.
-    seen = polling.seen(polling.forecast([]), polling.State(100.0))
+class Clocks:
+    """A clock on the wall that is set at will, and a steady one."""
+
+    def __init__(self) -> None:
+        self.wall, self.steady = 10_000.0, 50.0
+
+    def looks(self, snapshot: Snapshot) -> tuple[Looks, Any]:
+        track: Any = SimpleNamespace(
+            now=snapshot, held=False, arrival=None, settings=SimpleNamespace(max_poll_gap=None)
+        )
+        estimate = polling.forecast([])
+        looks = Looks(
+            track,
+            lambda _: estimate,
+            price=lambda: polling.PATIENCE,
+            wall=lambda: self.wall,
+            steady=lambda: self.steady,
+        )
+        return looks, track
+
+
+@pytest.mark.parametrize("jump", [86_400.0, -86_400.0, 3600.0, -3600.0, 1e9])
+@pytest.mark.parametrize("taken_up", [False, True])
+def test_a_clock_that_is_set_while_a_task_runs_changes_nothing_of_when_it_is_looked_at(
+    jump: float, taken_up: bool
+) -> None:
+    clocks = Clocks()
+    running = Snapshot(status=Status.PROCESSING, submitted=9_900.0)
+    looks, track = clocks.looks(running if taken_up else replace(running, status=Status.QUEUED, submitted=None))
+    age = 100.0 if taken_up else 0.0
+    if not taken_up:
+        track.now = replace(running, submitted=10_000.0)
+        assert looks.age == 0.0
+    looks.heard(running)
+    clocks.wall += jump
+    clocks.steady += 20
+    assert looks.age == age + 20
+    seen = polling.seen(polling.forecast([]), polling.State(age))
     assert looks.urgency(held=False) == pytest.approx(polling.urgency(seen, 20.0))
-    assert looks.progress(snapshot).elapsed == pytest.approx(120.0)
-    # And a machine that has slept for an hour: the steady clock stood still.
-    wall += 7200
-    assert looks.progress(snapshot).elapsed == pytest.approx(3700.0)
+    assert looks.progress(track.now).elapsed == pytest.approx(age + 20)
+    # In a sleep of the machine the steady clock runs on.
+    clocks.steady += 3600
+    assert looks.progress(track.now).elapsed == pytest.approx(age + 3620)
+
+
+@pytest.mark.parametrize("wrong", [86_400.0, -86_400.0, 1e9])
+def test_a_task_that_is_taken_up_under_a_wrong_clock_is_looked_at_at_once_and_then_soon(wrong: float) -> None:
+    clocks = Clocks()
+    clocks.wall += wrong
+    looks, _ = clocks.looks(running := Snapshot(status=Status.PROCESSING, submitted=10_000.0))
+    assert looks.gap() == 0.0
+    looks.heard(running)
+    assert looks.gap() <= 15.0
 
 
 class Line:

@@ -31,11 +31,26 @@ In a notebook each of them prints one line and no traceback: the line says what 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job
     from happyhorse_nb.models import Snapshot
+
+E = TypeVar("E", bound=BaseException)
+#: Classes by their names, in a module of our own making that nothing reloads.
+_FIRST = sys.modules.setdefault("_errors_of_happyhorse_nb", ModuleType("_errors_of_happyhorse_nb")).__dict__
+
+
+def lasting(kind: type[E]) -> type[E]:
+    """The first class of exceptions that had this name, which a reload makes anew.
+
+    Python catches an exception by the identity of its class. Modules are reloaded one after the other, so some of them
+    would raise new classes while others wait for the old ones.
+    """
+    return cast(type[E], _FIRST.setdefault(f"{kind.__module__}.{kind.__qualname__}", kind))
 
 
 class HappyHorseError(Exception):
@@ -206,3 +221,13 @@ class JobStopped(JobError):
 
 class OutcomeUnknown(JobError):
     """It is not known whether the paid request was accepted, so it is not sent again by itself."""
+
+
+# All or none: each is a subclass of those that were made beside it.
+globals().update(
+    {
+        name: lasting(kind)
+        for name, kind in globals().items()
+        if isinstance(kind, type) and issubclass(kind, HappyHorseError)
+    }
+)

@@ -27,7 +27,7 @@ from happyhorse_nb.errors import (
     WaitTimeout,
 )
 from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model, join_notes
-from happyhorse_nb.settings import Account, account_of, current_account
+from happyhorse_nb.settings import Account, account_of, current_account, process
 from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
 
 
@@ -94,7 +94,7 @@ class Client:
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
         text, cut = check_prompt(table, prompt, fit=fit)
-        if not isinstance(image, images.FirstFrame):
+        if not process.is_a(image, images.FirstFrame):
             limits = table.param("image").image
             assert limits is not None, "every image parameter of the table has limits"
             image = await aside(lambda: images.load(image, limits=limits, fit=fit))

@@ -14,7 +14,7 @@ from aiohttp import hdrs
 
 from happyhorse_nb.client.behind import Behind
 from happyhorse_nb.client.proxy import proxy_for
-from happyhorse_nb.errors import DownloadError, NotSent
+from happyhorse_nb.errors import DownloadError, NotSent, lasting
 from happyhorse_nb.settings import is_loopback
 from happyhorse_nb.settings.account import HiddenText
 
@@ -31,6 +31,7 @@ _PAUSE = 5.0
 _BROKEN = "the connection broke off again and again"
 
 
+@lasting
 class Cut(Exception):
     """A transfer that broke off or a server in trouble: worth another try, from where it stopped."""
 

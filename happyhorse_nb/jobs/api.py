@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.catalog import Jobs
@@ -23,6 +23,7 @@ from happyhorse_nb.jobs.seeds import spread
 from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
 from happyhorse_nb.models import MODELS, Status, check_takes
+from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 
 
@@ -151,7 +152,8 @@ def again(job: Job | Takes | str) -> Job | Takes:
     what `generate` raises; `JobNotFound`.
     """
     run, some = engine(), jobs_of("again", job)
-    if isinstance(job, Iterable) and not isinstance(job, (str, Takes)):
+    several = process.is_a(job, Takes)
+    if isinstance(job, Iterable) and not (several or isinstance(job, str)):
         # Of other jobs in a list nobody says that they are of one request.
         raise no_job("again", job)
     first = some[0]
@@ -165,7 +167,7 @@ def again(job: Job | Takes | str) -> Job | Takes:
             "Make a new one from its first frame and prompt.",
             param="image",
         )
-    params = {**now.params, "seed": job.seed} if isinstance(job, Takes) else now.params
+    params = {**now.params, "seed": cast(Takes, job).seed} if several else now.params
     return generate(
         data if data is not None else record.frame,
         now.prompt or None,

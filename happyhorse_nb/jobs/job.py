@@ -14,6 +14,7 @@ from happyhorse_nb.errors import JobError
 from happyhorse_nb.jobs import display, outcome
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, join_notes
+from happyhorse_nb.settings import process
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.waiting import Waiting
@@ -74,7 +75,7 @@ class Job:
         return f"<Job {self._snapshot.short_id}: {self.status}>"
 
     def __eq__(self, other: object) -> bool:
-        return self.id == other.id if isinstance(other, Job) else NotImplemented
+        return self.id == other.id if process.is_a(other, Job) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(self.id)

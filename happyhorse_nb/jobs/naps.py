@@ -12,12 +12,9 @@ _SLACK = 5.0
 
 def always() -> float:
     """Seconds by a clock that runs on while the machine sleeps, and that nobody sets forward or back."""
-    if sys.platform == "linux":
-        return time.clock_gettime(time.CLOCK_BOOTTIME)
-    if sys.platform == "darwin":
-        # Unlike that of `time.monotonic` there.
-        return time.clock_gettime(time.CLOCK_MONOTONIC)
-    return time.monotonic()
+    # That of `time.monotonic` stands still in a sleep, on Linux and on macOS; there these do not.
+    clock = time.CLOCK_BOOTTIME if sys.platform == "linux" else getattr(time, "CLOCK_MONOTONIC", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class Naps:

@@ -15,6 +15,7 @@ from happyhorse_nb.errors import (
     NotSent,
     OutcomeUnknown,
     RateLimited,
+    lasting,
 )
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
@@ -25,6 +26,7 @@ from happyhorse_nb.models import Snapshot, Status
 _LATE = 0.5
 
 
+@lasting
 class NoRoom(Exception):
     """The server takes no more for now; the job waits in the queue again."""
 

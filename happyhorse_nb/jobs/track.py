@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from happyhorse_nb import polling
-from happyhorse_nb.errors import LedgerError, RateLimited
+from happyhorse_nb.errors import LedgerError, RateLimited, lasting
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.job import Job
@@ -25,14 +25,17 @@ T = TypeVar("T")
 _SHORT = 5.0
 
 
+@lasting
 class Stopped(Exception):
     """The user asked to watch no longer."""
 
 
+@lasting
 class Elsewhere(Exception):
     """Another kernel has taken the job up."""
 
 
+@lasting
 class Unwritten(Exception):
     """The ledger could not take this snapshot down."""
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import sqlite3
 
+from happyhorse_nb.errors import lasting
+
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # 1: jobs. Times are Unix seconds; amounts are USD as decimal text, which adds up exactly.
     (
@@ -109,6 +111,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
 )
 
 
+@lasting
 class NewerLedger(Exception):
     """The ledger was written by a newer version of this package."""
 

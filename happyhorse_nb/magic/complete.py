@@ -7,6 +7,7 @@ from typing import Any
 from happyhorse_nb.images.offers import SUFFIXES, files, variables
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.options import Parser, cell_parser
+from happyhorse_nb.settings import process
 
 _NAMES = ("%%happyhorse", "%happyhorse")
 _MATCHER = "happyhorse_nb"
@@ -97,7 +98,7 @@ def _job_variables(shell: Any) -> list[str]:
     """Those that a job or takes are bound to, as a cell's ``--name`` does it; not ``_`` and ``_12``."""
     from happyhorse_nb.jobs import Job, Takes
 
-    return [name for name, value in shell.user_ns.items() if isinstance(value, (Job, Takes)) and name[0] != "_"]
+    return [name for name, value in shell.user_ns.items() if process.is_a(value, Job, Takes) and name[0] != "_"]
 
 
 def _job_ids() -> list[str]:

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from happyhorse_nb.errors import JobNotFound
+from happyhorse_nb.settings import process
 
 #: As a take is named on its card.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
@@ -29,14 +30,14 @@ def bound_to(shell: Any, piece: str) -> Any:
     element = _ELEMENT.fullmatch(piece)
     if element is None:
         bound = shell.user_ns.get(piece)
-        return bound if isinstance(bound, (Job, Takes)) else None
+        return bound if process.is_a(bound, Job, Takes) else None
     bound, place = shell.user_ns.get(element[1]), int(element[2])
-    if isinstance(bound, Takes):
+    if process.is_a(bound, Takes):
         if place >= len(bound):
             raise JobNotFound(
                 f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]."
             )
         return bound[place]
-    if isinstance(bound, Job):
+    if process.is_a(bound, Job):
         raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{place}].")
     return None

@@ -132,8 +132,8 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
 
     Raises `MissingKey` with the ways to give a key, and `ConfigError` for an origin that cannot be used.
     """
-    chosen = process.get("account")
-    if isinstance(chosen, Account):
+    chosen: Account | None = process.get("account")
+    if chosen is not None:
         return chosen
     origin, key = told_origin(environ), HiddenText(environ.get(KEY_VARIABLE, "").strip())
     # The key is in there, and verbose tracebacks print the variables of every frame.
@@ -155,8 +155,8 @@ def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
 
     Raises `ConfigError`.
     """
-    chosen = process.get("account")
-    if not isinstance(chosen, Account):
+    chosen: Account | None = process.get("account")
+    if chosen is None:
         origin, key = check_origin(told_origin(environ)), HiddenText(environ.get(KEY_VARIABLE, "").strip())
         del environ
         if not key:

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable
 from threading import RLock
 from types import ModuleType
-from typing import Any, TypeVar, cast
+from typing import Any, TypeGuard, TypeVar, cast
 
 _NAME = "_process_of_happyhorse_nb"
 T = TypeVar("T")
@@ -30,6 +30,13 @@ def _store() -> ModuleType:
         # A fork has our objects but not our threads: it starts with nothing.
         store.__dict__.update(pid=os.getpid(), lock=RLock(), things={})
     return store
+
+
+def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
+    """Whether a thing is of one of these classes, or was before they were made anew: then only their names are the
+    same."""
+    names = {(kind.__module__, kind.__qualname__) for kind in kinds}
+    return any((kind.__module__, kind.__qualname__) in names for kind in type(thing).__mro__)
 
 
 def once(name: str, make: Callable[[], T]) -> T:

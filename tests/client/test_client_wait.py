@@ -93,6 +93,7 @@ def test_a_404_that_passes_ends_no_wait(trouble: hh.HappyHorseError) -> None:
 def test_each_answer_that_knows_the_task_begins_the_minute_anew() -> None:
     running = Snapshot(status=Status.PROCESSING, task_id="task-1")
     # Much longer than a minute in all.
-    server = Server(*[GONE, GONE, running] * 40, well=300.0)
+    answers: list[hh.HappyHorseError | Snapshot] = [GONE, GONE, running]
+    server = Server(*answers * 40, well=300.0)
     assert virtual_time.run(server.waited_for()).status == Status.DOWNLOADING
     assert server.asked[-1] >= 300.0

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
+from jobs import reloaded
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, Seen, ended
 from support.fake_server import FakeServer
@@ -51,3 +55,14 @@ def test_cards_move_on_after_that(generate: Generate, fake_server: FakeServer) -
     Seen(job).wait(lambda snapshot: snapshot.progress.elapsed > before + 1)
     fake_server.task.say("success")
     job.result(timeout=DEADLINE)
+
+
+@pytest.mark.parametrize("order", reloaded.ORDERS)
+def test_after_every_module_was_run_anew_jobs_go_on_and_new_ones_are_made(
+    order: str, tmp_path: Path, photo: Path
+) -> None:
+    # In a process of its own: this one's modules stay as they are.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, reloaded.__file__, order, str(tmp_path), str(photo)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=4 * DEADLINE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

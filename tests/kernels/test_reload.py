@@ -21,6 +21,11 @@ for name in sorted((n for n in sys.modules if n.split(".")[0] == "happyhorse_nb"
     importlib.reload(sys.modules[name])
 %reload_ext happyhorse_nb
 """,
+    "importlib twice": """
+import importlib, sys
+for name in 2 * sorted((n for n in sys.modules if n.split(".")[0] == "happyhorse_nb"), key=lambda n: n.count(".")):
+    importlib.reload(sys.modules[name])
+""",
     "autoreload": "%load_ext autoreload\n%autoreload 2",
 }
 
@@ -55,6 +60,18 @@ def test_a_reload_leaves_the_threads_and_the_running_job(
         task.say("success")
     kernel.wait(lambda: "Done" in kernel.shown(first), "the first job ends")
     kernel.wait(lambda: "Done" in kernel.shown(second), "the second job ends")
+
+    # Old and new know each other: what was made is found by its variable, and not bought again.
+    fake_server.words = ("success",)
+    assert kernel.run("%%happyhorse rocket.jpg --name third --wait\nand waited for").error == []
+    again = kernel.run("%%happyhorse rocket.jpg --name again\nbefore the reload")
+    assert "Already made" in kernel.shown(again)
+    assert kernel.run("again == first").result is True
+    assert kernel.run("%happyhorse show first").error == []
+    assert kernel.run("%happyhorse wait").error == []
+    [line] = kernel.run("%happyhorse show nothing").error
+    assert "JobNotFound" in line
+    assert fake_server.paid == 3
 
 
 def copy_of_package(kernel: Kernel) -> Path:

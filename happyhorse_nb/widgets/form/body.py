@@ -24,7 +24,7 @@ from happyhorse_nb.widgets.form.latest import Latest, Work, at_once
 from happyhorse_nb.widgets.form.naming import name_of
 from happyhorse_nb.widgets.form.picture import FrameBox
 from happyhorse_nb.widgets.form.text import PromptBox
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Picture, Values
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 
 _UNKNOWN_SEED = "The last job's seed is not known: it was a random one. Choose random or fixed."
@@ -189,7 +189,7 @@ class Form:
             return
         source = values.source
         made = generate(
-            source.value if isinstance(source, Picture) else source,
+            source if isinstance(source, str) else source.value,
             self._prompt.sent,
             model=values.model,
             takes=values.takes,

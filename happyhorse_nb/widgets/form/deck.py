@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import RLock
-from typing import Any
+from typing import Any, cast
 
 from happyhorse_nb.jobs import Job, Takes, display
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import form as html
+from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
@@ -109,10 +110,10 @@ class _Card:
             return slots[-1]
 
         limit = config().embed_limit
-        if isinstance(made, Takes):
+        if process.is_a(made, Takes):
             takes.show(made, embed_limit=limit, places=place)
         else:
-            show(made, embed_limit=limit, places=place)
+            show(cast(Job, made), embed_limit=limit, places=place)
         self.box: Any = widgets.VBox([*(slot.widget for slot in slots), self._another])
         self.box.add_class("hh-slot")
         self.offer(joined or made.done())

@@ -114,7 +114,7 @@ class FrameBox:
             self._show(number, Look(look.frame, look.problem, would.frame))
 
     def _load(self, source: str | Picture, *, fit: bool) -> Look:
-        value = source.value if isinstance(source, Picture) else source
+        value = source if isinstance(source, str) else source.value
         try:
             return Look(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit))
         except InvalidRequest as problem:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from happyhorse_nb.settings import process
+
 RANDOM, SAME, FIXED = "random", "same", "fixed"
 
 
@@ -40,7 +42,7 @@ def source_of(image: Any) -> str | Picture:
         return ""
     if isinstance(image, (str, Path)):
         return str(image)
-    return image if isinstance(image, Picture) else Picture(type(image).__name__, image)
+    return image if process.is_a(image, Picture) else Picture(type(image).__name__, image)
 
 
 def merged(draft: Values, before: Values, now: Values) -> Values:
@@ -59,7 +61,7 @@ def merged(draft: Values, before: Values, now: Values) -> Values:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    if isinstance(one, Picture) and isinstance(other, Picture):
+    if process.is_a(one, Picture) and process.is_a(other, Picture):
         # Arrays compare element by element, and figures not at all.
         return one.value is not other.value
     return bool(one != other)

@@ -29,6 +29,7 @@ from happyhorse_nb.errors import (
 from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model, join_notes
 from happyhorse_nb.settings import Account, account_of, current_account, process
 from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
+from happyhorse_nb.settings.folders import absolute
 
 
 class Client:
@@ -172,12 +173,12 @@ class Client:
         """
         if not task.video_url:
             raise DownloadError("the server says the task is done but gives no link to a video", refused=True)
-        wire = self._wire
+        wire, target = self._wire, absolute(str(target))
         async with wire.downloads:
             return await download(
                 wire.files,
                 task.video_url,
-                Path(target),
+                target,
                 loopback=self.account.sandbox,
                 on_bytes=on_bytes,
                 patience=patience,

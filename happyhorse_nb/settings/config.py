@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any, cast
 
-from traitlets import Bool, Dict, Enum, Float, Integer, TraitType, Unicode
+from traitlets import Bool, Dict, Enum, Float, Integer, TraitType, Unicode, validate
 from traitlets.config import Configurable
 
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Param
 from happyhorse_nb.settings import process
+from happyhorse_nb.settings.folders import absolute
 
 
 def _default_of(param: Param) -> TraitType[Any, Any]:
@@ -50,6 +51,11 @@ class Settings(Configurable):
         default_value={"720P": 0.14, "1080P": 0.24},
         help="USD a second of video by resolution, for the estimate: list prices, never a bill",
     )
+
+    @validate("folder")
+    def _in_the_working_folder_of_now(self, proposal: dict[str, Any]) -> str:
+        # Read once: after a %cd it is still the same folder.
+        return str(absolute(proposal["value"])) if proposal["value"] else ""
 
     def estimate(self, params: dict[str, Any], *, model: str) -> Cost | None:
         """What a request costs by the list prices; None where they do not say."""

@@ -13,6 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from happyhorse_nb.errors import ConfigError
+from happyhorse_nb.settings import process
 
 VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
@@ -23,17 +24,19 @@ _STALE = 10.0
 def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
     """The folder of the ledger: ``HAPPYHORSE_HOME``, else the platform's user data folder. Made if missing.
 
+    A relative one lies in the folder in which this process has first read it, wherever it goes to (``%cd``) later: what
+    stands in another ledger is bought again.
+
     Raises `ConfigError` when it cannot be made.
     """
     told = environ.get("HAPPYHORSE_HOME", "").strip()
     # Verbose tracebacks print the locals of every frame, and the key is in there.
     del environ
-    if told:
-        folder = _absolute(told)
-    else:
+    if not told:
         import platformdirs
 
-        folder = Path(platformdirs.user_data_dir("happyhorse-nb", appauthor=False))
+        told = platformdirs.user_data_dir("happyhorse-nb", appauthor=False)
+    folder = _first_read(told)
     if not make:
         return folder
     try:
@@ -54,13 +57,13 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
     Raises `ConfigError` when a configured folder cannot be written.
     """
     if configured:
-        chosen = _absolute(configured)
+        chosen = absolute(configured)
         if not writable(chosen):
             raise ConfigError(
                 f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
             )
         return chosen
-    beside = _absolute(VIDEO_FOLDER)
+    beside = absolute(VIDEO_FOLDER)
     return beside if writable(beside) else fallback / VIDEO_FOLDER
 
 
@@ -83,7 +86,23 @@ def video_name(created: float, prompt: str, short_id: str) -> str:
     return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
 
 
-def _absolute(folder: str) -> Path:
+def _first_read(told: str) -> Path:
+    """The absolute folder that these words meant when this process first read them."""
+    name = f"folder {told}"
+    folder: Path | None = process.get(name)
+    if folder is None:
+        folder = absolute(told)
+        if not folder.is_absolute():
+            raise ConfigError(
+                f"the folder {told} lies in the working folder, and that one is gone. Set HAPPYHORSE_HOME to an "
+                "absolute path, or %cd to a folder that is there."
+            )
+        folder = process.once(name, lambda: folder)
+    return folder
+
+
+def absolute(folder: str) -> Path:
+    """The folder as it is to be read from now on."""
     path = Path(folder)
     # Where there is no home of that user, the name begins so. Where the working folder was deleted, the path stays as
     # it is, and turns out not to be writable.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from threading import RLock
 from types import ModuleType
 from typing import Any, TypeGuard, TypeVar, cast
@@ -27,8 +28,9 @@ def _store() -> ModuleType:
     if not hasattr(store, "lock"):
         store.__dict__.setdefault("lock", RLock())
     if getattr(store, "pid", None) != os.getpid():
-        # A fork has our objects but not our threads: it starts with nothing.
-        store.__dict__.update(pid=os.getpid(), lock=RLock(), things={})
+        # A fork has our objects but not our threads: it starts with nothing but the folders that were read.
+        things = {name: thing for name, thing in getattr(store, "things", {}).items() if isinstance(thing, Path)}
+        store.__dict__.update(pid=os.getpid(), lock=RLock(), things=things)
     return store
 
 

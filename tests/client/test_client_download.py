@@ -412,3 +412,16 @@ async def test_a_large_video_takes_no_more_memory_than_a_small_one(
             tracemalloc.stop()
     assert size_of(target) > pieces * len(piece)
     assert peak < 24 * 1024 * 1024
+
+
+async def test_a_relative_name_is_of_the_folder_in_which_it_was_given(
+    client: Client, fake_server: FakeServer, task: Snapshot, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    with fake_server.held("file"):
+        download = asyncio.ensure_future(client.download(task, "launch.mp4"))
+        await fake_server.seen("file")
+        monkeypatch.chdir("elsewhere")
+    await download
+    assert left_in(tmp_path) == ["elsewhere", "launch.mp4"]

@@ -72,6 +72,18 @@ def test_an_equal_request_is_not_bought_again(generate: Generate, fake_server: F
     assert fake_server.paid == 4
 
 
+def test_a_relative_home_is_one_ledger_wherever_the_notebook_goes(
+    generate: Generate, fake_server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HAPPYHORSE_HOME", "kept-beside-the-notebook")
+    first = ended(generate())
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert generate().id == first.id
+    assert fake_server.paid == 1
+    engine().close()
+
+
 def test_again_buys(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
     first = ended(generate())
     ended(generate(again=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,18 @@ def test_no_price_no_estimate(settings: Any) -> None:
 def test_there_is_one_set_of_settings_in_a_process() -> None:
     assert config() is config()
     assert type(config()).__name__ == "HappyHorse", "the name a user types after %config"
+
+
+def test_a_relative_folder_for_videos_stays_where_it_was_set(
+    settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings.folder = "clips"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert settings.folder == str(tmp_path / "clips")
+    # Said again, it is meant here.
+    settings.folder = "clips"
+    assert settings.folder == str(tmp_path / "elsewhere" / "clips")
+    settings.folder = ""
+    assert settings.folder == ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happyhorse_nb.errors import ConfigError
-from happyhorse_nb.settings import home, video_folder, video_name
+from happyhorse_nb.settings import folders, home, video_folder, video_name
 
 
 def test_the_ledger_s_folder_is_the_one_told_and_is_made(tmp_path: Path) -> None:
@@ -27,6 +29,51 @@ def test_a_relative_folder_and_one_in_the_user_s_home(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     assert home({"HAPPYHORSE_HOME": "kept"}) == tmp_path / "kept"
     assert home({"HAPPYHORSE_HOME": "~/also kept"}) == tmp_path / "also kept"
+
+
+def test_a_relative_folder_stays_where_it_was_first_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    first = home({"HAPPYHORSE_HOME": "a-ledger"})
+    monkeypatch.chdir("elsewhere")
+    importlib.reload(sys.modules["happyhorse_nb.settings.process"])
+    importlib.reload(sys.modules["happyhorse_nb.settings.folders"])
+    assert folders.home({"HAPPYHORSE_HOME": "a-ledger"}) == first == tmp_path / "a-ledger"
+    # What was not read before is read here.
+    assert (
+        folders.home({"HAPPYHORSE_HOME": "../other/b-ledger"}) == tmp_path / "elsewhere" / ".." / "other" / "b-ledger"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert folders.home({"HAPPYHORSE_HOME": "../other/b-ledger"}).samefile(tmp_path / "other" / "b-ledger")
+
+
+def test_the_platform_s_folder_too_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "relative-data")
+    monkeypatch.chdir(tmp_path)
+    first = home({})
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert home({}) == first
+    assert first.is_absolute()
+
+
+def test_a_fork_that_goes_elsewhere_has_its_parents_ledger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    first = home({"HAPPYHORSE_HOME": "a-parents-ledger"})
+    child = os.fork()
+    if child == 0:
+        os.chdir("/")
+        os._exit(0 if home({"HAPPYHORSE_HOME": "a-parents-ledger"}, make=False) == first else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_a_relative_folder_in_a_folder_that_is_gone_is_refused_and_read_again(work: Path, tmp_path: Path) -> None:
+    work.rmdir()
+    with pytest.raises(ConfigError, match=r"the working folder, and that one is gone\. Set HAPPYHORSE_HOME to an"):
+        home({"HAPPYHORSE_HOME": "lost-ledger"})
+    os.chdir(tmp_path)
+    assert home({"HAPPYHORSE_HOME": "lost-ledger"}) == tmp_path / "lost-ledger"
 
 
 def test_without_a_word_it_is_the_platform_s_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -113,10 +113,16 @@ class Crew:
             life.wake()
 
     def office(self, account: Account) -> Office:
-        """The one office of an account."""
+        """The one office of a key."""
         name = (account.origin, account.key.fingerprint)
         if name not in self._offices:
-            self._offices[name] = Office(account, ledger=self._ledger, presence=self._presence, settings=self._settings)
+            self._offices[name] = Office(
+                account,
+                ledger=self._ledger,
+                presence=self._presence,
+                settings=self._settings,
+                beside=self._offices.values(),
+            )
         return self._offices[name]
 
     async def end(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from happyhorse_nb import polling, wire
@@ -32,10 +33,19 @@ _RATE = re.compile(r"rate limit", re.IGNORECASE)
 
 
 class Office:
-    """Through which everything goes that is asked of one account."""
+    """Through which everything goes that is asked with one key of an account.
+
+    ``beside`` are the offices of this process, in which other keys of the same account may be in use.
+    """
 
     def __init__(
-        self, account: Account, *, ledger: Ledger, presence: Presence, settings: Callable[[], Settings]
+        self,
+        account: Account,
+        *,
+        ledger: Ledger,
+        presence: Presence,
+        settings: Callable[[], Settings],
+        beside: Collection[Office] = (),
     ) -> None:
         # Here, on the owned loop: no cell waits until aiohttp is imported.
         from happyhorse_nb.client import Client
@@ -44,6 +54,7 @@ class Office:
         self._presence = presence
         self._who = (account.realm, account.key.fingerprint)
         self._others, self._looked = Others(), float("-inf")
+        self._beside, self._keys = beside, frozenset[str]()
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
         self.client = Client(account=account)
         #: Whether the server holds reads open.
@@ -81,6 +92,10 @@ class Office:
         allowance = self.pace.allowance
         return allowance.sent < 0.8 * allowance.rate.per_minute
 
+    def is_of(self, realm: str, keys: Collection[str]) -> bool:
+        """Whether it asks that server with one of these keys, given by their fingerprints."""
+        return self._who[0] == realm and self._who[1] in keys
+
     async def close(self) -> None:
         """Close all connections."""
         self._leases.close()
@@ -100,10 +115,16 @@ class Office:
             self._looked = now
             with suppress(LedgerError):
                 self._others = self._count()
-        return self._others
+        if len(self._beside) < 2:
+            return self._others
+        realm, _ = self._who
+        with_our_keys = [office for office in self._beside if office is not self and office.is_of(realm, self._keys)]
+        here = sum(len(office.queue.running) for office in with_our_keys)
+        return replace(self._others, running=self._others.running + here)
 
     def _count(self) -> Others:
         """Only what live kernels do: a task that nobody watches may have ended long ago."""
+        self._keys = self._ledger.keys_of(*self._who)
         found = self._ledger.busy(*self._who, but=self._presence.id)
         alive = {owner for owner in {row.owner for row in found} if self._presence.alive(owner)}
         running = sum(row.running for row in found if row.owner in alive)

@@ -95,7 +95,7 @@ def _named(run: Engine, piece: str, account: Account) -> Record:
         known = _known_there(run, piece)
         record = _attached(run, piece, account) if known else None
         record = record or _foreign(run, piece, account)
-    check_account(record, account)
+    check_account(record, account, run.ledger)
     return record
 
 

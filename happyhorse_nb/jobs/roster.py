@@ -12,7 +12,8 @@ from happyhorse_nb.errors import JobNotFound
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.job import Controls, Job
 from happyhorse_nb.ledger import Ledger, Presence, Record, changing
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.ledger.questions import LETTERS
+from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account
 
 #: Starts work on a job.
@@ -78,8 +79,9 @@ class Roster:
             # Read again: what ended a moment ago was written down before anybody was told.
             record = self.settle(self._ledger.get(record.snapshot.id) or record)
             snapshot = record.snapshot
-            if snapshot.status == Status.DONE and _is_there(snapshot):
+            if record.made:
                 return self.keep(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
+            check_account(record, account, self._ledger)
             if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
                 job = self.keep(Job(record, self._controls))
                 self._follow(job, account)
@@ -98,7 +100,7 @@ class Roster:
             if live is job or job.done():
                 return
             account = current_account()
-            check_account(job.record, account)
+            check_account(job.record, account, self._ledger)
             if live is None or live.done():
                 self.keep(job)
             self._follow(job, account)
@@ -198,14 +200,14 @@ class Roster:
         return job
 
 
-def check_account(record: Record, account: Account) -> None:
+def check_account(record: Record, account: Account, ledger: Ledger) -> None:
     """Raises `JobNotFound` for a job of another account: with this key its server would not know it."""
-    name = record.snapshot.short_id
+    name, key = record.snapshot.short_id, account.key.fingerprint
     if record.origin != account.realm:
         raise JobNotFound(f"job {name} belongs to {record.origin}, and this kernel uses {account.realm}.")
-    if record.account != account.key.fingerprint:
-        raise JobNotFound(f"job {name} was made with another key than the one in use here.")
-
-
-def _is_there(snapshot: Snapshot) -> bool:
-    return snapshot.path is not None and snapshot.path.exists()
+    letters = record.account[:LETTERS]
+    if record.account not in (key, *ledger.keys_of(record.origin, key)):
+        raise JobNotFound(
+            f"job {name} was made with another key ({letters}) than the one in use here. If both are of one "
+            f"account, %happyhorse login --same-account {letters} joins them."
+        )

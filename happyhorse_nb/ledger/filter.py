@@ -50,6 +50,15 @@ class Filter:
         return (f"WHERE {' AND '.join(parts)}" if parts else ""), values
 
 
+def of_account(origin: str, key: str) -> tuple[str, tuple[str, ...]]:
+    """The SQL of what belongs to the account of a key's fingerprint, whichever of its keys made it; with its values."""
+    keys = (
+        "SELECT ? UNION SELECT theirs.key FROM joined AS ours JOIN joined AS theirs USING (origin, account) "
+        "WHERE ours.origin = ? AND ours.key = ?"
+    )
+    return f"origin = ? AND account IN ({keys})", (origin, key, origin, key)
+
+
 #: Every job.
 EVERYTHING = Filter()
 

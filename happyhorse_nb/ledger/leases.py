@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from happyhorse_nb.ledger.filter import of_account
+
 #: Seconds for which requests are leased.
 LEASED = 2.0
 #: A minute, and a second for what requests take to arrive: the server counts when they come.
@@ -116,13 +118,15 @@ class Leases:
         elif used:
             self._insert(connection, min(last, now), used, 0, limit)
         origin, account, owner = self._who
+        ours, who = of_account(origin, account)
         rows = connection.execute(
-            "SELECT owner, sum(count), max(CASE WHEN ends > ? THEN wants ELSE 0 END), max(allows) FROM leases "
-            "WHERE origin = ? AND account = ? AND owner != ? GROUP BY owner",
-            (now, origin, account, owner),
+            "SELECT owner, sum(count), max(CASE WHEN ends > ? THEN wants ELSE 0 END), max(allows) FROM leases "  # noqa: S608 - ours
+            f"WHERE {ours} AND owner != ? GROUP BY owner",
+            (now, *who, owner),
         ).fetchall()
         [mine] = connection.execute(
-            "SELECT coalesce(sum(count), 0) FROM leases WHERE origin = ? AND account = ? AND owner = ?", self._who
+            f"SELECT coalesce(sum(count), 0) FROM leases WHERE {ours} AND owner = ?",  # noqa: S608 - ours
+            (*who, owner),
         ).fetchone()
         others = [_Other(int(count), bool(want), int(allows)) for _, count, want, allows in rows]
         count = max(0, min(wants, self._free(others, mine, limit, keep, now)))

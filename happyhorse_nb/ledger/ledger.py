@@ -64,6 +64,16 @@ class Ledger(Questions):
                 )
         return changed.rowcount == 1
 
+    def join(self, origin: str, key: str, other: str) -> None:
+        """From now on two keys of a server, by their fingerprints, are of one account, with all joined to them."""
+        with self._transaction():
+            one, two = self.account(origin, key), self.account(origin, other)
+            for name, account in ((key, one), (other, two)):
+                self._connection.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (origin, name, account))
+            self._connection.execute(
+                "UPDATE joined SET account = ? WHERE origin = ? AND account = ?", (one, origin, two)
+            )
+
     def star(self, job_id: str, *, on: bool) -> None:
         """Give a job a star, or take it back."""
         with self._transaction():

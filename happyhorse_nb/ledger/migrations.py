@@ -108,6 +108,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "WHERE thumbnail IS NOT NULL AND frame != ''",
         "UPDATE jobs SET thumbnail = NULL WHERE thumbnail IS NOT NULL",
     ),
+    # 7: which keys are of one account, where the user has said so: those with the same `account` here. A key without a
+    # row is an account of its own. And which jobs have their task from the user's word, not from the server's.
+    (
+        """
+        CREATE TABLE joined (
+            origin TEXT NOT NULL,
+            key TEXT NOT NULL,
+            account TEXT NOT NULL,
+            PRIMARY KEY (origin, key)
+        )
+        """,
+        "ALTER TABLE jobs ADD COLUMN attached INTEGER NOT NULL DEFAULT 0",
+    ),
 )
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from happyhorse_nb.errors import JobNotFound
-from happyhorse_nb.ledger.filter import EVERYTHING, Filter
+from happyhorse_nb.errors import InvalidRequest, JobNotFound
+from happyhorse_nb.ledger.filter import EVERYTHING, Filter, of_account
 from happyhorse_nb.ledger.journal import Journal, readable
 from happyhorse_nb.ledger.record import Record, cost_of
 from happyhorse_nb.models import MODELS, Snapshot, Status
@@ -23,6 +24,8 @@ _BOUGHT = (
 )  # fmt: skip
 #: As the index of these says it, word for word: else it is not used.
 _UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
+#: So many letters of a fingerprint name a key.
+LETTERS = 6
 _OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
 
 
@@ -35,17 +38,81 @@ class Busy:
     oldest: float | None
 
 
+@dataclass(frozen=True)
+class Key:
+    """A key that jobs were made with, by its fingerprint: on which server, as a key of which account (the fingerprint
+    of one of that account's keys), and when the last time (Unix seconds)."""
+
+    origin: str
+    fingerprint: str
+    account: str
+    last: float
+
+    @property
+    def letters(self) -> str:
+        """The first ones, which name it."""
+        return self.fingerprint[:LETTERS]
+
+    def __str__(self) -> str:
+        return f"{self.letters}, last used {time.strftime('%Y-%m-%d %H:%M', time.localtime(self.last))}"
+
+
 class Questions(Journal):
     """The ledger as those see it who only read it. What is owed is told as if it were written down."""
 
     def equal(self, record: Record) -> Record | None:
-        """The newest job that an equal request has made, is making, or may have made."""
+        """The newest job that an equal request has made, is making, or may have made.
+
+        Of the same account; else one of another key of the same server, with its video on disk. Raises `InvalidRequest`
+        where another key's has none there: that key may be of the same account, and it would be paid for twice.
+        """
         marks = ", ".join("?" * len(_BOUGHT))
-        found = self._select(
-            f"WHERE request = ? AND origin = ? AND account = ? AND status IN ({marks}) ORDER BY created DESC LIMIT 1",
-            (record.request, record.origin, record.account, *map(str, _BOUGHT)),
+        ours, who = of_account(record.origin, record.account)
+        bought = f"WHERE request = ? AND origin = ? AND status IN ({marks})"
+        values = (record.request, record.origin, *map(str, _BOUGHT))
+        found = self._select(f"{bought} AND {ours} ORDER BY created DESC LIMIT 1", (*values, *who))
+        if found:
+            return found[0]
+        theirs = self._select(f"{bought} AND NOT ({ours}) ORDER BY created DESC", (*values, *who))
+        for other in theirs:
+            if other.made:
+                return other
+        if theirs:
+            raise self._made_with_another_key(theirs[0])
+        return None
+
+    def _made_with_another_key(self, equal: Record) -> InvalidRequest:
+        now = equal.snapshot
+        key = next(key for key in self.keys() if (key.origin, key.fingerprint) == (equal.origin, equal.account))
+        state = "done, its file gone," if now.status == Status.DONE else str(now.status)
+        return InvalidRequest(
+            f"an equal request is {state} as {now.short_id}, under another key of this server ({key}). Is that key of "
+            f"this account? %happyhorse login --same-account {key.letters} joins its jobs to it. Else --again "
+            "(again=True) buys another video.",
+            param="again",
         )
-        return found[0] if found else None
+
+    def keys(self) -> list[Key]:
+        """The keys that jobs were made with, the one used last first."""
+        rows = self._rows(
+            "SELECT jobs.origin, jobs.account AS key, coalesce(joined.account, jobs.account) AS account, "
+            "max(jobs.created) AS last FROM jobs LEFT JOIN joined ON joined.origin = jobs.origin AND "
+            "joined.key = jobs.account GROUP BY jobs.origin, jobs.account ORDER BY last DESC",
+            (),
+        )
+        return [Key(row["origin"], row["key"], row["account"], row["last"]) for row in rows]
+
+    def account(self, origin: str, key: str) -> str:
+        """The account that a key is of: the fingerprint of one of its keys."""
+        rows = self._rows("SELECT account FROM joined WHERE origin = ? AND key = ?", (origin, key))
+        return str(rows[0]["account"]) if rows else key
+
+    def keys_of(self, origin: str, key: str) -> frozenset[str]:
+        """The fingerprints of all keys of the account that a key is of, with that one."""
+        rows = self._rows(
+            "SELECT key FROM joined WHERE origin = ? AND account = ?", (origin, self.account(origin, key))
+        )
+        return frozenset({key, *(str(row["key"]) for row in rows)})
 
     def expired(self, record: Record) -> Record | None:
         """The newest job that an equal request has made and whose task the server did not know any more."""
@@ -73,25 +140,23 @@ class Questions(Journal):
 
     def unfinished(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account whose task may still give a video, oldest first."""
-        return self._select(
-            f"WHERE {_UNFINISHED} AND origin = ? AND account = ? ORDER BY created, rowid", (origin, account)
-        )
+        ours, who = of_account(origin, account)
+        return self._select(f"WHERE {_UNFINISHED} AND {ours} ORDER BY created, rowid", who)
 
     def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
         """What the owners other than ``but`` have on an account: tasks that run, and their oldest queued job."""
+        ours, who = of_account(origin, account)
         rows = self._rows(
             f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
-            "AND status NOT IN ('downloading', 'stopped') AND origin = ? AND account = ? AND owner IS NOT ? "
-            "GROUP BY owner",
-            (origin, account, but),
+            f"AND status NOT IN ('downloading', 'stopped') AND {ours} AND owner IS NOT ? GROUP BY owner",
+            (*who, but),
         )
         return [Busy(row["owner"], row["running"], row["oldest"]) for row in rows]
 
     def unknown(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account of which it is not known whether the server accepted them."""
-        return self._select(
-            "WHERE origin = ? AND account = ? AND status = 'unknown' AND task_id IS NULL", (origin, account)
-        )
+        ours, who = of_account(origin, account)
+        return self._select(f"WHERE {ours} AND status = 'unknown' AND task_id IS NULL ORDER BY created DESC", who)
 
     def interrupted(self, *, since: float) -> list[Record]:
         """The jobs created since then (Unix seconds) that were on their way when they were last written down."""

@@ -32,6 +32,14 @@ class Record:
     thumbnail: bytes | None = None
     starred: bool = False
     forgotten: bool = False
+    #: Whether the user has said which task is its.
+    attached: bool = False
+
+    @property
+    def made(self) -> bool:
+        """Whether its video is made, and on disk."""
+        now = self.snapshot
+        return now.status == Status.DONE and now.path is not None and now.path.exists()
 
 
 #: The columns that follow a job's snapshot, written at every change of state.
@@ -133,4 +141,5 @@ def from_row(row: sqlite3.Row) -> Record:
         target=Path(row["target"]),
         starred=bool(row["starred"]),
         forgotten=bool(row["forgotten"]),
+        attached=bool(row["attached"]),
     )

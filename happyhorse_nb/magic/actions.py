@@ -180,9 +180,9 @@ def do_doctor(shell: Any, args: Namespace) -> None:
 
 
 def do_login(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.magic.login import login
+    from happyhorse_nb.magic.login import login, same_account
 
-    print(login())
+    print(login() if args.same_account is None else same_account(args.same_account))
 
 
 def do_sandbox(shell: Any, args: Namespace) -> None:

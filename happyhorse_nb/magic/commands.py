@@ -52,6 +52,17 @@ def _forgotten_job(parser: Parser) -> None:
     parser.add_argument("--trash", action="store_true", help="move its video into the folder .trash beside it")
 
 
+def _joined_key(parser: Parser) -> None:
+    parser.add_argument(
+        "--same-account",
+        metavar="KEY",
+        nargs="?",
+        const="",
+        help="type none; the jobs that another key of this server has made are this account's from now on, for good; "
+        "KEY is the first letters of its fingerprint, where there are several",
+    )
+
+
 def _filters(parser: Parser) -> None:
     from happyhorse_nb.jobs.query import FIELDS
 
@@ -127,7 +138,7 @@ COMMANDS = {
             _forgotten_job,
         ),
         Command("doctor", "", "say what is set up, and what is missing", actions.do_doctor),
-        Command("login", "", "type the API key in, unseen", actions.do_login),
+        Command("login", "[--same-account]", "type the API key in, unseen", actions.do_login, _joined_key),
         Command(
             "sandbox", "[options]", "use the embedded server: free, without a key", actions.do_sandbox, _sandbox_options
         ),

@@ -89,7 +89,7 @@ def _left_over() -> str:
 
     try:
         realm, key = glance()
-        left = orphans(folder, now=time.time())
+        left = orphans(folder, now=time.time(), origin=realm, key=key)
     except HappyHorseError:
         # Whoever makes a video is told what is wrong; loading an extension is not the moment.
         return ""

@@ -1,11 +1,12 @@
-"""Takes the API key without showing it."""
+"""Takes the API key without showing it, and says which keys are of one account."""
 
 from __future__ import annotations
 
+import re
 from getpass import getpass
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.settings import KEY_VARIABLE, account_of, keep_key, told_origin, use
+from happyhorse_nb.settings import KEY_VARIABLE, account_of, current_account, keep_key, told_origin, use
 
 
 def login() -> str:
@@ -16,6 +17,47 @@ def login() -> str:
     where = "the system's keyring" if kept else "this kernel"
     use(account_of(typed.key.reveal(), origin, source=where))
     return f"The key is kept in {where}." + ("" if kept else " It is gone when the kernel ends.")
+
+
+def same_account(letters: str) -> str:
+    """Join another key of this server to the account in use; ``letters`` begin its fingerprint, if there are several.
+
+    Says what that changes. Nothing is asked of the server. Raises `UsageError`, `MissingKey`, `LedgerError`.
+    """
+    from happyhorse_nb.jobs import engine
+
+    letters = letters.lower()
+    if re.fullmatch("[0-9a-f]*", letters) is None:
+        # Not repeated: it may be a key.
+        raise UsageError("--same-account takes the first letters of a key's fingerprint (0 to 9, a to f), not a key.")
+    account, ledger = current_account(), engine().ledger
+    realm, own = account.realm, account.key.fingerprint
+    every, ours = ledger.keys(), ledger.keys_of(realm, own)
+    named = [key for key in every if key.fingerprint.startswith(letters)]
+    others = [key for key in every if key.origin == realm and key.fingerprint not in ours]
+    known = f" The others used here are {'; '.join(map(str, others))}." if others else ""
+    meant = [key for key in named if key in others]
+    if len({key.account for key in meant}) > 1:
+        raise UsageError(
+            f"more than one key may be meant.{known} Name one by its first letters: "
+            f"%happyhorse login --same-account {meant[0].letters}"
+        )
+    if meant:
+        ledger.join(realm, own, meant[0].fingerprint)
+        return (
+            f"The jobs made with key {meant[0].letters} are this account's from now on. %happyhorse resume goes on "
+            "with those that have not ended."
+        )
+    if letters and any(key.origin == realm for key in named):
+        return f"Key {letters} is one of this account's already."
+    if letters and named:
+        raise UsageError(
+            f"key {letters} was used on {named[0].origin}, and this kernel uses {realm}: keys of two servers are never "
+            f"one account.{known}"
+        )
+    raise UsageError(
+        f"no job in the ledger was made on {realm} with {f'key {letters}' if letters else 'another key'}.{known}"
+    )
 
 
 def _ask() -> str:

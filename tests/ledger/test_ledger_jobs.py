@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from happyhorse_nb.errors import JobNotFound, LedgerError
-from happyhorse_nb.ledger import Frames, Ledger
+from happyhorse_nb.errors import InvalidRequest, JobNotFound, LedgerError
+from happyhorse_nb.ledger import Frames, Leases, Ledger
 from happyhorse_nb.models import Cost, Snapshot, Status
 from ledger.rows import at_once, record
 
@@ -122,7 +122,8 @@ def test_an_equal_request_is_bought_again_only_when_the_first_gave_nothing(ledge
 def test_reuse_is_of_one_account_on_one_server(ledger: Ledger) -> None:
     ledger.add(record("the same"), reuse=True)
     assert ledger.equal(record("the same")) is not None
-    assert ledger.equal(replace(record("the same"), account="another")) is None
+    with pytest.raises(InvalidRequest, match="under another key of this server"):
+        ledger.equal(replace(record("the same"), account="another"))
     assert ledger.equal(replace(record("the same"), origin="sandbox")) is None
     assert ledger.equal(record("another")) is None
 
@@ -307,3 +308,24 @@ def test_what_is_owed_when_a_job_is_added_harms_neither(ledger: Ledger) -> None:
     found = {row.snapshot.id: str(row.snapshot.status) for row in other.newest()}
     other.close()
     assert found.get("one") == "processing"
+
+
+def test_joined_keys_share_the_requests_a_minute_of_their_account(ledger: Ledger) -> None:
+    now = 100.0
+
+    def leases(owner: str, account: str) -> Leases:
+        return Leases(ledger.path, owner, origin="https://x", account=account, clock=lambda: now)
+
+    one, two, other = leases("a", "key 1"), leases("b", "key 2"), leases("c", "key 3")
+
+    def left(who: Leases) -> int:
+        lease = who.lease(used=0, ago=0.0, wants=100, limit=10, keep=0)
+        assert lease is not None
+        return lease.count
+
+    ledger.join("https://x", "key 2", "key 1")
+    assert left(one) == 10
+    assert left(two) == 0
+    assert left(other) == 10
+    for leased in (one, two, other):
+        leased.close()

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -28,7 +28,7 @@ from happyhorse_nb.errors import (
     RateLimited,
     ServerError,
 )
-from happyhorse_nb.models import Cost, Model, Snapshot, Status
+from happyhorse_nb.models import MODELS, Cost, Model, Snapshot, Status
 
 #: The parameters whose name on the wire is not ours.
 WIRE_NAMES = {"image": "first_frame_image"}
@@ -132,6 +132,8 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     expires = _number(data.get("result_expires_at"))
     return Snapshot(
         status=status,
+        model=_model(data),
+        created=_created(data),
         task_id=task_id,
         said="" if word.casefold() in _DOCUMENTED else word,
         message=_reason(data) if status == Status.FAILED else "",
@@ -247,6 +249,27 @@ def text(value: object) -> str:
         return ""
     line = " ".join("".join(c if c.isprintable() else " " for c in value[: 4 * _MAX_TEXT]).split())
     return line if len(line) <= _MAX_TEXT else line[: _MAX_TEXT - 1] + "…"
+
+
+def _model(data: Mapping[str, Any]) -> str:
+    """The model of a task where it is named by an id of ours; what the documents show of ``model_id`` is none."""
+    told = (text(data.get(name)).rpartition("/")[2] for name in ("model", "model_id", "model_slug"))
+    return next((name for name in told if name in MODELS), "")
+
+
+def _created(data: Mapping[str, Any]) -> float:
+    """When a task was made, in Unix seconds; 0 where that is not said."""
+    for name in ("created_at", "create_time", "created"):
+        told = data.get(name)
+        number = _finite(told) if isinstance(told, str) else _number(told)
+        if number is None and isinstance(told, str):
+            with suppress(ValueError, OverflowError):
+                moment = datetime.fromisoformat(told[:40])
+                # Without a zone it may be anybody's time.
+                number = moment.timestamp() if moment.tzinfo else None
+        if number is not None and number > _YEARS:
+            return number / 1000 if number > 1000 * _YEARS else number
+    return 0.0
 
 
 def _code(value: object) -> int | None:

@@ -178,14 +178,25 @@ def again(job: Job | Takes | str) -> Job | Takes:
     )
 
 
-def resume(piece: Job | Takes | str | None = None) -> list[Job]:
+def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None = None) -> list[Job]:
     """Go on with the job of that piece of an id (or a task id from elsewhere), or with every unfinished one.
 
     A `Job` or `Takes` name themselves. Works in any kernel. A queued job that the budget does not allow keeps back none
-    of the others: those are returned, and a warning says what still waits. Raises `InvalidRequest` where nothing else
-    was left to take up, and for what names no job; `JobNotFound`, `MissingKey`, `ConfigError`, `LedgerError`.
+    of the others: those are returned, and a warning says what still waits.
+
+    A task id from elsewhere becomes a job of its own. ``attach`` is the job whose outcome is not known, or a piece of
+    its id, that this task belongs to; where there is such a job, and it is not given, a warning says so.
+
+    Raises `InvalidRequest` where nothing else was left to take up, for what names no job, and for a task that cannot be
+    that of ``attach``; `JobNotFound`, `MissingKey`, `ConfigError`, `LedgerError`, and with ``attach`` `APIError` and
+    `TransportError`.
     """
-    if piece is None:
+    if attach is not None:
+        some = jobs_of("attach", attach)
+        if not isinstance(piece, str) or len(some) != 1:
+            raise InvalidRequest("attach is for one task and one job: hh.resume(task_id, attach=job).", param="attach")
+        taken = take_up([piece], attach=some[0].id)
+    elif piece is None:
         taken = take_up()
     else:
         # A text may be the id of a task from elsewhere, which names no job yet.
@@ -194,15 +205,17 @@ def resume(piece: Job | Takes | str | None = None) -> list[Job]:
         if not taken.jobs:
             raise taken.refusal
         warnings.warn(str(taken.refusal), stacklevel=2)
+    if taken.hint:
+        warnings.warn(taken.hint, stacklevel=2)
     return taken.jobs
 
 
-def take_up(pieces: Sequence[str] | None = None) -> Taken:
+def take_up(pieces: Sequence[str] | None = None, *, attach: str | None = None) -> Taken:
     """`resume` for several pieces, or for all: what was taken up, and the refusal of what was not.
 
-    Raises `JobNotFound`, `MissingKey`, `LedgerError`.
+    Raises `JobNotFound`, `MissingKey`, `LedgerError`, and with ``attach`` what it refuses.
     """
-    return _resume(engine(), pieces)
+    return _resume(engine(), pieces, attach=attach)
 
 
 def balance() -> Decimal | None:

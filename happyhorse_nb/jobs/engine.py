@@ -27,6 +27,7 @@ from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.jobs.roster import Roster
 from happyhorse_nb.jobs.track import ended
 from happyhorse_nb.jobs.trash import FOLDER, bring_back, throw_away
+from happyhorse_nb.jobs.waiting import wait
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, home, process
@@ -40,6 +41,8 @@ T = TypeVar("T")
 _LAST_WORDS, _LAST_CALLS = 4.0, 1.0
 #: Seconds that a question waits without a word, and at most.
 _SILENT, _LONG = 2.0, 60.0
+#: Seconds that a job is given to end where its user wants it to.
+_RELEASE = 30.0
 
 
 def engine() -> Engine:
@@ -151,6 +154,22 @@ class Engine:
                 job.publish(ended(outcome.stopped(job.snapshot, "Not followed here any more, as you asked.")))
 
         self._crew.loop.call(end)
+
+    def release(self, record: Record) -> None:
+        """Watch a job of the ledger no longer, and come back when nobody does.
+
+        Raises `InvalidRequest` where another kernel does, and `WaitTimeout`.
+        """
+        if not self._roster.in_hand(record):
+            return
+        if record.owner != self.presence.id:
+            raise InvalidRequest(
+                f"job {record.snapshot.short_id} is watched in another kernel. Stop it there first: %happyhorse stop "
+                f"{record.snapshot.short_id}"
+            )
+        job = self.known(record)
+        self.stop(job)
+        wait([job], timeout=_RELEASE)
 
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end."""

@@ -36,12 +36,6 @@ _ERRORS: dict[Status, type[JobError]] = {
     Status.UNKNOWN: OutcomeUnknown,
 }
 
-#: In a remedy a command stands between backticks: code on a card, dropped where there is only text.
-LOOK = (
-    "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID`; if not, run the cell with "
-    "`--again`."
-)
-
 
 def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
     """The error a job ended with; None while it runs and when it is done."""
@@ -67,7 +61,12 @@ def failed(snapshot: Snapshot) -> Snapshot:
 
 def unknown(snapshot: Snapshot, message: str) -> Snapshot:
     """Not known whether the paid request was accepted."""
-    return replace(snapshot, status=Status.UNKNOWN, message=message, remedy=LOOK)
+    # In a remedy a command stands between backticks: code on a card, dropped where there is only text.
+    remedy = (
+        "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID --attach "
+        f"{snapshot.short_id}`; if not, run the cell with `--again`."
+    )
+    return replace(snapshot, status=Status.UNKNOWN, message=message, remedy=remedy)
 
 
 def expired(snapshot: Snapshot, *, by_id: bool = False) -> Snapshot:

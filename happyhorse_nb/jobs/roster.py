@@ -114,7 +114,7 @@ class Roster:
     def _settled(self, record: Record) -> Record:
         snapshot = record.snapshot
         # One that was queued waits on: it was not sent, and whoever takes it up sends it.
-        if snapshot.status != Status.SUBMITTING or self._in_hand(record):
+        if snapshot.status != Status.SUBMITTING or self.in_hand(record):
             return record
         settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
@@ -123,7 +123,7 @@ class Roster:
             return self._ledger.get(settled.id) or record
         return replace(record, snapshot=settled)
 
-    def _in_hand(self, record: Record) -> bool:
+    def in_hand(self, record: Record) -> bool:
         """Whether somebody works on a job: another living process, or this one."""
         if record.owner != self._presence.id:
             return self._presence.alive(record.owner)
@@ -162,7 +162,7 @@ class Roster:
         """
         with self.lock:
             record = self._ledger.get(job.id)
-            mine = record is not None and record.owner == self._presence.id and self._in_hand(record)
+            mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
             if record is None or record.snapshot.status != Status.QUEUED or mine:
                 return False
             out = replace(outcome.taken_out(record.snapshot), ended=time.time())

@@ -64,6 +64,26 @@ class Ledger(Questions):
                 )
         return changed.rowcount == 1
 
+    def attach(self, record: Record, *, was: Record, instead: Record | None, freed: Record | None) -> bool:
+        """Write down that the user has given a job a task; False when the row ``was`` has changed meanwhile.
+
+        ``instead`` is the row that this task alone had until now, and has no more; ``freed`` is a new row for the task
+        that the job had before.
+        """
+        job, columns = record.snapshot, ", ".join(f"{name} = ?" for name in CHANGING)
+        with self._transaction():
+            changed = self._connection.execute(
+                f"UPDATE jobs SET {columns}, attached = 1, owner = NULL "  # noqa: S608 - the names are ours
+                "WHERE id = ? AND task_id IS ? AND status = ? AND owner IS ?",
+                (*changing(job), job.id, was.snapshot.task_id, str(was.snapshot.status), was.owner),
+            )
+            if changed.rowcount == 1:
+                if instead is not None:
+                    self._connection.execute("DELETE FROM jobs WHERE id = ?", (instead.snapshot.id,))
+                if freed is not None:
+                    self._add(freed, reuse=False)
+        return changed.rowcount == 1
+
     def join(self, origin: str, key: str, other: str) -> None:
         """From now on two keys of a server, by their fingerprints, are of one account, with all joined to them."""
         with self._transaction():

@@ -145,11 +145,19 @@ def do_stop(shell: Any, args: Namespace) -> None:
 def do_resume(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import display, take_up
 
-    bound = None if args.job is None else bound_to(shell, args.job)
-    named = None if args.job is None else [args.job]
-    taken = take_up(named if bound is None else [job.id for job in display.members(bound)])
+    if args.attach is not None:
+        unknown = display.members(job_named(shell, args.attach))
+        if args.job is None or len(unknown) != 1:
+            raise UsageError("--attach is for one task and one job: %happyhorse resume TASK-ID --attach JOB")
+        taken = take_up([args.job], attach=unknown[0].id)
+    else:
+        bound = None if args.job is None else bound_to(shell, args.job)
+        named = None if args.job is None else [args.job]
+        taken = take_up(named if bound is None else [job.id for job in display.members(bound)])
     for job in taken.jobs:
         display.present(job)
+    if taken.hint:
+        print(taken.hint)
     if taken.refusal is not None:
         raise taken.refusal
     if not taken.jobs:

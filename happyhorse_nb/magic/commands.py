@@ -76,6 +76,7 @@ def _jobs_to_compare(parser: Parser) -> None:
 
 def _maybe_job(parser: Parser) -> None:
     parser.add_argument("job", metavar="JOB", nargs="?", help="a piece of an id, or a task id from elsewhere")
+    parser.add_argument("--attach", metavar="JOB", help="the job, unknown until now, whose task that id names")
 
 
 def _sandbox_options(parser: Parser) -> None:
@@ -128,7 +129,13 @@ COMMANDS = {
         ),
         Command("wait", "[JOB ...]", "wait for jobs, or for all that run", actions.do_wait, _some_jobs),
         Command("stop", "JOB", "watch a job no longer; its task lives on", actions.do_stop, _one_job),
-        Command("resume", "[JOB]", "go on with a job, or with all that are not ended", actions.do_resume, _maybe_job),
+        Command(
+            "resume",
+            "[JOB | TASK-ID --attach JOB]",
+            "go on with a job, or with all that are not ended",
+            actions.do_resume,
+            _maybe_job,
+        ),
         Command("again", "JOB", "buy another video with a job's request", actions.do_again, _one_job),
         Command(
             "forget",

@@ -51,8 +51,8 @@ _MESSAGES = {
 _REMEDIES = {
     Status.FAILED: "Change the prompt or the first frame and run the cell again.",
     Status.EXPIRED: "Run the cell with `--again` for a new one.",
-    Status.UNKNOWN: "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID`; if not, run "
-    "the cell with `--again`.",
+    Status.UNKNOWN: "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID --attach "
+    "{job}`; if not, run the cell with `--again`.",
 }
 
 
@@ -108,7 +108,7 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
         return message, remedy
     if not message:
         message = _MESSAGES.get(snapshot.status, "")
-        remedy = remedy or _REMEDIES.get(snapshot.status, "")
+        remedy = remedy or _REMEDIES.get(snapshot.status, "").format(job=plain(snapshot.short_id, 40))
     if snapshot.status == Status.FAILED:
         remedy = remedy or _REMEDIES[Status.FAILED]
     if snapshot.status == Status.STOPPED and snapshot.task_id and not remedy:

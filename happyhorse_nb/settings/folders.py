@@ -88,17 +88,17 @@ def video_name(created: float, prompt: str, short_id: str) -> str:
 
 def _first_read(told: str) -> Path:
     """The absolute folder that these words meant when this process first read them."""
-    name = f"folder {told}"
-    folder: Path | None = process.get(name)
-    if folder is None:
+
+    def read() -> Path:
         folder = absolute(told)
-        if not folder.is_absolute():
-            raise ConfigError(
-                f"the folder {told} lies in the working folder, and that one is gone. Set HAPPYHORSE_HOME to an "
-                "absolute path, or %cd to a folder that is there."
-            )
-        folder = process.once(name, lambda: folder)
-    return folder
+        if folder.is_absolute():
+            return folder
+        raise ConfigError(
+            f"the folder {told} lies in the working folder, and that one is gone. Set HAPPYHORSE_HOME to an absolute "
+            "path, or %cd to a folder that is there."
+        )
+
+    return process.once(f"folder {told}", read)
 
 
 def absolute(folder: str) -> Path:

@@ -213,7 +213,7 @@ def test_an_unknown_one_is_explained_and_not_sent(generate: Generate, fake_serve
     assert hh.resume() == []
     assert fake_server.paid == 1
     # The task id from the account's page attaches it.
-    [attached] = hh.resume("task-fake0001")
+    [attached] = hh.resume("task-fake0001", attach=job)
     assert str(ended(attached).status) == "done"
     assert fake_server.paid == 1
 

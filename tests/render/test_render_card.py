@@ -90,7 +90,9 @@ def test_the_next_step_is_named_where_there_is_one() -> None:
 
 
 def test_commands_in_a_remedy_are_code_to_copy() -> None:
-    assert "<code>%happyhorse resume TASK-ID</code>" in render.live(sample(Status.UNKNOWN), now=NOW)
+    unknown = sample(Status.UNKNOWN)
+    command = f"<code>%happyhorse resume TASK-ID --attach {unknown.short_id}</code>"
+    assert command in render.live(unknown, now=NOW)
 
 
 @pytest.mark.parametrize("field", ["prompt", "message", "remedy", "said", "name", "model", "task_id", "id"])

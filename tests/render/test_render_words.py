@@ -63,7 +63,7 @@ def test_a_failure_says_what_the_server_said_and_what_to_do() -> None:
 def test_an_unknown_outcome_is_explained_even_if_nobody_said_anything() -> None:
     message, remedy = words.say(sample(Status.UNKNOWN))
     assert "may have been charged" in message
-    assert "`%happyhorse resume TASK-ID`" in remedy
+    assert "`%happyhorse resume TASK-ID --attach " in remedy
     assert "`--again`" in remedy
 
 

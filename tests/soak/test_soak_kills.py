@@ -83,8 +83,8 @@ def test_what_is_on_its_way_when_its_process_dies_is_shown_as_unknown(
     assert (row["status"], row["task_id"]) == ("unknown", None)
     assert fresh.ask("generate", **request)["id"] == row["id"]
     assert ordeal.server.paid == 1
-    # What to do about it works: the task is taken up by its id.
+    # What to do about it works: the task is attached by its id.
     [task] = ordeal.server.tasks
-    fresh.ask("resume", piece=task)
+    fresh.ask("resume", piece=task, attach=row["id"])
     assert task in [row["task_id"] for row in fresh.ask("wait") if row["status"] == "done"]
     assert ordeal.server.paid == 1

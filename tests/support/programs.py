@@ -180,8 +180,8 @@ class Commands:
     def generate(self, image: str, prompt: str | None = None, **options: Any) -> dict[str, Any]:
         return self._keep(self._hh.generate(image, prompt, **options))
 
-    def resume(self, piece: str | None = None) -> list[dict[str, Any]]:
-        return [self._keep(job) for job in self._hh.resume(piece)]
+    def resume(self, piece: str | None = None, attach: str | None = None) -> list[dict[str, Any]]:
+        return [self._keep(job) for job in self._hh.resume(piece, attach=attach)]
 
     def wait(self, timeout: float = DEADLINE) -> list[dict[str, Any]]:
         """Wait for all that run here. Raises WaitTimeout."""

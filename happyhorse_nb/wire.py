@@ -267,8 +267,10 @@ def _created(data: Mapping[str, Any]) -> float:
                 moment = datetime.fromisoformat(told[:40])
                 # Without a zone it may be anybody's time.
                 number = moment.timestamp() if moment.tzinfo else None
-        if number is not None and number > _YEARS:
-            return number / 1000 if number > 1000 * _YEARS else number
+        # Seconds, or milliseconds.
+        seconds = (number or 0.0) / (1 if (number or 0.0) < 100 * _YEARS else 1000)
+        if _YEARS < seconds < 100 * _YEARS:
+            return seconds
     return 0.0
 
 

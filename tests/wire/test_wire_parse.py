@@ -338,3 +338,35 @@ def test_a_link_is_a_video_unless_it_is_said_to_be_something_else(kind: Any) -> 
     link = "https://videos.example.com/1.mp4"
     assert said(status="success", result={"resources": [{"url": link, "type": kind}]}).video_url == link
     assert said(status="success", result={"resources": [{"url": link, "type": "image"}]}).video_url is None
+
+
+@pytest.mark.parametrize(
+    ("told", "made"),
+    [
+        ({"created_at": 1_767_355_200}, 1_767_355_200.0),
+        ({"created_at": 1_767_355_200_000}, 1_767_355_200.0),
+        ({"create_time": "2026-01-02T12:00:00Z"}, 1_767_355_200.0),
+        ({"created": "1767355200"}, 1_767_355_200.0),
+        # Of no zone, of no time, or none at all: not said.
+        ({"created_at": "2026-01-02T12:00:00"}, 0.0),
+        ({"created_at": 61}, 0.0),
+        ({"created_at": "9" * 40}, 0.0),
+        ({"created_at": True, "create_time": [1]}, 0.0),
+        ({}, 0.0),
+    ],
+)
+def test_when_a_task_was_made(told: dict[str, Any], made: float) -> None:
+    assert wire.parse({"code": 0, "data": {"task_id": "task-1", "status": "pending", **told}}).created == made
+
+
+@pytest.mark.parametrize(
+    ("told", "model"),
+    [
+        ({"model": "alibaba/happyhorse-1.0-i2v"}, "happyhorse-1.0-i2v"),
+        ({"model_id": "happyhorse-1.0-i2v"}, "happyhorse-1.0-i2v"),
+        ({"model_id": "model-123"}, ""),
+        ({"model": ["happyhorse-1.0-i2v"]}, ""),
+    ],
+)
+def test_the_model_of_a_task_where_it_is_named_as_we_name_it(told: dict[str, Any], model: str) -> None:
+    assert wire.parse({"code": 0, "data": {"task_id": "task-1", "status": "pending", **told}}).model == model

@@ -22,7 +22,7 @@ from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.track import Track
 from happyhorse_nb.models import Snapshot, Status, join_notes
-from happyhorse_nb.settings import home, video_folder, video_name
+from happyhorse_nb.settings import home, nameable, video_folder, video_name
 from happyhorse_nb.wire import text
 
 if TYPE_CHECKING:
@@ -144,14 +144,8 @@ def _free(first: Path) -> Path:
 
 
 def _can_be_written(file: Path) -> bool:
-    # Asked by trying, with all but the very name: it may be too long, or hold what the file system does not take. Under
-    # the name itself others would find a file, and a kill at that instant would leave it there.
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        other = file.with_suffix(".tmp")
-        with suppress(FileExistsError):
-            other.open("xb").close()
-            other.unlink()
     except (OSError, ValueError):
         return False
-    return True
+    return nameable(file)

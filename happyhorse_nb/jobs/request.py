@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +17,7 @@ from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model, join_notes
-from happyhorse_nb.settings import Account, video_folder, writable
+from happyhorse_nb.settings import Account, nameable, video_folder, writable
 from happyhorse_nb.settings.config import Settings
 
 
@@ -39,8 +40,8 @@ class Request:
         return self.target if self.target.suffix == ".mp4" and not self.target.is_dir() else None
 
     def check_target(self) -> None:
-        """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over."""
-        if self.saved_as is not None and self.saved_as.exists():
+        """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over, nor a link."""
+        if self.saved_as is not None and os.path.lexists(self.saved_as):
             raise InvalidRequest(
                 f"--save {self.saved_as} exists and is never written over. Give another name.", param="save"
             )
@@ -124,13 +125,35 @@ def save_path(save: str | Path) -> Path:
         os.fsencode(path).decode()
         if "\0" in str(path):
             raise ValueError
-        usable, folder = not path.exists() or path.is_file(), path.parent.is_dir()
+        wrong = _wrong_name(path, str(save)) or _wrong_folder(path.parent)
+        if not wrong and not nameable(path):
+            raise ValueError
     except (OSError, RuntimeError, ValueError):
-        raise InvalidRequest(f"--save {shown!r} cannot be a file's name. Give another one.", param="save") from None
-    if path.suffix != ".mp4" or not usable:
-        raise InvalidRequest(f"--save {shown!r} is not the name of an .mp4 file. Give it that ending.", param="save")
-    if not folder:
-        raise InvalidRequest(f"--save: there is no folder {path.parent}. Make it first.", param="save")
-    if not writable(path.parent):
-        raise InvalidRequest(f"--save: nothing can be written to {path.parent}. Choose another folder.", param="save")
+        wrong = "cannot be a file's name there. Give another one."
+    if wrong:
+        raise InvalidRequest(f"--save {shown!r} {wrong}", param="save")
     return path
+
+
+def _wrong_name(path: Path, written: str) -> str:
+    """What is wrong with the name itself, and what to do; empty where nothing is. Raises OSError."""
+    if path.is_dir() or re.search(r"[/\\]\.?$" if os.name == "nt" else r"/\.?$", written):
+        return "is a folder. Give the name of a file in it."
+    if path.suffix != ".mp4":
+        return "is not the name of an .mp4 file. Give it that ending."
+    if os.path.lexists(path) and not path.exists():
+        return "is a link that leads nowhere. Remove it, or give another name."
+    if path.exists() and not path.is_file():
+        return "is there already, and is no file. Give another name."
+    return ""
+
+
+def _wrong_folder(folder: Path) -> str:
+    """The same of the folder in which it is to be."""
+    if folder.exists() and not folder.is_dir():
+        return f"cannot be made: {folder} is a file and no folder. Choose another folder."
+    if not folder.is_dir():
+        return f"cannot be made: there is no folder {folder}. Make it first."
+    if not writable(folder):
+        return f"cannot be made: nothing can be written to {folder}. Choose another folder."
+    return ""

@@ -15,7 +15,7 @@ from happyhorse_nb.settings.account import (
     told_origin,
     use,
 )
-from happyhorse_nb.settings.folders import LEDGER_FILE, home, video_folder, video_name, writable
+from happyhorse_nb.settings.folders import LEDGER_FILE, home, nameable, video_folder, video_name, writable
 
 __all__ = [
     "KEY_VARIABLE",
@@ -31,6 +31,7 @@ __all__ = [
     "home",
     "is_loopback",
     "keep_key",
+    "nameable",
     "told_origin",
     "use",
     "video_folder",

@@ -114,21 +114,46 @@ def absolute(folder: str) -> Path:
 
 
 def writable(folder: Path) -> bool:
-    """Whether files can be written into a folder, or into the one in which it would be made."""
-    # Asked by trying: permission bits say little on network drives, in containers, and for root. The folder itself is
-    # made by the first video that needs it.
+    """Whether files can be written into a folder, or it can be made where it is to be."""
+    # The folder itself is made by the first video that needs it.
+    missing: list[str] = []
+    for path in (folder, *folder.parents):
+        # A link that leads nowhere is there, and nothing is made in its place.
+        if os.path.lexists(path):
+            return all(_tried(path, name) for name in missing or [""])
+        missing.append(path.name)
+    return False
+
+
+def nameable(file: Path) -> bool:
+    """Whether a file of that name can be made in its folder, as far as that can be tried without making it."""
+    return _tried(file.parent, file.name)
+
+
+def _tried(folder: Path, name: str) -> bool:
+    # Asked by trying: permission bits say little on network drives, in containers, and for root, and what a name may be
+    # is known to the file system alone. Not with the very name: others would find a file under it, and a kill at that
+    # instant would leave it there; but with all that can be wrong with it, its length and its odd characters.
+    alike = re.sub("[A-Za-z0-9]", "x", name)
+    if name.endswith(".mp4"):
+        alike = f"{alike[:-4]}.tmp"
     try:
-        there = next((path for path in (folder, *folder.parents) if path.exists()), folder)
-        found = there.stat()
+        found = folder.stat()
         as_it_is = found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid
-        _try_to_write(str(there), as_it_is, time.monotonic() // _STALE)
-    except OSError:
+        _try_to_write(str(folder), alike, as_it_is, time.monotonic() // _STALE)
+    except (OSError, ValueError):
         return False
     return True
 
 
 @lru_cache(maxsize=64)
-def _try_to_write(folder: str, _as_it_is: tuple[int, ...], _when: float) -> None:
+def _try_to_write(folder: str, name: str, _as_it_is: tuple[int, ...], _when: float) -> None:
     """Raises OSError. Once in a while for a folder as it is: a thousand jobs try one folder, and each try is a file."""
-    with tempfile.TemporaryFile(dir=folder):
-        pass
+    if not name:
+        with tempfile.TemporaryFile(dir=folder):
+            return
+    # Where a file has that name, it can be made.
+    with suppress(FileExistsError):
+        file = Path(folder, name)
+        file.open("xb").close()
+        file.unlink()

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import hdrs
+from multidict import CIMultiDict
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.aside import aside
@@ -31,15 +32,13 @@ _CONNECT_TIMEOUT = 20.0
 _HELD_TIMEOUT = 60.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
 _SUBMIT_SILENCE = 120.0
-#: Characters of a key that is no word of its own, as the sandbox's are.
-_LONG_KEY = 12
 #: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
 _DOWNLOADS = 6
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: its status, its headers, and its JSON (None where the body is none)."""
+    """An HTTP answer: its status, its headers, and its JSON (None where the body is none). The key is in neither."""
 
     status: int
     headers: Mapping[str, str]
@@ -153,10 +152,13 @@ class Transport:
                 # A paid request has no limit to all of it, and so none to the reading of its answer.
                 async with nullcontext() if body is None else asyncio.timeout(_READ_TIMEOUT):
                     raw = await _read(response)
-                raw = self._without_key(raw)
                 # A short one is read sooner than a thread is asked to.
                 short = raw is None or len(raw) <= _SHORT
-                return Answer(response.status, response.headers, _json(raw) if short else await aside(_json, raw))
+                return Answer(
+                    response.status,
+                    self._told(response.headers),
+                    self._json(raw) if short else await aside(self._json, raw),
+                )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
             words = in_words(problem)
@@ -165,10 +167,16 @@ class Transport:
                 return NotSent(f"nothing was sent: {words}")
             return ConnectionLost(f"the connection was lost: {words}")
 
-    def _without_key(self, raw: bytes | None) -> bytes | None:
+    def _json(self, raw: bytes | None) -> Any:
         """What the server says, without the key: some repeat it in an error, which is shown and written down."""
-        key = self.account.key.reveal().encode()
-        return raw.replace(key, b"(the key)") if raw and len(key) >= _LONG_KEY else raw
+        try:
+            return None if raw is None else self.account.key.scrub(json.loads(raw))
+        except (ValueError, RecursionError):
+            return None
+
+    def _told(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        scrub = self.account.key.scrub.text
+        return CIMultiDict((scrub(name), scrub(value)) for name, value in headers.items())
 
     def _headers(self, body: Body | None) -> dict[str, str]:
         key = self.account.key.reveal()
@@ -205,10 +213,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
         if len(raw) > _MAX_ANSWER:
             return None
     return bytes(raw)
-
-
-def _json(raw: bytes | None) -> Any:
-    try:
-        return None if raw is None else json.loads(raw)
-    except (ValueError, RecursionError):
-        return None

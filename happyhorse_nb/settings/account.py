@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 from happyhorse_nb.errors import ConfigError, MissingKey
 from happyhorse_nb.settings import process
+from happyhorse_nb.settings.scrub import Scrub
 
 ORIGIN = "https://api.modellix.ai"
 KEY_VARIABLE = "MODELLIX_API_KEY"
@@ -40,6 +41,11 @@ class Secret:
     def fingerprint(self) -> str:
         """Tells two accounts apart without telling the key: 16 hex digits, one way."""
         return hashlib.blake2b(self._value.encode(), digest_size=8, person=b"happyhorse_nb").hexdigest()
+
+    @cached_property
+    def scrub(self) -> Scrub:
+        """Takes the key out of whatever a server says."""
+        return Scrub(self._value)
 
     def __repr__(self) -> str:
         return "<hidden>"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import html
+import json
 import logging
 import pickle
 import socket
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import quote, unquote
 
 import pytest
 
@@ -62,6 +65,64 @@ async def test_no_error_shows_it(
             pickle.dumps(client.account.key)
     assert fake_server.of("submit")[0].key == KEY
     assert KEY not in caplog.text
+
+
+#: How servers repeat a key: as PHP and .NET write JSON, in an address, as HTML, and some of it only.
+REPEATED: dict[str, Callable[[str], str]] = {
+    "PHP": lambda key: json.dumps(key)[1:-1].replace("/", "\\/"),
+    ".NET": lambda key: json.dumps(key)[1:-1].replace("+", "\\u002B"),
+    "address": lambda key: quote(key, safe=""),
+    "upper case": str.upper,
+    "HTML": lambda key: key.replace("+", "&#43;"),
+    "JSON in JSON": lambda key: json.dumps(json.dumps(key).replace("/", "\\/"))[1:-1],
+    "the first part": lambda key: key[:16] + "…",
+    "the last part": lambda key: "…" + key[-16:],
+}
+
+
+def plainest(text: str) -> str:
+    """A text as somebody may read it who looks for a key in it."""
+    for _ in range(3):
+        text = html.unescape(unquote(text)).replace("\\u002B", "+").replace("\\", "")
+    return text.casefold()
+
+
+LONG = "mdlx+7/Hq2+x/9vLw0pT4z"
+
+
+@pytest.mark.parametrize(
+    ("how", "key"), [*((how, LONG) for how in REPEATED), *((how, "k+short/9") for how in REPEATED if "part" not in how)]
+)
+async def test_no_error_shows_it_however_the_server_spells_it(photo: Path, how: str, key: str) -> None:
+    spelt = REPEATED[how](key)
+    words = f'"Unauthorized: the key {spelt} is not valid"'.encode()
+    fail = Say(403, raw=b'{"code": 403, "message": ' + words + b"}", headers={"X-Your-Key": quote(key)})
+    ended = Say(raw=b'{"data": {"task_id": "task-1", "status": "failed", "error": {"message": ' + words + b"}}}")
+    models = Say(raw=b'{"models": [{"slug": ' + words + b"}]}")
+    held = [plainest(key)] if len(key) <= 16 else [plainest(key)[:16], plainest(key)[-16:]]
+    with FakeServer(key=key) as server:
+        server.script("submit", fail, Say(500, raw=fail.raw), Say(raw=b'{"code": 7, "message": ' + words + b"}"))
+        server.script("poll", fail, ended)
+        server.script("models", models)
+        async with Client(key, server.origin) as client:
+            for asked in (*(client.submit(photo) for _ in range(3)), client.read("task-1")):
+                with pytest.raises(hh.HappyHorseError, match=r"\(the key\)") as caught:
+                    await asked
+                assert not any(part in plainest(everything_of(caught.value)) for part in held)
+            failed = await client.read("task-1")
+            assert "(the key)" in failed.message
+            for said in (repr(failed), repr(await client.models())):
+                assert not any(part in plainest(said) for part in held)
+
+
+async def test_a_task_named_by_the_key_is_no_task(photo: Path) -> None:
+    with FakeServer() as server:
+        server.script("submit", Say(body={"code": 0, "data": {"task_id": f"task-{KEY}", "status": "pending"}}))
+        async with Client(KEY, server.origin) as client:
+            with pytest.raises(hh.OutcomeUnknown) as caught:
+                await client.submit(photo)
+            assert caught.value.task_id is None
+            assert KEY not in everything_of(caught.value)
 
 
 async def test_no_log_shows_it_or_the_link_when_all_goes_well(

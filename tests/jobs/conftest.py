@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 
@@ -64,7 +65,7 @@ def generate(
         running.close()
     for path in [file for place in (home, folder) for file in place.rglob("*") if file.is_file()]:
         assert not path.name.endswith(".part"), path
-        content = path.read_bytes()
+        content = unquote_to_bytes(path.read_bytes().lower())
         for secret in (KEY, SIGNATURE):
             assert secret.encode() not in content, path
 

@@ -1,0 +1,159 @@
+"""Takes an API key out of what a server says, however the key is spelt there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set
+from heapq import merge
+from typing import Any
+
+_INSTEAD = b"(the key)"
+#: A part of the key this long, in characters, is taken out too: some servers show its first or last ones.
+_PART = 16
+#: A shorter key may be part of a usual word, or of a link: it is looked for as a word of its own, and not in links.
+_SURELY_NO_WORD = 8
+#: A shorter key is guessed in no time, and every other word would be taken for it.
+_SHORTEST = 4
+#: Keys that are no secret: the embedded server's, and words without which an answer is not understood.
+_USUAL = re.compile(
+    "sandbox|pending|processing|success|succeeded|completed|failed|error|expired|queued|cancell?ed|data|code|message|"
+    "status|task_id|result|resources|billing|amount|duration|models|slug|type|video|https",
+    re.IGNORECASE,
+)
+_DIGITS = b"0123456789abcdefABCDEF"
+#: How JSON, addresses and HTML write a character otherwise, one within another too. A backslash before anything else
+#: says nothing. Every repetition is bounded or is taken whole, so that no text makes this slow.
+_ESCAPE = re.compile(
+    rb"%(?:u00)?([0-9a-f]{2})"
+    rb"|\\+(?:(?:u(?:0{6}|00)|x)([0-9a-f]{2})|u\{0{0,4}([0-9a-f]{2})\})?"
+    rb"|&\#x0{0,6}([0-9a-f]{2});?"
+    rb"|&\#0{0,6}(2[0-4][0-9]|25[0-5]|1[0-9][0-9]|[1-9][0-9])(?![0-9]);?"
+    rb"|&((?-i:amp|lt|gt|quot|apos|plus|sol|equals|lowbar|period));",
+    re.IGNORECASE,
+)
+_HEX = {b"%c%c" % (one, two): bytes([int(chr(one) + chr(two), 16)]) for one in _DIGITS for two in _DIGITS}
+_DECIMAL = {b"%d" % number: bytes([number]) for number in range(10, 256)}
+_NAMED = dict(
+    zip(b"amp lt gt quot apos plus sol equals lowbar period".split(), b"& < > \" ' + / = _ .".split(), strict=True)
+)
+#: What each group of the pattern stands for.
+_MEANS: tuple[dict[bytes, bytes], ...] = ({}, _HEX, _HEX, _HEX, _HEX, _DECIMAL, _NAMED)
+#: So many times a text is read as an escaped one: JSON in an address in JSON is three.
+_DEPTH = 5
+
+
+class Scrub:
+    """Replaces one key by "(the key)": as it is, in either case, escaped for JSON, addresses or HTML, and parts of it.
+
+    Encodings of it as a whole, such as base64, are not looked for. Made once for a key; a text that holds no piece of
+    it costs about a microsecond, any other time in proportion to its length.
+    """
+
+    def __init__(self, key: str) -> None:
+        self._careful = len(key) < _SURELY_NO_WORD
+        off = len(key) < _SHORTEST or _USUAL.fullmatch(key) is not None
+        # As it is, and as what an escaped text is read as, should the key itself look like one.
+        spellings = set() if off else {key.encode().lower(), _read(key.encode()).lower()}
+        self._whole = frozenset(text for text in spellings if len(text) >= min(len(key), _SURELY_NO_WORD))
+        parts: set[bytes] = set()
+        #: Each part has one of these in it whole, and there are few of them.
+        self._pieces: set[bytes] = set()
+        for text in self._whole:
+            size = min(len(text), _PART)
+            parts |= {text[at : at + size] for at in range(len(text) - size + 1)}
+            step = size // 2 if len(text) > size else size
+            self._pieces |= {text[at : at + step] for at in range(0, len(text) - step + 1, step)}
+        self._parts = frozenset(parts)
+        self._shortest = min(map(len, parts), default=0)
+
+    def __repr__(self) -> str:
+        return "<hidden>"
+
+    def __call__(self, value: Any) -> Any:
+        """A value as JSON has them, without the key: all its texts, and the names in its objects. Changed in place."""
+        top = [value]
+        # No recursion: how deep an answer is nested is up to the server.
+        rest: list[Any] = [top]
+        while rest:
+            node = rest.pop()
+            if isinstance(node, dict):
+                self._names(node)
+            for where, item in list(node.items()) if isinstance(node, dict) else enumerate(node):
+                if isinstance(item, str):
+                    if not (self._careful and where == "url"):
+                        node[where] = self.text(item)
+                elif isinstance(item, (dict, list)):
+                    rest.append(item)
+        return top[0]
+
+    def _names(self, node: dict[str, Any]) -> None:
+        if any(self.text(name) != name for name in node):
+            clean = {self.text(name): item for name, item in node.items()}
+            node.clear()
+            node.update(clean)
+
+    def text(self, text: str) -> str:
+        """A text without the key; where it was escaped in there, the whole text is read as what it stands for."""
+        # No spelling is shorter than the key itself.
+        if len(text) < self._shortest or not self._shortest:
+            return text
+        raw = text.encode("utf-8", "replace")
+        near: list[bytes] = []
+        for _ in range(_DEPTH):
+            if self._near(raw):
+                if (clean := _without(raw, self._whole, alone=self._careful)) is not None:
+                    raw, text = clean, clean.decode("utf-8", "replace")
+                    near.clear()
+                near.append(raw)
+            plain = _once(raw)
+            if plain == raw:
+                break
+            raw = plain
+        # Parts last, and where most is read: a key that is escaped in part is one key, and not a part and a rest.
+        for raw in reversed(near):
+            if (clean := _without(raw, self._parts, alone=self._careful)) is not None:
+                return clean.decode("utf-8", "replace")
+        return text
+
+    def _near(self, raw: bytes) -> bool:
+        low = raw.lower()
+        for piece in self._pieces:  # noqa: SIM110 - each text of each answer passes here, and this is twice as fast
+            if piece in low:
+                return True
+        return False
+
+
+def _without(raw: bytes, words: Set[bytes], *, alone: bool) -> bytes | None:
+    """The text without those words, in either case; None where none of them is, or none that stands ``alone``."""
+    # Of bytes, so that ASCII alone changes its case and every letter stays where it was.
+    low = raw.lower()
+    # One size, but for a key that looks escaped itself.
+    sizes = {len(word) for word in words}
+    found = merge(
+        *([(at, at + size) for at in range(len(low) - size + 1) if low[at : at + size] in words] for size in sizes)
+    )
+    clean, upto = bytearray(), -1
+    for start, end in found:
+        if alone and (raw[start - 1 : start].isalnum() or raw[end : end + 1].isalnum()):
+            continue
+        if start > upto:
+            clean += raw[max(upto, 0) : start] + _INSTEAD
+        upto = max(upto, end)
+    return None if upto < 0 else bytes(clean + raw[upto:])
+
+
+def _read(raw: bytes) -> bytes:
+    """What a text stands for that was escaped, perhaps more than once."""
+    for _ in range(_DEPTH):
+        raw = _once(raw)
+    return raw
+
+
+def _once(raw: bytes) -> bytes:
+    """The same where nothing is escaped."""
+    return _ESCAPE.sub(_character, raw) if b"%" in raw or b"\\" in raw or b"&" in raw else raw
+
+
+def _character(match: re.Match[bytes]) -> bytes:
+    group = match.lastindex
+    return b"" if group is None else _MEANS[group][match[group]]

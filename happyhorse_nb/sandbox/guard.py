@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 
-from aiohttp import web
+from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from happyhorse_nb.sandbox.answers import Refusal, error
@@ -18,7 +19,9 @@ _WORDS = {
     405: "this address does not take that method",
     413: "the body is larger than any request that could be accepted",
 }
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+#: Just these, as browsers and clients write them: how else a name can be read is not asked.
+_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
+_WHOLE_ADDRESS = re.compile(r"http://([^/?#]*)")
 
 
 @web.middleware
@@ -44,7 +47,7 @@ def gate(throttle: Throttle) -> Middleware:
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         # A web page whose name was made to point at this machine sends its own name as the host.
-        if request.url.host not in _LOOPBACK:
+        if not all(_LOOPBACK.fullmatch(host) for host in _hosts(request)):
             raise Refusal(403, "the sandbox answers on loopback only")
         if not request.path.startswith("/api/"):
             return await handler(request)
@@ -63,3 +66,13 @@ def gate(throttle: Throttle) -> Middleware:
         return answer
 
     return middleware
+
+
+def _hosts(request: web.Request) -> list[str]:
+    """Every name by which a request says whom it asks; an empty one where it says none, or says it in another way."""
+    hosts = request.headers.getall(hdrs.HOST, [""])
+    # As it was sent: a proxy is asked with a whole address, and others with no path at all.
+    if not request.raw_path.startswith("/"):
+        whole = _WHOLE_ADDRESS.match(request.raw_path)
+        hosts = [*hosts, whole[1] if whole else ""]
+    return hosts

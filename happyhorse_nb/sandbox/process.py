@@ -15,6 +15,8 @@ from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox.options import SandboxOptions
 
 _STOP_WITHIN = 5.0
+#: The variable of the API's key, which is nothing to the sandbox; and those by which a keyring is opened.
+_KEY, _KEYRING = "MODELLIX_API_KEY", "KEYRING_PROPERTY_"
 
 
 class SandboxProcess:
@@ -43,6 +45,7 @@ class SandboxProcess:
             stderr=self._said,
             # From there the same package is imported as here, and no stray file of the user's instead of a library.
             cwd=Path(__file__).parents[2],
+            env=_without_keys(),
             **_apart(),
         )
         self._origin = self._wait_for_origin(timeout)
@@ -112,6 +115,16 @@ class SandboxProcess:
 def _close_input(process: subprocess.Popen[bytes]) -> None:
     if process.stdin is not None:
         process.stdin.close()
+
+
+def _without_keys() -> dict[str, str]:
+    """This process's environment without the key, under whatever names it has it there."""
+    key = os.environ.get(_KEY) or None
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if _KEY not in name.upper() and not name.upper().startswith(_KEYRING) and value != key
+    }
 
 
 def _apart() -> dict[str, Any]:

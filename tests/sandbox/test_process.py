@@ -11,6 +11,7 @@ import textwrap
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 from happyhorse_nb.errors import HappyHorseError
@@ -89,6 +90,21 @@ def only_the_package(folder: Path, package: Path) -> Path:
 def test_what_cannot_be_is_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"--folder={folder}", "--seconds=-1"]) == 1
     assert capsys.readouterr().err == "sandbox: seconds -1.0 cannot be; give a number from 0 up.\n"
+
+
+def test_the_key_is_not_in_its_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = "mdlx-a-key-of-the-users"
+    monkeypatch.setenv("MODELLIX_API_KEY", key)
+    monkeypatch.setenv("OLD_MODELLIX_API_KEY", "an-older-key")
+    monkeypatch.setenv("MY_OWN_NAME_FOR_IT", key)
+    monkeypatch.setenv("KEYRING_PROPERTY_KEYRING_KEY", "opens-the-keyring")
+    monkeypatch.setenv("SOMETHING_ELSE", "stays")
+    with SandboxProcess(folder) as sandbox:
+        has = psutil.Process(sandbox.pid).environ()
+    assert has["SOMETHING_ELSE"] == "stays"
+    assert not {key, "an-older-key", "opens-the-keyring"} & set(has.values())
+    # The kernel's own is as it was.
+    assert os.environ["MODELLIX_API_KEY"] == key
 
 
 @POSIX

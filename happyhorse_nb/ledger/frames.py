@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
 
 from happyhorse_nb.errors import LedgerError
+from happyhorse_nb.settings import private_folder
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -28,8 +30,10 @@ class Frames:
         # A name of its own: another thread may keep the same picture at this moment.
         half = path.with_suffix(f".{secrets.token_hex(4)}")
         try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            half.write_bytes(data)
+            private_folder(self._folder)
+            # Private from its first byte, whatever the umask.
+            with open(half, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+                file.write(data)
             half.replace(path)
         except OSError as problem:
             with suppress(OSError):

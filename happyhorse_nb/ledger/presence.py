@@ -7,6 +7,8 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from happyhorse_nb.settings import private_folder
+
 
 def kernels(home: Path) -> Path:
     """Where the processes' files lie, beside the ledger."""
@@ -19,7 +21,7 @@ class Presence:
     def __init__(self, folder: Path) -> None:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         self._lock = self._locked()
 
     def alive(self, owner: str | None) -> bool:
@@ -29,7 +31,7 @@ class Presence:
     def renew(self) -> None:
         """Lay the file down again where somebody has cleaned it away; cheap when it is there. Raises OSError."""
         if not _file(self._folder, self.id).exists():
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_folder(self._folder)
             # The old one locks a file that nobody sees any more.
             self._lock.release()
             self._lock = self._locked()
@@ -41,7 +43,7 @@ class Presence:
 
     def _locked(self) -> FileLock:
         # Held by the process, whichever thread asks.
-        lock = FileLock(_file(self._folder, self.id), timeout=0, thread_local=False)
+        lock = FileLock(_file(self._folder, self.id), timeout=0, mode=0o600, thread_local=False)
         lock.acquire()
         return lock
 
@@ -56,7 +58,7 @@ def lives(folder: Path, owner: str | None) -> bool:
         return False
     except OSError:
         return True
-    probe = FileLock(_file(folder, owner), timeout=0, thread_local=False)
+    probe = FileLock(_file(folder, owner), timeout=0, mode=0o600, thread_local=False)
     try:
         probe.acquire()
     except Timeout:

@@ -38,6 +38,8 @@ def render(
     width, height = output_size(info.width, info.height, resolution)
     picture = prepare(upright(first_frame), width, height)
     making = path.with_name(f".{path.name}-making")
+    # What users' pictures become is theirs alone; a library writes into what is there.
+    making.touch(mode=0o600)
     try:
         _encode(making, picture, width, height, frames=duration * FPS, move=move, stop=stop)
         making.replace(path)

@@ -28,7 +28,8 @@ class TaskStore:
     def __init__(self, folder: Path, *, keep: float) -> None:
         self._tasks = folder / "tasks"
         self._keep = keep
-        self._tasks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._tasks.mkdir(mode=0o700, exist_ok=True)
 
     def add(self, task: Task, first_frame: bytes | None) -> None:
         """Put a new task on disk, with its first frame unless that is still to be fetched. Raises OSError."""

@@ -15,7 +15,15 @@ from happyhorse_nb.settings.account import (
     told_origin,
     use,
 )
-from happyhorse_nb.settings.folders import LEDGER_FILE, home, nameable, video_folder, video_name, writable
+from happyhorse_nb.settings.folders import (
+    LEDGER_FILE,
+    home,
+    nameable,
+    private_folder,
+    video_folder,
+    video_name,
+    writable,
+)
 
 __all__ = [
     "KEY_VARIABLE",
@@ -32,6 +40,7 @@ __all__ = [
     "is_loopback",
     "keep_key",
     "nameable",
+    "private_folder",
     "told_origin",
     "use",
     "video_folder",

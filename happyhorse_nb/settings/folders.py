@@ -40,13 +40,23 @@ def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
     if not make:
         return folder
     try:
-        # Prompts and thumbnails are private: nobody else on the machine needs to see them.
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(folder)
     except OSError as problem:
         raise ConfigError(
             f"the folder {folder} cannot be made ({problem.strerror}). Set HAPPYHORSE_HOME to one that can."
         ) from None
     return folder
+
+
+def private_folder(folder: Path) -> None:
+    """Make a folder, and those above it that are missing, for this user alone: prompts and pictures are private.
+
+    One that is there stays as it is. Raises OSError.
+    """
+    if not folder.is_dir():
+        if folder.parent != folder:
+            private_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def video_folder(configured: str, *, fallback: Path) -> Path:

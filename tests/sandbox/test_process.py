@@ -11,12 +11,14 @@ import textwrap
 import urllib.request
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 from happyhorse_nb.sandbox.run import main
+from sandbox.calls import Caller
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and process groups are POSIX")
 
@@ -28,6 +30,11 @@ def answers(origin: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
+
+
+def modes(folder: Path) -> dict[str, int]:
+    """Who may do what with a folder and all that is in it."""
+    return {path.name: path.stat().st_mode & 0o777 for path in (folder, *folder.rglob("*"))}
 
 
 def test_it_starts_answers_and_stops(folder: Path) -> None:
@@ -105,6 +112,23 @@ def test_the_key_is_not_in_its_environment(folder: Path, monkeypatch: pytest.Mon
     assert not {key, "an-older-key", "opens-the-keyring"} & set(has.values())
     # The kernel's own is as it was.
     assert os.environ["MODELLIX_API_KEY"] == key
+
+
+@POSIX
+async def test_nobody_else_reads_its_pictures_and_videos_whatever_the_umask(
+    folder: Path, session: aiohttp.ClientSession
+) -> None:
+    before = os.umask(0)
+    try:
+        process = SandboxProcess(folder, SandboxOptions(seconds=0.2))
+    finally:
+        os.umask(before)
+    with process:
+        caller = Caller(session, process.origin)
+        await caller.over(await caller.accepted())
+        found = modes(folder)
+    assert {"task.json", "first_frame", "video.mp4"} < set(found)
+    assert {name: oct(mode) for name, mode in found.items() if mode & 0o077} == {}
 
 
 @POSIX

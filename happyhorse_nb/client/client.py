@@ -95,10 +95,14 @@ class Client:
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
         text, cut = check_prompt(table, prompt, fit=fit)
+        local = self.account.sandbox
         if not process.is_a(image, images.FirstFrame):
             limits = table.param("image").image
             assert limits is not None, "every image parameter of the table has limits"
-            image = await aside(lambda: images.load(image, limits=limits, fit=fit))
+            image = await aside(lambda: images.load(image, limits=limits, fit=fit, local=local))
+        elif image.url is not None:
+            # One that was queued when more was let through, or that the caller has made.
+            images.check_address(image.url, local=local)
         head, tail = wire.to_body(image.lead, text, checked)
         body = Body(head, await aside(image.read), tail)
         named: str | None = None

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images.pixels import lies, open_image
+from happyhorse_nb.images.pixels import DAMAGED, lies, open_image
 from happyhorse_nb.models import ImageLimits
+
+#: A marker of a JPEG (ISO 10918-1, B.1.1) but those within a scan: stuffed bytes, restarts, fill bytes.
+_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
+_SOI, _EOI, _APP2 = b"\xff\xd8", 0xD9, 0xE2
+#: The last chunk of a PNG, which is the same in each.
+_IEND = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
@@ -69,3 +76,41 @@ def weight(size: int) -> str:
     if size < 1000 * 1024:
         return f"{max(1, round(size / 1024))} kB"
     return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")
+
+
+def first_picture(data: bytes) -> tuple[bytes, str]:
+    """Of a JPEG that holds more the first picture alone, not encoded anew, and what was done in words; else as it is.
+
+    Phones put a second picture behind it (its depth, its brightness), or a film. Servers refuse what has two pictures,
+    and go by the list in an MPF segment (CIPA DC-007) that says where the others are: so that goes too. Padding stays.
+    """
+    pieces, end = _pieces(data)
+    if not end or (len(pieces) == 1 and not data[end:].strip(b"\0\xff\r\n ")):
+        return data, ""
+    made = b"".join(pieces)
+    return made, f"its first picture alone is sent, {weight(len(made))} of {weight(len(data))}"
+
+
+def check_end(data: bytes) -> None:
+    """Raise `InvalidRequest` for a JPEG or PNG that does not come to its end, though its pixels can be made out.
+
+    Decoders take zeros, as an interrupted download leaves them, for a grey half; servers may not.
+    """
+    ends = _IEND in data if data.startswith(b"\x89PNG") else _pieces(data)[1] or not data.startswith(_SOI)
+    if not ends:
+        raise InvalidRequest(DAMAGED, param="image")
+
+
+def _pieces(data: bytes) -> tuple[list[bytes], int]:
+    """What a JPEG's first picture consists of but for lists of others, and where it ends; 0 where it does not."""
+    pieces, start, at = [], 0, 2
+    while data.startswith(_SOI) and (found := _MARKER.search(data, at)):
+        marker, at = data[found.end() - 1], found.end()
+        if marker == _EOI:
+            return [*pieces, data[start:at]], at
+        if marker == _APP2 and data.startswith(b"MPF\0", at + 2):
+            pieces.append(data[start : found.start()])
+            start = at + int.from_bytes(data[at : at + 2])
+        # A segment says how long it is; one within an EXIF thumbnail is stepped over with it.
+        at += int.from_bytes(data[at : at + 2])
+    return [], 0

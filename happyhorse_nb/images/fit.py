@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.images.check import inspect, problem, weight
-from happyhorse_nb.images.pixels import decoded, decoding, encode, flat, open_image
+from happyhorse_nb.images.pixels import decoded, decoding, encode, flat, judged, open_image
 from happyhorse_nb.models import ImageLimits
 
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ def fit_into(data: bytes, limits: ImageLimits) -> tuple[bytes, str]:
     if problem(info, limits) is None:
         return data, ""
     with open_image(data) as opened:
-        image = decoded(opened)
-    done: list[str] = []
+        image, clipped = judged(opened)
+    done = [clipped] if clipped else []
     width, height = image.size
     if max(width, height) > limits.max_aspect * min(width, height):
         image = _pad(image, limits.max_aspect)

@@ -11,15 +11,16 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote_to_bytes, urlsplit
+from urllib.parse import unquote_to_bytes
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images.check import ImageInfo, check, inspect, weight
+from happyhorse_nb.images.address import check_address
+from happyhorse_nb.images.check import ImageInfo, check, check_end, first_picture, inspect, weight
 from happyhorse_nb.images.fit import fit_into, thumbnail
 from happyhorse_nb.images.frame import FirstFrame, sha256
 from happyhorse_nb.images.objects import NoImage, from_object
 from happyhorse_nb.images.pixels import DAMAGED
-from happyhorse_nb.models import ImageLimits
+from happyhorse_nb.models import ImageLimits, join_notes
 
 #: A file larger than this is not even read to be made to fit.
 _READ_LIMIT = 256 * 1024 * 1024
@@ -31,21 +32,29 @@ _SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def load(
-    source: Any, *, limits: ImageLimits, namespace: Mapping[str, Any] | None = None, fit: bool = False
+    source: Any,
+    *,
+    limits: ImageLimits,
+    namespace: Mapping[str, Any] | None = None,
+    fit: bool = False,
+    local: bool = False,
 ) -> FirstFrame:
     """Find the first frame, check it, and (with ``fit``) make it fit.
 
     ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
     channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
-    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable.
+    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable. ``local``: the
+    server is on this machine, and may be given addresses of it.
+
+    Of a JPEG with more behind it the first picture goes out alone, as it is, and the ``note`` says so.
 
     Raises `InvalidRequest` with the limit that is broken and the remedy.
     """
     if isinstance(source, str):
-        return _from_text(source, limits, namespace, fit)
+        return _from_text(source, limits, namespace, fit, local)
     if isinstance(source, os.PathLike):
         path = _path(source)
-        return _ready(path.name, _read(path), limits, fit)
+        return _ready(path.name, _read(path), "", limits, fit)
     return _ready(*from_object(source, limits), limits, fit)
 
 
@@ -66,10 +75,11 @@ def decode_data_uri(uri: str) -> bytes:
         ) from None
 
 
-def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFrame:
-    note = ""
-    if fit:
-        data, note = fit_into(data, limits)
+def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: bool) -> FirstFrame:
+    data, cut = first_picture(data)
+    data, made = fit_into(data, limits) if fit else (data, "")
+    said = "; ".join(words for words in (clipped, cut) if words)
+    note = join_notes(f"first frame: {said}" if said else "", f"first frame {made}" if made else "")
     digest = sha256(data)
     info, small = _SEEN.get(digest, (None, None))
     if info is None:
@@ -80,33 +90,34 @@ def _ready(label: str, data: bytes, limits: ImageLimits, fit: bool) -> FirstFram
         small = thumbnail(data)
         if small is None:
             raise InvalidRequest(DAMAGED, param="image")
+        check_end(data)
         while len(_SEEN) >= _MOST_SEEN:
             _SEEN.pop(next(iter(_SEEN)), None)
         _SEEN[digest] = (info, small)
     check(info, limits)
     label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return FirstFrame(
-        label, data=data, info=info, note=f"first frame {note}" if note else "", thumbnail=small, known=digest
-    )
+    return FirstFrame(label, data=data, info=info, note=note, thumbnail=small, known=digest)
 
 
-def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool) -> FirstFrame:
+def _from_text(
+    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool, local: bool
+) -> FirstFrame:
     source = source.strip()
     if re.match(r"data:", source, re.IGNORECASE):
-        return _ready("data URI", decode_data_uri(source), limits, fit)
+        return _ready("data URI", decode_data_uri(source), "", limits, fit)
     if re.match(r"https?://", source, re.IGNORECASE):
-        return _from_url(source)
+        return _from_url(source, local)
     path = _path(source)
     if source and _is_file(path):
-        return _ready(path.name, _read(path), limits, fit)
+        return _ready(path.name, _read(path), "", limits, fit)
     if namespace is not None and source in namespace:
         value = namespace[source]
         if isinstance(value, str):
-            return _from_text(value, limits, None, fit)
+            return _from_text(value, limits, None, fit, local)
         if isinstance(value, os.PathLike):
             return load(value, limits=limits, fit=fit)
         try:
-            return _ready(source, from_object(value, limits)[1], limits, fit)
+            return _ready(source, *from_object(value, limits)[1:], limits, fit)
         except NoImage:
             raise InvalidRequest(
                 f"variable {source} holds a {type(value).__name__}; a first frame is a path, bytes, a PIL image, a "
@@ -116,14 +127,11 @@ def _from_text(source: str, limits: ImageLimits, namespace: Mapping[str, Any] | 
     raise InvalidRequest(_not_found(source, path, namespace), param="image")
 
 
-def _from_url(source: str) -> FirstFrame:
-    try:
-        parts = urlsplit(source)
-    except ValueError:
-        raise InvalidRequest("first frame is an address that cannot be read. Check its host.", param="image") from None
-    if not parts.hostname or re.search(r"\s", source):
-        raise InvalidRequest("first frame is an address without a host. Give the whole URL.", param="image")
-    return FirstFrame(Path(parts.path).name or parts.hostname, url=source)
+def _from_url(source: str, local: bool) -> FirstFrame:
+    address = check_address(source, local=local)
+    _, _, place = re.split("[?#]", source, maxsplit=1)[0].partition("://")
+    host, _, path = place.partition("/")
+    return FirstFrame(Path(path).name or host, url=address)
 
 
 def _path(source: str | os.PathLike[str]) -> Path:

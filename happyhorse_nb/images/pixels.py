@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
 import warnings
-from collections.abc import Iterator
+from array import array
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import InvalidRequest
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 UNREADABLE = "first frame cannot be read as an image. Give a JPEG, PNG or WEBP file."
 DAMAGED = "first frame is damaged and cannot be decoded. Save it again."
 #: The EXIF tag that says how a camera was held; 5 to 8 are the upright ones, where width and height change places.
 _ORIENTATION = 0x0112
+#: How far floats may be beyond 0 to 1, as bicubic interpolation leaves them at an edge.
+_OVERSHOOT = 0.05
+#: Formats that are files within a file, which Pillow opens where nobody sees it.
+_NESTED = ("BLP", "ICNS", "ICO", "IPTC")
 
 
 @contextmanager
@@ -64,8 +73,61 @@ def decoded(image: Image) -> Image:
     Raises `InvalidRequest` when it is damaged.
     """
     with decoding():
-        image.load()
+        _load(image)
     return plain(_turned(image))
+
+
+def judged(image: Image) -> tuple[Image, str]:
+    """`decoded`, and what was done to its values in words, "" where nothing was.
+
+    Raises `InvalidRequest` where they are of no scale that is known, or would be a black picture.
+    """
+    with decoding():
+        _load(image)
+    what, high, note = f"first frame is an image of mode {image.mode}", 0.0, ""
+    if _deep(image):
+        low, high = _range(image)
+        if image.mode == "F":
+            note = check_floats(low, high, what, "floats from 0 to 1")
+        else:
+            check_integers(low, high, 65535, what, "integers from 0 to 65535")
+    picture = decoded(image)
+    bands: Any = picture.getextrema()
+    check_brightness(high, max(top for _, top in bands[:3]), what)
+    return picture, note
+
+
+def check_floats(low: float, high: float, what: str, taken: str) -> str:
+    """What is to be said of floats of that range where they are clipped to 0 to 1, "" where they need not be.
+
+    What interpolation overshoots by is clipped. More is another scale, which nobody guesses: raises `InvalidRequest`,
+    of ``what`` it is and what is ``taken``.
+    """
+    if not (math.isfinite(low) and math.isfinite(high)):
+        words = f"{what}, with values that are no numbers or infinite; give {taken}. Replace those values."
+        raise InvalidRequest(words, param="image")
+    if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
+        remedy = "Divide by 255, or use .astype('uint8')" if low >= 0 and high <= 255 else "Scale them"
+        words = f"{what}, with values from {low:g} to {high:g}; give {taken}. {remedy}."
+        raise InvalidRequest(words, param="image")
+    return "" if low >= 0 and high <= 1 else "values a little outside 0 to 1 were clipped"
+
+
+def check_integers(low: float, high: float, most: int, what: str, taken: str) -> None:
+    """Raise `InvalidRequest` for integers beyond 0 to ``most``."""
+    if low < 0 or high > most:
+        words = f"{what}, with values from {low:g} to {high:g}; give {taken}. Scale or clip them."
+        raise InvalidRequest(words, param="image")
+
+
+def check_brightness(high: float, shown: float, what: str) -> None:
+    """Raise `InvalidRequest` where values up to ``high`` come out as no more than 1 of 255: labels, or another scale.
+
+    Zeros alone are a black picture as it is meant: a film may begin with one.
+    """
+    if shown == 1 or (shown == 0 and high > 0):
+        words = f"{what}, with values up to {max(high, shown):g}, which would be a black picture. "
+        raise InvalidRequest(words + "Scale them up, or give booleans for black and white.", param="image")
 
 
 def plain(image: Image) -> Image:
@@ -119,13 +181,88 @@ def _turned(image: Image) -> Image:
 
 def _eight_bits(image: Image) -> Image:
     """Deep grey images in 8 bits, the way viewers show them; Pillow alone makes all above 255 white."""
-    if image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
+    if not _deep(image):
         return image
-    deep = image.convert("F")
-    extremes: Any = deep.getextrema()
-    low, high = extremes
-    if image.mode == "F" and low >= 0 and high <= 1:
-        deep = deep.point(lambda value: value * 255)
-    elif image.mode.startswith("I;16") or high > 255:
-        deep = deep.point(lambda value: value * (1 / 257))
-    return deep.convert("L")
+    factor = 255.0 if image.mode == "F" else 1.0
+    if image.mode.startswith("I;16") or (image.mode == "I" and _range(image)[1] > 255):
+        factor = 1 / 257
+    # Pillow cuts fractions off, so a half more rounds them; and it clips.
+    return image.convert("F").point(lambda value: value * factor + 0.5).convert("L")
+
+
+def _deep(image: Image) -> bool:
+    return image.mode in ("I", "F") or image.mode.startswith("I;16")
+
+
+def _range(image: Image) -> tuple[float, float]:
+    """The smallest and the largest value of a deep image; NaN for both where one of them is no finite number."""
+    # The sum tells of those, the extremes do not.
+    if image.mode == "F" and not math.isfinite(sum(array("f", image.tobytes()))):
+        return math.nan, math.nan
+    extremes: Any = image.convert("F").getextrema()
+    return extremes
+
+
+def _load(image: Image) -> None:
+    """Decode the pixels strictly, whatever `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` lets through in this process.
+
+    Some library may have set it, and other threads may count on it, so it is left alone: what reads the file raises at
+    its end, and so does each decoder that fails.
+    """
+    from PIL import Image, ImageFile
+
+    if ImageFile.LOAD_TRUNCATED_IMAGES and image.format in _NESTED:
+        told = "cannot be told whole from half while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set. Save it as PNG."
+        raise InvalidRequest(f"first frame is {image.format}, which {told}", param="image")
+    if not isinstance(image, ImageFile.ImageFile) or not image.tile:
+        # Its pixels are there already, or it decodes them on its own, strictly.
+        image.load()
+        return
+    tiles: Any = image.tile
+    strict: Any = []
+    for tile in tiles:
+        name, *rest = tile
+        decoder: Any = partial(_Strict, Image.DECODERS.get(name) or getattr(Image.core, f"{name}_decoder"))
+        Image.register_decoder(f"strict {name}", decoder)
+        # A named tuple in newer versions, a plain one in older ones.
+        strict.append(getattr(type(tile), "_make", tuple)((f"strict {name}", *rest)))
+    image.tile = strict
+    image.load_read = partial(_read, image, getattr(image, "load_read", None))  # type: ignore[attr-defined]  # its hook
+    try:
+        image.load()
+    except BaseException:
+        image.tile = tiles
+        raise
+    finally:
+        del image.load_read  # type: ignore[attr-defined]  # that of its class is back
+
+
+def _read(image: ImageFile, own: Callable[[int], bytes] | None, size: int) -> bytes:
+    """The next bytes of a picture that is being decoded. Raises `OSError` where there are none."""
+    if own is None or image.format in ("JPEG", "MPO"):
+        # That of JPEG makes up an end where there is none.
+        assert image.fp is not None
+        own = image.fp.read
+    try:
+        data = own(size)
+    except (IndexError, struct.error):
+        data = b""
+    if not data:
+        raise OSError("image file is truncated")
+    return data
+
+
+class _Strict:
+    """One of Pillow's decoders that raises where it fails, instead of leaving that to who uses it."""
+
+    def __init__(self, make: Callable[..., Any], *args: Any) -> None:
+        self._decoder = make(*args)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._decoder, name)
+
+    def decode(self, data: bytes) -> tuple[int, int]:
+        used, error = self._decoder.decode(data)
+        if error < 0:
+            raise OSError(f"decoder error {error}")
+        return used, error

@@ -17,7 +17,7 @@ from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model, join_notes
-from happyhorse_nb.settings import Account, nameable, video_folder, writable
+from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
 from happyhorse_nb.settings.config import Settings
 
 
@@ -111,7 +111,7 @@ def prepare(
     text, cut = check_prompt(table, prompt, fit=fit)
     limits = table.param("image").image
     assert limits is not None, "every image parameter of the table has limits"
-    frame = load(image, limits=limits, namespace=namespace, fit=fit)
+    frame = load(image, limits=limits, namespace=namespace, fit=fit, local=on_this_machine())
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
     return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut))
 

@@ -12,6 +12,7 @@ from happyhorse_nb.settings.account import (
     glance,
     is_loopback,
     keep_key,
+    on_this_machine,
     told_origin,
     use,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "is_loopback",
     "keep_key",
     "nameable",
+    "on_this_machine",
     "private_folder",
     "told_origin",
     "use",

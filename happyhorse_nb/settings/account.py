@@ -171,6 +171,12 @@ def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
     return chosen.realm, chosen.key.fingerprint
 
 
+def on_this_machine(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether the server in use is on this machine; no key is needed to tell. Raises `ConfigError`."""
+    chosen = process.get("account")
+    return is_loopback(chosen.origin if isinstance(chosen, Account) else check_origin(told_origin(environ)))
+
+
 def told_origin(environ: Mapping[str, str] = os.environ) -> str:
     """The origin that the environment names, unchecked, else the API's own."""
     return environ.get(ORIGIN_VARIABLE) or ORIGIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,11 @@ def noise(width: int, height: int) -> Image.Image:
     return Image.frombytes("RGB", (width, height), random.Random(width).randbytes(3 * width * height))
 
 
+def deep(width: int, height: int) -> Image.Image:
+    """The ramp in 16 bits a pixel."""
+    return picture(width, height, "L").convert("I").point(lambda value: value * 257).convert("I;16")
+
+
 def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
     out = io.BytesIO()
     image.save(out, kind, **options)
@@ -39,6 +45,16 @@ def exif(orientation: int) -> Image.Exif:
     tags = Image.Exif()
     tags[0x0112] = orientation
     return tags
+
+
+def with_thumbnail() -> bytes:
+    """What a camera writes: a small JPEG inside of what it says about the large one."""
+    small = encoded(picture(160, 100), "JPEG")
+    head = b"Exif\0\0II*\0" + struct.pack("<I", 8)
+    first = struct.pack("<HHHII", 1, 0x0112, 3, 1, 1) + struct.pack("<I", 8 + 18)
+    tags = ((0x0103, 3, 6), (0x0201, 4, 8 + 18 + 42), (0x0202, 4, len(small)))
+    second = struct.pack("<H", 3) + b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, kind, value in tags)
+    return head + first + second + struct.pack("<I", 0) + small
 
 
 def written(folder: Path, name: str, data: bytes) -> Path:

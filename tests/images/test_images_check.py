@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.images import ImageInfo, check, inspect, load
-from images.pictures import LIMITS, encoded, exif, noise, picture
+from images.pictures import LIMITS, deep, encoded, exif, noise, picture, with_thumbnail, written
 
 
 def refusal(data: bytes) -> str:
@@ -50,15 +51,6 @@ def test_fit_leaves_a_good_file_alone() -> None:
     frame = load(data, limits=LIMITS, fit=True)
     assert frame.data == data
     assert frame.note == ""
-
-
-def test_a_camera_s_file_of_several_pictures_is_a_jpeg(tmp_path: Path) -> None:
-    data = encoded(picture(), "MPO", save_all=True, append_images=[picture(320, 320)])
-    frame = load(data, limits=LIMITS)
-    assert frame.info is not None
-    assert frame.info.format == "JPEG"
-    assert frame.data == data
-    assert frame.wire.startswith("data:image/jpeg;base64,")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -113,13 +105,90 @@ def test_what_is_no_image_is_refused(data: bytes) -> None:
     assert refusal(data) == "first frame cannot be read as an image. Give a JPEG, PNG or WEBP file."
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
-@pytest.mark.parametrize("share", [0.15, 0.5, 0.95])
+@pytest.fixture(params=[False, True], ids=["", "half pictures allowed"])
+def lenient(request: pytest.FixtureRequest) -> Iterator[bool]:
+    """Pillow's switch for the whole process, as some library may have left it."""
+    before, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, request.param
+    yield request.param
+    ImageFile.LOAD_TRUNCATED_IMAGES = before
+
+
+FILES: dict[str, Callable[[], bytes]] = {
+    "JPEG": lambda: encoded(noise(640, 400), "JPEG"),
+    "progressive": lambda: encoded(noise(640, 400), "JPEG", progressive=True),
+    "Adobe": lambda: encoded(noise(640, 400).convert("CMYK"), "JPEG"),
+    "thumbnail": lambda: encoded(noise(640, 400), "JPEG", exif=with_thumbnail()),
+    "restarts": lambda: encoded(noise(640, 400), "JPEG", restart_marker_rows=1),
+    "PNG": lambda: encoded(noise(640, 400), "PNG"),
+    "palette": lambda: encoded(noise(640, 400).convert("P"), "PNG"),
+    "deep": lambda: encoded(deep(640, 400), "PNG"),
+    "APNG": lambda: encoded(
+        noise(640, 400), "PNG", save_all=True, append_images=[noise(640, 401).crop((0, 0, 640, 400))]
+    ),
+    "WEBP": lambda: encoded(noise(640, 400), "WEBP"),
+    "lossless": lambda: encoded(noise(640, 400), "WEBP", lossless=True),
+}
+
+
+@pytest.mark.parametrize("kind", FILES)
 @pytest.mark.parametrize("fit", [False, True])
-def test_a_file_that_ends_too_early_is_refused_before_it_is_paid_for(kind: str, share: float, fit: bool) -> None:
-    data = encoded(noise(640, 400), kind)
+def test_a_file_that_ends_too_early_is_refused_before_it_is_paid_for(kind: str, fit: bool, lenient: bool) -> None:
+    data = FILES[kind]()
+    assert load(data, limits=LIMITS, fit=fit).data == data
+    for end in (len(data) * 15 // 100, len(data) // 2, len(data) * 95 // 100, len(data) - 13, len(data) - 1):
+        with pytest.raises(InvalidRequest, match=r"damaged|cannot be read as an image"):
+            load(data[:end], limits=LIMITS, fit=fit)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "BMP", "TIFF", "PPM", "JPEG2000"])
+def test_half_a_picture_of_another_format_is_not_made_to_fit(kind: str, lenient: bool) -> None:
+    data = encoded(noise(240, 240), kind)
+    load(data, limits=LIMITS, fit=True)
+    for share in (0.3, 0.6, 0.9):
+        with pytest.raises(InvalidRequest, match=r"damaged|cannot be read as an image"):
+            load(data[: int(len(data) * share)], limits=LIMITS, fit=True)
+
+
+def test_an_icon_is_not_made_to_fit_where_its_half_would_be(lenient: bool) -> None:
+    data = encoded(noise(240, 240), "ICO", bitmap_format="bmp")
+    if lenient:
+        # The pictures within it are opened by Pillow itself.
+        with pytest.raises(InvalidRequest, match=r"LOAD_TRUNCATED_IMAGES is set\. Save it as PNG"):
+            load(data, limits=LIMITS, fit=True)
+        return
+    load(data, limits=LIMITS, fit=True)
     with pytest.raises(InvalidRequest, match=r"damaged|cannot be read as an image"):
-        load(data[: int(len(data) * share)], limits=LIMITS, fit=fit)
+        load(data[: len(data) // 2], limits=LIMITS, fit=True)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
+@pytest.mark.parametrize("kind", [kind for kind in FILES if kind not in ("WEBP", "lossless")])
+def test_a_download_that_stopped_in_a_file_of_full_length_is_refused(kind: str, share: float, lenient: bool) -> None:
+    data = FILES[kind]()
+    got = int(len(data) * share)
+    with pytest.raises(InvalidRequest, match=r"damaged|cannot be read as an image"):
+        load(data[:got] + bytes(len(data) - got), limits=LIMITS)
+
+
+def test_what_is_broken_in_the_middle_is_refused_whatever_the_process_allows(lenient: bool) -> None:
+    data = bytearray(encoded(noise(640, 400), "PNG"))
+    data[len(data) // 2] ^= 0xFF
+    assert "damaged" in refusal(bytes(data))
+
+
+def test_a_pil_image_that_is_read_only_now_is_looked_at_strictly_too(tmp_path: Path, lenient: bool) -> None:
+    for kind in ("JPEG", "PNG"):
+        data = encoded(noise(640, 400), kind)
+        path = written(tmp_path, f"half.{kind.lower()}", data[: len(data) // 2])
+        with Image.open(path) as photo:
+            with pytest.raises(InvalidRequest, match="damaged"):
+                load(photo, limits=LIMITS)
+            assert ImageFile.LOAD_TRUNCATED_IMAGES is lenient, "it is the user's own"
+        with Image.open(path) as photo:
+            if lenient:
+                # What the user has read so is the user's own picture.
+                photo.load()
+                assert load(photo, limits=LIMITS).data
 
 
 def test_too_many_pixels_are_refused_without_decoding_them() -> None:

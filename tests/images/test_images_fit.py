@@ -12,7 +12,7 @@ from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.images import check, fit_into, inspect, load, output_size, thumbnail
-from images.pictures import LIMITS, encoded, exif, mean, noise, opened, picture
+from images.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture
 
 
 def fitted(data: bytes) -> tuple[Image.Image, str]:
@@ -77,13 +77,13 @@ def test_another_format_is_turned_into_one_that_is_taken(kind: str) -> None:
     assert "to PNG" in note
 
 
-@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "I", "F"])
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGBA", "CMYK", "YCbCr", "I;16", "I"])
 def test_any_kind_of_pixels_looks_the_same_after_it(mode: str) -> None:
-    image = picture(640, 400, "L" if mode in ("I;16", "I", "F") else mode)
+    image = picture(640, 400, "L" if mode in ("I;16", "I") else mode)
     before = mean(image)
     if mode == "I;16":
-        image = image.convert("I").point(lambda value: value * 257).convert("I;16")
-    elif mode in ("I", "F"):
+        image = deep(640, 400)
+    elif mode == "I":
         image = image.convert(mode)
     made, _ = fitted(encoded(image, "TIFF"))
     assert mean(made) == pytest.approx(before, abs=3)
@@ -94,6 +94,27 @@ def test_a_float_image_from_0_to_1_is_not_black() -> None:
     deep = image.convert("F").point(lambda value: value / 255)
     made, _ = fitted(encoded(deep, "TIFF"))
     assert mean(made) == pytest.approx(mean(image), abs=2)
+
+
+def test_a_float_image_a_little_outside_0_to_1_is_clipped_and_that_is_said() -> None:
+    image = picture(200, 200, "L")
+    data = encoded(image.convert("F").point(lambda value: value / 250 - 0.01), "TIFF")
+    made, note = fitted(data)
+    assert mean(made) == pytest.approx(mean(image), abs=4)
+    assert "values a little outside 0 to 1 were clipped, scaled up to 300 x 300" in note
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 / 200, 100.0, -1 / 255])
+def test_a_float_image_of_another_scale_is_not_guessed_at(factor: float) -> None:
+    data = encoded(picture(mode="L").convert("F").point(lambda value: value * factor), "TIFF")
+    with pytest.raises(InvalidRequest, match=r"mode F, with values from .* give floats from 0 to 1\. "):
+        load(data, limits=LIMITS, fit=True)
+
+
+def test_labels_in_a_deep_image_are_not_made_a_black_picture() -> None:
+    labels = picture(mode="L").point(lambda value: value > 127 and 1).convert("I;16")
+    with pytest.raises(InvalidRequest, match="would be a black picture"):
+        load(encoded(labels, "TIFF"), limits=LIMITS, fit=True)
 
 
 def test_the_camera_s_orientation_is_applied_when_it_is_encoded_again() -> None:
@@ -150,7 +171,7 @@ def test_a_thumbnail_looks_like_its_picture(mode: str) -> None:
     image = picture(640, 400, "L" if mode == "I;16" else mode)
     before = mean(image)
     if mode == "I;16":
-        image = image.convert("I").point(lambda value: value * 257).convert("I;16")
+        image = deep(640, 400)
     small = opened(thumbnail(encoded(image, "TIFF")))
     assert mean(small) == pytest.approx(before, abs=4)
 

@@ -8,14 +8,22 @@ import random
 import subprocess
 import sys
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
 
 import happyhorse_nb as hh
-from happyhorse_nb import Job
+from happyhorse_nb import InvalidRequest, Job
+from happyhorse_nb.images import FirstFrame
+from happyhorse_nb.magic.extension import run_cell
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.widgets.form.latest import at_once
+from happyhorse_nb.widgets.form.picture import FrameBox
+from happyhorse_nb.widgets.form.values import Picture
+from images.pictures import LIMITS
 from jobs.seen import Seen, ended
 from support.fake_server import FakeServer
 
@@ -100,3 +108,89 @@ def test_a_shortened_copy_of_a_first_frame_is_made_whole_by_the_next_use(
     assert str(ended(generate()).status) == "done"
     assert kept(home, photo).read_bytes() == photo.read_bytes()
     assert fake_server.paid == 1
+
+
+#: Where nobody is asked anything here: what is said is said before anything is sent.
+ELSEWHERE = "https://api.example.invalid"
+INSIDE = "http://localhost:8888/files/rocket.jpg?token=5ecret70ken"
+
+
+async def said_everywhere(image: str) -> set[str]:
+    """What is said to a first frame as a call, in a cell, in a form and to the client alone; each sends nothing."""
+    said = []
+    with pytest.raises(InvalidRequest) as caught:
+        hh.generate(image, "clouds")
+    said.append(str(caught.value))
+    with pytest.raises(InvalidRequest) as caught:
+        run_cell(SimpleNamespace(user_ns={}), f"'{image}'", "clouds")
+    said.append(str(caught.value))
+    box = FrameBox(image, fit=False, limits=LIMITS, namespace={}, hidden=(), work=at_once, on_change=lambda: None)
+    said.append(str(box.look.problem))
+    async with hh.Client() as client:
+        for given in (image, FirstFrame("rocket.jpg", url=image)):
+            with pytest.raises(InvalidRequest) as caught:
+                await client.submit(given, "clouds")
+            said.append(str(caught.value))
+    return set(said)
+
+
+@pytest.mark.parametrize("image", [INSIDE, "http://192.168.1.20/rocket.jpg", "https://scout:word@example.com/a.jpg"])
+async def test_an_address_that_would_be_given_away_goes_nowhere_however_it_is_asked_for(
+    generate: Generate, monkeypatch: pytest.MonkeyPatch, image: str
+) -> None:
+    monkeypatch.setenv("MODELLIX_BASE_URL", ELSEWHERE)
+    said = await said_everywhere(image)
+    assert len(said) == 1
+    line = said.pop()
+    assert line.startswith("first frame is an address ")
+    assert "5ecret70ken" not in line
+    assert "Give the file's path, or its bytes" in line
+    assert len(hh.jobs()) == 0
+
+
+async def test_a_server_on_this_machine_is_given_an_address_of_it(fake_server: FakeServer, generate: Generate) -> None:
+    job = hh.generate(INSIDE, "clouds")
+    await job
+    async with hh.Client() as client:
+        await client.submit(INSIDE, "clouds")
+    assert [call.json["first_frame_image"] for call in fake_server.of("submit")] == [INSIDE, INSIDE]
+    box = FrameBox(INSIDE, fit=False, limits=LIMITS, namespace={}, hidden=(), work=at_once, on_change=lambda: None)
+    assert box.look.problem is None
+
+
+async def test_what_a_blank_became_is_what_is_sent(fake_server: FakeServer, generate: Generate) -> None:
+    await hh.generate("https://example.com/my rocket.jpg", "clouds")
+    await hh.generate("https://example.com/my%20rocket.jpg", "clouds")
+    assert [call.json["first_frame_image"] for call in fake_server.of("submit")] == [
+        "https://example.com/my%20rocket.jpg"
+    ]
+
+
+async def test_a_phone_s_photo_is_bought_once_and_the_card_says_what_was_cut_off(
+    fake_server: FakeServer, generate: Generate, photo: Path, tmp_path: Path
+) -> None:
+    with Image.open(photo) as image:
+        image.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[image.resize((320, 320))])
+    job = hh.generate("phone.jpg", "clouds")
+    await job
+    assert "its first picture alone is sent" in job.snapshot.note
+    await hh.generate("phone.jpg", "clouds")
+    await hh.generate((tmp_path / "phone.jpg").read_bytes(), "clouds")
+    assert fake_server.paid == 1
+    sent = base64.b64decode(fake_server.of("submit")[0].json["first_frame_image"].partition(",")[2])
+    with Image.open(BytesIO(sent)) as image:
+        assert image.format == "JPEG"
+
+
+def test_what_was_done_to_a_first_frame_is_said_in_the_form(generate: Generate) -> None:
+    floats = Image.new("F", (400, 400), 1.01)
+    box = FrameBox(
+        Picture("image", floats),
+        fit=False,
+        limits=LIMITS,
+        namespace={},
+        hidden=(),
+        work=at_once,
+        on_change=lambda: None,
+    )
+    assert "400 x 400, 1:1, 3 kB: values a little outside 0 to 1 were clipped" in str(box.box.children[2].value)

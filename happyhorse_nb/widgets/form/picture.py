@@ -8,10 +8,11 @@ from threading import RLock
 from typing import Any
 
 from happyhorse_nb import images
-from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.errors import ConfigError, InvalidRequest
 from happyhorse_nb.images.offers import files, variables
 from happyhorse_nb.models import ImageLimits
 from happyhorse_nb.render import form as html
+from happyhorse_nb.settings import on_this_machine
 from happyhorse_nb.widgets.form.latest import Work
 from happyhorse_nb.widgets.form.values import Picture
 
@@ -116,7 +117,12 @@ class FrameBox:
     def _load(self, source: str | Picture, *, fit: bool) -> Look:
         value = source if isinstance(source, str) else source.value
         try:
-            return Look(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit))
+            local = on_this_machine()
+        except ConfigError:
+            # Said where the request as a whole is judged.
+            local = False
+        try:
+            return Look(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit, local=local))
         except InvalidRequest as problem:
             return Look(problem=problem)
         except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything when it is looked at
@@ -187,15 +193,20 @@ def _verdict(look: Look, note: str) -> str:
         if words == _LOOKING:
             return html.verdict(words)
         if look.fitted is not None:
-            words += f" It can be made to fit: {look.fitted.note.removeprefix('first frame ')}."
+            words += f" It can be made to fit: {_done(look.fitted)}."
         return html.verdict(words[:1].upper() + words[1:], "no")
     if note:
         return html.verdict(f"{note} ({frame.info or frame.label}).", "warn")
     if frame.info is None:
         return html.verdict(f"{frame.label}: an address, which the server fetches and checks", "ok")
     if frame.note:
-        return html.verdict(f"{frame.info}: {frame.note.removeprefix('first frame ')}", "ok")
+        return html.verdict(f"{frame.info}: {_done(frame)}", "ok")
     return html.verdict(f"{frame.info}: fine", "ok")
+
+
+def _done(frame: images.FirstFrame) -> str:
+    """What was done to it, where it is clear what to."""
+    return frame.note.replace("first frame: ", "").replace("first frame ", "")
 
 
 def _uploaded(value: Any) -> Picture | None:

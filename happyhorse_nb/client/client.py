@@ -184,6 +184,7 @@ class Client:
                 task.video_url,
                 target,
                 loopback=self.account.sandbox,
+                own=wire.host,
                 on_bytes=on_bytes,
                 patience=patience,
                 cap=cap,

@@ -30,6 +30,7 @@ async def download(
     target: Path,
     *,
     loopback: bool = False,
+    own: str = "",
     patience: float = 30.0,
     cap: int = MAX_BYTES,
     window: float = WINDOW,
@@ -38,7 +39,8 @@ async def download(
 ) -> VideoInfo:
     """Fetch ``url`` into ``target``, which must not exist; it appears there at once and whole, or not at all.
 
-    ``loopback`` allows plain http, for a server on this machine. ``window`` is the seconds after which a transfer that
+    ``loopback`` allows plain http, for a server on this machine; ``own`` is that server's host, which may be inside the
+    network that links must not lead into. ``window`` is the seconds after which a transfer that
     crawls is given up, cuts or not. After a cut it goes on where it stopped, until about ``patience`` seconds have
     brought nothing new. ``cap`` is in bytes; ``on_bytes`` is told bytes so far and the total, if known. ``part`` names
     the half file, for a caller who is the only one to use that name: what an earlier process left under it when it was
@@ -47,7 +49,7 @@ async def download(
     """
     # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
     half = target.with_name(f"{target.stem[:40]}.{part or secrets.token_hex(4)}.part")
-    transfer = Transfer(session, url, half, loopback=loopback, cap=cap, window=window, on_bytes=on_bytes)
+    transfer = Transfer(session, url, half, loopback=loopback, own=own, cap=cap, window=window, on_bytes=on_bytes)
     try:
         await at_disk(_make_room, target)
         info = await _insist(transfer, patience)

@@ -32,14 +32,27 @@ def proxy_for(address: str) -> dict[str, Any]:
     return found
 
 
+def is_proxy(host: str) -> bool:
+    """Whether the environment names this host as a proxy."""
+    found = (_proxy_url(named) for named in getproxies().values() if named)
+    return any(proxy is not None and proxy.raw_host == host for proxy in found)
+
+
+def _proxy_url(named: str) -> URL | None:
+    try:
+        return URL(named if "://" in named else f"http://{named}")
+    except ValueError:
+        return None
+
+
 def _find(address: str) -> dict[str, Any] | None:
     try:
         url = URL(address)
         named = getproxies().get(url.scheme)
         if not named or not url.host or proxy_bypass(url.host):
             return {}
-        proxy = URL(named if "://" in named else f"http://{named}")
-        if proxy.scheme not in ("http", "https") or not proxy.host:
+        proxy = _proxy_url(named)
+        if proxy is None or proxy.scheme not in ("http", "https") or not proxy.host:
             return None
         if not proxy.user:
             return {"proxy": proxy.with_user(None)}

@@ -5,15 +5,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
-from urllib.parse import urljoin
 
 import aiohttp
 from aiohttp import hdrs
 
 from happyhorse_nb.client.behind import Behind
+from happyhorse_nb.client.links import destination, joined
+from happyhorse_nb.client.outage import damage
 from happyhorse_nb.client.proxy import proxy_for
+from happyhorse_nb.client.unpack import CannotUnpack, Unpacker
 from happyhorse_nb.errors import DownloadError, NotSent, lasting
 from happyhorse_nb.settings import is_loopback
 from happyhorse_nb.settings.account import HiddenText
@@ -50,6 +51,7 @@ class Transfer:
         half: Path,
         *,
         loopback: bool,
+        own: str,
         cap: int,
         window: float,
         on_bytes: Callable[[int, int | None], None] | None,
@@ -61,6 +63,7 @@ class Transfer:
         self._url = HiddenText(url)
         self.half = half
         self._loopback = loopback
+        self._own = own
         self._cap = cap
         self._window = window
         #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came. What
@@ -70,6 +73,8 @@ class Transfer:
         self._on_bytes = on_bytes
         #: Names the version of the file that was begun with; another one is no continuation of it.
         self._tag: str | None = None
+        #: How it was said to be packed then.
+        self._said = ""
 
     async def go_on(self) -> None:
         """Fetch what is missing. Raises `Cut`, `DownloadError`, and OSError for trouble with the file."""
@@ -87,9 +92,15 @@ class Transfer:
             return await self._save(response)
         except NotSent as problem:
             return DownloadError(f"the video could not be fetched: {problem}")
-        except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError):
+        except DownloadError as problem:
+            # Anew: the frames that this one has come through hold the link.
+            return DownloadError(str(problem), refused=problem.refused)
+        except CannotUnpack as problem:
+            return Cut(str(problem))
+        except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
-            return Cut(_BROKEN)
+            wrong = damage(problem)
+            return Cut(f"its server's {wrong}" if wrong else _BROKEN)
         finally:
             if isinstance(response, aiohttp.ClientResponse):
                 response.close()
@@ -97,31 +108,54 @@ class Transfer:
     async def _save(self, response: aiohttp.ClientResponse) -> Cut | DownloadError | None:
         if response.status == 200:
             self.have, self._tag = 0, _strong(response.headers.get(hdrs.ETAG))
+            self._said = _coding(response)
         total = response.content_length + self.have if response.content_length is not None else None
         # aiohttp itself notices when an answer in chunks is cut.
         self.told = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
-        too_large = DownloadError(f"the video is larger than {self._cap:,} bytes")
         if total is not None and total > self._cap:
-            return too_large
+            return self._too_large()
+        # What is missing of one that was begun with is not packed: of no other is a part asked for.
+        unpacker = None if self.have else Unpacker(self._said)
         with self.half.open("ab" if self.have else "wb") as file:
             behind = Behind(file)
             whole = False
             try:
-                async for piece in response.content.iter_any():
-                    if self._crawls(len(piece)):
-                        return DownloadError("the video could not be fetched: it comes too slowly")
-                    if self.have + len(piece) > self._cap:
-                        return too_large
-                    self.have += len(piece)
-                    if await behind.put(piece) and self._on_bytes is not None:
-                        self._on_bytes(self.have, total)
-                whole = True
+                problem = await self._take(response, behind, unpacker, total)
+                whole = problem is None
             finally:
                 # Also of a transfer that was cut: what has come of it is not asked for again.
                 await behind.end(sync=whole)
-            if self._on_bytes is not None:
-                self._on_bytes(self.have, total)
+                if unpacker is not None and unpacker.packed:
+                    # How it is packed tells where it ends. Nothing goes on in the midst of it.
+                    self.told = True
+                    total = self.have = self.have if whole else 0
+        if problem is not None:
+            return problem
+        if self._on_bytes is not None:
+            self._on_bytes(self.have, total)
         return Cut(_BROKEN) if total is not None and self.have < total else None
+
+    async def _take(
+        self, response: aiohttp.ClientResponse, behind: Behind, unpacker: Unpacker | None, total: int | None
+    ) -> DownloadError | None:
+        """Write down what comes, to its end."""
+        async for piece in response.content.iter_any():
+            if self._crawls(len(piece)):
+                return DownloadError("the video could not be fetched: it comes too slowly")
+            for part in [piece] if unpacker is None else unpacker.feed(piece):
+                if self.have + len(part) > self._cap:
+                    return self._too_large()
+                self.have += len(part)
+                if await behind.put(part) and self._on_bytes is not None:
+                    # The length that was told is that of the parcel.
+                    self._on_bytes(self.have, None if unpacker is not None and unpacker.packed else total)
+        for part in () if unpacker is None else unpacker.end():
+            self.have += len(part)
+            await behind.put(part)
+        return None
+
+    def _too_large(self) -> DownloadError:
+        return DownloadError(f"the video is larger than {self._cap:,} bytes")
 
     def _crawls(self, came: int) -> bool:
         """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
@@ -137,11 +171,10 @@ class Transfer:
 
     async def _open(self) -> aiohttp.ClientResponse | Cut | DownloadError:
         """The answer with the video in it, after redirects, each of them checked again."""
-        url: str = self._url
+        link: str = self._url
         for _ in range(_REDIRECTS + 1):
-            if not _may_follow(url, loopback=self._loopback):
-                return DownloadError("the link to the video is not https, so it is not followed", refused=True)
-            proxy = {} if is_loopback(url) else proxy_for(url)
+            url = destination(link, loopback=self._loopback, own=self._own)
+            proxy = {} if is_loopback(str(url)) else proxy_for(str(url))
             response = await self._session.get(
                 url,
                 headers=self._headers(),
@@ -151,7 +184,7 @@ class Transfer:
                 **proxy,
             )
             if response.status in (301, 302, 303, 307, 308) and hdrs.LOCATION in response.headers:
-                url = _joined(url, response.headers[hdrs.LOCATION])
+                link = joined(link, response.headers[hdrs.LOCATION])
                 response.close()
                 continue
             problem = self._judge(response)
@@ -176,7 +209,8 @@ class Transfer:
         if status == 200:
             return None
         part = response.headers.get(hdrs.CONTENT_RANGE, "")
-        if status == 206 and self.have and part.startswith(f"bytes {self.have}-"):
+        same = _coding(response) == self._said
+        if status == 206 and self.have and same and part.startswith(f"bytes {self.have}-"):
             return None
         if status in (206, 416):
             # Not the part that was asked for: begin again.
@@ -186,18 +220,8 @@ class Transfer:
         return DownloadError(f"the link to the video was turned down ({status})", refused=True)
 
 
-def _joined(url: str, location: str) -> str:
-    try:
-        return HiddenText(urljoin(url, location))
-    except ValueError:
-        return "no address"
-
-
-def _may_follow(url: str, *, loopback: bool) -> bool:
-    with suppress(ValueError):
-        scheme = url.partition(":")[0].lower()
-        return scheme == "https" or (scheme == "http" and loopback and is_loopback(url))
-    return False
+def _coding(response: aiohttp.ClientResponse) -> str:
+    return ",".join(response.headers.getall(hdrs.CONTENT_ENCODING, []))
 
 
 def _strong(tag: str | None) -> str | None:

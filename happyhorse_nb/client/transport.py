@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp import hdrs
+from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
-from happyhorse_nb.client.outage import UNSENT, in_words
+from happyhorse_nb.client.links import PublicOnly
+from happyhorse_nb.client.outage import HEADERS, UNSENT, in_words, lost
 from happyhorse_nb.client.proxy import proxy_for
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
@@ -25,6 +30,7 @@ from happyhorse_nb.settings import Account
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
 _SHORT = 64 * 1024
+_MAX_HEADERS = 1024
 #: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
@@ -52,10 +58,18 @@ class Transport:
     """Sends requests to one account's origin, the key with each of them, and to nowhere else.
 
     It belongs to the loop that runs when it is made. ``heard`` is told each answer, and how many requests
-    are in mid-air then.
+    are in mid-air then. Names are looked up, and certificates trusted, as the system does, but where ``resolver`` and
+    ``tls`` say otherwise.
     """
 
-    def __init__(self, account: Account, heard: Heard | None = None) -> None:
+    def __init__(
+        self,
+        account: Account,
+        heard: Heard | None = None,
+        *,
+        resolver: AbstractResolver | None = None,
+        tls: ssl.SSLContext | bool = True,
+    ) -> None:
         self.account = account
         self._heard = heard
         self._in_flight = 0
@@ -65,13 +79,22 @@ class Transport:
         common: dict[str, Any] = {
             "headers": {hdrs.USER_AGENT: f"happyhorse-nb/{__version__}"},
             "cookie_jar": aiohttp.DummyCookieJar(),
+            "max_line_size": HEADERS,
+            "max_field_size": HEADERS,
         }
+        # Newer releases of aiohttp count them too.
+        if "max_headers" in inspect.signature(aiohttp.ClientSession).parameters:
+            common["max_headers"] = _MAX_HEADERS
         self._reads = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
             **common,
         )
         # Apart, so that no read waits for a connection that a video keeps for minutes.
-        self._files = aiohttp.ClientSession(**common)
+        # Unpacked by us: aiohttp believes what an answer says of itself, and the length is that of the parcel.
+        if not account.sandbox:
+            resolver = PublicOnly(self.host, resolver)
+        files = aiohttp.TCPConnector(resolver=resolver, ssl=tls)
+        self._files = aiohttp.ClientSession(connector=files, auto_decompress=False, **common)
         #: Held by whoever fetches a video.
         self.downloads = asyncio.Semaphore(_DOWNLOADS)
         # A kept-alive connection that the server has just closed fails in the same way as one lost after sending.
@@ -88,6 +111,11 @@ class Transport:
         for session in (getattr(self, name, None) for name in ("_reads", "_files", "_paid")):
             if session is not None and not session.closed:
                 _abandon(session)
+
+    @property
+    def host(self) -> str:
+        """The host of the account's origin."""
+        return urlsplit(self.account.origin).hostname or ""
 
     @property
     def files(self) -> aiohttp.ClientSession:
@@ -161,11 +189,10 @@ class Transport:
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
-            words = in_words(problem)
             # Of a read, which may be sent again anyway, the kind of error tells.
             if isinstance(problem, UNSENT) if body is None else not flight.left:
-                return NotSent(f"nothing was sent: {words}")
-            return ConnectionLost(f"the connection was lost: {words}")
+                return NotSent(f"nothing was sent: {in_words(problem)}")
+            return ConnectionLost(lost(problem))
 
     def _json(self, raw: bytes | None) -> Any:
         """What the server says, without the key: some repeat it in an error, which is shown and written down."""

@@ -67,7 +67,10 @@ class Do:
 
 @dataclass(frozen=True)
 class Say:
-    """Say just this, and do nothing. The body is ``raw`` if given, else ``body`` as JSON, else the API's error."""
+    """Say just this, and do nothing. The body is ``raw`` if given, else ``body`` as JSON, else the API's error.
+
+    With ``chunked`` its length is not told before.
+    """
 
     status: int = 200
     body: Any = None
@@ -75,6 +78,7 @@ class Say:
     headers: Mapping[str, str] = field(default_factory=dict)
     delay: float = 0.0
     cut: Cut | None = None
+    chunked: bool = False
 
     def bytes(self) -> bytes:
         if self.raw is not None:
@@ -342,7 +346,10 @@ class FakeServer:
 
     def _say(self, answer: Say) -> web.Response:
         headers = {"Content-Type": "application/json", **answer.headers}
-        return web.Response(status=answer.status, body=answer.bytes(), headers=headers)
+        response = web.Response(status=answer.status, body=answer.bytes(), headers=headers)
+        if answer.chunked:
+            response.enable_chunked_encoding()
+        return response
 
     def _do(self, answer: Do, kind: Kind, request: web.Request, body: bytes) -> web.Response:
         if kind == "file":

@@ -12,11 +12,19 @@ from happyhorse_nb.settings import process
 T = TypeVar("T")
 #: Threads that write videos. A disk that takes its time keeps these busy, and none that a look at a task needs.
 _WRITERS = 6
+#: Threads that look through videos. Each keeps a core busy, and the user's cell wants one too.
+_VIEWERS = 2
 
 
 async def at_disk(function: Callable[..., T], *arguments: object) -> T:
     """`aside`, on threads that only wait for the disk."""
     pool = process.once("disk", lambda: ThreadPoolExecutor(_WRITERS, thread_name_prefix="happyhorse_nb disk"))
+    return await aside(function, *arguments, on=pool)
+
+
+async def at_decoder(function: Callable[..., T], *arguments: object) -> T:
+    """`aside`, on threads that decode: many videos that come at once take turns there, and no write waits for them."""
+    pool = process.once("decoder", lambda: ThreadPoolExecutor(_VIEWERS, thread_name_prefix="happyhorse_nb decoder"))
     return await aside(function, *arguments, on=pool)
 
 

@@ -14,7 +14,7 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type
 
 from happyhorse_nb import polling
-from happyhorse_nb.client.aside import at_disk
+from happyhorse_nb.client.aside import at_decoder, at_disk
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
 from happyhorse_nb.client.place import into_place
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
@@ -97,7 +97,9 @@ async def _insist(transfer: Transfer, patience: float) -> VideoInfo:
             await transfer.go_on()
             try:
                 # Where no length was told, two transfers that end at the same byte are as good a word for it.
-                return await at_disk(lambda: check_mp4(transfer.half, open_end=transfer.told or transfer.have in ends))
+                return await at_decoder(
+                    lambda: check_mp4(transfer.half, open_end=transfer.told or transfer.have in ends)
+                )
             except DownloadError as problem:
                 if transfer.told:
                     raise

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import Lock
 from typing import Protocol
+
+from happyhorse_nb.settings import process
 
 #: So many that come one after the other are called at once.
 _FEW = 8
@@ -39,14 +40,15 @@ class Burst:
         self._few, self._gap, self._longest = _FEW, _GAP, _LONGEST
         #: By name, the oldest first.
         self._calls: dict[str, Call] = {}
-        self._lock = Lock()
+        self._guard = process.Guard()
         #: How many have come one after the other, when the last one came, and when the oldest of those that wait.
         self._row, self._last, self._first = 0, float("-inf"), float("-inf")
         self._watched = self._closed = False
 
     def put(self, name: str, call: Call) -> None:
         """Have it called on the loop, after all that were put before. Callable from any thread."""
-        with self._lock:
+
+        def put() -> None:
             if self._closed:
                 return
             now = self._clock()
@@ -58,23 +60,22 @@ class Burst:
             if self._row <= self._few:
                 self._loop.call(self.flush)
             elif not self._watched:
-                # In this order: an interrupt in between costs a look too many, and not all of them.
                 self._loop.call(self._watch)
                 self._watched = True
+
+        self._guard(put)
 
     # On the loop
 
     def take(self, name: str) -> Call | None:
         """What waits under that name, to be called by whoever asks; None where nothing does."""
-        with self._lock:
-            return self._calls.pop(name, None)
+        return self._guard(lambda: self._calls.pop(name, None))
 
     def flush(self) -> None:
         """Call now what waits."""
         try:
             while self._calls:
-                with self._lock:
-                    call = self._calls.pop(next(iter(self._calls)))
+                call = self._guard(lambda: self._calls.pop(next(iter(self._calls))))
                 call()
         finally:
             # One that fails is the loop's to report, and keeps back none of the others.
@@ -89,16 +90,20 @@ class Burst:
 
     def close(self) -> None:
         """Call none of what waits, nor of what comes."""
-        with self._lock:
+
+        def close() -> None:
             self._closed = True
             self._calls.clear()
 
+        self._guard(close)
+
     def _watch(self) -> None:
-        with self._lock:
+        def waits() -> bool:
             now = self._clock()
-            wait = now - self._last < self._gap and now - self._first < self._longest
-            self._watched = wait
-        if wait:
+            self._watched = now - self._last < self._gap and now - self._first < self._longest
+            return self._watched
+
+        if self._guard(waits):
             self._loop.later(self._gap, self._watch)
         else:
             self.flush()

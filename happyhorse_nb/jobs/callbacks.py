@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from queue import SimpleQueue
-from threading import Event, Thread
+from queue import Empty, SimpleQueue
+from threading import Thread
 
 
 class Callbacks:
@@ -22,9 +22,13 @@ class Callbacks:
 
     def drain(self, seconds: float) -> bool:
         """Wait until all that were handed over so far have returned; at most so many seconds."""
-        done = Event()
-        self._calls.put(done.set)
-        return done.wait(seconds)
+        done: SimpleQueue[None] = SimpleQueue()
+        self._calls.put(lambda: done.put(None))
+        try:
+            done.get(timeout=seconds)
+        except Empty:
+            return False
+        return True
 
     def _run(self) -> None:
         while True:

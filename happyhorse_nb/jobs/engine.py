@@ -31,7 +31,7 @@ from happyhorse_nb.jobs.waiting import wait
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, home, process
-from happyhorse_nb.settings.config import config
+from happyhorse_nb.settings.config import Settings, config
 
 if TYPE_CHECKING:
     from happyhorse_nb.client import Client
@@ -47,7 +47,10 @@ _RELEASE = 30.0
 
 def engine() -> Engine:
     """The engine of this process, for the ledger in use now. Raises `LedgerError`, `ConfigError`."""
-    folder = home()
+    return _of(home())
+
+
+def _of(folder: Path) -> Engine:
     return process.once(f"engine {folder}", lambda: Engine(folder))
 
 
@@ -56,7 +59,8 @@ class Engine:
 
     All but three return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
     equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video
-    that was made before.
+    that was made before. What is decided is decided as a whole: an interrupt ends the waiting for it alone
+    (`process.uninterrupted`), so that a job is both written down and begun, or neither.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -98,6 +102,17 @@ class Engine:
             # Before the lock, which the owned loop needs too.
             for record in records:
                 self._ask_about_expired(record, account)
+        return process.uninterrupted(lambda: self._submitted(requests, records, account, settings, reuse=reuse))
+
+    def _submitted(
+        self,
+        requests: Sequence[Request],
+        records: Sequence[Record],
+        account: Account,
+        settings: Settings,
+        *,
+        reuse: bool,
+    ) -> list[Job]:
         with self._roster.lock:
             equals = [self._equal(record) if reuse else None for record in records]
             new = [place for place, equal in enumerate(equals) if equal is None]
@@ -125,11 +140,11 @@ class Engine:
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
-        return self._roster.take_up(record, account)
+        return process.uninterrupted(lambda: self._roster.take_up(record, account))
 
     def known(self, record: Record) -> Job:
         """A job of the ledger as it is, without going on with it."""
-        return self._roster.known(record)
+        return process.uninterrupted(lambda: self._roster.known(record))
 
     def running(self) -> list[Job]:
         """The jobs that this process watches, or follows in another kernel."""
@@ -146,14 +161,16 @@ class Engine:
 
     def stop(self, job: Job) -> None:
         """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
-        if job.status == Status.QUEUED and self._roster.take_out(job):
-            return
 
         def end() -> None:
             if not self._crew.stop(job) and not job.done():
                 job.publish(ended(outcome.stopped(job.snapshot, "Not followed here any more, as you asked.")))
 
-        self._crew.loop.call(end)
+        here = self._here()
+        if here is not self:
+            here.stop(job)
+        elif job.status != Status.QUEUED or not process.uninterrupted(lambda: self._roster.take_out(job)):
+            self._crew.loop.call(end)
 
     def release(self, record: Record) -> None:
         """Watch a job of the ledger no longer, and come back when nobody does.
@@ -173,15 +190,19 @@ class Engine:
 
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end."""
-        self._roster.watch(job)
+        here = self._here()
+        if here is not self:
+            here.watch(job)
+        else:
+            self._roster.watch(job)
 
     def starred(self, job: Job) -> bool:
         """Whether a job has a star, in whatever kernel it was given."""
-        return self.ledger.starred(job.id)
+        return self._here().ledger.starred(job.id)
 
     def star(self, job: Job, on: bool) -> None:
         """Give a job a star, or take it back."""
-        self.ledger.star(job.id, on=on)
+        self._here().ledger.star(job.id, on=on)
 
     def call_user(self, function: Callable[[], None]) -> None:
         """Run a user's callback on a thread of its own, so that it may take its time."""
@@ -192,6 +213,9 @@ class Engine:
 
         With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
         """
+        process.uninterrupted(lambda: self._forget(job, trash))
+
+    def _forget(self, job: Job, trash: bool) -> None:
         path = job.path if trash and job.path is not None and job.path.exists() else None
         if path is not None and path.parent.name == FOLDER:
             # It lies there already.
@@ -217,8 +241,11 @@ class Engine:
             # A fork: the jobs, and the presence in the ledger's folder, are its parent's.
             return
         atexit.unregister(self.close)
+        process.uninterrupted(self._close)
+
+    def _close(self) -> None:
         with suppress(TimeoutError, CancelledError):
-            self._crew.start(self._crew.end).result(_LAST_WORDS)
+            outcome_of(self._crew.start(self._crew.end), _LAST_WORDS)
         callbacks = process.get("callbacks")
         if callbacks is not None:
             callbacks.drain(_LAST_CALLS)
@@ -226,6 +253,10 @@ class Engine:
             self.ledger.flush(patience=_LAST_CALLS)
         self.presence.close()
         self.ledger.close()
+
+    def _here(self) -> Engine:
+        """The engine of this process: a fork has its parent's jobs, and an engine of its own."""
+        return self if os.getpid() == self._pid else _of(self.folder)
 
     def _taken_up(self, request: Request, equal: Record, account: Account) -> Job:
         """The job that an equal request has made, with its video where this one wants it."""

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Callable, Generator
 from dataclasses import replace
 from pathlib import Path
-from threading import Lock
 from typing import TYPE_CHECKING, Any, Protocol
 
 from happyhorse_nb.errors import JobError
@@ -25,6 +23,8 @@ Listener = Callable[[Snapshot], None]
 News = tuple[Snapshot, bool, tuple[object, ...]]
 
 
+#: Seconds between two looks whether a job that is awaited has ended.
+_LOOK = 0.1
 #: Characters of one text in a note, and of all: a callback may raise what it likes at every change.
 _LONGEST_TEXT, _LONGEST_NOTE = 200, 600
 
@@ -64,12 +64,11 @@ class Job:
         self.thumbnail = record.thumbnail
         self._controls = controls
         self._snapshot = record.snapshot
-        self._lock = Lock()
+        self._guard = process.Guard()
         self._listeners: dict[object, tuple[_Heard, bool]] = {}
         self._waiting: Waiting | None = None
-        self._ended: concurrent.futures.Future[None] = concurrent.futures.Future()
-        if self._snapshot.status.ended:
-            self._ended.set_result(None)
+        #: Whether it has ended, and all who listen have been told.
+        self._over = self._snapshot.status.ended
 
     def __repr__(self) -> str:
         return f"<Job {self._snapshot.short_id}: {self.status}>"
@@ -144,7 +143,7 @@ class Job:
 
     def done(self) -> bool:
         """Whether the job has ended, with a video or without."""
-        return self._ended.done()
+        return self._over
 
     def result(self, timeout: float | None = None) -> VideoOutput:
         """Wait for the video and return it; in a notebook it shows itself, ``.path`` is its file.
@@ -164,11 +163,10 @@ class Job:
         from happyhorse_nb.jobs.waiting import in_one_line
 
         self.watch()
-        ended = asyncio.wrap_future(self._ended)
         with in_one_line([self]):
-            # asyncio.wait leaves the future alone when the waiter is cancelled, and pauses let an interrupt through.
-            while not ended.done():
-                await asyncio.wait({ended}, timeout=0.25)
+            # An event of this loop would have to be set from another thread; and pauses let an interrupt through.
+            while not self.done():  # noqa: ASYNC110  # see above
+                await asyncio.sleep(_LOOK)
         return self._outcome()
 
     def watch(self) -> None:
@@ -225,32 +223,41 @@ class Job:
 
     def bind(self, name: str) -> None:
         """Remember the variable that the job is bound to, for its card."""
-        with self._lock:
+
+        def bind() -> None:
             self._snapshot = replace(self._snapshot, name=name)
+
+        self._guard(bind)
 
     def revive(self, record: Record) -> None:
         """Go on after an end that was none: the same object, so that whoever holds it sees how it goes on."""
-        with self._lock:
+
+        def revive() -> None:
             self.record = record
             self._snapshot = replace(record.snapshot, name=self._snapshot.name)
-            self._ended = concurrent.futures.Future()
+            self._over = False
+
+        self._guard(revive)
 
     def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
         """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
-        with self._lock:
+
+        def publish() -> News | None:
             # What the user's side has set meanwhile is not overwritten by what the loop started from.
             name, note = self._snapshot.name, self._snapshot.note or snapshot.note
-            if (snapshot.name, snapshot.note) != (name, note):
-                snapshot = replace(snapshot, name=name, note=note)
-            self._snapshot = snapshot
-            news = (snapshot, tick, tuple(self._listeners))
-            waiting = self._waiting
-            if waiting is not None:
-                waiting.put(self, news)
-        if waiting is None:
+            own = (snapshot.name, snapshot.note) == (name, note)
+            self._snapshot = snapshot if own else replace(snapshot, name=name, note=note)
+            news = (self._snapshot, tick, tuple(self._listeners))
+            if self._waiting is None:
+                return news
+            self._waiting.put(self, news)
+            return None
+
+        news = self._guard(publish)
+        if news is not None:
             self.deliver(news, in_cell=False)
-        if snapshot.status.ended and not self._ended.done():
-            self._ended.set_result(None)
+        if snapshot.status.ended:
+            self._over = True
 
     def deliver(self, news: News, *, in_cell: bool) -> None:
         """Call the listeners, on this thread. None of them can harm the job or the other ones."""
@@ -265,20 +272,27 @@ class Job:
 
     def divert(self, waiting: Waiting) -> bool:
         """Let a waiting thread have the snapshots. False when another one has them already."""
-        with self._lock:
-            if self._waiting is None:
+
+        def divert() -> bool:
+            if self._waiting is None and not waiting.over:
                 self._waiting = waiting
             return self._waiting is waiting
 
-    def give_back(self, applied: Callable[[], bool]) -> bool:
-        """Deliver the snapshots as usual again; False, and nothing changes, while not all are ``applied``.
+        return self._guard(divert)
+
+    def give_back(self, waiting: Waiting, applied: Callable[[], bool]) -> bool:
+        """Deliver the snapshots as usual again, if ``waiting`` has them; False, and nothing changes, while not all are
+        ``applied``.
 
         Else a snapshot that comes now would be delivered before those that came earlier.
         """
-        with self._lock:
-            if applied():
+
+        def give_back() -> bool:
+            if self._waiting is waiting and applied():
                 self._waiting = None
-            return self._waiting is None
+            return self._waiting is not waiting
+
+        return self._guard(give_back)
 
     def _outcome(self) -> VideoOutput:
         from happyhorse_nb.render import video
@@ -296,16 +310,21 @@ class Job:
         def undo() -> None:
             self._listeners.pop(token, None)
 
-        with self._lock:
+        def listen() -> Snapshot:
             self._listeners[token] = (listener, ticks)
-            return undo, self._snapshot
+            return self._snapshot
+
+        return undo, self._guard(listen)
 
     def _note(self, text: str) -> None:
         text = _short(text, _LONGEST_TEXT)
-        with self._lock:
+
+        def add() -> None:
             if text not in self._snapshot.note:
                 note = _short(join_notes(self._snapshot.note, text), _LONGEST_NOTE)
                 self._snapshot = replace(self._snapshot, note=note)
+
+        self._guard(add)
 
 
 def _short(text: str, longest: int) -> str:

@@ -13,11 +13,11 @@ from collections.abc import Callable, Coroutine
 from threading import Thread
 from typing import Any, TypeVar
 
+from happyhorse_nb.settings import process
+
 T = TypeVar("T")
 #: Seconds that tasks are given to end when Python does.
 _PATIENCE = 2.0
-#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
-PAUSE = 0.2
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -116,15 +116,10 @@ class OwnedLoop:
             self._loop.close()
 
 
-def outcome_of(answer: concurrent.futures.Future[T]) -> T:
+def outcome_of(answer: concurrent.futures.Future[T], seconds: float | None = None) -> T:
     """Wait for what comes of `OwnedLoop.start`, on another thread than the loop's; an interrupt gets through.
 
-    Raises what was raised there.
+    Raises what was raised there, and TimeoutError after so many seconds.
     """
-    while True:
-        try:
-            return answer.result(timeout=PAUSE)
-        except TimeoutError:
-            if answer.done():
-                # It was its own, or it has come in the same instant: the answer itself tells.
-                return answer.result()
+    # Whoever waits for a future holds its lock now and then, which the loop needs to tell what has come of it.
+    return process.uninterrupted(lambda: answer.result(seconds))

@@ -14,7 +14,7 @@ from happyhorse_nb.jobs.job import Controls, Job
 from happyhorse_nb.ledger import Ledger, Presence, Record, changing
 from happyhorse_nb.ledger.questions import LETTERS
 from happyhorse_nb.models import Status
-from happyhorse_nb.settings import Account, current_account
+from happyhorse_nb.settings import Account, current_account, process
 
 #: Starts work on a job.
 Starter = Callable[[Job, Account], None]
@@ -37,7 +37,8 @@ class Roster:
         follow: Starter,
         check_budget: Callable[[Record], None],
     ) -> None:
-        #: Held while it is decided who watches a job, so that two threads never watch the same one.
+        #: Held while it is decided who watches a job, so that two threads never watch the same one. Not by the main
+        #: thread: see `settings.process`.
         self.lock = RLock()
         self._ledger = ledger
         self._presence = presence
@@ -95,15 +96,22 @@ class Roster:
 
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
-        with self.lock:
-            live = self._jobs.get(job.id)
-            if live is job or job.done():
-                return
-            account = current_account()
-            check_account(job.record, account, self._ledger)
-            if live is None or live.done():
-                self.keep(job)
-            self._follow(job, account)
+        if self._jobs.get(job.id) is job or job.done():
+            return
+        # On the caller's own thread: where keys are kept, some are told to the running cell alone.
+        account = current_account()
+        check_account(job.record, account, self._ledger)
+
+        def watch() -> None:
+            with self.lock:
+                live = self._jobs.get(job.id)
+                if live is job or job.done():
+                    return
+                if live is None or live.done():
+                    self.keep(job)
+                self._follow(job, account)
+
+        process.uninterrupted(watch)
 
     def settle(self, record: Record) -> Record:
         """What a job is that nobody works on any more though it was on its way out."""

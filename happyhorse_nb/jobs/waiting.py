@@ -12,12 +12,11 @@ from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from queue import Empty, SimpleQueue
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import WaitTimeout
-from happyhorse_nb.jobs.loop import PAUSE
-from happyhorse_nb.settings import frontend
+from happyhorse_nb.settings import frontend, process
+from happyhorse_nb.settings.process import PAUSE
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job, News
@@ -32,18 +31,24 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
     for job in jobs:
         job.watch()
     until = None if timeout is None else time.monotonic() + timeout
-    with in_one_line(jobs), Waiting(jobs) as waiting:
-        undone = list(jobs)
-        while undone:
-            if undone[-1].done():
-                # Each is asked until it has ended, not all of them at every news of one.
-                undone.pop()
-                continue
-            left = PAUSE if until is None else min(PAUSE, until - time.monotonic())
-            if left <= 0:
-                names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
-                raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
-            waiting.apply(left)
+    with in_one_line(jobs):
+        waiting = Waiting(jobs)
+        # Not ``with``: an interrupt may come when all is taken over, and before the block has begun.
+        try:
+            waiting.begin()
+            undone = list(jobs)
+            while undone:
+                if undone[-1].done():
+                    # Each is asked until it has ended, not all of them at every news of one.
+                    undone.pop()
+                    continue
+                left = PAUSE if until is None else min(PAUSE, until - time.monotonic())
+                if left <= 0:
+                    names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
+                    raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
+                waiting.apply(left)
+        finally:
+            waiting.end()
 
 
 @contextmanager
@@ -62,27 +67,37 @@ def in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
 
 
 class Waiting:
-    """Takes the snapshots of some jobs over to the thread that enters it; gives them back when it leaves."""
+    """Takes the snapshots of some jobs over to the thread that waits for them, and gives them back at the end."""
 
     def __init__(self, jobs: Sequence[Job]) -> None:
         self._arrived: SimpleQueue[tuple[Job, News]] = SimpleQueue()
-        self._jobs = jobs
-        self._mine: list[Job] = []
-        self._line = _ProgressLine()
-
-    def __enter__(self) -> Waiting:
         # Each object once: two of the same id are equal, and each has listeners of its own.
-        self._mine = [job for job in {id(job): job for job in self._jobs}.values() if job.divert(self)]
-        return self
+        self._jobs = list({id(job): job for job in jobs}.values())
+        self._line = _ProgressLine()
+        #: Whether nobody waits any more.
+        self.over = False
 
-    def __exit__(
-        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        for job in self._mine:
-            # All that came in is applied here, so that no end is lost and none is followed by what was before it.
-            while not job.give_back(self._arrived.empty):
-                self.apply(0)
+    def begin(self) -> None:
+        """Take over what nobody else has taken over."""
+        process.uninterrupted(lambda: [job.divert(self) for job in self._jobs])
+
+    def end(self) -> None:
+        """Give back what was taken over."""
+        try:
+            self._give_back()
+        except BaseException:
+            # Interrupted once more. What is not given back is never shown.
+            process.uninterrupted(self._give_back)
+            raise
         self._line.clear()
+
+    def _give_back(self) -> None:
+        # First: what an interrupted `begin` has still under way is to take over no more.
+        self.over = True
+        for job in self._jobs:
+            # All that came in is applied here, so that no end is lost and none is followed by what was before it.
+            while not job.give_back(self, self._arrived.empty):
+                self.apply(0)
 
     def put(self, job: Job, news: News) -> None:
         """Queue a snapshot; called on the owned thread."""

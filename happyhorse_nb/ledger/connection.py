@@ -4,15 +4,101 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path
+from threading import RLock, get_ident
+from types import TracebackType
 
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.ledger.filter import teach
 from happyhorse_nb.ledger.migrations import NewerLedger, migrate
+from happyhorse_nb.settings import process
 
 #: Seconds to wait for another kernel that is writing. A write takes milliseconds.
 _BUSY = 10.0
+#: And for whoever uses a connection when this process is about to fork: longer than any of them waits.
+_FORK = 12.0
+
+
+class Handle(process.Forked):
+    """A connection that several threads use, one at a time: ``with`` it; opened when it is needed, and not in a fork.
+
+    ``opens`` makes it, with the handle held, and again after a fork; ``closing`` is called before it is closed. Not for
+    the main thread, as no lock is: see `settings.process`.
+    """
+
+    def __init__(self, opens: Callable[[], sqlite3.Connection], *, closing: Callable[[], None] = lambda: None) -> None:
+        self._opens, self._closing = opens, closing
+        self._lock = RLock()
+        self._found: sqlite3.Connection | None = None
+        self._over = False
+        #: The thread that holds it while this process forks.
+        self._forking: int | None = None
+        process.at_fork(self)
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The open connection. Raises sqlite3.Error and what ``opens`` raises."""
+        if self._found is None:
+            if self._over:
+                raise sqlite3.ProgrammingError("it is closed")
+            if process.carried("ledger"):
+                # What SQLite believes of its locks here is true of the parent alone: others would not see ours.
+                raise sqlite3.OperationalError("this program has forked while it was in use; start it anew")
+            self._found = self._opens()
+        return self._found
+
+    def acquire(self, patience: float = -1) -> bool:
+        """Hold it, if nobody else does after so many seconds."""
+        return self._lock.acquire(timeout=patience)
+
+    def release(self) -> None:
+        """Let others have it."""
+        self._lock.release()
+
+    def __enter__(self) -> sqlite3.Connection:
+        self._lock.acquire()
+        try:
+            return self.connection
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._lock.release()
+
+    def close(self, *, for_good: bool = True) -> None:
+        """Close it, ``for_good`` or until it is needed again."""
+        with self._lock:
+            self._over = for_good
+            self._shut()
+
+    def before_fork(self) -> None:
+        """Close it, as soon as nobody uses it."""
+        if self._lock.acquire(timeout=_FORK):
+            self._forking = get_ident()
+            self._shut()
+
+    def after_fork(self) -> None:
+        """Let it be used again."""
+        if self._forking == get_ident():
+            self._forking = None
+            self._lock.release()
+
+    def in_fork(self) -> None:
+        """Begin anew. What is open all the same is the parent's: to close it here would harm that one."""
+        self._lock, self._forking = RLock(), None
+        if self._found is not None:
+            process.carry("ledger", self._found)
+
+    def _shut(self) -> None:
+        found, self._found = self._found, None
+        if found is not None:
+            self._closing()
+            with suppress(sqlite3.Error):
+                found.close()
 
 
 def connect(path: Path) -> sqlite3.Connection:

@@ -5,19 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from errno import ENOENT
 from pathlib import Path
-from threading import Lock, RLock, get_ident
+from threading import get_ident
 from typing import Any, TypeVar
 
 from happyhorse_nb.errors import LedgerError
-from happyhorse_nb.ledger.connection import connect, identity, reader, trouble
+from happyhorse_nb.ledger.connection import Handle, connect, identity, reader, trouble
 from happyhorse_nb.ledger.disk import Disk
 from happyhorse_nb.ledger.record import CHANGING, Record, changing, from_row
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.settings import LEDGER_FILE
+from happyhorse_nb.settings import LEDGER_FILE, process
 
 T = TypeVar("T")
 #: A job with the picture of its first frame. An older kernel that is still open writes it into the row.
@@ -32,37 +32,49 @@ _WIPE_WAIT = 100
 class Journal:
     """One SQLite file in ``folder``, with the jobs of all kernels on this machine.
 
-    Safe to use from several threads, and from several processes at once. Every method raises `LedgerError` when the
-    file cannot be read or written. ``sync`` waits until the file behind a descriptor is on the disk.
+    Safe to use from several threads, from several processes at once, and in a fork. Every method raises `LedgerError`
+    when the file cannot be read or written. ``sync`` waits until the file behind a descriptor is on the disk.
+
+    What is read and written is so on a thread that no interrupt reaches (`process.uninterrupted`): one that comes
+    meanwhile ends the waiting for it, and a write is made as a whole, or not at all.
     """
 
     def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
         self.folder = folder
         self.path = folder / LEDGER_FILE
-        self._lock = RLock()
-        self._connection = connect(self.path)
-        self._reader, self._reading = reader(self.path), RLock()
+        self._sync = sync
+        #: Which file it is, known when it has been opened once.
+        self._file: tuple[int, int] | None = None
+        self._disk: Disk | None = None
+        self._writing = Handle(self._open, closing=self._closing)
+        self._reading = Handle(self._open_to_read)
         #: The thread that is in a transaction: it sees what it writes.
         self._writer: int | None = None
-        self._file = identity(self.path)
-        self._disk = Disk(self._connection, self.path, sync)
         #: What is still to be written down, by job; whoever adds to it waits for no write.
         self._owed: dict[str, Snapshot] = {}
-        self._owing = Lock()
+        self._owing = process.Guard()
+
+        def begin() -> None:
+            with self._writing, self._reading:
+                pass
+
+        process.uninterrupted(begin)
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock, self._reading:
-            self._reader.close()
-            self._connection.close()
+
+        def close() -> None:
+            self._reading.close()
+            self._writing.close()
+
+        process.uninterrupted(close)
 
     def update_later(self, snapshot: Snapshot) -> None:
         """Write down what a job has become as soon as the file can be written: with the next write, or `flush`.
 
         Until then this `Ledger` gives the job as it has become. A paid task's id is never lost to a lock.
         """
-        with self._owing:
-            self._owed[snapshot.id] = snapshot
+        self._owing(lambda: self._owed.update({snapshot.id: snapshot}))
 
     @property
     def owes(self) -> bool:
@@ -75,21 +87,56 @@ class Journal:
         It outlives this process, and a power cut from the next `write` on.
         """
         # A transaction begins with what is owed, so within one there is nothing left to do.
-        if not self._owed or self._writer == get_ident() or not self._lock.acquire(timeout=patience):
+        if self._owed and self._writer != get_ident():
+            process.uninterrupted(lambda: self._flush(patience))
+
+    def _flush(self, patience: float) -> None:
+        if not self._writing.acquire(patience):
             return
         try:
-            [[usual]] = self._connection.execute("PRAGMA busy_timeout").fetchall()
+            connection = self._connection
+            [[usual]] = connection.execute("PRAGMA busy_timeout").fetchall()
             try:
-                self._connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
-                with self._transaction(safe=False):
-                    pass
+                connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+                self._transact(lambda: None, safe=False)
             finally:
                 with suppress(sqlite3.Error):
-                    self._connection.execute(f"PRAGMA busy_timeout = {usual}")
-        except sqlite3.Error as problem:
+                    connection.execute(f"PRAGMA busy_timeout = {usual}")
+        except (sqlite3.Error, OSError) as problem:
             raise LedgerError(trouble(self.path, problem)) from None
         finally:
-            self._lock.release()
+            self._writing.release()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._writing.connection
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        return self._reading.connection
+
+    def _open(self) -> sqlite3.Connection:
+        if self._file is not None:
+            self._check()
+        connection = connect(self.path)
+        self._file = identity(self.path)
+        self._disk = Disk(connection, self.path, self._sync)
+        return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        self._check()
+        return reader(self.path)
+
+    def _closing(self) -> None:
+        if self._disk is not None:
+            self._disk.closed()
+
+    def _check(self) -> None:
+        """Raises FileNotFoundError where what is written here is what nobody will ever read."""
+        if identity(self.path) != self._file:
+            raise FileNotFoundError(ENOENT, "another file is in its place")
+        if self._disk is not None:
+            self._disk.check()
 
     def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
         columns = ", ".join(f"{name} = ?" for name in CHANGING)
@@ -99,9 +146,12 @@ class Journal:
         return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
-        with suppress(LedgerError):
-            self.flush()
-        return self._read(rest, values)
+        def select() -> list[Record]:
+            with suppress(LedgerError):
+                self.flush()
+            return self._read(rest, values)
+
+        return process.uninterrupted(select)
 
     def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
         """`_select` without a try to write down what is owed: it waits for nobody who writes."""
@@ -113,55 +163,69 @@ class Journal:
         """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever
         waited for that would hold up all who write. The last one to close the ledger does it then.
         """
-        with self._reading:
-            [[usual]] = self._rows("PRAGMA busy_timeout", ())
-            self._rows(f"PRAGMA busy_timeout = {_WIPE_WAIT}", ())
-            try:
-                self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
-            finally:
-                self._rows(f"PRAGMA busy_timeout = {usual}", ())
+
+        def wipe() -> None:
+            with self._reading:
+                [[usual]] = self._rows("PRAGMA busy_timeout", ())
+                self._rows(f"PRAGMA busy_timeout = {_WIPE_WAIT}", ())
+                try:
+                    self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+                finally:
+                    self._rows(f"PRAGMA busy_timeout = {usual}", ())
+
+        process.uninterrupted(wipe)
 
     def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
-        try:
+        def rows() -> list[sqlite3.Row]:
             if self._writer == get_ident():
                 return self._connection.execute(statement, values).fetchall()
-            with self._reading:
-                return self._reader.execute(statement, values).fetchall()
-        except (sqlite3.Error, UnicodeError) as problem:
+            with self._reading as connection:
+                return connection.execute(statement, values).fetchall()
+
+        try:
+            return process.uninterrupted(rows)
+        except (sqlite3.Error, UnicodeError, OSError) as problem:
             raise LedgerError(trouble(self.path, problem)) from None
 
-    @contextmanager
-    def _transaction(self, *, safe: bool = True) -> Iterator[None]:
-        """One transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
+    def _transaction(self, work: Callable[[], T], *, safe: bool = True) -> T:
+        """Do the work in one transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
+        return process.uninterrupted(lambda: self._transact(work, safe=safe))
+
+    def _transact(self, work: Callable[[], T], *, safe: bool) -> T:
         try:
-            with self._lock:
+            with self._writing as connection:
+                disk = self._disk
+                assert disk is not None, "it comes with the connection"
+                # What is bought is written where others look: also when somebody has put another file there meanwhile.
+                self._check()
                 try:
-                    if identity(self.path) != self._file:
-                        raise FileNotFoundError(ENOENT, "another file is in its place")
-                    self._connection.execute("BEGIN IMMEDIATE")
+                    connection.execute("BEGIN IMMEDIATE")
                     self._writer = get_ident()
-                    with self._owing:
-                        owed = list(self._owed.values())
+                    owed = list(self._owed.values())
                     for snapshot in owed:
                         self._change(snapshot)
-                    yield
-                    self._connection.execute("COMMIT")
-                    self._disk.committed()
+                    answer = work()
+                    connection.execute("COMMIT")
+                    disk.committed()
                 finally:
                     self._writer = None
                     # On a full disk SQLite has rolled back by itself.
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
-                with self._owing:
-                    for snapshot in owed:
-                        # What it has become meanwhile is still owed.
-                        if self._owed.get(snapshot.id) is snapshot:
-                            del self._owed[snapshot.id]
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                self._check()
+                self._owing(lambda: self._paid(owed))
             if safe:
                 # With the lock free again: others write meanwhile.
-                self._disk.harden()
+                disk.harden()
+            return answer
         except (sqlite3.Error, UnicodeError, OSError) as problem:
             raise LedgerError(trouble(self.path, problem)) from None
+
+    def _paid(self, owed: Sequence[Snapshot]) -> None:
+        for snapshot in owed:
+            # What it has become meanwhile is still owed.
+            if self._owed.get(snapshot.id) is snapshot:
+                del self._owed[snapshot.id]
 
 
 def readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from happyhorse_nb.ledger.connection import Handle
 from happyhorse_nb.ledger.filter import of_account
 
 #: Seconds for which requests are leased.
@@ -62,7 +62,8 @@ class Leases:
         self._path = path
         self._who = (origin, account, owner)
         self._clock = clock
-        self._connection: sqlite3.Connection | None = None
+        # An own connection: it waits for nobody for long, and never for the disk.
+        self._handle = Handle(self._open)
         self._row: int | None = None
         #: When it was last given any.
         self._had = float("-inf")
@@ -74,10 +75,10 @@ class Leases:
         where the ledger cannot be written now.
         """
         try:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            found = self._lease(connection, used, self._clock() - ago, wants, limit, keep)
-            connection.execute("COMMIT")
+            with self._handle as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                found = self._lease(connection, used, self._clock() - ago, wants, limit, keep)
+                connection.execute("COMMIT")
         except sqlite3.Error:
             self.close()
             return None
@@ -85,25 +86,21 @@ class Leases:
 
     def close(self) -> None:
         """Close the file."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with suppress(sqlite3.Error):
-                connection.close()
+        self._handle.close(for_good=False)
 
     def _open(self) -> sqlite3.Connection:
-        if self._connection is None:
-            # An own connection: it waits for nobody for long, and never for the disk. So it leaves it to others to move
-            # the log into the ledger, which is safe only if the disk is waited for. It makes no new file.
-            self._connection = sqlite3.connect(
-                f"{self._path.absolute().as_uri()}?mode=rw",
-                uri=True,
-                timeout=_BUSY,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA wal_autocheckpoint = 0")
-        return self._connection
+        # It makes no new file.
+        connection = sqlite3.connect(
+            f"{self._path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=_BUSY,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.execute("PRAGMA synchronous = NORMAL")
+        # It leaves it to others to move the log into the ledger, which is safe only if the disk is waited for.
+        connection.execute("PRAGMA wal_autocheckpoint = 0")
+        return connection
 
     def _lease(
         self, connection: sqlite3.Connection, used: int, last: float, wants: int, limit: int, keep: int

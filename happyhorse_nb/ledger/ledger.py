@@ -25,13 +25,11 @@ class Ledger(Questions):
 
         It outlives this process; a power cut only from the next `write` on, which comes before anything is paid for.
         """
-        with self._transaction(safe=False):
-            return [self._add(record, reuse=reuse) for record in records]
+        return self._transaction(lambda: [self._add(record, reuse=reuse) for record in records], safe=False)
 
     def update(self, snapshot: Snapshot) -> None:
         """Write down what a job has become."""
-        with self._transaction():
-            self._change(snapshot)
+        self._transaction(lambda: self._change(snapshot))
 
     def write(self, claims: Sequence[tuple[Snapshot, str]] = ()) -> list[bool]:
         """Write down what is owed, and that these queued jobs are being sent by these owners: at once, on the disk.
@@ -39,20 +37,23 @@ class Ledger(Questions):
         False for a job that is not queued any more, or not this owner's: whoever took its kernel for dead may have
         settled it, and bought it. Then it must not be sent.
         """
-        with self._transaction():
-            return [self._change(job, "AND status = 'queued' AND owner IS ?", owner) for job, owner in claims]
+        return self._transaction(
+            lambda: [self._change(job, "AND status = 'queued' AND owner IS ?", owner) for job, owner in claims]
+        )
 
     def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
         """Write down what became of a job that nobody works on; False when the row ``was`` has changed meanwhile."""
-        with self._transaction():
-            return self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
+        return self._transaction(
+            lambda: self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
+        )
 
     def own(self, job_id: str, owner: str, *, instead_of: str | None, buys: bool = False) -> bool:
         """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster.
 
         ``buys``: it is also the one that pays for it, for the job was not sent yet; False when it was, or has ended.
         """
-        with self._transaction():
+
+        def own() -> bool:
             if buys:
                 changed = self._connection.execute(
                     "UPDATE jobs SET owner = ?, buyer = ? WHERE id = ? AND owner IS ? AND status = 'queued'",
@@ -62,7 +63,9 @@ class Ledger(Questions):
                 changed = self._connection.execute(
                     "UPDATE jobs SET owner = ? WHERE id = ? AND owner IS ?", (owner, job_id, instead_of)
                 )
-        return changed.rowcount == 1
+            return changed.rowcount == 1
+
+        return self._transaction(own)
 
     def attach(self, record: Record, *, was: Record, instead: Record | None, freed: Record | None) -> bool:
         """Write down that the user has given a job a task; False when the row ``was`` has changed meanwhile.
@@ -96,8 +99,9 @@ class Ledger(Questions):
 
     def star(self, job_id: str, *, on: bool) -> None:
         """Give a job a star, or take it back."""
-        with self._transaction():
-            self._connection.execute("UPDATE jobs SET starred = ? WHERE id = ?", (int(on), job_id))
+        self._transaction(
+            lambda: self._connection.execute("UPDATE jobs SET starred = ? WHERE id = ?", (int(on), job_id))
+        )
 
     def forget(self, job_id: str, *, path: Path | None = None) -> str | None:
         """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
@@ -106,7 +110,8 @@ class Ledger(Questions):
 
         The bytes are overwritten in the file, not only marked as free.
         """
-        with self._transaction():
+
+        def forget() -> str | None:
             row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
             self._connection.execute(
                 "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', request = '', "
@@ -117,8 +122,11 @@ class Ledger(Questions):
             used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
             # Not this one alone: an older kernel that is still open knows nothing of them.
             self._connection.execute("DELETE FROM thumbnails WHERE frame NOT IN (SELECT frame FROM jobs)")
+            return None if used is not None or not frame else frame
+
+        frame = self._transaction(forget)
         self._wipe()
-        return None if used is not None or not frame else frame
+        return frame
 
     def _add(self, record: Record, *, reuse: bool) -> Record | None:
         equal = self.equal(record) if reuse else None

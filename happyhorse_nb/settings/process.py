@@ -1,37 +1,113 @@
-"""What belongs to this process, whatever happens to the modules.
+"""What belongs to this process, whatever happens to the modules, to its main thread and to its forks.
 
 ``%reload_ext``, ``importlib.reload`` and ``%autoreload`` run module code again, and with it every module-level variable
 is made anew: a thread kept there would be leaked and a second one started. So the few things that must exist once live
 in a module object of our own making. It has no source file, so nothing reloads it, and no name of ours in front, so a
 user who throws our modules out of ``sys.modules`` does not throw it out with them.
+
+**No lock of ours is ever taken by the main thread**, for there an interrupt may be raised between any two steps: also
+between the one that takes a lock and the one that would see to it that it is given back (``with lock:`` is two). Held
+by a thread that has moved on, it would stand in everybody's way until the program is started anew. So whatever takes a
+lock, or opens a transaction, goes through `uninterrupted`: it runs on a thread of its own, where Python raises no
+interrupt, and the main thread waits for it, with nothing in its hands. An interrupt ends the waiting; what is under way
+comes to its end, as a whole. On every other thread such a call is an ordinary one.
+
+**Nothing that is open is carried through a fork**: see `at_fork`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from _thread import start_new_thread
 from collections.abc import Callable
+from contextlib import suppress
+from contextvars import copy_context
 from pathlib import Path
-from threading import RLock
+from queue import Empty, SimpleQueue
+from threading import RLock, get_ident, main_thread
 from types import ModuleType
 from typing import Any, TypeGuard, TypeVar, cast
+from weakref import WeakValueDictionary
 
 _NAME = "_process_of_happyhorse_nb"
+#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
+PAUSE = 0.2
+#: Seconds for which all that is open stays closed for a fork that never comes, because its thread was interrupted.
+_FORK = 5.0
 T = TypeVar("T")
 
 
-def _store() -> ModuleType:
-    store = sys.modules.get(_NAME)
-    if store is None:
-        # setdefault is one step under the GIL, so two threads that come first together get the same store.
-        store = sys.modules.setdefault(_NAME, ModuleType(_NAME))
-    if not hasattr(store, "lock"):
-        store.__dict__.setdefault("lock", RLock())
-    if getattr(store, "pid", None) != os.getpid():
-        # A fork has our objects but not our threads: it starts with nothing but the folders that were read.
-        things = {name: thing for name, thing in getattr(store, "things", {}).items() if isinstance(thing, Path)}
-        store.__dict__.update(pid=os.getpid(), lock=RLock(), things=things)
-    return store
+class Forked:
+    """Something that is open, and must not be so in a fork."""
+
+    def before_fork(self) -> None:
+        """Close it, and let nobody open it until `after_fork`. Called on another thread than the one that forks."""
+
+    def after_fork(self) -> None:
+        """It may be opened again. Called on the thread of `before_fork`, in the process that has forked."""
+
+    def in_fork(self) -> None:
+        """Begin anew: a lock of it may be held by a thread that is not here. Called in the fork."""
+
+
+def uninterrupted(work: Callable[[], T]) -> T:
+    """Run what takes a lock, and wait for its outcome; raises what it raises. See above.
+
+    The caller holds no lock that the work may want. An interrupt while it runs leaves it to end by itself.
+    """
+    if get_ident() != main_thread().ident or sys.is_finalizing():
+        return work()
+    told: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
+    # As a call would: what is shown within belongs to the cell that waits for it.
+    context = copy_context()
+
+    def run() -> None:
+        try:
+            outcome = True, context.run(work)
+        except BaseException as problem:  # noqa: BLE001  # it is raised where it is waited for
+            outcome = False, problem
+        told.put(outcome)
+
+    try:
+        # Not threading.Thread: to start one takes locks, which are everybody's.
+        start_new_thread(run, ())
+    except RuntimeError:
+        # On its way out the interpreter gives no more threads.
+        return work()
+    while True:
+        try:
+            good, found = told.get(timeout=PAUSE)
+        except Empty:
+            continue
+        if good:
+            return cast(T, found)
+        try:
+            raise found
+        finally:
+            # The error holds this frame, which would hold the error.
+            del found
+
+
+class Guard(Forked):
+    """A lock for what takes an instant: ``guard(act)`` acts with it held, where no interrupt comes between."""
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        at_fork(self)
+
+    def __call__(self, act: Callable[[], T]) -> T:
+        """Act, and return what comes of it; raises what is raised there."""
+
+        def held() -> T:
+            with self._lock:
+                return act()
+
+        return uninterrupted(held)
+
+    def in_fork(self) -> None:
+        """Begin anew."""
+        self._lock = RLock()
 
 
 def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
@@ -43,24 +119,104 @@ def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
 
 def once(name: str, make: Callable[[], T]) -> T:
     """The process's one thing of that name, made on first use."""
+    things: dict[str, Any] = _store().things
+    # Nothing is ever taken out, so what is there needs no lock.
+    return cast(T, things[name]) if name in things else uninterrupted(lambda: _made(name, make))
+
+
+def put(name: str, thing: object) -> None:
+    """Set or replace the process's thing of that name."""
+    _store().things[name] = thing
+
+
+def get(name: str) -> Any:
+    """The process's thing of that name, None where there is none."""
+    return _store().things.get(name)
+
+
+def at_fork(thing: Forked) -> None:
+    """Close it before this process forks, as long as it lives.
+
+    SQLite knows what it has open by process, and a fork has that knowledge but not the locks (https://sqlite.org/
+    howtocorrupt.html, "Carrying an open database connection across a fork"); and a lock on a file is the fork's too,
+    which then outlives its process.
+    """
+    _store().forked[id(thing)] = thing
+
+
+def carry(name: str, thing: object) -> None:
+    """Keep a thing for ever, here and in the forks of this process: what must never be used, nor collected."""
+    _store().carried.setdefault(name, []).append(thing)
+
+
+def carried(name: str) -> bool:
+    """Whether something of that name is kept for ever."""
+    return name in _store().carried
+
+
+def _made(name: str, make: Callable[[], T]) -> T:
     store = _store()
     things: dict[str, Any] = store.things
-    if name in things:
-        # Nothing is ever taken out, so what is there needs no lock.
-        return cast(T, things[name])
     with store.lock:
         if name not in things:
             things[name] = make()
         return cast(T, things[name])
 
 
-def put(name: str, thing: object) -> None:
-    """Set or replace the process's thing of that name."""
-    store = _store()
-    with store.lock:
-        store.things[name] = thing
+def _store() -> ModuleType:
+    store = sys.modules.get(_NAME)
+    if store is None:
+        made = ModuleType(_NAME)
+        made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forks={}, carried={})
+        # setdefault is one step under the GIL, so two threads that come first together get the same store.
+        store = sys.modules.setdefault(_NAME, made)
+        if store is made:
+            os.register_at_fork(
+                before=lambda: _before_fork(made),
+                after_in_parent=lambda: _after_fork(made),
+                after_in_child=lambda: _in_fork(made),
+            )
+    return store
 
 
-def get(name: str) -> Any:
-    """The process's thing of that name, None where there is none."""
-    return _store().things.get(name)
+def _open(store: ModuleType) -> list[Forked]:
+    return [thing for found in store.forked.valuerefs() if (thing := found()) is not None]
+
+
+def _before_fork(store: ModuleType) -> None:
+    some = _open(store)
+    closed: SimpleQueue[None] = SimpleQueue()
+    over: SimpleQueue[None] = SimpleQueue()
+
+    def hold() -> None:
+        for thing in some:
+            thing.before_fork()
+        closed.put(None)
+        with suppress(Empty):
+            over.get(timeout=_FORK)
+        for thing in some:
+            thing.after_fork()
+
+    if not some:
+        return
+    store.forks[get_ident()] = over
+    start_new_thread(hold, ())
+    waits = True
+    while waits:
+        with suppress(Empty):
+            closed.get(timeout=PAUSE)
+            waits = False
+
+
+def _after_fork(store: ModuleType) -> None:
+    over = store.forks.pop(get_ident(), None)
+    if over is not None:
+        over.put(None)
+
+
+def _in_fork(store: ModuleType) -> None:
+    # It has our objects but not our threads: it starts with nothing but the folders that were read.
+    things = {name: thing for name, thing in store.things.items() if isinstance(thing, Path)}
+    store.__dict__.update(lock=RLock(), things=things, forks={})
+    for thing in _open(store):
+        thing.in_fork()

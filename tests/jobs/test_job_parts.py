@@ -336,20 +336,6 @@ def test_callbacks_are_called_in_order_on_a_thread_that_does_not_hold_up_the_end
     stuck.set()
 
 
-class JustInTime(Future[str]):
-    """Its answer comes between the end of a wait for it and the look whether it is there."""
-
-    def result(self, timeout: float | None = None) -> str:
-        if not self.done():
-            self.set_result("the answer")
-            raise TimeoutError
-        return super().result(timeout)
-
-
-def test_an_answer_that_comes_in_the_instant_a_wait_for_it_ends_is_the_answer() -> None:
-    assert outcome_of(JustInTime()) == "the answer"
-
-
 def test_a_time_out_of_the_question_itself_gets_through() -> None:
     answer: Future[str] = Future()
     answer.set_exception(TimeoutError("the server's name was not found in time"))

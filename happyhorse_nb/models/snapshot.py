@@ -114,5 +114,9 @@ class Snapshot:
 
     @property
     def short_id(self) -> str:
-        """The piece of an id that names this job in commands and file names."""
-        return (self.task_id or self.id).removeprefix("task-")[:8]
+        """The piece of an id that names this job in commands and file names, from its first to its last day.
+
+        Our own id's: it is there before the server gives one, and the server's may all begin alike. A snapshot that no
+        job is behind, as the client's, has the server's only.
+        """
+        return (self.id or self.task_id or "").removeprefix("task-")[:8]

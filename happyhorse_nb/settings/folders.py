@@ -77,11 +77,14 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
     return beside if writable(beside) else fallback / VIDEO_FOLDER
 
 
-def video_name(created: float, prompt: str, short_id: str) -> str:
-    """A readable file name: date, words of the prompt, id. Nothing in a prompt can make it a path.
+def video_name(created: float, prompt: str, job_id: str) -> str:
+    """A readable file name: date, words of the prompt, and of the job's own id what names it elsewhere too.
 
-    >>> video_name(0, "The rocket lifts off; smoke", "8f31c2")
-    '1970-01-01 the-rocket-lifts-off 8f31c2.mp4'
+    (The server's ids may all begin alike: with a date, or with a time as UUIDv7 do.) Nothing in a prompt can make it a
+    path.
+
+    >>> video_name(0, "The rocket lifts off; smoke", "8f31c2aa97d0")
+    '1970-01-01 the-rocket-lifts-off 8f31c2aa.mp4'
     """
     words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).casefold())
     slug = ""
@@ -92,7 +95,7 @@ def video_name(created: float, prompt: str, short_id: str) -> str:
             slug = slug.encode()[:60].decode(errors="ignore")
             break
     date = time.strftime("%Y-%m-%d", time.localtime(created))
-    tail = re.sub(r"[^A-Za-z0-9]+", "", short_id)[:12]
+    tail = re.sub(r"[^A-Za-z0-9]+", "", job_id)[:8]
     return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
 
 

@@ -267,7 +267,7 @@ def test_what_parks_a_task(generate: Generate, fake_server: FakeServer, status: 
     assert str(job.status) == "stopped"
     assert isinstance(job.error, hh.JobStopped)
     assert words in str(job.error)
-    assert "%happyhorse resume fake0001" in str(job.error)
+    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
     [resumed] = hh.resume()
     assert str(ended(resumed).status) == "done"
     assert fake_server.paid == 1
@@ -456,7 +456,7 @@ def test_a_folder_that_vanishes_while_the_video_comes(
     ended(job)
     assert (str(job.status), job.task_id) == ("stopped", "task-fake0001")
     assert "could not be written" in str(job.error)
-    assert "fake0001" in str(job.error)
+    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
     folder.unlink()
     [resumed] = hh.resume("task-fake0001")
     assert str(ended(resumed).status) == "done"

@@ -52,7 +52,7 @@ def test_what_a_job_is_when_it_is_done(generate: Generate, fake_server: FakeServ
     assert (job.snapshot.width, job.snapshot.height) == (320, 214)
     assert job.snapshot.progress.fraction == 1.0
     assert job.snapshot.video_url is None
-    assert repr(job) == "<Job fake0001: done>"
+    assert repr(job) == f"<Job {job.id[:8]}: done>"
     row = engine().ledger.get(job.id)
     assert row is not None
     assert (row.snapshot.path, row.snapshot.size) == (job.path, job.path and job.path.stat().st_size)
@@ -323,7 +323,7 @@ def test_a_file_of_that_name_is_never_written_over(generate: Generate, fake_serv
         assert row is not None
         from happyhorse_nb.settings import video_name
 
-        taken = folder / video_name(job.snapshot.created, "p", job.snapshot.short_id)
+        taken = folder / video_name(job.snapshot.created, "p", job.id)
         taken.write_text("mine")
     assert ended(job).path == taken.with_name(f"{taken.stem} (2).mp4")
     assert taken.read_text() == "mine"
@@ -333,7 +333,7 @@ def test_a_prompt_makes_a_name_and_never_a_path(generate: Generate, folder: Path
     job = ended(generate("../../etc/passwd\x00 <b>火箭</b> " + "火" * 200))
     assert job.path is not None
     assert job.path.parent == folder
-    assert job.path.name.endswith("etc-passwd-b-火箭 fake0001.mp4")
+    assert job.path.name.endswith(f"etc-passwd-b-火箭 {job.id[:8]}.mp4")
 
 
 # What it shows
@@ -346,7 +346,7 @@ def test_it_shows_itself_as_one_line_outside_of_a_notebook(
     job._ipython_display_()
     out = capsys.readouterr()
     assert out.out.count("\n") == 1
-    assert "fake0001" in out.out
+    assert job.id[:8] in out.out
     assert str(job.path and job.path.name) in out.out
     assert out.err == ""
 

@@ -292,7 +292,13 @@ def test_a_snapshot_does_not_show_its_signed_link() -> None:
 
 @pytest.mark.parametrize(
     ("task_id", "ours", "short"),
-    [("task-8f31c2aa99", "0123", "8f31c2aa"), (None, "0123456789ab", "01234567"), ("x", "0", "x")],
+    [
+        ("task-8f31c2aa99", "0123456789ab", "01234567"),
+        (None, "0123456789ab", "01234567"),
+        ("task-8f31c2aa99", "", "8f31c2aa"),
+    ],
 )
-def test_a_short_id_is_the_server_s_where_it_is_known(task_id: str | None, ours: str, short: str) -> None:
+def test_a_job_is_named_by_one_id_from_first_to_last_and_a_task_alone_by_the_server_s(
+    task_id: str | None, ours: str, short: str
+) -> None:
     assert Snapshot(status=Status.PENDING, id=ours, task_id=task_id).short_id == short

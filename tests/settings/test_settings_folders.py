@@ -139,7 +139,7 @@ def test_a_chosen_folder_that_cannot_be_written_is_refused_and_not_replaced(work
 
 def test_a_name_says_when_what_and_which() -> None:
     noon = 1_767_355_200.0
-    name = video_name(noon, "The rocket lifts off; smoke rolls", "8f31c2aa")
+    name = video_name(noon, "The rocket lifts off; smoke rolls", "8f31c2aa97d0")
     assert name == "2026-01-02 the-rocket-lifts-off 8f31c2aa.mp4"
     assert video_name(noon, "", "8f31c2aa") == "2026-01-02 8f31c2aa.mp4"
     assert video_name(noon, "马在草原上奔跑", "8f31c2aa") == "2026-01-02 马在草原上奔跑 8f31c2aa.mp4"
@@ -153,8 +153,8 @@ TEXTS = st.text(st.characters()) | st.lists(NASTY | st.text(max_size=5), max_siz
 
 
 @given(st.floats(0, 4e9), TEXTS, TEXTS)
-def test_nothing_in_a_prompt_or_an_id_can_make_a_path(created: float, prompt: str, short_id: str) -> None:
-    name = video_name(created, prompt, short_id)
+def test_nothing_in_a_prompt_or_an_id_can_make_a_path(created: float, prompt: str, job_id: str) -> None:
+    name = video_name(created, prompt, job_id)
     assert name.endswith(".mp4")
     assert not name.startswith(".")
     assert not set(name) & set('/\\:*?"<>|\0\n\r\t')

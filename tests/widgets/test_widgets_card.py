@@ -57,7 +57,7 @@ def test_a_running_job_gets_a_live_panel_and_a_place_for_its_video(places: FakeP
     panel, place = (place.bundle for place in places.places)
     assert WIDGET_VIEW in panel
     assert panel["text/plain"].startswith("Generating, 4 s")
-    assert "%happyhorse show 8f31c2" in place["text/html"]
+    assert "%happyhorse show h0192abc" in place["text/html"]
     assert "Generating" in panel_text(places)
 
 

@@ -25,7 +25,7 @@ class DoneJob(FakeJob):
     """A finished job with a star to be given."""
 
     def __init__(self, number: int, path: Path) -> None:
-        super().__init__(running(status=Status.DONE, id=f"{number:012x}", task_id=f"task-{number}", path=path))
+        super().__init__(running(status=Status.DONE, id=f"{number:08x}c0de", task_id=f"task-{number}", path=path))
         self.record = Record()
         self.starred = False
 
@@ -62,14 +62,14 @@ def test_fewer_than_two_or_more_than_four_are_refused(make: Make, count: int) ->
 def test_what_has_no_video_is_refused_by_its_name(make: Make) -> None:
     job: Any = FakeJob()
     assert refusal(make(1), job) == (
-        "compare: job 8f31c2 is processing and has no video yet. Wait for it: %happyhorse wait 8f31c2"
+        "compare: job h0192abc is processing and has no video yet. Wait for it: %happyhorse wait h0192abc"
     )
     job.to(status=Status.FAILED)
-    assert "job 8f31c2 is failed and has no video. Leave it out." in refusal(make(1), job)
+    assert "job h0192abc is failed and has no video. Leave it out." in refusal(make(1), job)
     gone = make(2)
     gone.snapshot.path.unlink()
     assert "clip 2.mp4 any more" in refusal(make(1), gone)
-    assert "job 1 is named twice" in refusal(make(1), make(1))
+    assert "job 00000001 is named twice" in refusal(make(1), make(1))
 
 
 def test_ids_are_looked_up() -> None:

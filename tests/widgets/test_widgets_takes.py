@@ -23,7 +23,9 @@ class Record:
 class Take(FakeJob):
     def __init__(self, number: int) -> None:
         super().__init__(
-            running(id=f"{number:012x}", task_id=f"task-{number}", params={"seed": 10 + number, "resolution": "720P"})
+            running(
+                id=f"{number:08x}c0de", task_id=f"task-{number}", params={"seed": 10 + number, "resolution": "720P"}
+            )
         )
         self.record = Record()
         self.starred = False
@@ -77,7 +79,7 @@ def test_what_all_cost_stands_first_and_each_has_a_row(places: FakePlaces, takes
     lines = places.places[0].bundle["text/plain"].splitlines()
     assert lines[0] == "3 takes, about $2.10 in all: 2 generating, 1 queued"
     assert len(lines) == 4
-    assert "%happyhorse compare 0 1 00000000" in places.shown[1]
+    assert "%happyhorse compare 00000000 00000001 00000002" in places.shown[1]
 
 
 def test_one_button_stops_all_that_run(places: FakePlaces, takes: list[Any], video: Path) -> None:

@@ -14,7 +14,7 @@ from happyhorse_nb import images, polling, wire
 from happyhorse_nb.client.answers import field, good, snapshot_of, unknown_outcome
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
-from happyhorse_nb.client.download import MAX_BYTES, download
+from happyhorse_nb.client.download import MAX_BYTES, NO_LINK, Renew, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.client.until import until_ended
@@ -170,26 +170,36 @@ class Client:
     ) -> VideoInfo:
         """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
 
-        It is streamed, resumed after a cut until about ``patience`` seconds have brought nothing new, at most
-        ``cap`` bytes long, checked to be playable, and appears whole or not at all. ``on_bytes`` is told bytes so far
-        and the total, if known. ``part`` is a name that no other download uses, for the file while it is not whole.
-        Some are fetched at once, the others wait for them. Raises `DownloadError`.
+        It is streamed, resumed after a cut, tried again whatever is wrong until about ``patience`` seconds have brought
+        nothing new, at most ``cap`` bytes long, checked to be playable, and appears whole or not at all. What came
+        twice the same and cannot be played is kept beside it, under its name and ``.damaged``. ``on_bytes`` is told
+        bytes so far and the total, if known. ``part`` is a name that no other download uses, for the file while it is
+        not whole. Some are fetched at once, the others wait for them. Raises `DownloadError`.
         """
         if not task.video_url:
-            raise DownloadError("the server says the task is done but gives no link to a video", refused=True)
-        wire, target = self._wire, absolute(str(target))
-        async with wire.downloads:
-            return await download(
-                wire.files,
-                task.video_url,
-                target,
-                loopback=self.account.sandbox,
-                own=wire.host,
-                on_bytes=on_bytes,
-                patience=patience,
-                cap=cap,
-                part=part,
-            )
+            raise DownloadError(NO_LINK, refused=True)
+        info, _ = await self._fetch(
+            task.video_url, absolute(str(target)), on_bytes=on_bytes, patience=patience, cap=cap, part=part
+        )
+        return info
+
+    async def bring(
+        self,
+        task: Snapshot,
+        target: Path,
+        *,
+        renew: Renew,
+        part: str,
+        patience: float,
+        on_bytes: Callable[[int, int | None], None],
+    ) -> tuple[VideoInfo, Path]:
+        """The same for a job, with a fresh link for each try; answers with where it is, too.
+
+        Where ``target`` is taken it goes beside it: ``launch (2).mp4``. Raises `DownloadError`.
+        """
+        return await self._fetch(
+            task.video_url, target, renew=renew, part=part, patience=patience, on_bytes=on_bytes, numbered=True
+        )
 
     async def balance(self) -> Decimal | None:
         """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
@@ -211,6 +221,12 @@ class Client:
         found = data.get("models") or field(data, "models")
         listed = found if isinstance(found, list) else []
         return [m["slug"] for m in listed if isinstance(m, dict) and isinstance(m.get("slug"), str)]
+
+    async def _fetch(self, url: str | None, target: Path, **more: Any) -> tuple[VideoInfo, Path]:
+        wire = self._wire
+        return await download(
+            wire.files, url, target, loopback=self.account.sandbox, own=wire.host, slot=wire.downloads, **more
+        )
 
     @property
     def _wire(self) -> Transport:

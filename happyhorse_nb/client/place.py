@@ -3,22 +3,80 @@
 from __future__ import annotations
 
 import os
-from errno import EEXIST
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
+#: Bytes that a file's name may have, on almost every file system.
+_LONGEST = 255
 
-def into_place(half: Path, target: Path) -> None:
-    """Give ``half`` the name ``target``, in the same folder, without ever replacing a file that is there.
+Link = Callable[[Path, Path], None]
 
-    ``half`` may still be there afterwards, as a second name of the same file; who made it takes it away. Raises
-    `FileExistsError` where the name is taken, `OSError` where the folder cannot be written.
+
+def names(first: Path) -> Iterator[Path]:
+    """That name, and those to take where it is taken: ``launch.mp4``, ``launch (2).mp4`` … without an end."""
+    yield first
+    for number in count(2):
+        yield beside(first, f" ({number}){first.suffix}", stem=first.stem)
+
+
+def beside(file: Path, ending: str, *, stem: str | None = None) -> Path:
+    """A name in the same folder, the file's (or ``stem``) with another ending, cut to what a name may have."""
+    room = _LONGEST - len(os.fsencode(ending))
+    return file.with_name(os.fsencode(file.name if stem is None else stem)[:room].decode(errors="ignore") + ending)
+
+
+def into_place(half: Path, targets: Iterable[Path], *, link: Link = os.link) -> Path:
+    """Give ``half`` the first of these names that is free, without ever replacing a file; returns which.
+
+    ``half`` is on the same device, and may still be there afterwards, as a second name of the same file; who made it
+    takes it away. Where there are no hard links (exFAT, some network drives) the name is there an instant before the
+    film, as a file that holds no more than the name of ``half``; left by a process that was killed at that instant, it
+    is known again by this, and filled. Raises `FileExistsError` where all are taken, `OSError` where the folder cannot
+    be written.
     """
+    taken: FileExistsError | None = None
+    for target in targets:
+        try:
+            _name(half, target, link)
+        except FileExistsError as problem:
+            taken = problem
+        else:
+            return target
+    raise taken or FileExistsError
+
+
+def _name(half: Path, target: Path, link: Link) -> None:
+    mark = half.name.encode(errors="surrogateescape")
     try:
-        os.link(half, target)
+        link(half, target)
+        return
     except FileExistsError:
-        raise
+        if not _holds(target, mark):
+            raise
     except OSError:
-        # No hard links here (some network drives): the check and the rename are then two steps.
-        if target.exists():
-            raise FileExistsError(EEXIST, os.strerror(EEXIST)) from None
-        half.rename(target)
+        # No hard links here. Whoever makes the name has it, however many try; then come the bytes.
+        try:
+            place = target.open("xb")
+        except FileExistsError:
+            if not _holds(target, mark):
+                raise
+        else:
+            # A disk that has no room for these few bytes has no need of any for another name.
+            with suppress(OSError), place:
+                place.write(mark)
+    try:
+        half.replace(target)
+    except OSError:
+        if _holds(target, mark) or _holds(target, b""):
+            with suppress(OSError):
+                target.unlink()
+        raise
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    """Whether a file has that content, and nothing else in it."""
+    with suppress(OSError), file.open("rb") as there:
+        return there.read(len(content) + 1) == content
+    return False

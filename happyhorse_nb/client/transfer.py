@@ -75,6 +75,14 @@ class Transfer:
         self._tag: str | None = None
         #: How it was said to be packed then.
         self._said = ""
+        #: Its length in bytes, where it was told; a part of another length is no continuation either.
+        self._total: int | None = None
+
+    def follow(self, url: str) -> None:
+        """Go on with another link to the same video; one to another place may be another one's, so begin anew."""
+        if url.partition("?")[0] != self._url.partition("?")[0]:
+            self.have = 0
+        self._url = HiddenText(url)
 
     async def go_on(self) -> None:
         """Fetch what is missing. Raises `Cut`, `DownloadError`, and OSError for trouble with the file."""
@@ -109,7 +117,10 @@ class Transfer:
         if response.status == 200:
             self.have, self._tag = 0, _strong(response.headers.get(hdrs.ETAG))
             self._said = _coding(response)
-        total = response.content_length + self.have if response.content_length is not None else None
+            self._total = response.content_length
+        elif self._total is None and response.content_length is not None:
+            self._total = self.have + response.content_length
+        total = self._total
         # aiohttp itself notices when an answer in chunks is cut.
         self.told = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
         if total is not None and total > self._cap:
@@ -209,8 +220,7 @@ class Transfer:
         if status == 200:
             return None
         part = response.headers.get(hdrs.CONTENT_RANGE, "")
-        same = _coding(response) == self._said
-        if status == 206 and self.have and same and part.startswith(f"bytes {self.have}-"):
+        if status == 206 and self.have and part.startswith(f"bytes {self.have}-") and self._continues(response):
             return None
         if status in (206, 416):
             # Not the part that was asked for: begin again.
@@ -218,6 +228,15 @@ class Transfer:
         if status in (206, 408, 416, 429) or status >= 500:
             return Cut(f"its server answers {status}")
         return DownloadError(f"the link to the video was turned down ({status})", refused=True)
+
+    def _continues(self, response: aiohttp.ClientResponse) -> bool:
+        """Whether a part is of the version that was begun with, as far as the server says so."""
+        total = response.headers.get(hdrs.CONTENT_RANGE, "").rpartition("/")[2]
+        tag = _strong(response.headers.get(hdrs.ETAG))
+        if _coding(response) != self._said:
+            return False
+        # (Without a length or a tag in either answer, there is nothing that speaks against it.)
+        return (not total.isdecimal() or self._total in (None, int(total))) and (not tag or self._tag in (None, tag))
 
 
 def _coding(response: aiohttp.ClientResponse) -> str:

@@ -33,7 +33,7 @@ def copy_of(job: Job, wished: Path) -> None:
     try:
         if not wished.exists():
             shutil.copyfile(made, half)
-            into_place(half, wished)
+            into_place(half, [wished])
             return
     except FileExistsError:
         # It has come while the video was copied.

@@ -6,18 +6,11 @@ import math
 import time
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from happyhorse_nb.errors import (
-    APIError,
-    ConfigError,
-    DownloadError,
-    NotFound,
-    RateLimited,
-    ServerError,
-    TransportError,
-)
+from happyhorse_nb.errors import ConfigError, DownloadError, RateLimited
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
 from happyhorse_nb.jobs.track import Track
@@ -28,47 +21,41 @@ from happyhorse_nb.wire import text
 if TYPE_CHECKING:
     from happyhorse_nb.client import VideoInfo
 
-#: A link that was turned down is read anew this often, and so often a file name that was taken meanwhile is changed.
-_TRIES = 3
+#: Tries in vain after which the card says so.
+_A_FEW = 2
 
 
 async def fetch(track: Track) -> None:
     """Download the video, or end the job as stopped: it is paid for and can be taken up again. Raises `Stopped`."""
-    tries = 0
-    while True:
-        tries += 1
-        arrival = track.arrival = Arrival()
-        try:
-            target, note = _target(track)
-            read = track.now if track.now.video_url else await _fresh(track)
-            info = await track.unless_stopped(
-                track.client.download(
-                    read,
-                    target,
-                    on_bytes=arrival.count,
-                    patience=track.settings.fetch_patience,
-                    # One watcher alone fetches a job's video, so what a killed one has left is found under this name.
-                    part=track.now.id,
-                )
+    arrival = track.arrival = Arrival()
+    most = 0
+
+    def came(have: int, total: int | None) -> None:
+        nonlocal most
+        arrival.count(have, total)
+        if have > most and track.now.message:
+            track.quietly(replace(track.now, message=""))
+        most = max(most, have)
+
+    try:
+        target, note = _target(track)
+        info, path = await track.unless_stopped(
+            track.client.bring(
+                track.now,
+                target,
+                renew=partial(_fresh, track),
+                # One watcher alone fetches a job's video, so what a killed one has left is found under this name.
+                part=track.now.id,
+                patience=track.settings.fetch_patience,
+                on_bytes=came,
             )
-            size = target.stat().st_size
-        except NotFound:
-            await track.end(outcome.expired(track.now, by_id=not track.job.record.request))
-            return
-        except (DownloadError, APIError, TransportError, OSError) as problem:
-            if tries < _TRIES and isinstance(problem, DownloadError):
-                if problem.refused:
-                    track.quietly(replace(track.now, video_url=None))
-                    await track.pause(track.backoff(tries))
-                    continue
-                if target.exists():
-                    # Somebody was faster with that name: another one.
-                    continue
-            await track.end(outcome.ready(track.now, problem))
-            return
-        made = _made(track.now, target, size, info)
-        await track.end(replace(made, note=join_notes(made.note, note)))
+        )
+        size = path.stat().st_size
+    except (DownloadError, OSError) as problem:
+        await track.end(outcome.ready(track.now, problem))
         return
+    made = _made(track.now, path, size, info)
+    await track.end(replace(made, note=join_notes(made.note, note)))
 
 
 def _made(now: Snapshot, target: Path, size: int, info: VideoInfo) -> Snapshot:
@@ -87,60 +74,42 @@ def _made(now: Snapshot, target: Path, size: int, info: VideoInfo) -> Snapshot:
     )
 
 
-async def _fresh(track: Track) -> Snapshot:
-    """The task read again, for a link that works."""
+async def _fresh(track: Track, why: str, vain: int) -> str | None:
+    """The link as the task has it now. Raises `APIError` and `TransportError`."""
     task_id = track.now.task_id
     assert task_id is not None, "a finished task has an id"
-    began, tries = time.monotonic(), 0
-    while True:
-        # The video is made: nothing that is read now is more urgent.
-        await track.turn(lambda: math.inf)
-        try:
-            read = await track.unless_stopped(track.client.read(task_id))
-        except NotFound:
-            if track.gone():
-                raise
-            tries += 1
-            await track.pause(track.backoff(tries))
-        except (RateLimited, ServerError, TransportError) as problem:
-            tries += 1
-            wait = track.told(problem, tries) if isinstance(problem, RateLimited) else track.backoff(tries)
-            if time.monotonic() - began + wait > track.settings.fetch_patience:
-                raise
-            await track.pause(wait)
-        else:
-            track.known()
-            # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
-            expires_at = read.expires_at or track.now.expires_at
-            track.quietly(replace(track.now, video_url=read.video_url, expires_at=expires_at))
-            return track.now
+    if vain > _A_FEW:
+        track.quietly(replace(track.now, message=f"The video does not come yet: {why}; trying again."))
+    # The video is made: nothing that is read now is more urgent. (A stop cuts the whole of the fetch short, this too.)
+    await track.office.pace.take(lambda: math.inf)
+    try:
+        read = await track.client.read(task_id)
+    except RateLimited as limited:
+        track.office.pace.allowance.refused(track.told(limited, max(1, vain)))
+        raise
+    # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
+    link, expires_at = read.video_url or track.now.video_url, read.expires_at or track.now.expires_at
+    track.quietly(replace(track.now, video_url=link, expires_at=expires_at))
+    return read.video_url
 
 
 def _target(track: Track) -> tuple[Path, str]:
-    """A file that does not exist yet: the one asked for, else one named for its date, prompt and task; and a note.
+    """The file that was asked for, else one named for its date, prompt and job; and a note.
 
     The video is paid for: where the file that was asked for cannot be written, it goes to the folder for videos.
     """
     now, wished = track.now, track.job.record.target
+    name = video_name(now.created, now.prompt, now.id)
     with suppress(OSError):
         if wished.is_dir() or wished.suffix != ".mp4":
-            return _free(wished / video_name(now.created, now.prompt, now.short_id)), ""
+            return wished / name, ""
     if _can_be_written(wished):
-        return _free(wished), ""
+        return wished, ""
     with suppress(ConfigError):
         folder = video_folder(track.settings.folder, fallback=home(make=False))
         note = f"{text(str(wished))[-200:]} could not be written, so the video is in {folder}"
-        return _free(folder / video_name(now.created, now.prompt, now.short_id)), note
+        return folder / name, note
     return wished, ""
-
-
-def _free(first: Path) -> Path:
-    file = first
-    for number in range(2, 1000):
-        if not file.exists():
-            break
-        file = first.with_name(f"{first.stem} ({number}).mp4")
-    return file
 
 
 def _can_be_written(file: Path) -> bool:

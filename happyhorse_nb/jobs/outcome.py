@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from happyhorse_nb.errors import (
     APIError,
     AuthenticationError,
+    DownloadError,
     HappyHorseError,
     InsufficientBalance,
     JobError,
@@ -90,11 +91,9 @@ def stopped(snapshot: Snapshot, why: str) -> Snapshot:
     )
 
 
-def ready(snapshot: Snapshot, problem: Exception) -> Snapshot:
+def ready(snapshot: Snapshot, problem: DownloadError | OSError) -> Snapshot:
     """The video is made, and could not be brought here."""
-    if isinstance(problem, APIError):
-        why = f"its link could not be read: {problem.message}"
-    elif isinstance(problem, OSError):
+    if isinstance(problem, OSError):
         why = f"it could not be written: {(problem.strerror or type(problem).__name__).lower()}"
     else:
         why = str(problem)[:1].lower() + str(problem)[1:]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from happyhorse_nb.client.place import into_place, names
 from happyhorse_nb.errors import InvalidRequest
 
 #: Hidden, as the file managers' own: JupyterLab lists and serves nothing in it.
@@ -16,15 +18,8 @@ def throw_away(path: Path) -> Path:
     try:
         folder = path.parent / FOLDER
         folder.mkdir(exist_ok=True)
-        place = _reserved(folder, path)
-        try:
-            # Over the empty file that was made for it, never over another; and never across devices, where it would
-            # be a copy that a full disk can cut.
-            return path.replace(place)
-        except OSError:
-            with suppress(OSError):
-                place.unlink()
-            raise
+        # Never across devices, where it would be a copy that a full disk can cut.
+        return _moved(path, names(folder / path.name))
     except OSError as problem:
         why = (problem.strerror or type(problem).__name__).lower()
         raise InvalidRequest(
@@ -37,18 +32,19 @@ def throw_away(path: Path) -> Path:
 def bring_back(thrown: Path, path: Path) -> None:
     """Undo that, where the place is still free."""
     with suppress(OSError):
-        if not path.exists():
-            thrown.replace(path)
+        _moved(thrown, [path])
 
 
-def _reserved(folder: Path, path: Path) -> Path:
-    """An empty file of its own under that name, or under the next one that is free."""
-    number = 1
-    while True:
-        place = folder / (path.name if number == 1 else f"{path.stem} ({number}){path.suffix}")
-        try:
-            place.touch(exist_ok=False)
-        except FileExistsError:
-            number += 1
-            continue
-        return place
+def _moved(file: Path, targets: Iterable[Path]) -> Path:
+    """Where it is now: under the first of these names that is free."""
+    place = into_place(file, targets)
+    try:
+        # As a second name of it; where there are none it is gone, and another film may have its name by now.
+        with suppress(FileNotFoundError):
+            if file.samefile(place):
+                file.unlink()
+    except OSError:
+        # It cannot be taken away from where it is, so it does not lie in two places either.
+        place.unlink()
+        raise
+    return place

@@ -18,7 +18,7 @@ import happyhorse_nb as hh
 from happyhorse_nb import Client, Snapshot
 from happyhorse_nb.client.download import download
 from support.fake_server import SIGNATURE, Cut, Do, FakeServer, Say
-from support.videos import look_into
+from support.videos import look_into, make_mp4
 
 
 @pytest.fixture
@@ -126,25 +126,150 @@ BAD = {
 
 
 @pytest.mark.parametrize("kind", BAD)
-async def test_what_is_no_whole_video_is_not_kept(
+async def test_what_is_no_whole_video_never_has_a_video_s_name_and_what_came_twice_is_not_deleted(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, kind: str
 ) -> None:
     body, words = BAD[kind]
     raw = small_mp4[: len(small_mp4) // 2] if body is None else body
-    fake_server.script("file", Say(raw=raw, headers={"Content-Type": "video/mp4"}))
-    with pytest.raises(hh.DownloadError, match=words):
-        await client.download(task, target)
-    assert left_in(target.parent) == []
+    fake_server.script("file", *[Say(raw=raw, headers={"Content-Type": "video/mp4"})] * 50)
+    kept = target.with_name("launch.mp4.damaged")
+    # Fetched again another day, and still the same: it is not piled up.
+    for _ in range(2):
+        with pytest.raises(hh.DownloadError, match=words) as caught:
+            await client.download(task, target, patience=0.1)
+        assert left_in(target.parent) == ([kept.name] if raw else [])
+        if raw:
+            assert content(kept) == raw
+            assert f"is kept as {kept}" in str(caught.value)
+    # Nor written over by something else that is no film.
+    fake_server.forget("file")
+    fake_server.script("file", *[Say(raw=b"something else")] * 50)
+    with pytest.raises(hh.DownloadError):
+        await client.download(task, target, patience=0.1)
+    assert raw in (b"", content(kept))
+    assert b"something else" in [content(target.parent / name) for name in left_in(target.parent)]
 
 
-async def test_a_video_whose_pictures_are_damaged_is_not_kept(
+@pytest.mark.parametrize("kind", BAD)
+async def test_what_is_no_whole_video_for_a_while_is_fetched_again(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, kind: str
+) -> None:
+    raw = BAD[kind][0]
+    raw = small_mp4[: len(small_mp4) // 2] if raw is None else raw
+    fake_server.script("file", *[Say(raw=raw)] * 3)
+    await client.download(task, target)
+    assert content(target) == small_mp4
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
+async def test_a_video_whose_pictures_are_damaged_is_fetched_again_then_kept_aside(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
 ) -> None:
     start = small_mp4.index(b"mdat") + 4
-    fake_server.script("file", Say(raw=small_mp4[:start] + bytes(len(small_mp4) - start)))
+    damaged = small_mp4[:start] + bytes(len(small_mp4) - start)
+    fake_server.script("file", *[Say(raw=damaged)] * 50)
     with pytest.raises(hh.DownloadError, match="cannot be decoded"):
-        await client.download(task, target)
+        await client.download(task, target, patience=0.1)
+    assert left_in(target.parent) == ["launch.mp4.damaged"]
+    fake_server.forget("file")
+    fake_server.script("file", Say(raw=damaged))
+    await client.download(task, target, patience=0.1)
+    assert content(target) == small_mp4
+
+
+async def test_something_else_each_time_ends_too(client: Client, task: Snapshot, target: Path) -> None:
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        # Ever more of it: more bytes than ever, and never a video.
+        page = b"<html>" + b"wait " * number
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        with pytest.raises(hh.DownloadError, match="not an MP4"):
+            await client.download(replace(task, video_url=link), target, patience=0.2)
     assert left_in(target.parent) == []
+
+
+@pytest.mark.parametrize("change", ["tag", "length", "neither is told"])
+async def test_a_cut_video_is_not_gone_on_with_by_another_one(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes, change: str
+) -> None:
+    # Another film at the same place, from a server that looks at no If-Range: its parts fit in number only.
+    other = make_mp4(width=352, height=240, seconds=3)
+    half = len(small_mp4) // 2
+    rest = other[half:]
+    if change == "tag":
+        heads = ['ETag: "a"\r\n', f'ETag: "b"\r\nContent-Range: bytes {half}-{len(small_mp4) - 1}/{len(small_mp4)}\r\n']
+        rest = other[half : len(small_mp4)]
+    elif change == "length":
+        heads = ["", f"Content-Range: bytes {half}-{len(other) - 1}/{len(other)}\r\n"]
+    else:
+        heads = ["", f"Content-Range: bytes {half}-{len(small_mp4) - 1}/*\r\n"]
+        rest = small_mp4[half:]
+
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        if number == 0:
+            writer.write(f"HTTP/1.1 200 OK\r\nContent-Length: {len(small_mp4)}\r\n{heads[0]}\r\n".encode())
+            writer.write(small_mp4[:half])
+        elif number == 1:
+            writer.write(f"HTTP/1.1 206 OK\r\nContent-Length: {len(rest)}\r\n{heads[1]}\r\n".encode() + rest)
+        else:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(other) + other)
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        await client.download(replace(task, video_url=link), target)
+    assert content(target) == (small_mp4 if change == "neither is told" else other)
+
+
+async def test_a_server_that_gives_a_part_of_what_is_missing_at_a_time(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    size, step = len(small_mp4), len(small_mp4) // 5
+
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        start = number * step
+        part = small_mp4[start : start + step]
+        if number == 0:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + part)
+        else:
+            there = f"bytes {start}-{start + len(part) - 1}/{size}"
+            writer.write(f"HTTP/1.1 206 OK\r\nContent-Length: {len(part)}\r\nContent-Range: {there}\r\n\r\n".encode())
+            writer.write(part)
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        await client.download(replace(task, video_url=link), target)
+    assert content(target) == small_mp4
+
+
+@pytest.mark.parametrize(
+    ("link", "times"), [("http://example.com/x.mp4", 3), ("/files/x.mp4", 8)], ids=["elsewhere", "in circles"]
+)
+async def test_a_redirect_that_leads_astray_for_a_while(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, link: str, times: int
+) -> None:
+    fake_server.script("file", *[Say(302, headers={"Location": link})] * times)
+    await client.download(task, target)
+    assert content(target) == small_mp4
+
+
+@pytest.mark.parametrize("status", [201, 202, 204, 400, 401, 403, 404, 410, 418, 500, 503])
+async def test_no_answer_is_the_last_word_while_there_is_patience(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes, status: int
+) -> None:
+    fake_server.script("file", *[Say(status, raw=b"")] * 3)
+    await client.download(task, target)
+    assert content(target) == small_mp4
+
+
+async def test_one_try_in_vain_is_never_the_only_one(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path
+) -> None:
+    # However long it took: a connection that hangs until it is given up takes as long as the whole patience.
+    fake_server.script("file", Do(cut=Cut.AFTER_ACCEPTING))
+    await client.download(task, target, patience=0.0)
+    assert left_in(target.parent) == ["launch.mp4"]
 
 
 async def test_a_video_that_is_too_large_is_refused_by_its_length(
@@ -267,7 +392,7 @@ async def test_what_never_comes_whole_ends(client: Client, task: Snapshot, targe
     async with raw_store(answer) as link:
         with pytest.raises(hh.DownloadError, match="breaks off"):
             await client.download(replace(task, video_url=link), target, patience=0.3)
-    assert left_in(target.parent) == []
+    assert left_in(target.parent) == ["launch.mp4.damaged"]
 
 
 async def test_a_video_that_crawls_is_given_up(target: Path) -> None:
@@ -326,7 +451,7 @@ LINKS = {
 async def test_a_redirect_to_where_no_key_or_video_should_go_is_refused(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path, kind: str
 ) -> None:
-    fake_server.script("file", Say(302, headers={"Location": LINKS[kind]}))
+    fake_server.script("file", *[Say(302, headers={"Location": LINKS[kind]})] * 50)
     with pytest.raises(hh.DownloadError) as caught:
         await client.download(task, target, patience=0.1)
     assert "example.com" not in str(caught.value)
@@ -334,10 +459,10 @@ async def test_a_redirect_to_where_no_key_or_video_should_go_is_refused(
 
 
 async def test_redirects_in_circles_end(client: Client, fake_server: FakeServer, task: Snapshot, target: Path) -> None:
-    fake_server.script("file", *[Say(302, headers={"Location": "/files/x.mp4"})] * 20)
+    fake_server.script("file", *[Say(302, headers={"Location": "/files/x.mp4"})] * 90)
     with pytest.raises(hh.DownloadError, match="circles"):
-        await client.download(task, target)
-    assert len(fake_server.of("file")) < 10
+        await client.download(task, target, patience=0.1)
+    assert len(fake_server.of("file")) < 20
 
 
 @pytest.mark.parametrize(
@@ -378,6 +503,25 @@ async def test_many_videos_at_once_come_some_at_a_time_and_hold_up_no_look_at_a_
         assert len(fake_server.of("file")) == 6
     await asyncio.gather(*coming)
     assert {content(tmp_path / f"{number}.mp4") for number in range(120)} == {small_mp4}
+
+
+async def test_a_video_whose_process_was_killed_just_after_it_got_its_name_stays_whole(
+    client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    target.parent.mkdir()
+    (target.parent / "launch.mine.part").write_bytes(small_mp4)
+    # The name that it had before is another name of the same file until it is taken away.
+    (target.parent / "launch.mp4").hardlink_to(target.parent / "launch.mine.part")
+    fake_server.script("file", *[Say(raw=b"<html>Sign in")] * 50)
+
+    async def no_fresh_link(why: str, vain: int) -> None:
+        pass
+
+    with pytest.raises(hh.DownloadError, match="not an MP4"):
+        await client.bring(
+            task, target, part="mine", patience=0.0, renew=no_fresh_link, on_bytes=lambda have, total: None
+        )
+    assert content(target) == small_mp4
 
 
 async def test_a_half_file_of_a_name_that_only_one_uses_is_written_over(

@@ -359,10 +359,11 @@ FILE: dict[str, tuple[list[Answer], str, str]] = {
     "429": ([Say(429)], "done", ""),
     "403 once": ([Say(403)], "done", ""),
     "404 once": ([Say(404)], "done", ""),
-    "403 always": ([Say(403)] * 9, "stopped", "was turned down (403)"),
+    "403 always": ([Say(403)] * 90, "stopped", "was turned down (403)"),
     "503 always": ([Say(503)] * 90, "stopped", "could not be fetched: its server answers 503"),
-    "login page": ([Say(raw=b"<html>Sign in")], "stopped", "not an MP4"),
-    "http elsewhere": ([Say(302, headers={"Location": "http://example.com/x.mp4"})] * 9, "stopped", "not https"),
+    "login page once": ([Say(raw=b"<html>Sign in")], "done", ""),
+    "login page": ([Say(raw=b"<html>Sign in")] * 90, "stopped", "not an MP4"),
+    "http elsewhere": ([Say(302, headers={"Location": "http://example.com/x.mp4"})] * 90, "stopped", "not https"),
     "slow": ([Do(delay=0.2)], "done", ""),
 }
 
@@ -377,16 +378,19 @@ def test_a_download(generate: Generate, fake_server: FakeServer, videos: Callabl
     if fault.endswith("once"):
         # A link that was turned down is read anew.
         assert len(fake_server.of("poll")) == 2
+    films = [name for name in videos() if name.endswith(".mp4")]
     if end == "done":
-        assert len(videos()) == 1
+        assert films == videos()
+        assert len(films) == 1
         return
-    assert videos() == []
+    assert films == []
     assert "ready and paid for" in str(job.error)
     assert words in str(job.error)
-    fake_server._scripts["file"].clear()
+    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
+    fake_server.forget("file")
     [resumed] = hh.resume("fake0001")
     assert str(ended(resumed).status) == "done"
-    assert (fake_server.paid, len(videos())) == (1, 1)
+    assert (fake_server.paid, len([name for name in videos() if name.endswith(".mp4")])) == (1, 1)
 
 
 def test_a_download_goes_on_where_it_was_cut(generate: Generate, fake_server: FakeServer, small_mp4: bytes) -> None:
@@ -399,11 +403,138 @@ def test_a_download_goes_on_where_it_was_cut(generate: Generate, fake_server: Fa
     ]
 
 
-def test_a_link_whose_task_is_gone(generate: Generate, fake_server: FakeServer) -> None:
+def without_link(body: dict[str, Any]) -> None:
+    body["data"]["result"]["resources"] = []
+
+
+#: What a task that was done says for a while when it is asked for a fresh link.
+READ_ANEW: dict[str, list[Answer]] = {
+    "404": [Say(404)] * 3,
+    "401": [Say(401)] * 3,
+    "429": [Say(429, headers={"Retry-After": "0"})] * 2,
+    "no link": [Do(edit=without_link)] * 3,
+    "cut": [Do(cut=Cut.AFTER_ACCEPTING)] * 2,
+    "failed": [Do(edit=lambda body: body["data"].update(status="failed"))] * 2,
+}
+
+
+@pytest.mark.parametrize("trouble", READ_ANEW)
+def test_no_answer_of_the_server_is_the_last_word_on_a_paid_video(
+    generate: Generate, fake_server: FakeServer, settings: Settings, trouble: str
+) -> None:
+    settings.fetch_patience = 30.0
     fake_server.words = ("success",)
-    fake_server.script("file", Say(403))
-    fake_server.script("poll", Do(), *[Say(404)] * 500)
-    assert str(ended(generate()).status) == "expired"
+    fake_server.script("file", Say(404), Say(403), Say(404))
+    fake_server.script("poll", Do(), *READ_ANEW[trouble])
+    assert str(ended(generate()).status) == "done"
+    assert fake_server.paid == 1
+
+
+def test_a_task_that_is_done_before_its_link_is_there(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.fetch_patience = 30.0
+    fake_server.words = ("success",)
+    fake_server.script("poll", *[Do(edit=without_link)] * 4)
+    seen = Seen(generate())
+    assert str(ended(seen.job).status) == "done"
+    assert seen.words[-2:] == ["downloading", "done"]
+    assert len(fake_server.of("file")) == 1
+
+
+def test_a_video_that_never_comes_says_what_the_server_said_last_and_can_be_taken_up_again(
+    generate: Generate, fake_server: FakeServer
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", *[Say(403)] * 90)
+    fake_server.script("poll", Do(), *[Say(404)] * 90)
+    job = ended(generate())
+    # Not expired, which would let an equal request buy it again: the task is asked about once more before that.
+    assert str(job.status) == "stopped"
+    assert "turned down (403); a fresh link could not be had: Scripted" in str(job.error)
+    fake_server.forget("file")
+    fake_server.forget("poll")
+    assert generate() is job
+    assert (str(ended(job).status), fake_server.paid) == ("done", 1)
+
+
+def test_the_card_says_that_a_video_is_tried_again_and_no_more_when_it_comes(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.fetch_patience = 30.0
+    fake_server.words = ("success",)
+    fake_server.script("file", *[Say(404)] * 4, Do(cut=Cut.HALFWAY))
+    seen = Seen(generate())
+    ended(seen.job)
+    says = [snapshot.message for snapshot in seen.snapshots if str(snapshot.status) == "downloading"]
+    assert "The video does not come yet: the link to the video was turned down (404); trying again." in says
+    assert (says[0], says[-1], seen.job.snapshot.message) == ("", "", "")
+
+
+def test_a_stop_is_obeyed_while_a_video_is_tried_again(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.fetch_patience = 300.0
+    fake_server.words = ("success",)
+    fake_server.script("file", *[Say(404)] * 99)
+    job = generate()
+    fake_server.wait_for("file", 2)
+    with fake_server.held("poll"):
+        fake_server.wait_for("poll", 3)
+        job.stop()
+        assert "as you asked" in str(ended(job).error)
+
+
+def test_each_link_to_another_video_is_fetched_from_its_beginning(
+    generate: Generate, fake_server: FakeServer, settings: Settings, small_mp4: bytes
+) -> None:
+    settings.fetch_patience = 30.0
+    fake_server.words = ("success",)
+    numbers = iter(range(99))
+
+    def another(body: dict[str, Any]) -> None:
+        [resource] = body["data"]["result"]["resources"]
+        resource["url"] = resource["url"].replace(".mp4", f"-{next(numbers)}.mp4")
+
+    fake_server.script("poll", *[Do(edit=another)] * 9)
+    fake_server.script("file", Do(cut=Cut.HALFWAY), Say(403), Do(cut=Cut.HALFWAY), Do())
+    job = ended(generate())
+    assert job.path is not None
+    assert job.path.read_bytes() == small_mp4
+    ranges = [(request.path[-7:], "Range" in request.headers) for request in fake_server.of("file")]
+    assert ranges == [("1-0.mp4", False), ("1-0.mp4", True), ("1-1.mp4", False), ("1-1.mp4", True)]
+
+
+def test_a_fresh_signature_of_the_same_link_goes_on_where_it_was_cut(
+    generate: Generate, fake_server: FakeServer, settings: Settings, small_mp4: bytes
+) -> None:
+    settings.fetch_patience = 30.0
+    fake_server.words = ("success",)
+    fake_server.script("file", Do(cut=Cut.HALFWAY), Say(403))
+    ended(generate())
+    assert [request.headers.get("Range") for request in fake_server.of("file")] == [
+        None,
+        *[f"bytes={len(small_mp4) // 2}-"] * 2,
+    ]
+
+
+def test_a_damaged_video_is_kept_under_a_name_that_is_said_until_a_good_one_comes(
+    generate: Generate, fake_server: FakeServer, videos: Callable[[], list[str]], small_mp4: bytes
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("file", *[Say(raw=small_mp4[:-100])] * 90)
+    job = ended(generate())
+    [kept] = videos()
+    assert (str(job.status), kept.endswith(f"{job.id[:8]}.mp4.damaged")) == ("stopped", True)
+    assert f"{kept}. %happyhorse resume {job.id[:8]}" in str(job.error)
+    # Taken up again, and no better.
+    hh.resume(job.id)
+    ended(job)
+    assert videos() == [kept]
+    fake_server.forget("file")
+    hh.resume(job.id)
+    assert str(ended(job).status) == "done"
+    assert videos() == [kept.removesuffix(".damaged"), kept]
 
 
 def test_a_404_that_passes_while_a_link_is_read_anew(

@@ -7,6 +7,7 @@ import gc
 import os
 import threading
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -313,6 +314,35 @@ def test_two_jobs_with_one_name_are_both_kept(generate: Generate, fake_server: F
         jobs = [generate(prompt, save=tmp_path / "mine.mp4") for prompt in ("one", "two")]
         fake_server.wait_for("file", 2)
     assert {ended(job).path for job in jobs} == {tmp_path / "mine.mp4", tmp_path / "mine (2).mp4"}
+
+
+@pytest.mark.parametrize("ids", ["task-20261122-{:06d}", "01936f2a-7c4e-7000-8000-{:012d}"], ids=["date", "UUIDv7"])
+def test_videos_whose_tasks_ids_begin_alike_are_each_fetched_once(
+    generate: Generate, fake_server: FakeServer, settings: Settings, videos: Callable[[], list[str]], ids: str
+) -> None:
+    settings.max_concurrent = 6
+    fake_server.ids = ids
+    fake_server.words = ("success",)
+    with fake_server.held("file"):
+        jobs = [generate("The same words", again=True) for _ in range(6)]
+        fake_server.wait_for("file", 6)
+    assert {str(ended(job).status) for job in jobs} == {"done"}
+    assert len({job.path for job in jobs}) == len(videos()) == len(fake_server.of("file")) == 6
+    # Each is named so that a command finds it, by what is in its file's name too.
+    assert [hh.find(job.path.stem.split()[-1]) for job in jobs if job.path] == jobs
+
+
+def test_a_name_that_is_taken_at_the_last_moment_costs_no_second_fetch(
+    generate: Generate, fake_server: FakeServer, tmp_path: Path
+) -> None:
+    fake_server.words = ("success",)
+    with fake_server.held("file"):
+        job = generate(save=tmp_path / "mine.mp4")
+        fake_server.wait_for("file")
+        for number in range(1, 12):
+            (tmp_path / ("mine.mp4" if number == 1 else f"mine ({number}).mp4")).write_text("of another program")
+    assert ended(job).path == tmp_path / "mine (12).mp4"
+    assert len(fake_server.of("file")) == 1
 
 
 def test_a_file_of_that_name_is_never_written_over(generate: Generate, fake_server: FakeServer, folder: Path) -> None:

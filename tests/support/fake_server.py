@@ -166,6 +166,8 @@ class FakeServer:
         #: So many at once; those beyond it are answered 429.
         self.holds_at_most = 1000
         self._held = 0
+        #: How it names its tasks.
+        self.ids = "task-fake{:04d}"
         #: What a read with ``?wait=true`` is answered instead.
         self.on_wait: Answer | None = None
         self.balance: Any = "12.3400"
@@ -378,7 +380,7 @@ class FakeServer:
         return 404, error(404, "Not found: no such address")
 
     def _accept(self, body: bytes) -> dict[str, Any]:
-        task = Task(f"task-fake{next(self._numbers):04d}", self.words, json.loads(body))
+        task = Task(self.ids.format(next(self._numbers)), self.words, json.loads(body))
         self.tasks[task.id] = task
         link = f"{self.origin}/api/v1/tasks/{task.id}"
         return {

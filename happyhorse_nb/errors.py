@@ -15,6 +15,7 @@
     │   ├── NotFound            404
     │   ├── RateLimited         429, with the seconds to wait
     │   └── ServerError         408 and 5xx
+    │       └── Redirected      3xx: ask elsewhere, which is not followed
     ├── DownloadError           the video cannot be had, or is none
     ├── LedgerError             the ledger cannot be read or written
     ├── JobNotFound             no job, or more than one, has that piece of an id
@@ -160,6 +161,31 @@ class RateLimited(APIError):
 
 class ServerError(APIError):
     """The server, or something before it, is in trouble (408, 5xx)."""
+
+
+class Redirected(ServerError):
+    """The server, or something before it, sends on to another address. It is not followed: the key goes nowhere else.
+
+    ``origin`` is that address's scheme and host, all that is told of it; ``remedy`` what to do where it is the server's
+    new one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        code: int | None = None,
+        task_id: str | None = None,
+        origin: str = "",
+        remedy: str = "",
+    ) -> None:
+        super().__init__(message, status=status, code=code, task_id=task_id)
+        self.origin = origin
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"the server answers {self.status}: {self.message}. {self.remedy}" if self.remedy else self.message
 
 
 class DownloadError(HappyHorseError):

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from happyhorse_nb import images, polling, wire
-from happyhorse_nb.client.answers import field, good, snapshot_of, unknown_outcome
+from happyhorse_nb.client.answers import field, good, not_taken, snapshot_of, unknown_outcome
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.download import MAX_BYTES, NO_LINK, Renew, download
@@ -113,9 +113,7 @@ class Client:
             accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
             return replace(accepted, note=join_notes(image.note, cut))
         except APIError as problem:
-            # In a 200 the server itself has refused it, unless it names a task, whatever code it gives for that; a
-            # server in trouble says nothing of what became of it.
-            if named is None if problem.status == 200 else not isinstance(problem, ServerError):
+            if not_taken(problem, named):
                 raise
             unknown = unknown_outcome(problem, named)
         except ConnectionLost as problem:

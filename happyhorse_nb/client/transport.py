@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
+import re
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp import hdrs
@@ -38,17 +39,23 @@ _CONNECT_TIMEOUT = 20.0
 _HELD_TIMEOUT = 60.0
 #: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
 _SUBMIT_SILENCE = 120.0
+#: The name of a host in a redirect, which is shown.
+_HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 #: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
 _DOWNLOADS = 6
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: its status, its headers, and its JSON (None where the body is none). The key is in neither."""
+    """An HTTP answer: its status, its headers, and its JSON (None where the body is none). The key is in none of them.
+
+    ``sends_on`` is where a 3xx leads to: scheme and host alone, for the rest of the address may be a secret.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: Any
+    sends_on: str = ""
 
 
 Heard = Callable[[Answer, int], None]
@@ -186,6 +193,7 @@ class Transport:
                     response.status,
                     self._told(response.headers),
                     self._json(raw) if short else await aside(self._json, raw),
+                    self._sends_on(response),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
             # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
@@ -193,6 +201,23 @@ class Transport:
             if isinstance(problem, UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {in_words(problem)}")
             return ConnectionLost(lost(problem))
+
+    def _sends_on(self, response: aiohttp.ClientResponse) -> str:
+        """Where a redirect leads to, empty for what is none."""
+        told = response.headers.get(hdrs.LOCATION, "") if 300 <= response.status < 400 else ""
+        try:
+            parts = urlsplit(urljoin(str(response.url), told))
+            host = parts.hostname or ""
+            if not told or parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
+                return ""
+            named = f"[{host}]" if ":" in host else host
+            usual = {"https": 443, "http": 80}[parts.scheme]
+            origin = f"{parts.scheme}://{named}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+        except ValueError:
+            return ""
+        if origin == self.account.origin:
+            return "another of its own addresses"
+        return self.account.key.scrub.text(origin)
 
     def _json(self, raw: bytes | None) -> Any:
         """What the server says, without the key: some repeat it in an error, which is shown and written down."""

@@ -23,6 +23,7 @@ from happyhorse_nb.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    Redirected,
 )
 from happyhorse_nb.models import TAKEN_OUT, Snapshot, Status
 
@@ -165,12 +166,16 @@ def sentence(text: str) -> str:
 
 
 def _says(problem: HappyHorseError) -> str:
+    if isinstance(problem, Redirected):
+        return f"The server answers {problem.status}: {sentence(problem.message)}"
     if isinstance(problem, APIError):
         return f"The server says: {sentence(problem.message)}"
     return sentence(capital(str(problem)))
 
 
 def _remedy(problem: HappyHorseError) -> str:
+    if isinstance(problem, Redirected):
+        return f"{problem.remedy} Then run the cell again; nothing was charged."
     if isinstance(problem, AuthenticationError):
         return "Check the key with `%happyhorse doctor`, or type another one into `%happyhorse login`."
     if isinstance(problem, InsufficientBalance):

@@ -6,7 +6,15 @@ import time
 from dataclasses import replace
 
 from happyhorse_nb import polling
-from happyhorse_nb.errors import APIError, HappyHorseError, NotFound, RateLimited, ServerError, TransportError
+from happyhorse_nb.errors import (
+    APIError,
+    HappyHorseError,
+    NotFound,
+    RateLimited,
+    Redirected,
+    ServerError,
+    TransportError,
+)
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.reads import Reads
@@ -65,13 +73,20 @@ async def watch(track: Track, looks: Looks) -> bool:
 
 def _trouble(track: Track, problem: HappyHorseError, tries: int) -> tuple[float, str]:
     """For how many seconds not to ask again, after so many tries that failed; and what the card says of it."""
-    said = "" if tries <= _SAID else _MISSING if isinstance(problem, NotFound) else _TROUBLE
+    said = "" if tries <= _SAID else _words(problem)
     if not isinstance(problem, RateLimited):
         return track.backoff(tries), said
     # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
     wait = track.told(problem, tries)
     track.office.pace.allowance.refused(wait)
     return min(wait, polling.TRIED_AFTER), track.told_to_wait() or said
+
+
+def _words(problem: HappyHorseError) -> str:
+    if isinstance(problem, NotFound):
+        return _MISSING
+    # What sends on says where to, and that is for the user to judge.
+    return outcome.capital(str(problem)) if isinstance(problem, Redirected) else _TROUBLE
 
 
 def _merged(track: Track, read: Snapshot, age: float) -> Snapshot:

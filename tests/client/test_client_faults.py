@@ -9,7 +9,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client, Status
-from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say
+from support.fake_server import KEY, SIGNATURE, Answer, Cut, Do, FakeServer, Say
 
 #: What is known after a paid request: the error, and whether the server has a task.
 SUBMIT: dict[str, tuple[Answer, type[Exception], int]] = {
@@ -23,6 +23,18 @@ SUBMIT: dict[str, tuple[Answer, type[Exception], int]] = {
     "503": (Say(503, headers={"Retry-After": "1"}), hh.OutcomeUnknown, 0),
     "504": (Say(504), hh.OutcomeUnknown, 0),
     "302": (Say(302, headers={"Location": "/login"}), hh.OutcomeUnknown, 0),
+    "303": (Say(303, headers={"Location": "/api/v1/tasks/task-1"}), hh.OutcomeUnknown, 0),
+    "304": (Say(304, headers={"Location": "https://new.example/"}, raw=b""), hh.OutcomeUnknown, 0),
+    "307 to nowhere": (Say(307), hh.OutcomeUnknown, 0),
+    "308 that names a task": (
+        Say(308, body={"code": 9, "data": {"task_id": "task-1"}}, headers={"Location": "https://new.example/"}),
+        hh.OutcomeUnknown,
+        0,
+    ),
+    **{
+        str(status): (Say(status, headers={"Location": "https://new.example/"}), hh.Redirected, 0)
+        for status in (301, 307, 308)
+    },
     "201 without a task": (Say(201, body={"code": 0}), hh.OutcomeUnknown, 0),
     "204": (Say(204, raw=b""), hh.OutcomeUnknown, 0),
     "garbage": (Say(raw=b"<html>Sign in"), hh.OutcomeUnknown, 0),
@@ -66,7 +78,8 @@ async def test_a_submit(client: Client, fake_server: FakeServer, photo: Path, fa
         assert caught.value.snapshot.status == Status.UNKNOWN
         assert "may have been charged" in str(caught.value)
         assert len(str(caught.value)) < 700
-        assert caught.value.snapshot.task_id == ("task-fake0001" if fault.endswith("and a task") else None)
+        named = {"and": "task-fake0001", "names": "task-1"}.get(fault.removesuffix(" a task").rpartition(" ")[2])
+        assert caught.value.snapshot.task_id == named
     else:
         assert isinstance(caught.value, hh.APIError)
 
@@ -80,6 +93,51 @@ async def test_a_task_that_the_body_names_was_accepted_whatever_the_status(
     task = await client.submit(photo, "p")
     assert (task.status, task.task_id) == (Status.PENDING, "task-1")
     assert fake_server.paid == 1
+
+
+#: Where a server sends on to, and what is said of that: never more than scheme and host, and of the key nothing.
+SENT_ON = {
+    f"https://new.example/p/{SIGNATURE}?key={KEY}#x": "https://new.example",
+    "https://new.example:443/": "https://new.example",
+    "HTTPS://NEW.example:8443/x": "https://new.example:8443",
+    f"https://user:{SIGNATURE}@new.example/x": "https://new.example",
+    "//new.example/x": "http://new.example",
+    "https://[2001:db8::1]/x": "https://[2001:db8::1]",
+    f"https://{KEY}.new.example/": "https://(the key).new.example",
+    "/elsewhere": "another of its own addresses",
+    "?again=1": "another of its own addresses",
+}
+
+
+@pytest.mark.parametrize("location", SENT_ON)
+async def test_a_server_that_sends_on_is_named_by_its_host_alone(
+    client: Client, fake_server: FakeServer, photo: Path, location: str
+) -> None:
+    says, origin = Say(307, headers={"Location": location}), SENT_ON[location]
+    fake_server.script("submit", says)
+    fake_server.script("balance", says)
+    for call in (client.submit(photo, "p"), client.balance()):
+        with pytest.raises(hh.Redirected) as caught:
+            await call
+        assert str(caught.value).startswith(f"the server answers 307: it sends on to {origin}. ")
+        asks = f"If that is your server's new address, set MODELLIX_BASE_URL={origin}."
+        assert str(caught.value).endswith(
+            asks
+            if origin.startswith("https://") and KEY not in location.partition("/p/")[0]
+            else "The key is not sent there; check MODELLIX_BASE_URL."
+        )
+        assert SIGNATURE not in repr(caught.value)
+        assert KEY not in repr(caught.value)
+    assert len(fake_server.requests) == 2
+
+
+@pytest.mark.parametrize("location", ["", "https://[::1", "https://a:b:c/", "file:///etc/x", "https://ho st/"])
+async def test_what_is_no_address_is_not_said(
+    client: Client, fake_server: FakeServer, photo: Path, location: str
+) -> None:
+    fake_server.script("submit", Say(307, headers={"Location": location}))
+    with pytest.raises(hh.OutcomeUnknown, match=r"The server answered 307 \(Scripted: as the test asked\)"):
+        await client.submit(photo, "p")
 
 
 #: A read goes on through all of these.

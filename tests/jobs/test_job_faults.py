@@ -36,6 +36,22 @@ SUBMIT: dict[str, tuple[Answer, str, int, str]] = {
         for status in (408, 500, 502, 503, 504)
     },
     "302": (Say(302, headers={"Location": "/login"}), "unknown", 1, "answered 302"),
+    "303": (
+        Say(303, headers={"Location": "https://done.example/1"}),
+        "unknown",
+        1,
+        "sends on to https://done.example)",
+    ),
+    **{
+        str(status): (
+            Say(status, headers={"Location": "https://new.example/x?y"}),
+            "refused",
+            1,
+            f"The server answers {status}: it sends on to https://new.example. If that is your server's new address, "
+            "set MODELLIX_BASE_URL=https://new.example. Then run the cell again; nothing was charged.",
+        )
+        for status in (301, 307, 308)
+    },
     "201": (Say(201, body={"code": 0}), "unknown", 1, "cannot be read"),
     "garbage": (Say(raw=b"<html>"), "unknown", 1, "cannot be read"),
     "400": (Say(400), "refused", 1, "The server says: Scripted: as the test asked."),
@@ -177,6 +193,17 @@ def test_reading_goes_on(
     assert len(fake_server.of("poll")) == (1 if fault == "slow" else 3)
     assert job.path is not None
     assert look_into(job.path).seconds == 2.0
+
+
+def test_a_server_that_has_moved_while_its_task_ran_is_named(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    fake_server.words = ("success",)
+    fake_server.script("poll", *[Say(308, headers={"Location": "https://new.example/x?y"})] * 4)
+    seen = Seen(generate())
+    assert str(ended(seen.job).status) == "done"
+    said = "The server answers 308: it sends on to https://new.example. If that is your server's new address"
+    assert any(snapshot.message.startswith(said) for snapshot in seen.snapshots)
 
 
 def test_all_faults_in_a_row(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from typing import BinaryIO
 
 from happyhorse_nb.client.aside import at_disk
+from happyhorse_nb.settings import bring_to_disk
 
 #: Bytes that are written at once. Fewer would cost more in handing over than in writing.
 _BATCH = 4 * 1024 * 1024
@@ -18,11 +20,13 @@ _SOON = 0.25
 class Behind:
     """Takes what comes for a file, and has a thread write it; at most two batches are in memory.
 
-    Raises OSError, for what was handed over before, at any later call.
+    Raises OSError, for what was handed over before, at any later call. ``sync`` waits until the file behind a
+    descriptor is on the disk.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, *, sync: Callable[[int], None] = os.fsync) -> None:
         self._file = file
+        self._sync = sync
         self._pieces: list[bytes] = []
         self._size = 0
         self._since = time.monotonic()
@@ -58,4 +62,4 @@ class Behind:
         self._file.writelines(pieces)
         self._file.flush()
         if sync:
-            os.fsync(self._file.fileno())
+            bring_to_disk(self._file.fileno(), self._sync)

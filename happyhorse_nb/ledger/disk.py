@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 
 from happyhorse_nb.ledger.connection import identity
+from happyhorse_nb.settings import bring_to_disk
 
 
 class Disk:
@@ -71,7 +72,7 @@ class Disk:
                 self.check()
                 return
             try:
-                self._sync(log)
+                bring_to_disk(log, self._sync)
             finally:
                 os.close(log)
             self.check()

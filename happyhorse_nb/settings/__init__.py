@@ -18,6 +18,7 @@ from happyhorse_nb.settings.account import (
 )
 from happyhorse_nb.settings.folders import (
     LEDGER_FILE,
+    bring_to_disk,
     home,
     nameable,
     private_folder,
@@ -34,6 +35,7 @@ __all__ = [
     "Account",
     "Secret",
     "account_of",
+    "bring_to_disk",
     "check_origin",
     "current_account",
     "glance",

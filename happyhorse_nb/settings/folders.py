@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
 import time
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +18,8 @@ from happyhorse_nb.settings import process
 
 VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
+#: What `fsync` answers where the file system has no such thing: some network drives, FUSE folders and pipes.
+_NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 #: Seconds after which a folder is tried again.
 _STALE = 10.0
 
@@ -124,6 +127,19 @@ def absolute(folder: str) -> Path:
     with suppress(OSError):
         path = path.absolute()
     return path
+
+
+def bring_to_disk(descriptor: int, sync: Callable[[int], None] = os.fsync) -> None:
+    """Wait until the file behind a descriptor is on the disk itself. Raises OSError when the disk fails.
+
+    A file system that cannot be asked for that keeps what it was given as it does for every program: to give up a film
+    or the ledger for it would save nothing.
+    """
+    try:
+        sync(descriptor)
+    except OSError as problem:
+        if problem.errno not in _NO_SYNC:
+            raise
 
 
 def writable(folder: Path) -> bool:

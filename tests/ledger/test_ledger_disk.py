@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -114,6 +115,18 @@ def test_a_disk_that_fails_is_said_and_the_claim_is_none(tmp_path: Path) -> None
     ledger.add(row, reuse=False)
     with pytest.raises(LedgerError, match=r"cannot be used: input/output error\. Check the disk"):
         ledger.write([(replace(row.snapshot, status=Status.SUBMITTING), "me")])
+    ledger.close()
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_a_file_system_that_cannot_be_asked_for_it_holds_a_ledger_all_the_same(tmp_path: Path, number: int) -> None:
+    def cannot(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    ledger = Ledger(tmp_path, sync=cannot)
+    row = record(id="one", owner="me")
+    ledger.add(row, reuse=False)
+    assert ledger.write([(replace(row.snapshot, status=Status.SUBMITTING), "me")]) == [True]
     ledger.close()
 
 

@@ -6,7 +6,7 @@
     ├── ConfigError             a setting that cannot work
     │   └── MissingKey          no API key was given
     ├── TransportError          the network, not the server's words
-    │   ├── NotSent             no byte of the request left
+    │   ├── NotSent             no byte of the request left, or only a part of it
     │   └── ConnectionLost      lost after it left, or the answer cannot be read
     ├── APIError                the server's answer is an error: status, code, message
     │   ├── BadRequest          400 and other refusals, or a 200 whose code is not 0
@@ -105,7 +105,14 @@ class TransportError(HappyHorseError):
 
 
 class NotSent(TransportError):
-    """No byte of the request left this machine, so it is safe to send it again."""
+    """The request never left this machine as a whole, so nothing was accepted, and it is safe to send it again.
+
+    ``begun`` is True where a part of it has left: then nobody but the user sends it again.
+    """
+
+    def __init__(self, message: str, *, begun: bool = False) -> None:
+        super().__init__(message)
+        self.begun = begun
 
 
 class ConnectionLost(TransportError):

@@ -15,6 +15,7 @@ from happyhorse_nb.client.answers import field, good, not_taken, snapshot_of, un
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
 from happyhorse_nb.client.download import MAX_BYTES, NO_LINK, Renew, download
+from happyhorse_nb.client.flight import Flight, Patience
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.client.until import until_ended
@@ -48,6 +49,8 @@ class Client:
         self._hold = polling.Hold()
         #: Told each answer of the server, and how many requests are in mid-air then.
         self.heard: Heard | None = None
+        #: How long a paid request may stand still.
+        self.patience = Patience()
         #: Awaited before a call of `submit` sends a second request.
         self.repeated: Callable[[], Awaitable[object]] | None = None
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
@@ -80,17 +83,18 @@ class Client:
         *,
         model: str | None = None,
         fit: bool = False,
+        flight: Flight | None = None,
         **params: Any,
     ) -> Snapshot:
         """Send one paid request, and never a second one for it; answers with the accepted task.
 
         ``image`` is anything `images.load` takes; ``params`` are the model's (``resolution``, ``duration`` in seconds,
         ``seed``). With ``fit`` an image or prompt that breaks the limits is made to fit, and the snapshot's ``note``
-        says what was done.
+        says what was done. ``flight`` hears how far the request has come.
 
         Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
-        (`RateLimited` says when to send it again); `NotSent` when no byte of it left; `OutcomeUnknown` when it is not
-        known whether it was accepted; its snapshot has the task's id where the answer named one.
+        (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown` when it
+        is not known whether it was accepted; its snapshot has the task's id where the answer named one.
         """
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
@@ -107,7 +111,7 @@ class Client:
         body = Body(head, await aside(image.read), tail)
         named: str | None = None
         try:
-            answer = await self._post(table, body)
+            answer = await self._post(table, body, flight or Flight())
             named = wire.named_task(answer.body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
             accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
@@ -231,18 +235,19 @@ class Client:
         # Made on first use, inside the loop that uses it, and anew for another one: each `asyncio.run` and each
         # `hh.run` has its own.
         if self._transport is None or self._transport.loop is not asyncio.get_running_loop():
-            self._transport = Transport(self.account, self.heard)
+            self._transport = Transport(self.account, self.heard, self.patience)
         return self._transport
 
-    async def _post(self, model: Model, body: Body) -> Answer:
+    async def _post(self, model: Model, body: Body, flight: Flight) -> Answer:
         suffix = self._suffix
-        answer = await self._wire.post(wire.submit_path(model, suffix=suffix), body)
+        answer = await self._wire.post(wire.submit_path(model, suffix=suffix), body, flight)
         if answer.status != 404 or wire.named_task(answer.body):
             return answer
         # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
+        flight.left = flight.whole = False
         if self.repeated is not None:
             await self.repeated()
-        other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body)
+        other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body, flight)
         if other.status == 404:
             return answer
         self._suffix = not suffix

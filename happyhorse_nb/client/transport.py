@@ -6,22 +6,24 @@ import asyncio
 import inspect
 import json
 import re
+import socket
 import ssl
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from aiohttp import hdrs
 from aiohttp.abc import AbstractResolver
+from aiohttp.connector import Connection
 from multidict import CIMultiDict
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.aside import aside
 from happyhorse_nb.client.body import Body
+from happyhorse_nb.client.flight import Flight, Patience
 from happyhorse_nb.client.links import PublicOnly
 from happyhorse_nb.client.outage import HEADERS, UNSENT, in_words, lost
 from happyhorse_nb.client.proxy import proxy_for
@@ -37,8 +39,9 @@ _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
 #: The same for a read that the server holds open, which it does for at most 45 s (the API's documents).
 _HELD_TIMEOUT = 60.0
-#: Seconds of silence after which a submit's answer is given up. Its outcome is then not known, so it is generous.
-_SUBMIT_SILENCE = 120.0
+#: Bytes of a paid request that the system may take before they leave. By itself it takes megabytes, and those that a
+#: slow line has not sent after minutes would pass for sent.
+_SEND_BUFFER = 256 * 1024
 #: The name of a host in a redirect, which is shown.
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 #: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
@@ -66,19 +69,21 @@ class Transport:
 
     It belongs to the loop that runs when it is made. ``heard`` is told each answer, and how many requests
     are in mid-air then. Names are looked up, and certificates trusted, as the system does, but where ``resolver`` and
-    ``tls`` say otherwise.
+    ``tls`` say otherwise; ``patience`` is with paid requests.
     """
 
     def __init__(
         self,
         account: Account,
         heard: Heard | None = None,
+        patience: Patience | None = None,
         *,
         resolver: AbstractResolver | None = None,
         tls: ssl.SSLContext | bool = True,
     ) -> None:
         self.account = account
         self._heard = heard
+        self._patience = patience or Patience()
         self._in_flight = 0
         self.loop = asyncio.get_running_loop()
         trace = aiohttp.TraceConfig()
@@ -107,8 +112,10 @@ class Transport:
         # A kept-alive connection that the server has just closed fails in the same way as one lost after sending.
         # So each paid request has a connection of its own, and a failure says what it seems to say.
         self._paid = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(force_close=True),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT, sock_read=_SUBMIT_SILENCE),
+            # As many at once as its caller sends: to wait for one here would count as a connection that is slow.
+            connector=_Paid(force_close=True, limit=0),
+            # The limits are those of `Patience`.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             trace_configs=[trace],
             **common,
         )
@@ -137,25 +144,29 @@ class Transport:
 
     async def get(self, path: str, *, held: bool = False) -> Answer:
         """Read something; with ``held`` the server may keep it open for a while. Raises `NotSent`, `ConnectionLost`."""
-        return await self._send(self._reads, hdrs.METH_GET, path, None, held=held)
+        return await self._send(self._reads, hdrs.METH_GET, path, held=held)
 
-    async def post(self, path: str, body: Body) -> Answer:
-        """Send a paid request, once. Raises `NotSent` when no byte of it left, `ConnectionLost` when any may have."""
-        return await self._send(self._paid, hdrs.METH_POST, path, body)
+    async def post(self, path: str, body: Body, flight: Flight) -> Answer:
+        """Send a paid request, once; ``flight`` hears how far it has come.
+
+        Raises `NotSent` when it did not leave as a whole, `ConnectionLost` when it may have.
+        """
+        return await self._send(self._paid, hdrs.METH_POST, path, body, flight)
 
     async def _send(
         self,
         session: aiohttp.ClientSession,
         method: str,
         path: str,
-        body: Body | None,
+        body: Body | None = None,
+        flight: Flight | None = None,
         *,
         held: bool = False,
     ) -> Answer:
         # One that is held open was counted long before it is answered.
         self._in_flight += not held
         try:
-            answer = await self._try(session, method, path, body, held=held)
+            answer = await self._try(session, method, path, body, flight or Flight(), held=held)
         finally:
             self._in_flight -= not held
         # Raised here, without the original behind it: aiohttp's frames hold the headers, and so the key.
@@ -166,27 +177,30 @@ class Transport:
         return answer
 
     async def _try(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None, *, held: bool
+        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None, flight: Flight, *, held: bool
     ) -> Answer | TransportError:
-        flight = SimpleNamespace(left=False)
         # Proxies as the environment gives them; a server on this machine is never behind one.
         more: dict[str, Any] = {} if self.account.sandbox else proxy_for(self.account.origin)
         if held:
             more["timeout"] = aiohttp.ClientTimeout(total=_HELD_TIMEOUT, sock_connect=_CONNECT_TIMEOUT)
         try:
-            async with session.request(
-                method,
-                self.account.origin + path,
-                data=None if body is None else body.pieces(),
-                headers=self._headers(body),
-                # A redirect could lead the key elsewhere.
-                allow_redirects=False,
-                trace_request_ctx=flight,
-                **more,
-            ) as response:
-                # A paid request has no limit to all of it, and so none to the reading of its answer.
-                async with nullcontext() if body is None else asyncio.timeout(_READ_TIMEOUT):
-                    raw = await _read(response)
+            async with (
+                # Of a read its session limits all of it; a paid request has a limit for each step.
+                nullcontext() if body is None else flight.watched(self._patience),
+                session.request(
+                    method,
+                    self.account.origin + path,
+                    data=None if body is None else body.pieces(flight),
+                    headers=self._headers(body),
+                    # A redirect could lead the key elsewhere.
+                    allow_redirects=False,
+                    trace_request_ctx=flight,
+                    **more,
+                ) as response,
+            ):
+                if body is not None:
+                    flight.answered()
+                raw = await _read(response)
                 # A short one is read sooner than a thread is asked to.
                 short = raw is None or len(raw) <= _SHORT
                 return Answer(
@@ -200,6 +214,8 @@ class Transport:
             # Of a read, which may be sent again anyway, the kind of error tells.
             if isinstance(problem, UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {in_words(problem)}")
+            if body is not None and not flight.whole:
+                return NotSent(f"the request did not leave as a whole: {in_words(problem)}", begun=True)
             return ConnectionLost(lost(problem))
 
     def _sends_on(self, response: aiohttp.ClientResponse) -> str:
@@ -238,6 +254,20 @@ class Transport:
             # Told, so that half a request can never pass for a whole one.
             headers[hdrs.CONTENT_LENGTH] = str(body.size)
         return headers
+
+
+class _Paid(aiohttp.TCPConnector):
+    """Connections on which what is written has all but left: the system and asyncio keep little of it back."""
+
+    async def connect(self, *args: Any, **more: Any) -> Connection:
+        # As it was made, through whatever proxy: what aiohttp calls to set a socket up is younger than our floor.
+        connection = await super().connect(*args, **more)
+        if (transport := connection.transport) is not None:
+            transport.set_write_buffer_limits(high=1)
+            # One that cannot be set up so is as good as any other.
+            with suppress(OSError, AttributeError):
+                transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+        return connection
 
 
 def _abandon(session: aiohttp.ClientSession) -> None:

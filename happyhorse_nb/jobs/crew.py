@@ -60,6 +60,8 @@ class Crew:
         self._follow = follow
         self._lives: dict[str, Lifecycle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        #: Those that hear what the server still says of a request whose job was stopped.
+        self._late: set[asyncio.Task[Any]] = set()
         self._offices: dict[tuple[str, str], Office] = {}
         self._estimates = Estimates(ledger)
         self._scribe = Scribe(ledger)
@@ -132,7 +134,7 @@ class Crew:
         for office in self._offices.values():
             office.queue.close()
         until = time.monotonic() + _LAST_WORDS
-        while sending := [life for life in self._lives.values() if life.in_mid_air]:
+        while (sending := [life for life in self._lives.values() if life.in_mid_air]) or self._late:
             self._cancel(but={life.task for life in sending})
             if time.monotonic() > until:
                 break
@@ -142,7 +144,9 @@ class Crew:
             self._ledger.update_later(replace(last, ended=time.time()))
         with suppress(LedgerError):
             self._ledger.flush()
-        await asyncio.gather(*self._cancel(but=set()), return_exceptions=True)
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._cancel(but=set()), *self._late, return_exceptions=True)
         await self._scribe.close()
         for office in self._offices.values():
             await office.close()
@@ -167,6 +171,8 @@ class Crew:
                 self._lives.pop(life.job.id, None)
         if life.elsewhere:
             self._follow(life.job, account)
+        if (sending := life.unanswered) is not None:
+            self.loop.start(lambda: life.hear_late(sending), among=self._late)
 
     async def _lived(self, life: Lifecycle) -> bool:
         """`Lifecycle.run`; what goes wrong with a task that is at the server is tried again before it is given up."""

@@ -17,7 +17,7 @@ from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.kept import complete
 from happyhorse_nb.jobs.looks import Looks
 from happyhorse_nb.jobs.office import Office
-from happyhorse_nb.jobs.submit import NoRoom, submit
+from happyhorse_nb.jobs.submit import NoRoom, Unanswered, heard_late, submit
 from happyhorse_nb.jobs.track import Elsewhere, Stopped, Track, Unwritten, ended
 from happyhorse_nb.jobs.watch import watch
 from happyhorse_nb.models import Progress, Snapshot, Status
@@ -37,6 +37,8 @@ class Lifecycle:
         self._start: Callable[[], None] = _nothing
         #: Whether another kernel goes on with it.
         self.elsewhere = False
+        #: Its paid request, where it ended before that was answered.
+        self.unanswered: asyncio.Task[Snapshot] | None = None
         #: The task it runs in.
         self.task: asyncio.Task[Any] | None = None
 
@@ -94,6 +96,9 @@ class Lifecycle:
                 over = False
             except Elsewhere:
                 self.elsewhere = True
+            except Unanswered as request:
+                self.unanswered = request.sending
+                await self._track.end(outcome.unknown(self._track.now, outcome.NO_ANSWER))
         except Unwritten as trouble:
             self._track.give_up(outcome.unwritten(trouble.snapshot, trouble.problem))
         finally:
@@ -101,6 +106,10 @@ class Lifecycle:
             if over:
                 self._queue.leave(self.job.id)
         return over
+
+    async def hear_late(self, sending: asyncio.Task[Snapshot]) -> None:
+        """Note what the server still says of a request whose job was stopped."""
+        await heard_late(self._track, sending)
 
     def tick(self) -> None:
         """Publish how far it is, about once a second."""
@@ -142,7 +151,7 @@ class Lifecycle:
         now = self._track.now
         if now.task_id is None:
             return ended(outcome.taken_out(now))
-        return ended(outcome.stopped(now, "Not watched any more, as you asked; the task goes on at the server."))
+        return ended(outcome.stopped(now, outcome.LIVES_ON))
 
     def _moved(self, place: int | None) -> None:
         self._track.quietly(replace(self._track.now, place=place))

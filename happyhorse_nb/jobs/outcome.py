@@ -25,7 +25,7 @@ from happyhorse_nb.errors import (
     OutcomeUnknown,
     Redirected,
 )
-from happyhorse_nb.models import TAKEN_OUT, Snapshot, Status
+from happyhorse_nb.models import TAKEN_BACK, TAKEN_OUT, Snapshot, Status
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job
@@ -37,6 +37,14 @@ _ERRORS: dict[Status, type[JobError]] = {
     Status.STOPPED: JobStopped,
     Status.UNKNOWN: OutcomeUnknown,
 }
+
+#: Of a job that the user has stopped.
+LIVES_ON = "Not watched any more, as you asked; the task goes on at the server."
+#: And of one that was on its way to the server then.
+NO_ANSWER = (
+    "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "
+    "itself; an answer that still comes is noted."
+)
 
 
 def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
@@ -126,11 +134,11 @@ def broken(snapshot: Snapshot, bug: Exception) -> Snapshot:
 
 
 def taken_out(snapshot: Snapshot) -> Snapshot:
-    """Taken out of the queue before anything was sent."""
+    """Taken out of the queue before anything was sent, or back before all of it was."""
     return replace(
         snapshot,
         status=Status.REFUSED,
-        message=TAKEN_OUT,
+        message=TAKEN_BACK if snapshot.status == Status.SUBMITTING else TAKEN_OUT,
         remedy="Run the cell again to send it.",
     )
 

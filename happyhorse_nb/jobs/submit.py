@@ -7,6 +7,7 @@ import time
 from dataclasses import replace
 from decimal import Decimal
 
+from happyhorse_nb.client.flight import Flight
 from happyhorse_nb.errors import (
     APIError,
     HappyHorseError,
@@ -19,11 +20,14 @@ from happyhorse_nb.errors import (
 )
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
-from happyhorse_nb.jobs.track import Track
+from happyhorse_nb.jobs.track import Stopped, Track
 from happyhorse_nb.models import Snapshot, Status
 
 #: Seconds between a request's turn and its leaving that are no matter in a minute's count.
 _LATE = 0.5
+#: Seconds for which a stop waits for the answer to a request that has left: nearly always it is there by then, and
+#: tells what nobody knows without it.
+_GRACE = 1.0
 
 
 @lasting
@@ -31,10 +35,19 @@ class NoRoom(Exception):
     """The server takes no more for now; the job waits in the queue again."""
 
 
+@lasting
+class Unanswered(Exception):
+    """The user asked to stop when the server may have had all of the request; ``sending`` goes on."""
+
+    def __init__(self, sending: asyncio.Task[Snapshot]) -> None:
+        super().__init__()
+        self.sending = sending
+
+
 async def submit(track: Track, frame: FirstFrame) -> bool:
     """Send a job's request until the server has accepted or refused it. False when the job ended here.
 
-    Raises `Stopped`, but never between the request and its outcome, and `NoRoom`.
+    Raises `NoRoom`; `Stopped` where the server cannot have accepted anything, and `Unanswered` where it can.
     """
     unsent_tries, unsent_since = 0, time.monotonic()
     while True:
@@ -45,9 +58,9 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
             return False
         if (late := time.monotonic() - turn) > _LATE:
             track.office.pace.allowance.late(late)
+        track.check()
         try:
-            # Nothing here may cut it short: its outcome would not be known.
-            accepted = await track.client.submit(frame, now.prompt or None, model=now.model, **now.params)
+            accepted = await _sent(track, frame)
         except RateLimited as limited:
             await _back_into_the_queue(track, limited)
             track.check()
@@ -56,7 +69,8 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
             unsent_tries += 1
             unsent_since = time.monotonic() if unsent_tries == 1 else unsent_since
             wait = track.backoff(unsent_tries)
-            if time.monotonic() - unsent_since + wait > track.settings.send_patience:
+            # Of one that has begun to leave only the user knows whether it is to be sent again.
+            if problem.begun or time.monotonic() - unsent_since + wait > track.settings.send_patience:
                 await track.end(outcome.refused(track.now, problem))
                 return False
             why = outcome.capital(str(problem)).rstrip(".")
@@ -71,6 +85,54 @@ async def submit(track: Track, frame: FirstFrame) -> bool:
         why = f"{why}; nothing was charged, it is sent again in {max(1, round(wait))} s."
         await track.publish(replace(track.now, status=Status.QUEUED, message=why))
         await track.pause(wait)
+
+
+async def _sent(track: Track, frame: FirstFrame) -> Snapshot:
+    """The accepted task. A stop is obeyed at once: the request is taken back where that is possible, else left alone.
+
+    Raises what `Client.submit` raises, `Stopped` and `Unanswered`.
+    """
+    now, flight = track.now, Flight()
+    request = track.client.submit(frame, now.prompt or None, model=now.model, flight=flight, **now.params)
+    sending = asyncio.ensure_future(request)
+    try:
+        if not await track.until_stopped(sending) and flight.whole:
+            await asyncio.wait({sending}, timeout=_GRACE)
+            if not sending.done():
+                raise Unanswered(sending)
+    except asyncio.CancelledError:
+        await _given_up(sending)
+        raise
+    if not sending.done():
+        await _given_up(sending)
+        if sending.cancelled():
+            # Its last bytes may have been faster.
+            raise Unanswered(sending) if flight.whole else Stopped
+    return sending.result()
+
+
+async def _given_up(sending: asyncio.Task[Snapshot]) -> None:
+    sending.cancel()
+    await asyncio.wait({sending})
+
+
+async def heard_late(track: Track, sending: asyncio.Task[Snapshot]) -> None:
+    """What the server says of a request after its job was stopped: a paid task is found again by its id."""
+    try:
+        await asyncio.wait({sending})
+    finally:
+        sending.cancel()
+    if sending.cancelled():
+        return
+    problem = sending.exception()
+    if isinstance(problem, (APIError, InvalidRequest, NotSent)):
+        await track.correct(outcome.refused(track.now, problem))
+        return
+    accepted = problem.snapshot if isinstance(problem, OutcomeUnknown) else sending.result()
+    if accepted.task_id is None:
+        return
+    now = replace(track.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
+    await track.correct(outcome.failed(now) if now.status == Status.FAILED else outcome.stopped(now, outcome.LIVES_ON))
 
 
 async def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
@@ -114,5 +176,6 @@ async def _balance(track: Track) -> Decimal | None:
     try:
         await track.turn()
         return await track.client.balance()
-    except HappyHorseError:
+    except (HappyHorseError, Stopped):
+        # (It was refused, whatever the user asks for now.)
         return None

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from happyhorse_nb import polling
+from happyhorse_nb.client.aside import aside
 from happyhorse_nb.errors import LedgerError, RateLimited, lasting
 from happyhorse_nb.jobs import outcome
 from happyhorse_nb.jobs.arrival import Arrival
@@ -146,6 +147,17 @@ class Track:
             self._nap = None
         self.check()
 
+    async def until_stopped(self, task: asyncio.Task[Any]) -> bool:
+        """Wait for a task that a stop does not cancel; whether it is done, and no stop came first."""
+        stopped = asyncio.get_running_loop().create_future()
+        self._cut, self._cutting = lambda: stopped.set_result(None), False
+        try:
+            if not self._stopped:
+                await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._cut = None
+        return task.done()
+
     async def until_woken(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Do the work, unless woken first; then it is cancelled, and there is no result. Raises `Stopped`."""
         self._nap = asyncio.get_running_loop().create_future()
@@ -249,6 +261,15 @@ class Track:
         snapshot = ended(snapshot)
         self._ledger.update_later(snapshot)
         self.job.publish(snapshot)
+
+    async def correct(self, snapshot: Snapshot) -> None:
+        """Publish the end that a job has really come to, unless somebody has gone on with it meanwhile."""
+        snapshot, was = ended(snapshot), replace(self.job.record, snapshot=self.now, owner=self._owner)
+        try:
+            if await aside(lambda: self._ledger.settle(snapshot, was=was)):
+                self.job.publish(snapshot)
+        except LedgerError:
+            self.give_up(snapshot)
 
     def change(self, snapshot: Snapshot) -> None:
         """Publish what the server says of the task, if it is anything new; most looks find what was known.

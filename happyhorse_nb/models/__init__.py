@@ -6,7 +6,7 @@ which Colab has, that breaks every object with slots, in the middle of a job.
 
 from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
-from happyhorse_nb.models.snapshot import TAKEN_OUT, Progress, Snapshot, join_notes
+from happyhorse_nb.models.snapshot import TAKEN_BACK, TAKEN_OUT, Progress, Snapshot, join_notes
 from happyhorse_nb.models.status import Status
 from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, ImageLimits, Model, Param
 from happyhorse_nb.models.validate import check_params, check_prompt, check_takes, find_model
@@ -14,6 +14,7 @@ from happyhorse_nb.models.validate import check_params, check_prompt, check_take
 __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
+    "TAKEN_BACK",
     "TAKEN_OUT",
     "TAKES",
     "Cost",

@@ -13,6 +13,8 @@ from happyhorse_nb.models.status import Status
 
 #: The message of a job that the user took out of the queue: nobody has refused it.
 TAKEN_OUT = "Taken out of the queue; nothing was sent."
+#: And of one whose request was on its way then, with its end still here.
+TAKEN_BACK = "Taken back before all of it was sent; nothing was accepted."
 
 
 def join_notes(*notes: str) -> str:
@@ -95,9 +97,9 @@ class Snapshot:
 
     @property
     def taken_out(self) -> bool:
-        """Whether the user took it out of the queue, so that nothing was sent."""
+        """Whether the user took it out before the server could have it, so that nothing was accepted."""
         if self.status == Status.REFUSED:
-            return self.message == TAKEN_OUT
+            return self.message in (TAKEN_OUT, TAKEN_BACK)
         return self.status == Status.STOPPED and self.task_id is None and self.submitted is None
 
     @property

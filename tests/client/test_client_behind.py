@@ -1,5 +1,4 @@
-"""A film that was fetched stays, whatever the file system says to being asked to bring it to the disk; a disk that fails
-is said."""
+"""A film stays where the file system cannot be asked to bring it to the disk; a disk that fails is said."""
 
 from __future__ import annotations
 

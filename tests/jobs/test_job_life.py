@@ -8,6 +8,7 @@ import os
 import threading
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, Seen, ended
-from support.fake_server import Do, FakeServer, Say
+from support.fake_server import Answer, Do, FakeServer, Say
 
 
 def test_generate_is_back_before_the_server_has_accepted(generate: Generate, fake_server: FakeServer) -> None:
@@ -208,6 +209,66 @@ def test_a_stop_right_after_generate_is_not_lost(generate: Generate, fake_server
         assert str(ended(job).status) in ("refused", "stopped")
         assert (job.task_id is None) == (str(job.status) == "refused")
     assert fake_server.paid == len(fake_server.tasks)
+
+
+def test_a_stop_while_the_server_thinks_is_obeyed_and_what_it_says_late_is_noted(
+    generate: Generate, fake_server: FakeServer
+) -> None:
+    with fake_server.held("submit"):
+        seen = Seen(generate())
+        fake_server.wait_for("submit")
+        seen.job.stop()
+        unknown = seen.until("unknown")
+        assert unknown.message.startswith("Stopped, as you asked, before the server had answered. It may have been")
+        assert "%happyhorse resume TASK-ID" in str(seen.job.error)
+        row = engine().ledger.get(seen.job.id)
+        assert row is not None
+        assert str(row.snapshot.status) == "unknown"
+        # It may be paid for, so nothing is bought by itself.
+        assert generate().id == seen.job.id
+    seen.until("stopped")
+    row = engine().ledger.get(seen.job.id)
+    assert row is not None
+    assert (str(row.snapshot.status), row.snapshot.task_id) == ("stopped", "task-fake0001")
+    [resumed] = hh.resume()
+    assert str(ended(resumed).status) == "done"
+    assert (fake_server.paid, resumed.id) == (1, seen.job.id)
+
+
+@pytest.mark.parametrize(
+    ("answer", "end"),
+    [
+        (Say(402), "refused"),
+        (Say(429), "refused"),
+        (Do(edit=lambda body: body["data"].update(status="failed")), "failed"),
+        (Do(edit=lambda body: body.update(code=500, message="Busy")), "stopped"),
+    ],
+)
+def test_a_late_refusal_is_noted_too(generate: Generate, fake_server: FakeServer, answer: Answer, end: str) -> None:
+    fake_server.script("submit", answer)
+    with fake_server.held("submit"):
+        seen = Seen(generate())
+        fake_server.wait_for("submit")
+        seen.job.stop()
+        seen.until("unknown")
+    seen.until(end)
+    row = engine().ledger.get(seen.job.id)
+    assert row is not None
+    assert (str(row.snapshot.status), row.snapshot.task_id is None) == (end, end == "refused")
+
+
+def test_a_late_answer_changes_nothing_that_the_user_has_settled(generate: Generate, fake_server: FakeServer) -> None:
+    with fake_server.held("submit"):
+        seen = Seen(generate())
+        fake_server.wait_for("submit")
+        seen.job.stop()
+        seen.until("unknown")
+        # As somebody who has looked the task up.
+        engine().ledger.update(replace(seen.job.snapshot, status=hh.Status.STOPPED, task_id="task-mine"))
+    generate("the next one").result(DEADLINE)
+    row = engine().ledger.get(seen.job.id)
+    assert row is not None
+    assert row.snapshot.task_id == "task-mine"
 
 
 def test_a_stop_while_submitting_waits_for_the_outcome(generate: Generate, fake_server: FakeServer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ _MAX_ENTRIES = 1_000_000
 _FIRST = (b"ftyp", b"styp", b"free", b"skip", b"wide", b"uuid", b"moov", b"mdat", b"sidx", b"pnot")
 #: Where the length of a length stands, in the box that a sample's description has for its decoder.
 _LENGTHS = {b"avc1": (b"avcC", 4), b"avc3": (b"avcC", 4), b"hvc1": (b"hvcC", 21), b"hev1": (b"hvcC", 21)}
+#: Within the description of sound, its decoder: AAC, as MPEG-4 and MPEG-2 have it. (MP3 has runs of zeros in silence.)
+_AAC = re.compile(rb"esds.{4}\x03.*?\x04(?:[\x80-\xff]{0,3}[\0-\x7f])[\x40\x66-\x68]", re.DOTALL)
 _TOO_LARGE = "what came is not a video of some seconds: its index is too large"
 _BREAKS_OFF = "what came is not a whole MP4: it breaks off"
 
@@ -35,16 +38,21 @@ class Box(NamedTuple):
 class Track:
     """One track: its length in seconds, its size in pixels (each 0 where it is not said), and its pieces.
 
-    ``pieces`` are (offset, size) in bytes, each a picture or, of sound, some samples; ``prefix`` is how many bytes the
-    length before each part of a picture has, 0 where a picture has no such parts.
+    ``lasts`` is how long the pieces that are listed last, ``scale`` of which are a second.
+
+    ``pieces`` are (offset, size) in bytes, each a picture or, of sound, some samples. ``dense`` says that no long run
+    of zeros can be in them. ``prefix`` is how many bytes the length before each part of a picture has, 0 where a
+    picture has no such parts.
     """
 
     number: int
     kind: bytes
     scale: int
+    lasts: int
     seconds: float
     width: int = 0
     height: int = 0
+    dense: bool = False
     prefix: int = 0
     pieces: list[tuple[int, int]] = field(default_factory=list)
 
@@ -144,12 +152,13 @@ def _track(trak: bytes, seconds: float) -> Track:
     (number,) = struct.unpack_from(">20xI" if tkhd[:1] == b"\1" else ">12xI", tkhd)
     kind = _inner(media, b"hdlr")[8:12]
     stts = _inner(table, b"stts")[8:]
-    length = length or sum(count * step for count, step in struct.iter_unpack(">II", stts[: len(stts) // 8 * 8]))
-    track = Track(number, kind, scale, seconds or (length / scale if scale else 0.0))
+    lasts = sum(count * step for count, step in struct.iter_unpack(">II", stts[: len(stts) // 8 * 8]))
+    track = Track(number, kind, scale, lasts, seconds or (length or lasts) / max(scale, 1))
     track.pieces = list(_pieces(table, each=kind == b"vide"))
+    name, entry = next(_children(_inner(table, b"stsd")[8:]), (b"", b""))
+    track.dense = name in _LENGTHS or (name == b"mp4a" and _AAC.search(entry) is not None)
     if kind == b"vide":
         width, height = struct.unpack(">II", tkhd[-8:])
-        name, entry = next(_children(_inner(table, b"stsd")[8:]), (b"", b""))
         # Some writers leave the size of the track open: players take that of its pictures.
         coded = struct.unpack_from(">24xHH", entry) if len(entry) >= 28 else (0, 0)
         track.width, track.height = (width >> 16, height >> 16) if width >> 16 and height >> 16 else coded
@@ -205,20 +214,23 @@ def _fragments(file: BinaryIO, moofs: list[Box], found: list[Track], trex: list[
     """Add what lies in fragments to the tracks."""
     by_number = {track.number: track for track in found}
     usual = {number: (step, size) for number, step, size in (struct.unpack_from(">4xI4xII", one) for one in trex)}
-    lengths = dict.fromkeys(by_number, 0)
     for box in moofs:
         end = box.start
         for kind, traf in _children(_read(file, box)):
             if kind == b"traf":
                 number, end, step, size = _defaults(_inner(traf, b"tfhd"), box.start, end, usual)
-                base = end
+                track, base = by_number.get(number), end
+                if track and (tfdt := _inner(traf, b"tfdt")):
+                    # When it begins. Some writers leave it at that, and the lengths of single pictures open.
+                    (track.lasts,) = struct.unpack_from(">4xQ" if tfdt[:1] == b"\1" else ">4xI", tfdt)
                 for trun in (data for name, data in _children(traf) if name == b"trun"):
                     run, took, end = _run(trun, base, end, step, size)
-                    if number in by_number:
-                        by_number[number].pieces += run
-                        lengths[number] += took
-    for track in found:
-        track.seconds = track.seconds or (lengths[track.number] / track.scale if track.scale else 0.0)
+                    if track:
+                        track.pieces += run
+                        track.lasts += took
+    for track in found if moofs else ():
+        # What its head says may be true of the first fragment alone.
+        track.seconds = max(track.seconds, track.lasts / max(track.scale, 1))
 
 
 def _defaults(tfhd: bytes, moof: int, end: int, usual: dict[int, tuple[int, int]]) -> tuple[int, int, int, int]:

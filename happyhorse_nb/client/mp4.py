@@ -12,8 +12,9 @@ from typing import Any, BinaryIO
 from happyhorse_nb.client.boxes import Track, top_level, tracks
 from happyhorse_nb.errors import DownloadError
 
-#: H.264 and H.265 break up every run of zeros inside a picture at its third byte, so that more of them are a hole in
-#: the file; holes come in sectors and pages. Fewer than this can be padding of a careless writer.
+#: H.264 and H.265 break up every run of zeros inside a picture at its third byte, and AAC has none of more than some
+#: tens of bytes, or 269 where it fills up a fixed rate. So more of them are a hole in the file; holes come in sectors
+#: and pages. Fewer than this can be padding of a careless writer.
 _HOLE = bytes(512)
 #: Bytes of a film from which on more than one thread decodes it. To start some costs more than a short one takes.
 _LONG = 1024 * 1024
@@ -43,28 +44,31 @@ def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> Vide
         if film is None or not film.pieces:
             raise DownloadError("what came is an MP4 without a playable video in it")
         seen = [track for track in found if track.kind in (b"vide", b"soun")]
-        if any(offset + size > total for track in seen for offset, size in track.pieces):
+        if any(offset < 0 or offset + size > total for track in seen for offset, size in track.pieces):
             raise DownloadError("what came is not a whole MP4: it breaks off")
         info = VideoInfo(film.seconds, film.width, film.height)
         decoded = _decode(path, info, total) if decode and _decodes() else None
-        if decoded is None and any(_has_holes(file, track) for track in seen if track.prefix):
+        # A hole is silence to a decoder, and to H.264's at times a picture that stands still.
+        if any(_has_holes(file, track) for track in seen if track.dense):
             raise DownloadError(_DAMAGED)
     return decoded or info
 
 
 def _has_holes(file: BinaryIO, track: Track) -> bool:
-    """Whether pictures have lost what is in them; garbage in the midst of one is not noticed, a decoder would."""
+    """Whether its pieces have lost what was in them; garbage in the midst of one is not noticed, a decoder would."""
     for offset, size in track.pieces:
         file.seek(offset)
         piece = file.read(size)
-        if _HOLE in piece:
+        # Zeros up to the end of a picture may be padding; where a hole goes on beyond it, the next one shows it.
+        if _HOLE in (piece.rstrip(b"\0") if track.prefix else piece):
             return True
         # Each picture is some parts, a length before each, that fill it.
         at = 0
-        while at + track.prefix <= size:
-            at += track.prefix + int.from_bytes(piece[at : at + track.prefix], "big")
-        if at > size:
-            return True
+        while track.prefix and at + track.prefix <= size:
+            part = int.from_bytes(piece[at : at + track.prefix], "big")
+            at += track.prefix + part
+            if not part or at > size:
+                return True
     return False
 
 

@@ -45,7 +45,7 @@ def film(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode())
         if voice is not None:
-            container.mux(itertools.chain.from_iterable(map(voice.encode, tone(frames / 24, silent))))
+            container.mux(list(itertools.chain.from_iterable(map(voice.encode, tone(frames / 24, silent)))))
             container.mux(voice.encode())
     return file
 
@@ -199,7 +199,7 @@ def test_sound_alone_is_no_film(tmp_path: Path, decode: bool) -> None:
     file = tmp_path / "x.mp4"
     with av.open(str(file), "w") as container:
         voice: Any = container.add_stream("aac", rate=44100, layout="stereo")
-        container.mux(itertools.chain.from_iterable(map(voice.encode, tone(1.0, silent=False))))
+        container.mux(list(itertools.chain.from_iterable(map(voice.encode, tone(1.0, silent=False)))))
         container.mux(voice.encode())
     with pytest.raises(hh.DownloadError, match="without a playable video"):
         check_mp4(file, decode=decode)
@@ -258,6 +258,60 @@ def test_a_film_with_damage_in_it_is_not_taken(
     file.write_bytes(raw)
     with pytest.raises(hh.DownloadError, match=r"cannot be decoded|breaks off|no film in it"):
         check_mp4(file, decode=decode)
+
+
+def rewritten(file: Path, change: Callable[[int, bytearray], bytes]) -> Path:
+    """The same film with its pictures changed; each is parts with their lengths of four bytes before them."""
+    with av.open(str(file)) as old, av.open(str(file.with_name("new.mp4")), "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for number, packet in enumerate(old.demux(old.streams.video[0])):
+            if packet.dts is None:
+                continue
+            other = av.Packet(change(number, bytearray(bytes(packet))))
+            other.pts, other.dts, other.time_base = packet.pts, packet.dts, packet.time_base
+            other.is_keyframe, other.stream = packet.is_keyframe, stream
+            new.mux(other)
+    return file.with_name("new.mp4")
+
+
+@pytest.mark.parametrize("decode", [True, False], ids=["PyAV", "no PyAV"])
+def test_zeros_behind_a_picture_are_padding_and_within_it_a_hole(tmp_path: Path, decode: bool) -> None:
+    def padded(number: int, raw: bytearray) -> bytes:
+        at = 0
+        while (end := at + 4 + int.from_bytes(raw[at : at + 4], "big")) < len(raw):
+            at = end
+        raw[at : at + 4] = (end - at - 4 + 900).to_bytes(4, "big")
+        return bytes(raw) + bytes(900)
+
+    def with_a_hole(number: int, raw: bytearray) -> bytes:
+        if number == 0:
+            assert len(raw) > 4000
+            raw[-2000:-1200] = bytes(800)
+        return bytes(raw)
+
+    file = film(tmp_path / "x.mp4")
+    assert check_mp4(rewritten(file, padded), decode=decode).width == 320
+    with pytest.raises(hh.DownloadError, match="cannot be decoded"):
+        check_mp4(rewritten(file, with_a_hole), decode=decode)
+
+
+@pytest.mark.parametrize("decode", [True, False], ids=["PyAV", "no PyAV"])
+def test_a_hole_in_the_sound_alone_is_noticed(tmp_path: Path, decode: bool) -> None:
+    # The sound lies behind the pictures, in some chunks of its own.
+    raw = bytearray(film(tmp_path / "x.mp4", sound="aac", frames=6).read_bytes())
+    end = raw.index(b"moov") - 4
+    raw[end - 1500 : end - 300] = bytes(1200)
+    file = tmp_path / "y.mp4"
+    file.write_bytes(raw)
+    with pytest.raises(hh.DownloadError, match="cannot be decoded"):
+        check_mp4(file, decode=decode)
+
+
+@pytest.mark.parametrize("decode", [True, False], ids=["PyAV", "no PyAV"])
+@pytest.mark.parametrize("movflags", ["frag_keyframe", "frag_every_frame+empty_moov"])
+def test_a_film_in_fragments_is_as_long_as_all_of_them(tmp_path: Path, movflags: str, decode: bool) -> None:
+    info = check_mp4(film(tmp_path / "x.mp4", movflags=movflags), decode=decode)
+    assert info.seconds == pytest.approx(2.0, abs=0.05)
 
 
 @pytest.mark.parametrize("behind", [b"\r\n", bytes(100), b"garbage of some kind"])

@@ -103,7 +103,8 @@ def check_end(data: bytes) -> None:
 
 def _pieces(data: bytes) -> tuple[list[bytes], int]:
     """What a JPEG's first picture consists of but for lists of others, and where it ends; 0 where it does not."""
-    pieces, start, at = [], 0, 2
+    pieces: list[bytes] = []
+    start, at = 0, 2
     while data.startswith(_SOI) and (found := _MARKER.search(data, at)):
         marker, at = data[found.end() - 1], found.end()
         if marker == _EOI:

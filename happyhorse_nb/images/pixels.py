@@ -200,7 +200,8 @@ def _range(image: Image) -> tuple[float, float]:
     if image.mode == "F" and not math.isfinite(sum(array("f", image.tobytes()))):
         return math.nan, math.nan
     extremes: Any = image.convert("F").getextrema()
-    return extremes
+    low, high = extremes
+    return low, high
 
 
 def _load(image: Image) -> None:
@@ -220,9 +221,10 @@ def _load(image: Image) -> None:
         return
     tiles: Any = image.tile
     strict: Any = []
+    codecs = vars(Image)["core"]
     for tile in tiles:
         name, *rest = tile
-        decoder: Any = partial(_Strict, Image.DECODERS.get(name) or getattr(Image.core, f"{name}_decoder"))
+        decoder: Any = partial(_Strict, Image.DECODERS.get(name) or getattr(codecs, f"{name}_decoder"))
         Image.register_decoder(f"strict {name}", decoder)
         # A named tuple in newer versions, a plain one in older ones.
         strict.append(getattr(type(tile), "_make", tuple)((f"strict {name}", *rest)))

@@ -12,11 +12,15 @@ imported the package and done nothing with it: no thread, no file, no loop. Run 
 
 from __future__ import annotations
 
+import ctypes
+import errno
 import json
 import os
+import platform
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -171,6 +175,10 @@ class Commands:
         os.environ.update(env)
         os.chdir(cwd)
 
+    def forbid_hard_links(self) -> None:
+        """From now on the system refuses this process every hard link, as a folder on exFAT would."""
+        _refuse_links()
+
     def configure(self, **settings: Any) -> None:
         from happyhorse_nb.settings.config import config
 
@@ -279,6 +287,27 @@ class Commands:
             self._seen.append(seen)
             job.subscribe(lambda snapshot: _note(seen, snapshot))
         return _plain(job.snapshot)
+
+
+#: The numbers of the system calls ``link`` and ``linkat``, where there are both.
+_LINKS = {"x86_64": (86, 265), "aarch64": (37,)}
+
+
+def _refuse_links() -> None:
+    """A filter of system calls (seccomp), for which nobody needs to be root; it holds for this process alone."""
+    filters, allow = [(0x20, 0, 0, 0)], (0x06, 0, 0, 0x7FFF0000)
+    for number in _LINKS[platform.machine()]:
+        filters += [(0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | errno.EPERM)]
+    program = b"".join(struct.pack("HBBI", *step) for step in [*filters, allow])
+    code = ctypes.create_string_buffer(program, len(program))
+    head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
+    system = ctypes.CDLL(None, use_errno=True)
+    for option, value, more in ((38, 1, None), (22, 2, ctypes.create_string_buffer(head, len(head)))):
+        if system.prctl(option, value, more or 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "hard links cannot be refused here")
+    with suppress(PermissionError):
+        os.link(__file__, f"{__file__}.link")
+        raise AssertionError("hard links are not refused")
 
 
 def _note(seen: list[str], snapshot: Snapshot) -> None:

@@ -74,7 +74,8 @@ class Ledger(Questions):
         that the job had before.
         """
         job, columns = record.snapshot, ", ".join(f"{name} = ?" for name in CHANGING)
-        with self._transaction():
+
+        def attach() -> bool:
             changed = self._connection.execute(
                 f"UPDATE jobs SET {columns}, attached = 1, owner = NULL "  # noqa: S608 - the names are ours
                 "WHERE id = ? AND task_id IS ? AND status = ? AND owner IS ?",
@@ -85,17 +86,22 @@ class Ledger(Questions):
                     self._connection.execute("DELETE FROM jobs WHERE id = ?", (instead.snapshot.id,))
                 if freed is not None:
                     self._add(freed, reuse=False)
-        return changed.rowcount == 1
+            return changed.rowcount == 1
+
+        return self._transaction(attach)
 
     def join(self, origin: str, key: str, other: str) -> None:
         """From now on two keys of a server, by their fingerprints, are of one account, with all joined to them."""
-        with self._transaction():
+
+        def join() -> None:
             one, two = self.account(origin, key), self.account(origin, other)
             for name, account in ((key, one), (other, two)):
                 self._connection.execute("INSERT OR IGNORE INTO joined VALUES (?, ?, ?)", (origin, name, account))
             self._connection.execute(
                 "UPDATE joined SET account = ? WHERE origin = ? AND account = ?", (one, origin, two)
             )
+
+        self._transaction(join)
 
     def star(self, job_id: str, *, on: bool) -> None:
         """Give a job a star, or take it back."""

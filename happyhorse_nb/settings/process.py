@@ -63,6 +63,7 @@ def uninterrupted(work: Callable[[], T]) -> T:
     context = copy_context()
 
     def run() -> None:
+        outcome: tuple[bool, Any]
         try:
             outcome = True, context.run(work)
         except BaseException as problem:  # noqa: BLE001  # it is raised where it is waited for

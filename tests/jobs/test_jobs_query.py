@@ -119,10 +119,12 @@ def test_both_of_a_job_that_is_held_twice_are_shown_in_the_cell_that_waits() -> 
     both = [Job(row, run) for _ in range(2)]
     for place, job in enumerate(both):
         job.subscribe(lambda _, place=place: heard.append(place))  # type: ignore[misc]  # mypy cannot type a default
-    with Waiting(both):
-        for job in both:
-            job.publish(replace(row.snapshot, status=Status.PENDING))
-        assert heard == []
+    waiting = Waiting(both)
+    waiting.begin()
+    for job in both:
+        job.publish(replace(row.snapshot, status=Status.PENDING))
+    assert heard == []
+    waiting.end()
     assert heard == [0, 1]
 
 

@@ -270,7 +270,7 @@ async def test_from_a_real_server_no_link_leads_into_this_machine_or_its_network
     host = f"[{address}]" if ":" in address else address
     async with real(store, names) as fetch:
         for link in (f"https://{host}:{store.port}/a.mp4", f"https://store.example:{store.port}/a.mp4"):
-            store.redirects = [link] if redirected else []
+            store.redirects = [link] * 9 if redirected else []
             first = f"https://api.example:{store.port}/first" if redirected else link
             with pytest.raises(hh.DownloadError, match="this machine or its own network") as caught:
                 await fetch(first, target)

@@ -116,7 +116,7 @@ def contradiction(job: Record, says: Snapshot) -> str:
 
 def hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) -> str:
     """How a task that was taken up by its id is attached to a job whose outcome is not known; empty without one."""
-    fitting = [job.snapshot for job in unknown if says is None or not contradiction(job, says)]
+    fitting = [job.snapshot for job in unknown if not job.forgotten and (says is None or not contradiction(job, says))]
     if task.snapshot.model or not fitting:
         return ""
     which = (

@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.ledger import EVERYTHING, Filter, Record
+from happyhorse_nb.settings import working_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -85,7 +85,7 @@ class Jobs(Sequence[Job]):
         """What a table needs beside its rows."""
         return {
             "now": time.time(),
-            "start": Path.cwd(),
+            "start": working_folder(),
             "everything": engine().ledger.costs(self._only),
             "empty": "No jobs yet." if self._only == EVERYTHING else "No job fits.",
         }

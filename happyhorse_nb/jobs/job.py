@@ -12,7 +12,7 @@ from happyhorse_nb.errors import JobError
 from happyhorse_nb.jobs import display, outcome
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, join_notes
-from happyhorse_nb.settings import process
+from happyhorse_nb.settings import process, working_folder
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.waiting import Waiting
@@ -301,7 +301,7 @@ class Job:
         problem = self.error
         if problem is not None:
             raise problem
-        return video(self._snapshot, embed_limit=config().embed_limit, start=Path.cwd())
+        return video(self._snapshot, embed_limit=config().embed_limit, start=working_folder())
 
     def _listen(self, listener: _Heard, *, ticks: bool) -> tuple[Callable[[], None], Snapshot]:
         """What undoes it, and the snapshot after which the listener hears every one."""

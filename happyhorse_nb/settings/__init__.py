@@ -24,6 +24,7 @@ from happyhorse_nb.settings.folders import (
     private_folder,
     video_folder,
     video_name,
+    working_folder,
     writable,
 )
 
@@ -49,5 +50,6 @@ __all__ = [
     "use",
     "video_folder",
     "video_name",
+    "working_folder",
     "writable",
 ]

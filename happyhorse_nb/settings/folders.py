@@ -102,6 +102,14 @@ def video_name(created: float, prompt: str, job_id: str) -> str:
     return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
 
 
+def working_folder() -> Path:
+    """The working folder, for links to what lies in it; where it was deleted, one in which nothing lies."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(os.sep, "deleted").absolute()
+
+
 def _first_read(told: str) -> Path:
     """The absolute folder that these words meant when this process first read them."""
 

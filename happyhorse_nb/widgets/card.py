@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 from typing import Protocol
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import working_folder
 from happyhorse_nb.widgets.live import LiveCard, Subject
 from happyhorse_nb.widgets.panel import Look
 from happyhorse_nb.widgets.place import Bundle, Output, Places
@@ -32,7 +32,7 @@ def show(job: Job, *, embed_limit: float, places: Places = Output) -> None:
         return
     places().put(_static(job, snapshot))
     if snapshot.status == Status.DONE:
-        places().put(render.video(snapshot, embed_limit=embed_limit, start=Path.cwd()).data)
+        places().put(render.video(snapshot, embed_limit=embed_limit, start=working_folder()).data)
 
 
 class Card(LiveCard[Snapshot]):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import render
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import Status
-from happyhorse_nb.settings import frontend
+from happyhorse_nb.settings import frontend, working_folder
 from happyhorse_nb.widgets.keep import KeepRow
 from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
 
@@ -69,7 +69,7 @@ class Comparison:
         self.jobs = tuple(jobs)
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
-        self._start = Path.cwd() if start is None else start
+        self._start = working_folder() if start is None else start
 
     def __repr__(self) -> str:
         return self.bundle()["text/plain"]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from pathlib import Path
 from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
 from happyhorse_nb import render
+from happyhorse_nb.settings import working_folder
 from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW, Look, Panel
 from happyhorse_nb.widgets.place import Bundle, Output, Places
@@ -55,7 +55,7 @@ class LiveCard(ABC, Generic[S]):
         self._subject = subject
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
-        self._start = Path.cwd()
+        self._start = working_folder()
         self._lock = RLock()
         self._over = False
         self._unsubscribe: Callable[[], None] | None = None

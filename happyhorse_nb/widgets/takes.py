@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import working_folder
 from happyhorse_nb.widgets.compare import Comparison, buttons_live
 from happyhorse_nb.widgets.keep import KeepRow
 from happyhorse_nb.widgets.live import NOTHING, LiveCard
@@ -36,7 +36,7 @@ def show(takes: Sequence[Job], *, embed_limit: float, places: Places = Output) -
     if len(done) > 1:
         Comparison(done, embed_limit=embed_limit).open(places)
     elif done:
-        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=Path.cwd()).data)
+        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=working_folder()).data)
 
 
 class Together:

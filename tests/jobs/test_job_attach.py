@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import happyhorse_nb as hh
 from happyhorse_nb.jobs import engine
 from happyhorse_nb.magic.extension import run_line
+from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
 from jobs.test_job_again import Program
@@ -217,6 +219,54 @@ def test_what_another_kernel_watches_is_left_to_it(
     [taken] = hh.resume(task, attach=job)
     assert (taken.id, str(ended(taken).status)) == (job.id, "done")
     assert len(hh.jobs()) == 1
+
+
+def test_a_queued_job_takes_no_task_and_a_forgotten_one_is_not_proposed(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    hh.forget(lost(generate, fake_server))
+    settings.max_concurrent = 1
+    fake_server.words = ("processing",)
+    running = generate("running")
+    fake_server.wait_for("poll")
+    queued = generate("queued")
+    task = of_somebody_else(fake_server)
+    with pytest.raises(hh.InvalidRequest, match=r"is queued\. Only a job that is unknown"):
+        hh.resume(task, attach=queued)
+    queued.stop()
+    running.stop()
+    ended(running)
+    # Without a warning.
+    [alone] = hh.resume(task)
+    assert str(ended(alone).status) == "done"
+
+
+def test_one_of_some_takes_gets_its_task(generate: Generate, fake_server: FakeServer) -> None:
+    fake_server.script("submit", Do(cut=Cut.AFTER_ACCEPTING), Do(cut=Cut.AFTER_ACCEPTING))
+    launch: Any = generate(takes=2)
+    for take in launch:
+        ended(take)
+    with pytest.raises(hh.UsageError, match="one task and one job"):
+        magic("resume task-fake0001 --attach launch", launch=launch)
+    magic("resume task-fake0001 --attach launch[1]", launch=launch)
+    ended(launch[1])
+    assert [str(take.status) for take in launch] == ["unknown", "done"]
+
+
+def test_what_was_billed_is_counted_once(generate: Generate, fake_server: FakeServer) -> None:
+    job = lost(generate, fake_server)
+    ledger, kernel = engine().ledger, engine().presence.id
+    ledger._connection.execute("UPDATE jobs SET sandbox = 0")
+    assert ledger.spent(kernel) == Decimal("1.2")
+    with pytest.warns(UserWarning, match="--attach"):
+        ended(hh.resume(fake_server.task.id)[0])
+    hh.resume(fake_server.task.id, attach=job)
+    assert ledger.spent(kernel) == Decimal("0.7")
+    # With another task, what it costs is not known again.
+    [taken] = hh.resume(of_somebody_else(fake_server, "processing"), attach=job)
+    assert ledger.spent(kernel) == Decimal("1.2")
+    taken.stop()
+    ended(taken)
 
 
 UUID = "0b9d3c1e-5f52-4c8e-9d2a-7c0f3f6f1a22"

@@ -217,6 +217,31 @@ def test_a_kernel_that_dies_leaves_its_job_to_one_with_the_joined_key(
     assert fake_server.of("poll")[-1].key == NEW
 
 
+def test_the_task_of_a_joined_key_s_unknown_job_is_attached(
+    generate: Generate, fake_server: FakeServer, rotate: Rotate
+) -> None:
+    job = unknown(generate, fake_server)
+    rotate()
+    with pytest.raises(hh.JobNotFound, match="another key"):
+        hh.resume(fake_server.task.id, attach=job)
+    magic("login --same-account")
+    [taken] = hh.resume(fake_server.task.id, attach=job)
+    assert (taken.id, str(ended(taken).status)) == (job.id, "done")
+
+
+def test_a_job_that_runs_here_with_a_key_that_is_revoked_goes_on_with_the_new_one(
+    generate: Generate, fake_server: FakeServer, rotate: Rotate
+) -> None:
+    job = running(generate, fake_server)
+    rotate()
+    Seen(job).until("stopped")
+    magic("login --same-account")
+    fake_server.task.say("success")
+    assert generate() is job
+    assert str(ended(job).status) == "done"
+    assert fake_server.paid == 1
+
+
 def test_with_several_keys_one_is_named(
     generate: Generate, fake_server: FakeServer, rotate: Rotate, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,3 +51,19 @@ def test_a_job_of_another_live_kernel_moves_on_where_it_is_shown(
     with pytest.raises(hh.JobFailed, match="so it is there"):
         job.result(timeout=20)
     other.close()
+
+
+def test_a_paid_video_is_shown_although_the_working_folder_was_deleted(
+    generate: Generate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Python may import nothing there that it has not imported before.
+    generate("another").result()
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    work.rmdir()
+    job = generate()
+    assert job.result(timeout=60).path == job.path
+    display.present(job)
+    assert str(job.path) in capsys.readouterr().out
+    assert str(job.path) in repr(hh.jobs())

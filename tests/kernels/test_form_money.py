@@ -64,3 +64,14 @@ def test_a_chosen_file_becomes_the_first_frame(kernel: Kernel, photo: Path) -> N
     session.send(kernel.client.shell_channel.socket, message, buffers=[data])
     wait_ready(form)
     assert "640 x 427" in kernel.shown(form)
+
+
+def test_the_file_is_of_the_folder_in_which_the_form_was_filled_in(
+    kernel: Kernel, fake_server: FakeServer, photo: Path
+) -> None:
+    kernel.run("import happyhorse_nb as hh, os")
+    button = wait_ready(kernel.run(f"%happyhorse form {photo} --save launch.mp4"))
+    kernel.run("os.mkdir('elsewhere')\nos.chdir('elsewhere')")
+    kernel.click(button)
+    fake_server.wait_for("submit")
+    assert kernel.run("[str(job.record.target) for job in hh.jobs()]").result == [str(kernel.cwd / "launch.mp4")]

@@ -194,7 +194,8 @@ class Form:
             model=values.model,
             takes=values.takes,
             fit=values.fit,
-            save=values.save or None,
+            # Of the folder in which it was judged, wherever the notebook has gone since.
+            save=request.saved_as,
             namespace=self._namespace,
             **_params(values),
         )

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 from threading import RLock
 from typing import Any, cast
 
 from happyhorse_nb.jobs import Job, Takes, display
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import form as html
-from happyhorse_nb.settings import process
+from happyhorse_nb.settings import process, working_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
@@ -30,7 +29,7 @@ class Deck:
         self._cards: dict[str, _Card] = {}
         # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
         self._kept = Output()
-        self._start = Path.cwd()
+        self._start = working_folder()
         self._closed = False
         self.box = widgets.VBox()
         self.box.add_class("hh-deck")

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from happyhorse_nb.jobs.query import query
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
-from happyhorse_nb.settings import frontend
+from happyhorse_nb.settings import frontend, working_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.form.slot import Slot
 from happyhorse_nb.widgets.gallery.bar import Bar
@@ -58,7 +57,7 @@ class Gallery:
         self._shelf = shelf
         self._embed_limit = embed_limit
         self._places = places
-        self._start = Path.cwd()
+        self._start = working_folder()
         self._lock = RLock()
         self._picked: dict[str, Job] = {}
         self._playing: Tile | None = None

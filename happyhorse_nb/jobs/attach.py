@@ -143,7 +143,7 @@ def _let_go(run: Engine, record: Record) -> Record:
 def _with_task(job: Record, says: Snapshot, other: Record | None) -> Snapshot:
     """A job with a task: what was made of that one so far is its own."""
     now = job.snapshot
-    found = other.snapshot if other is not None and other.made else says
+    found = other.snapshot if other is not None and other.made and not other.forgotten else says
     made = found is not says
     estimate = now.cost
     if estimate is None or estimate.billed:

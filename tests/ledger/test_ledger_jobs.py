@@ -14,8 +14,9 @@ import pytest
 
 from happyhorse_nb.errors import InvalidRequest, JobNotFound, LedgerError
 from happyhorse_nb.ledger import Frames, Leases, Ledger
+from happyhorse_nb.ledger.record import CHANGING, FIXED, changing, fixed
 from happyhorse_nb.models import Cost, Snapshot, Status
-from ledger.rows import at_once, record
+from ledger.rows import at_once, older, record
 
 IMPORTS = """
 sys.path[:0] = args[1:]
@@ -328,3 +329,31 @@ def test_joined_keys_share_the_requests_a_minute_of_their_account(ledger: Ledger
     assert left(other) == 10
     for leased in (one, two, other):
         leased.close()
+
+
+def test_in_an_older_ledger_each_key_is_an_account_and_each_task_is_the_server_s_word(tmp_path: Path) -> None:
+    old = older(tmp_path / "old", 6)
+    row = record("the same")
+    names = (*FIXED, *CHANGING)
+    old.execute(
+        f"INSERT INTO jobs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
+        (*fixed(row), *changing(replace(row.snapshot, status=Status.PENDING, task_id="task-1"))),
+    )
+    old.close()
+    ledger = Ledger(tmp_path / "old")
+    [key] = ledger.keys()
+    assert (key.fingerprint, key.account, key.last) == ("fingerprint", "fingerprint", row.snapshot.created)
+    found = ledger.find("task-1")
+    assert not found.attached
+    assert ledger.equal(record("the same")) == found
+    ledger.close()
+
+
+def test_two_kernels_that_join_keys_at_once_agree(ledger: Ledger) -> None:
+    keys = ["a", "b", "c", "d"]
+    act = "ledger.join('https://x', args[1 + me], args[2 + me])"
+    prepare = "from pathlib import Path\nfrom happyhorse_nb.ledger import Ledger\nledger = Ledger(Path(args[0]))"
+    at_once(3, prepare, act, ledger.folder, *keys)
+    assert {ledger.account("https://x", key) for key in keys} == {ledger.account("https://x", "a")}
+    assert ledger.keys_of("https://x", "b") == frozenset(keys)
+    assert ledger.keys_of("https://y", "b") == frozenset("b")

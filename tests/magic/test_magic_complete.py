@@ -115,6 +115,8 @@ def test_nothing_is_offered_where_nothing_is(line: str) -> None:
 def test_the_options_of_a_command() -> None:
     assert {"--seconds", "--fail-word", "--off"} <= set(offers("%happyhorse sandbox --"))
     assert offers("%happyhorse wait --t") == ["--timeout"]
+    assert offers("%happyhorse login --s") == ["--same-account"]
+    assert offers("%happyhorse resume task-1 --a") == ["--attach"]
 
 
 @given(st.sampled_from(["%happyhorse ", "%%happyhorse "]), st.text(alphabet="abc-=/~.\"' 720Pshow\t", max_size=30))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv4Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Network, ip_address
 from urllib.parse import quote
 
 from aiohttp import ThreadedResolver
@@ -22,6 +22,9 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 #: Addresses that stand for an IPv4 one, in their last 32 bits: mapped, compatible, and a network's own way (NAT64).
 _STAND_FOR_IPV4 = [IPv6Network(net) for net in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
+
+#: Nobody's network: proxies that catch connections below the system's look-ups give an address of these for any name.
+_CAUGHT = IPv4Network("198.18.0.0/15")
 
 
 def destination(link: str, *, loopback: bool = False, own: str = "") -> URL:
@@ -82,6 +85,8 @@ def is_internal(address: str) -> bool:
     if found.version == 6:
         stands = any(found in net for net in _STAND_FOR_IPV4)
         found = IPv4Address(found.packed[-4:]) if stands else found.sixtofour or found
+    if found in _CAUGHT:
+        return False
     # (Multicast counts as global.)
     return not found.is_global or found.is_multicast
 

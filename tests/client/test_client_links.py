@@ -298,6 +298,13 @@ async def test_a_name_with_addresses_inside_and_outside_leads_outside_alone() ->
     assert [one["host"] for one in found] == ["93.184.215.14", "2606:4700::1", "64:ff9b::8.8.8.8"]
 
 
+async def test_a_proxy_that_catches_every_connection_is_no_network_of_ours() -> None:
+    # It gives such an address for each name, the public ones too.
+    names = Names(store=["198.18.0.23"])
+    found = await PublicOnly("api.example", names).resolve("store.example", 443)
+    assert [one["host"] for one in found] == ["198.18.0.23"]
+
+
 @pytest.mark.parametrize("name", ["api.example", "API.example", "api.example."])
 async def test_a_server_inside_a_network_may_keep_its_own_films(small_mp4: bytes, target: Path, name: str) -> None:
     store = Store(small_mp4)

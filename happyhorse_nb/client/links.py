@@ -22,7 +22,6 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
 #: Addresses that stand for an IPv4 one, in their last 32 bits: mapped, compatible, and a network's own way (NAT64).
 _STAND_FOR_IPV4 = [IPv6Network(net) for net in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
-
 #: Nobody's network: proxies that catch connections below the system's look-ups give an address of these for any name.
 _CAUGHT = IPv4Network("198.18.0.0/15")
 

@@ -505,6 +505,27 @@ async def test_many_videos_at_once_come_some_at_a_time_and_hold_up_no_look_at_a_
     assert {content(tmp_path / f"{number}.mp4") for number in range(120)} == {small_mp4}
 
 
+async def test_videos_that_do_not_come_hold_up_none_that_does(
+    client: Client, task: Snapshot, target: Path, small_mp4: bytes
+) -> None:
+    async def answer(number: int, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n")
+        await writer.drain()
+
+    async with raw_store(answer) as link:
+        # As many as are fetched at once, and more.
+        stuck = [
+            asyncio.ensure_future(client.download(replace(task, video_url=link), target.with_name(f"{number}.mp4")))
+            for number in range(9)
+        ]
+        await client.download(task, target)
+        assert not any(download.done() for download in stuck)
+        for download in stuck:
+            download.cancel()
+        await asyncio.gather(*stuck, return_exceptions=True)
+    assert left_in(target.parent) == ["launch.mp4"]
+
+
 async def test_a_video_whose_process_was_killed_just_after_it_got_its_name_stays_whole(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path, small_mp4: bytes
 ) -> None:

@@ -6,6 +6,7 @@ A paid request leaves once, and again only when the server has refused it for no
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -619,6 +620,20 @@ def test_a_folder_that_vanishes_while_the_video_comes(
     [resumed] = hh.resume("task-fake0001")
     assert str(ended(resumed).status) == "done"
     assert fake_server.paid == 1
+
+
+def test_a_folder_that_is_deleted_while_the_video_comes(
+    generate: Generate, fake_server: FakeServer, folder: Path, videos: Callable[[], list[str]]
+) -> None:
+    fake_server.words = ("success",)
+    with fake_server.held("file"):
+        job = generate()
+        fake_server.wait_for("file")
+        shutil.rmtree(folder)
+    assert str(ended(job).status) == "stopped"
+    assert "could not be written" in str(job.error)
+    hh.resume(job.id)
+    assert (str(ended(job).status), fake_server.paid, len(videos())) == ("done", 1, 1)
 
 
 def test_a_mistyped_id_ends_no_doubt_about_a_paid_task(generate: Generate, fake_server: FakeServer) -> None:

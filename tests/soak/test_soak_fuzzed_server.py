@@ -311,7 +311,8 @@ def test_the_client_survives_any_answer(name: str, photo: Path) -> None:
     def any_answer(script: list[Reply], link: str) -> None:
         with tempfile.TemporaryDirectory(prefix="hh-") as folder:
             found = asyncio.run(play(name, script, photo.read_bytes(), Path(folder), link))
-            left = [path.name for path in Path(folder).iterdir()]
+            # (What came twice the same and is no film is kept, under a name that is none of a film.)
+            left = [path.name for path in Path(folder).iterdir() if path.suffix != ".damaged"]
             assert left == (["clip.mp4"] if isinstance(found, VideoInfo) else [])
 
     any_answer()

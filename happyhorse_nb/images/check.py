@@ -96,7 +96,10 @@ def check_end(data: bytes) -> None:
 
     Decoders take zeros, as an interrupted download leaves them, for a grey half; servers may not.
     """
-    ends = _IEND in data if data.startswith(b"\x89PNG") else _pieces(data)[1] or not data.startswith(_SOI)
+    if data.startswith(_SOI):
+        ends = bool(_pieces(data)[1])
+    else:
+        ends = _IEND in data or not data.startswith(b"\x89PNG")
     if not ends:
         raise InvalidRequest(DAMAGED, param="image")
 
@@ -109,9 +112,12 @@ def _pieces(data: bytes) -> tuple[list[bytes], int]:
         marker, at = data[found.end() - 1], found.end()
         if marker == _EOI:
             return [*pieces, data[start:at]], at
+        # A segment says how long it is, these two bytes too; so a thumbnail in one is stepped over with it.
+        length = int.from_bytes(data[at : at + 2])
+        if length < 2:
+            break
         if marker == _APP2 and data.startswith(b"MPF\0", at + 2):
             pieces.append(data[start : found.start()])
-            start = at + int.from_bytes(data[at : at + 2])
-        # A segment says how long it is; one within an EXIF thumbnail is stepped over with it.
-        at += int.from_bytes(data[at : at + 2])
+            start = at + length
+        at += length
     return [], 0

@@ -55,17 +55,19 @@ def _from_array(array: Any) -> tuple[Image, str]:
     good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
     if not good_shape or kind not in "buif" or not array.size:
         raise InvalidRequest(f"{what}; give {taken}.", param="image")
-    low, high, note = float(array.min()), float(array.max()), ""
+    if getattr(array, "mask", None) is not None and array.mask.any():
+        raise InvalidRequest(f"{what}, with values that are masked. Say what they are: .filled(0).", param="image")
+    low, high, shown, note = float(array.min()), float(array.max()), array, ""
     if kind == "f":
         note = check_floats(low, high, what, taken)
-        array = (array.clip(0, 1) * 255).round()
+        shown = (array.clip(0, 1) * 255).round()
     elif kind == "b":
-        array = array * 255
+        shown = array * 255
     else:
         check_integers(low, high, 255, what, taken)
-    if len(shape) == 3 and shape[2] == 1:
-        array = array[:, :, 0]
     # Opacity is no brightness, and is in the same scale.
-    for values in (array[..., :3], array[..., 3]) if array.shape[2:] == (4,) else (array,):
-        check_brightness(high, float(values.max()), what)
-    return Image.fromarray(array.astype("uint8")), note
+    for part in (slice(0, 3), slice(3, 4)) if shape[2:] == (4,) else (slice(None),):
+        check_brightness(float(array[..., part].max()), float(shown[..., part].max()), what)
+    if shape[2:] == (1,):
+        shown = shown[:, :, 0]
+    return Image.fromarray(shown.astype("uint8")), note

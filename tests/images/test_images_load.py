@@ -160,8 +160,13 @@ def test_a_pil_image_that_would_come_out_wrong_is_refused(image: Image.Image, wo
 
 
 def test_a_black_picture_is_taken_where_it_is_meant() -> None:
-    for black in (Image.new("RGB", (400, 400)), np.zeros((400, 400, 3), "uint8"), np.zeros((400, 400))):
+    opaque = np.zeros((400, 400, 4), "uint8")
+    opaque[..., 3] = 255
+    blacks = (Image.new("RGB", (400, 400)), np.zeros((400, 400, 3), "uint8"), np.zeros((400, 400)), opaque)
+    for black in (*blacks, np.zeros((400, 400), bool), opaque / 255):
         assert mean(opened(load(black, limits=LIMITS).data)) == 0
+    # As the last frame of a film that ends in black comes out of its decoder.
+    assert mean(opened(load(Image.new("RGB", (400, 400), (1, 1, 1)), limits=LIMITS).data)) == 1
 
 
 def test_a_pil_image_of_a_photo_is_upright(folder: Path) -> None:
@@ -258,11 +263,12 @@ def test_what_interpolation_overshoots_is_clipped() -> None:
         (RAMP.astype("uint16") * 257, "with values from 0 to 65535"),
         ((RAMP > 9).astype("uint8"), "with values up to 1, which would be a black picture"),
         ((RAMP > 9).astype("int64"), "give booleans for black and white"),
-        (np.dstack([(RAMP > 9) * 1] * 3 + [np.full_like(RAMP, 255).astype(int)]), "with values up to 255, which"),
+        (np.dstack([(RAMP > 9) * 1] * 3 + [np.full_like(RAMP, 255).astype(int)]), "with values up to 1, which"),
         (np.dstack([RAMP.astype("uint8")] * 3 + [np.ones_like(RAMP, "uint8")]), "which would be a black picture"),
+        (np.ma.masked_array(RAMP / 255, RAMP > 9), "with values that are masked. Say what they are: .filled(0)."),
         (RAMP / 255 * 0.001, "with values up to 0.001, which would be a black picture"),
     ],
-    ids=range(15),
+    ids=range(16),
 )
 def test_an_array_of_another_scale_is_refused_with_its_range(array: Any, words: str) -> None:
     line = refusal(array)

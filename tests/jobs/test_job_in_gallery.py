@@ -7,6 +7,7 @@ from threading import Event
 import happyhorse_nb as hh
 from happyhorse_nb.widgets.gallery import Gallery
 from jobs.conftest import Generate
+from jobs.seen import DEADLINE
 from support.fake_server import FakeServer
 from widgets.fakes import FakePlaces
 
@@ -16,13 +17,13 @@ def test_a_job_that_ends_while_the_gallery_is_open_can_be_played(generate: Gener
     job = generate()
     runs = Event()
     job.on_change(lambda snapshot: runs.set() if str(snapshot.status) == "processing" else None)
-    assert runs.wait(20)
+    assert runs.wait(DEADLINE)
     gallery = Gallery(hh.gallery()._shelf, embed_limit=15, places=FakePlaces())
     gallery.open()
     [tile] = [tile for tile in gallery._tiles if tile.snapshot is not None]
     assert "hh-still" in tile.box._dom_classes
     assert "Generating" in tile._face.value
     fake_server.task.say("success")
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     assert "hh-still" not in tile.box._dom_classes
     assert "Generating" not in tile._face.value

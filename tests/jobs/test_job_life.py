@@ -464,7 +464,8 @@ def test_one_thread_for_all(generate: Generate, fake_server: FakeServer) -> None
 
 def test_a_slow_server_and_a_quick_one_do_not_wait_for_each_other(generate: Generate, fake_server: FakeServer) -> None:
     fake_server.words = ("success",)
-    fake_server.script("poll", Do(delay=2.0))
+    # As slow as the whole test at least.
+    fake_server.script("poll", Do(delay=600.0))
     slow = generate("slow")
     fake_server.wait_for("poll")
     assert str(ended(generate("quick")).status) == "done"

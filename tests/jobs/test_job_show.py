@@ -15,6 +15,7 @@ from happyhorse_nb.models import Status
 from happyhorse_nb.settings import current_account
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
+from jobs.seen import DEADLINE
 from ledger.rows import record
 
 
@@ -49,7 +50,7 @@ def test_a_job_of_another_live_kernel_moves_on_where_it_is_shown(
     failed = replace(pending, status=Status.FAILED, message="so it is there")
     run.ledger.update(failed)
     with pytest.raises(hh.JobFailed, match="so it is there"):
-        job.result(timeout=20)
+        job.result(timeout=DEADLINE)
     other.close()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import happyhorse_nb as hh
 from jobs.conftest import Generate
-from jobs.seen import ended
+from jobs.seen import DEADLINE, ended
 
 
 def test_a_star_stays_while_the_job_goes_on_and_is_seen_by_all_who_hold_it(
@@ -13,7 +13,7 @@ def test_a_star_stays_while_the_job_goes_on_and_is_seen_by_all_who_hold_it(
     job = generate()
     assert [job.starred] == [False]
     job.star()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     assert [job.starred] == [True]
     found = hh.find(job.id)
     assert found.starred

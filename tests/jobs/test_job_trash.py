@@ -8,11 +8,12 @@ import pytest
 
 import happyhorse_nb as hh
 from jobs.conftest import Generate
+from jobs.seen import DEADLINE
 
 
 def test_a_forgotten_video_lies_in_the_trash_beside_it(generate: Generate, folder: Path) -> None:
     job = generate()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     assert job.path is not None
     content, name = job.path.read_bytes(), job.path.name
     (folder / ".trash").mkdir()
@@ -28,7 +29,7 @@ def test_a_forgotten_video_lies_in_the_trash_beside_it(generate: Generate, folde
 
 def test_without_being_asked_the_file_stays(generate: Generate, folder: Path) -> None:
     job = generate()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     hh.forget(job)
     assert job.path is not None
     assert job.path.exists()
@@ -37,7 +38,7 @@ def test_without_being_asked_the_file_stays(generate: Generate, folder: Path) ->
 
 def test_a_file_that_cannot_be_moved_is_forgotten_by_nobody(generate: Generate, folder: Path) -> None:
     job = generate()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     (folder / ".trash").write_text("a file where the folder would be")
     with pytest.raises(hh.InvalidRequest, match="Nothing was forgotten"):
         hh.forget(job, trash=True)
@@ -49,7 +50,7 @@ def test_a_file_that_cannot_be_moved_is_forgotten_by_nobody(generate: Generate, 
 
 def test_a_job_whose_file_is_gone_is_forgotten_all_the_same(generate: Generate, folder: Path) -> None:
     job = generate()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     assert job.path is not None
     job.path.unlink()
     hh.forget(job, trash=True)
@@ -59,7 +60,7 @@ def test_a_job_whose_file_is_gone_is_forgotten_all_the_same(generate: Generate, 
 
 def test_what_lies_in_the_trash_stays_there(generate: Generate, folder: Path) -> None:
     job = generate()
-    job.result(timeout=20)
+    job.result(timeout=DEADLINE)
     hh.forget(job, trash=True)
     thrown = hh.find(job.id).path
     hh.forget(hh.find(job.id), trash=True)

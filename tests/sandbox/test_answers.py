@@ -42,7 +42,8 @@ async def test_from_a_submit_to_the_video(caller: Caller, folder: Path) -> None:
         data = await caller.read(accepted.task_id)
         seen += [data["status"]] if data["status"] not in seen else []
         await asyncio.sleep(0.01)
-    assert seen == ["pending", "processing", "success"]
+    # The first words may be over before they are asked for.
+    assert seen == [word for word in ("pending", "processing", "success") if word in seen]
 
     done = wire.parse((await caller.get(link["url"])).json, asked=accepted.task_id)
     assert done.status is Status.DOWNLOADING
@@ -68,13 +69,14 @@ async def test_the_newer_path_is_as_good(caller: Caller) -> None:
     assert wire.parse((await caller.submit(path=SUBMIT.removesuffix("/async"))).json).status is Status.PENDING
 
 
-async def test_reads_go_on_while_a_clip_is_rendered(caller: Caller) -> None:
-    task_id = await caller.accepted(resolution="1080P")
-    answered = 0
-    while (await caller.read(task_id))["status"] != "success":
-        answered += 1
-        await asyncio.sleep(0.01)
-    assert answered > 50
+async def test_reads_go_on_while_a_clip_is_rendered(caller: Caller, folder: Path) -> None:
+    # The longest and largest there is: it takes far longer than some reads, on any machine.
+    task_id = await caller.accepted(resolution="1080P", duration=15)
+    while not any(path.name.endswith("-making") for path in files(folder)):
+        await caller.read(task_id)
+    words = [(await caller.read(task_id))["status"] for _ in range(20)]
+    assert "success" not in words
+    assert any(path.name.endswith("-making") for path in files(folder))
 
 
 async def test_the_video_whole_and_in_pieces(caller: Caller) -> None:

@@ -26,7 +26,7 @@ POSIX = pytest.mark.skipif(sys.platform == "win32", reason="signals and process 
 def answers(origin: str) -> bool:
     request = urllib.request.Request(origin + "/api/v1/models", headers={"Authorization": "Bearer k"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return bool(answer.status == 200)
     except OSError:
         return False
@@ -139,7 +139,7 @@ def test_a_signal_ends_it_quietly(folder: Path, number: signal.Signals) -> None:
         assert process.stdout is not None
         assert answers(process.stdout.readline().strip())
         process.send_signal(number)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "", "")
 
 
@@ -167,7 +167,7 @@ def test_it_ends_with_the_process_that_started_it_however_hard_that_ends(folder:
         handle = os.pidfd_open(int(pid))
         try:
             parent.kill()
-            ended, _, _ = select.select([handle], [], [], 30)
+            ended, _, _ = select.select([handle], [], [], 60)
         finally:
             os.close(handle)
     assert ended

@@ -170,7 +170,8 @@ async def test_a_read_is_held_open_until_the_task_says_another_word(running: Run
     async with running(SandboxOptions(seconds=2.0)) as caller:
         task_id = await caller.accepted()
         words = [(await caller.get(f"/api/v1/tasks/{task_id}?wait=true")).json["data"]["status"] for _ in range(2)]
-        assert words == ["processing", "success"]
+        # Never the word that it had when it was asked about; on a slow machine the first is over by then.
+        assert words in (["processing", "success"], ["success", "success"])
         # Of one that is over there is no more to wait for.
         assert (await caller.get(f"/api/v1/tasks/{task_id}?wait=true")).json["data"]["status"] == "success"
 

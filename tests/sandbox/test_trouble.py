@@ -67,15 +67,17 @@ async def test_the_requests_of_a_minute_are_counted(running: Running) -> None:
 
 
 async def test_the_running_tasks_are_counted(running: Running) -> None:
-    async with running(SandboxOptions(seconds=2, fail="it is not about the clip", max_concurrent=2)) as caller:
+    async with running(SandboxOptions(seconds=3600, fail="it is not about the clip", max_concurrent=2)) as caller:
         answers = await asyncio.gather(*(caller.submit() for _ in range(4)))
         assert sorted(answer.status for answer in answers) == [200, 200, 429, 429]
         refused = next(answer for answer in answers if answer.status == 429)
         assert int(refused.headers["Retry-After"]) >= 1
         assert refused.headers["X-RateLimit-Remaining"] == "0"
-        for answer in answers:
-            if answer.status == 200:
-                await caller.over(answer.json["data"]["task_id"])
+
+
+async def test_a_task_that_is_over_leaves_its_place_to_another(running: Running) -> None:
+    async with running(SandboxOptions(seconds=0.2, fail="it is not about the clip", max_concurrent=1)) as caller:
+        await caller.over(await caller.accepted())
         assert (await caller.submit()).status == 200
 
 

@@ -34,7 +34,7 @@ class VendorCli:
         if body is not None:
             data = json.dumps(body).encode()
             headers |= {"Content-Type": "application/json", "Content-Length": str(len(data))}
-        connection = http.client.HTTPConnection(parts.netloc, timeout=15)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         try:
             connection.request(method, path, data, headers)
             answer = connection.getresponse()
@@ -46,7 +46,7 @@ class VendorCli:
         """The file's name as it would be saved, and the file; no key goes along."""
         parts = urlsplit(url)
         assert not parts.username
-        connection = http.client.HTTPConnection(parts.netloc, timeout=30)
+        connection = http.client.HTTPConnection(parts.netloc, timeout=60)
         try:
             connection.request("GET", parts.path, headers={"User-Agent": "modellix-cli"})
             answer = connection.getresponse()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -162,13 +163,15 @@ def test_no_users_words_in_a_description(places: FakePlaces) -> None:
 
 def test_the_page_is_told_at_most_twice_a_second_and_of_nothing_that_did_not_change(places: FakePlaces) -> None:
     job = FakeJob()
+    start = time.monotonic()
     show(job, embed_limit=15, places=places)
     sent: list[str] = []
     for widget in all_widgets(places):
         widget.observe(lambda change: sent.append(change.name), ["value", "description", "children"])
     for tick in range(50):
         job.to(progress=Progress(fraction=tick / 100, elapsed=tick, left=50))
-    assert len(sent) <= 2
+    # In the time that it really took; on a clock of its own it is tested with the rate.
+    assert len(sent) <= 2 * (1 + time.monotonic() - start)
 
 
 def test_the_thumbnail_comes_when_it_is_known(places: FakePlaces) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -31,9 +30,15 @@ def video_in(kernel: Kernel, cell: Cell) -> bool:
 
 
 def test_the_card_lives_on_while_other_cells_run_and_nothing_lands_in_them(kernel: Kernel) -> None:
-    cell = kernel.run("job = FakeJob()\nshow(job, embed_limit=15)\njob.live(4, Path('clip.mp4'))")
+    cell = kernel.run("job = FakeJob()\nshow(job, embed_limit=15)")
     assert "Generating" in kernel.shown(cell)
-    busy = kernel.run("import time\ntime.sleep(5)")
+    busy = kernel.start(
+        "import os, time\njob.live(1, Path('clip.mp4'))\nwhile not os.path.exists('let-go'): time.sleep(0.01)"
+    )
+    kernel.wait(lambda: video_in(kernel, cell) and "Done" in kernel.shown(cell), "the end")
+    assert not busy.answered
+    (kernel.cwd / "let-go").touch()
+    busy.wait()
     panel, video = kernel.data(cell)
     assert VIEW not in panel
     assert "Done" in kernel.shown(cell)
@@ -43,7 +48,7 @@ def test_the_card_lives_on_while_other_cells_run_and_nothing_lands_in_them(kerne
 
 
 def test_at_most_two_messages_a_second_however_busy_the_job(kernel: Kernel) -> None:
-    kernel.run("job = FakeJob()\nshow(job, embed_limit=15)")
+    kernel.run("import time\nstart = time.monotonic()\njob = FakeJob()\nshow(job, embed_limit=15)")
     first = len(kernel.messages)
 
     def ends() -> int:
@@ -54,10 +59,9 @@ def test_at_most_two_messages_a_second_however_busy_the_job(kernel: Kernel) -> N
     kernel.run("job.live(4, Path('clip.mp4'), every=0.02)")
     kernel.wait(lambda: ends() > before, "the end")
     ticks = [m for m in kernel.messages[first:] if m["msg_type"] == "comm_msg"]
-    times = [_seconds(m["header"]["date"]) for m in ticks]
-    # The stamp is set a moment after the card has decided to send.
-    assert all(later - earlier > 0.9 for earlier, later in zip(times, times[2:], strict=False))
-    assert len(times) >= 5
+    # In the time that it really took; that two never come too close is tested on a clock of its own.
+    seconds = kernel.run("time.monotonic() - start").result
+    assert 2 <= len(ticks) <= 2 * (seconds + 1)
 
 
 def test_the_video_button_fills_the_panels_own_slot(kernel: Kernel) -> None:
@@ -73,9 +77,4 @@ def test_the_stop_button_reaches_the_job(kernel: Kernel) -> None:
     kernel.run("job = FakeJob()\nshow(job, embed_limit=15)")
     [button] = [id_ for id_, state in kernel.widgets.items() if state.get("description") == "Stop watching"]
     kernel.click(button)
-    cell = kernel.run("import time\ntime.sleep(0.2)\njob.stopped")
-    assert kernel.shown(cell) == "1"
-
-
-def _seconds(stamp: datetime | str) -> float:
-    return (stamp if isinstance(stamp, datetime) else datetime.fromisoformat(stamp)).timestamp()
+    kernel.wait(lambda: kernel.run("job.stopped").result == 1, "the stop")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,7 @@ def test_one_button_stops_all_that_run(places: FakePlaces, takes: list[Any], vid
 
 
 def test_the_page_is_told_at_most_twice_a_second_of_all_of_them(places: FakePlaces, takes: list[Any]) -> None:
+    start = time.monotonic()
     show(takes, embed_limit=15, places=places)
     sent: list[str] = []
     for widget in panel(places).children:
@@ -98,7 +100,8 @@ def test_the_page_is_told_at_most_twice_a_second_of_all_of_them(places: FakePlac
     for tick in range(50):
         for take in takes:
             take.to(progress=Progress(fraction=tick / 100, elapsed=tick, left=50))
-    assert len(sent) <= 2
+    # In the time that it really took; on a clock of its own it is tested with the rate.
+    assert len(sent) <= 2 * (1 + time.monotonic() - start)
 
 
 def test_the_last_end_brings_the_comparison_of_those_that_are_done(

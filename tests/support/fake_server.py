@@ -26,7 +26,7 @@ import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
@@ -179,6 +179,7 @@ class FakeServer:
         self._numbers = itertools.count(1)
         self._connections: dict[object, int] = {}
         self._busy = 0
+        self._over = asyncio.Event()
         self._changed = threading.Condition()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="fake-server", daemon=True)
@@ -260,6 +261,7 @@ class FakeServer:
         self.origin = f"http://127.0.0.1:{self._runner.addresses[0][1]}"
 
     async def _stop(self) -> None:
+        self._over.set()
         for hold in self._holds.values():
             hold.set()
         await self._runner.cleanup()
@@ -300,7 +302,7 @@ class FakeServer:
         if hold := self._holds.get(kind):
             await hold.wait()
         if answer.delay:
-            await asyncio.sleep(answer.delay)
+            await self._pause(answer.delay)
         if waits and self.holds is not None:
             if self._held >= self.holds_at_most:
                 return self._say(Say(429))
@@ -313,12 +315,17 @@ class FakeServer:
             return _drop(request)
         response = self._say(answer) if isinstance(answer, Say) else self._do(answer, kind, request, body)
         if isinstance(answer, Do) and answer.late:
-            await asyncio.sleep(answer.late)
+            await self._pause(answer.late)
         if answer.cut is Cut.AFTER_ACCEPTING:
             return _drop(request)
         if answer.cut is Cut.HALFWAY:
             return await _half(request, response)
         return response
+
+    async def _pause(self, seconds: float) -> None:
+        """So many seconds, but no longer than the server lives: a test may ask for more than it takes itself."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._over.wait(), seconds)
 
     async def _until_ended(self, request: web.Request, seconds: float) -> None:
         task = self.tasks.get(request.path.rpartition("/")[2])

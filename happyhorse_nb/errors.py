@@ -32,26 +32,24 @@ In a notebook each of them prints one line and no traceback: the line says what 
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job
     from happyhorse_nb.models import Snapshot
 
-E = TypeVar("E", bound=BaseException)
-#: Classes by their names, in a module of our own making that nothing reloads.
-_FIRST = sys.modules.setdefault("_errors_of_happyhorse_nb", ModuleType("_errors_of_happyhorse_nb")).__dict__
+E = TypeVar("E", bound=Exception)
 
 
 def lasting(kind: type[E]) -> type[E]:
-    """The first class of exceptions that had this name, which a reload makes anew.
+    """The first class of exceptions that had this name and `Exception` for its base, which a reload makes anew.
 
     Python catches an exception by the identity of its class. Modules are reloaded one after the other, so some of them
     would raise new classes while others wait for the old ones.
     """
-    return cast(type[E], _FIRST.setdefault(f"{kind.__module__}.{kind.__qualname__}", kind))
+    # Python tells them in the order in which they were made, and needs no place of ours where a reload finds them.
+    name = (kind.__module__, kind.__qualname__)
+    return cast(type[E], next(one for one in Exception.__subclasses__() if (one.__module__, one.__qualname__) == name))
 
 
 class HappyHorseError(Exception):
@@ -256,11 +254,8 @@ class OutcomeUnknown(JobError):
     """It is not known whether the paid request was accepted, so it is not sent again by itself."""
 
 
-# All or none: each is a subclass of those that were made beside it.
-globals().update(
-    {
-        name: lasting(kind)
-        for name, kind in globals().items()
-        if isinstance(kind, type) and issubclass(kind, HappyHorseError)
-    }
-)
+def _tree(kind: type[HappyHorseError]) -> list[type[HappyHorseError]]:
+    return [kind, *(lower for one in kind.__subclasses__() for lower in _tree(one))]
+
+
+globals().update({kind.__name__: kind for kind in _tree(lasting(HappyHorseError)) if kind.__module__ == __name__})

@@ -19,7 +19,8 @@ class Throttle:
         """Whether one more request at that time (Unix seconds) is let through, and the headers of its answer."""
         if self._limit is None:
             return True, {}
-        while self._times and self._times[0] <= now - _WINDOW:
+        # Those of a time to come are of before the clock was set back.
+        while self._times and not now - _WINDOW < self._times[0] <= now:
             self._times.popleft()
         allowed = len(self._times) < self._limit
         if allowed:

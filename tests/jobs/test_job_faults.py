@@ -647,10 +647,35 @@ def test_a_mistyped_id_ends_no_doubt_about_a_paid_task(generate: Generate, fake_
 
 
 @pytest.mark.usefixtures("generate")
-def test_a_task_taken_up_by_its_id_while_nobody_answers_may_be_another_ones(fake_server: FakeServer) -> None:
+def test_a_task_taken_up_by_its_id_while_nobody_answers_may_be_another_ones(
+    fake_server: FakeServer, settings: Settings
+) -> None:
+    # Whoever has typed it is answered at once.
+    settings.missing_patience = 1e9
     fake_server.script("poll", Say(503))
     [taken] = hh.resume("task-mistyped")
     assert "or the id is another one's. Look the id up in your account's task list." in str(ended(taken).error)
+
+
+def test_a_404_that_passes_ends_no_task_that_was_taken_up_by_its_id(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    settings.missing_patience = 60.0
+    fake_server.words = ("processing",)
+    job = generate()
+    fake_server.wait_for("poll")
+    job.stop()
+    ended(job)
+    # As in the ledger of another machine, which knows nothing of it.
+    engine().ledger._connection.execute("DELETE FROM jobs")
+    asked = len(fake_server.of("poll"))
+    [taken] = hh.resume("task-fake0001")
+    assert taken.id != job.id
+    fake_server.wait_for("poll", asked + 3)
+    fake_server.script("poll", Say(404), Say(404))
+    fake_server.wait_for("poll", asked + 6)
+    fake_server.task.say("success")
+    assert str(ended(taken).status) == "done"
 
 
 @pytest.mark.parametrize("code", [200, 400, 408, 429, 500])

@@ -14,7 +14,15 @@ from happyhorse_nb import wire
 from happyhorse_nb.errors import ConfigError, InsufficientBalance, RateLimited
 from happyhorse_nb.models import Status
 from happyhorse_nb.sandbox import SandboxOptions
+from happyhorse_nb.sandbox.throttle import Throttle
 from sandbox.conftest import Running
+
+
+def test_a_clock_that_is_set_back_keeps_nobody_out_for_longer_than_a_minute() -> None:
+    throttle = Throttle(1)
+    assert throttle.take(1_000_000.0)[0]
+    assert not throttle.take(1_000_010.0)[0]
+    assert throttle.take(1_000_000.0 - 86_400)[0]
 
 
 async def test_every_task_fails(running: Running) -> None:

@@ -48,7 +48,7 @@ FAULTS: dict[Kind, list[Answer]] = {
     ],
     "poll": [
         *(Do(cut=cut) for cut in Cut),
-        *(Say(status) for status in (401, 402, 408, 429, 500, 503)),
+        *(Say(status) for status in (401, 402, 404, 408, 429, 500, 503)),
         Say(200, raw=b"<html>"),
         Say(200, body={"code": 0, "data": {"task_id": "task-another", "status": "failed"}}),
     ],

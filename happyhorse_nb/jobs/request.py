@@ -118,7 +118,8 @@ def prepare(
 
 def save_path(save: str | Path) -> Path:
     """The file that is asked for, absolute. Raises `InvalidRequest` where it can be none."""
-    shown = str(save)[:80]
+    # Of a long one its end: there is the name.
+    shown = str(save) if len(str(save)) <= 80 else f"…{str(save)[-79:]}"
     try:
         path = Path(save).expanduser().absolute()
         # Raises for what no file system takes: a zero, half a character, a name that is too long.

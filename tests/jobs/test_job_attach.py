@@ -190,6 +190,7 @@ def test_only_a_job_in_doubt_takes_a_task_and_no_other_job_s(generate: Generate,
         hh.resume("task-fake0001", attach=job)
     fake_server.words = ("processing",)
     running = generate("running")
+    Seen(running).until("processing")
     with pytest.raises(hh.InvalidRequest, match="Only a job that is unknown"):
         hh.resume(task, attach=running)
     with pytest.raises(hh.JobNotFound, match="no job has"):

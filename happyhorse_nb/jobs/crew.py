@@ -26,6 +26,7 @@ from happyhorse_nb.jobs.rounds import Rounds
 from happyhorse_nb.jobs.scribe import Scribe
 from happyhorse_nb.jobs.track import Track, ended
 from happyhorse_nb.ledger import Ledger, Presence
+from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
 
@@ -43,7 +44,7 @@ _LAST_WORDS = 3.0
 class Crew:
     """The lifecycles of one ledger, and what they share: an office for each account, estimates.
 
-    ``follow`` shows a job as it goes in another kernel.
+    ``follow`` shows a job as it goes in another kernel. ``remembers``: jobs that end without a video, until the end.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Crew:
         settings: Callable[[], Settings],
         *,
         follow: Callable[[Job, Account], None],
+        remembers: bool = True,
     ) -> None:
         self._ledger = ledger
         self._presence = presence
@@ -60,6 +62,9 @@ class Crew:
         self._follow = follow
         self._lives: dict[str, Lifecycle] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._remembers = remembers
+        #: The jobs that have ended without a video, for the end of a script that has not asked about them.
+        self._failed: list[Job] = []
         #: Those that hear what the server still says of a request whose job was stopped.
         self._late: set[asyncio.Task[Any]] = set()
         self._offices: dict[tuple[str, str], Office] = {}
@@ -95,6 +100,11 @@ class Crew:
 
         self._beginnings.put(job.id, begin)
 
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs that are worked on here, and those that have ended without a video since."""
+        return [*(life.job for life in list(self._lives.values())), *self._failed]
+
     # On the loop
 
     def stop(self, job: Job) -> bool:
@@ -126,6 +136,15 @@ class Crew:
                 beside=self._offices.values(),
             )
         return self._offices[name]
+
+    async def settle(self) -> None:
+        """Wait until it is known what became of each request for which there is a place: no longer than a submit takes.
+
+        What waits for a place is queued in the ledger, for another process.
+        """
+        self._beginnings.flush()
+        while any(office.queue.sending for office in self._offices.values()):  # noqa: ASYNC110  # of several threads
+            await asyncio.sleep(0.02)
 
     async def end(self) -> None:
         """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
@@ -169,6 +188,8 @@ class Crew:
         finally:
             if over:
                 self._lives.pop(life.job.id, None)
+                if self._remembers and life.job.done() and life.job.status != Status.DONE:
+                    self._failed.append(life.job)
         if life.elsewhere:
             self._follow(life.job, account)
         if (sending := life.unanswered) is not None:

@@ -6,6 +6,7 @@ import atexit
 import math
 import os
 import sys
+import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
@@ -30,13 +31,15 @@ from happyhorse_nb.jobs.trash import FOLDER, bring_back, throw_away
 from happyhorse_nb.jobs.waiting import wait
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
-from happyhorse_nb.settings import Account, current_account, home, process
+from happyhorse_nb.settings import Account, current_account, frontend, home, process
 from happyhorse_nb.settings.config import Settings, config
 
 if TYPE_CHECKING:
     from happyhorse_nb.client import Client
 
 T = TypeVar("T")
+#: Seconds after which the end of a script says what it waits for.
+_SILENCE = 3.0
 #: Seconds that the loop is given when Python ends (a paid request in mid-air may take three), and users' callbacks.
 _LAST_WORDS, _LAST_CALLS = 4.0, 1.0
 #: Seconds that a question waits without a word, and at most.
@@ -72,7 +75,8 @@ class Engine:
         except OSError as problem:
             raise _unwritable(folder, problem) from None
         self._pid = os.getpid()
-        self._crew = Crew(self.ledger, self.presence, config, follow=self._begin_to_follow)
+        script = not frontend.in_notebook()
+        self._crew = Crew(self.ledger, self.presence, config, follow=self._begin_to_follow, remembers=script)
         self._roster = Roster(
             self.ledger,
             self.presence,
@@ -81,7 +85,16 @@ class Engine:
             follow=self._begin_to_follow,
             check_budget=lambda record: check_budget(config().budget, record, self.ledger),
         )
-        atexit.register(self.close)
+        self._closed = self._interrupted = False
+        #: The ids of the jobs of which the end of a script has spoken.
+        self._told: set[str] = set()
+        # Whoever ends a kernel gives it some seconds, and its user sees the cards.
+        atexit.register(self._leave if script else self.close)
+        if script:
+            # Before the threads that a request needs are taken away, and so before what atexit calls. There is no
+            # public way to that; where this one is gone, the rest of it still counts.
+            with suppress(AttributeError, RuntimeError):
+                threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def submit(self, request: Request, *, again: bool = False) -> Job:
         """Write the intent down and start; or, for a request equal to one in the ledger, the job that this one is.
@@ -240,8 +253,11 @@ class Engine:
         if os.getpid() != self._pid:
             # A fork: the jobs, and the presence in the ledger's folder, are its parent's.
             return
+        self._closed = True
         atexit.unregister(self.close)
-        process.uninterrupted(self._close)
+        atexit.unregister(self._leave)
+        with suppress(KeyboardInterrupt):
+            process.uninterrupted(self._close)
 
     def _close(self) -> None:
         with suppress(TimeoutError, CancelledError):
@@ -257,6 +273,30 @@ class Engine:
     def _here(self) -> Engine:
         """The engine of this process: a fork has its parent's jobs, and an engine of its own."""
         return self if os.getpid() == self._pid else _of(self.folder)
+
+    def _leave(self) -> None:
+        """The end of a script, when its threads have ended too: what they have asked for since is sent as well."""
+        self._finish()
+        self.close()
+
+    def _finish(self) -> None:
+        """The end of a script's own code: what can be sent now is sent, and what is left is said in a line."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        if not self._interrupted:
+            settling = self._crew.start(self._crew.settle)
+            try:
+                try:
+                    outcome_of(settling, _SILENCE)
+                except TimeoutError:
+                    _say("waiting until it is known whether the server has accepted what was asked for; Ctrl-C ends it")
+                    outcome_of(settling)
+            except (KeyboardInterrupt, CancelledError):
+                self._interrupted = True
+        jobs = [job for job in self._crew.jobs if job.id not in self._told]
+        self._told.update(job.id for job in jobs)
+        for line in outcome.last_words(jobs):
+            _say(line)
 
     def _taken_up(self, request: Request, equal: Record, account: Account) -> Job:
         """The job that an equal request has made, with its video where this one wants it."""
@@ -298,7 +338,7 @@ class Engine:
         if wait > _LONG:
             raise RateLimited(f"{why} Ask again then.", retry_after=wait)
         if wait > _SILENT:
-            sys.stderr.write(f"{why}\n")
+            _say(why)
         return outcome_of(self._crew.start(lambda: self._ask(account, question)))
 
     async def _wait(self, account: Account) -> tuple[float, str]:
@@ -343,6 +383,13 @@ class Engine:
 
 def _most_urgent() -> float:
     return math.inf
+
+
+def _say(line: str) -> None:
+    """A line for whoever runs the script; without a terminal or a file for it there is nobody to tell."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"happyhorse_nb: {line}\n")
+        sys.stderr.flush()
 
 
 def _unwritable(folder: Path, problem: OSError) -> LedgerError:

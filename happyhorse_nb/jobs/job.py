@@ -62,6 +62,8 @@ class Job:
     def __init__(self, record: Record, controls: Controls) -> None:
         self.record = record
         self.thumbnail = record.thumbnail
+        #: Whether anybody has been given the error that it ended with.
+        self.asked = False
         self._controls = controls
         self._snapshot = record.snapshot
         self._guard = process.Guard()
@@ -130,7 +132,9 @@ class Job:
     @property
     def error(self) -> JobError | None:
         """The error that the job ended with, None while it runs and when it is done."""
-        return outcome.error_of(self._snapshot, self)
+        problem = outcome.error_of(self._snapshot, self)
+        self.asked = self.asked or problem is not None
+        return problem
 
     @property
     def starred(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -45,6 +47,8 @@ NO_ANSWER = (
     "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "
     "itself; an answer that still comes is noted."
 )
+#: Where a job stands that a script leaves, and how many of them a line names.
+_WHERE, _NAMED = {Status.QUEUED: "queued", Status.SUBMITTING: "on the way to the server"}, 3
 
 
 def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
@@ -141,6 +145,28 @@ def taken_out(snapshot: Snapshot) -> Snapshot:
         message=TAKEN_BACK if snapshot.status == Status.SUBMITTING else TAKEN_OUT,
         remedy="Run the cell again to send it.",
     )
+
+
+def last_words(jobs: Sequence[Job]) -> list[str]:
+    """What a script that ends says of its jobs: a line for each that has failed unheard, and one for what it leaves."""
+    unheard = [job for job in jobs if job.done() and not job.asked and not _by_user(job.snapshot)]
+    failed = [(job.snapshot.short_id, job.error) for job in unheard if job.error is not None]
+    lines = [f"job {name}: {problem}" for name, problem in failed[:_NAMED]]
+    if len(failed) > _NAMED:
+        lines.append(f"{len(failed) - _NAMED} more have ended without a video; `happyhorse-nb jobs` lists them")
+    left = sorted((job.snapshot for job in jobs if not job.done()), key=lambda snapshot: snapshot.created)
+    if left:
+        names = ", ".join(snapshot.short_id for snapshot in left[:_NAMED]) + (", …" if len(left) > _NAMED else "")
+        count = Counter(_WHERE.get(snapshot.status, "being made") for snapshot in left)
+        parts = ", ".join(f"{number} {where}" for where, number in count.items())
+        lines.append(
+            f"{parts} ({names}); hh.resume() and hh.wait() go on with that in any Python, `happyhorse-nb jobs` lists it"
+        )
+    return lines
+
+
+def _by_user(snapshot: Snapshot) -> bool:
+    return snapshot.taken_out or snapshot.message == LIVES_ON
 
 
 def parked(problem: APIError) -> str:

@@ -61,6 +61,11 @@ class Queue:
         """The ids of the jobs that hold a place."""
         return frozenset(self._running)
 
+    @property
+    def sending(self) -> int:
+        """How many have a place and no answer yet."""
+        return len(self._sending)
+
     def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
         """Call ``send`` when the job has a place; at once where there is one."""
         self._number += 1

@@ -46,10 +46,11 @@ class Program:
         command = [sys.executable, "-c", PROGRAM.format(body=body), str(folder), *arguments]
         self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def end(self, code: int = 0) -> Any:
-        """Wait until it has ended, without a word on stderr; what it has printed, as JSON."""
+    def end(self, code: int = 0, *, leaves: str = "") -> Any:
+        """Wait until it has ended; what it has printed, as JSON. On stderr it says what it leaves, and nothing else."""
         out, err = self._process.communicate(timeout=DEADLINE)
-        assert (self._process.returncode, err) == (code, "")
+        said = f"happyhorse_nb: {leaves} (" if leaves else ""
+        assert (self._process.returncode, err[: len(said)], err.count("\n")) == (code, said, bool(leaves))
         return json.loads(out) if out else None
 
     def kill(self) -> None:
@@ -285,11 +286,11 @@ def test_a_script_that_shows_a_job_prints_one_line(
 ) -> None:
     body = GENERATE + "import io, contextlib\nout = io.StringIO()\n"
     body += "with contextlib.redirect_stdout(out):\n    job._ipython_display_()\nprint(json.dumps(out.getvalue()))"
-    assert Program(body, folder, str(photo)).end().count("\n") == 1
+    assert Program(body, folder, str(photo)).end(leaves="1 being made").count("\n") == 1
 
 
 @pytest.mark.parametrize("when", ["submit", "poll", "file"])
-def test_a_script_that_ends_in_mid_job_is_silent_and_the_job_goes_on_here(
+def test_a_script_that_ends_in_mid_job_says_so_in_a_line_and_the_job_goes_on_here(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, when: Any, home: Path
 ) -> None:
     fake_server.words = ("success",)
@@ -302,7 +303,7 @@ def test_a_script_that_ends_in_mid_job_is_silent_and_the_job_goes_on_here(
         script = Program(GENERATE + wait, folder, str(photo), str(let_go))
         fake_server.wait_for(when)
         let_go.touch()
-        script.end()
+        script.end(leaves="1 being made")
     [row] = engine().ledger.newest()
     assert row.snapshot.task_id == "task-fake0001"
     assert str(row.snapshot.status) in ("pending", "downloading")
@@ -324,7 +325,7 @@ def test_what_was_queued_when_its_kernel_ended_is_sent_in_order_when_it_is_taken
 ) -> None:
     settings.max_concurrent = 1
     fake_server.words = ("processing",)
-    Program(QUEUE, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     assert fake_server.paid == 1
     # Looking changes nothing.
     assert sorted(str(job.status) for job in hh.jobs()) == ["pending", "queued", "queued", "queued"]
@@ -351,7 +352,7 @@ def test_a_cell_run_again_sends_what_was_queued_and_two_kernels_at_once_send_it_
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
 ) -> None:
     fake_server.words = ("processing",)
-    Program(QUEUE, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     fake_server.words = ("success",)
     body = "jobs = [hh.generate(sys.argv[2], str(n)) for n in range(1, 4)]\nhh.wait()\n"
     body += "print(json.dumps([str(job.status) for job in jobs]))"
@@ -364,7 +365,7 @@ def test_a_queued_job_whose_first_frame_is_gone_is_not_sent(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, home: Path
 ) -> None:
     fake_server.words = ("processing",)
-    Program(QUEUE, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     shutil.rmtree(home / "frames")
     resumed = hh.resume()
     assert [str(ended(job).status) for job in resumed[1:]] == ["refused"] * 3
@@ -378,7 +379,7 @@ def test_what_is_taken_up_is_bought_by_who_takes_it_up(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, settings: Settings
 ) -> None:
     fake_server.words = ("processing",)
-    Program(QUEUE, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0")
     settings.budget = 2.0
     # One is $1.20: the first of three is sent, after the one that was paid for.
@@ -402,7 +403,7 @@ def test_a_queued_job_over_budget_does_not_keep_back_a_task_that_is_paid_for(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     fake_server.words = ("processing",)
-    Program(QUEUE, folder, str(photo)).end()
+    Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     # Younger than those that were never sent.
     engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0, created = created + (task_id IS NOT NULL) * 99")
     settings.budget = 0.5
@@ -581,7 +582,8 @@ def test_a_queued_job_whose_kernel_was_taken_for_dead_is_sent_by_one_of_both(
     queued = generate()
     # As if this process were dead, to all who look.
     engine().ledger._connection.execute("UPDATE jobs SET owner = '0a' WHERE id = ?", (queued.id,))
-    Program(GENERATE + "import time\nwhile not job.task_id: time.sleep(0.01)\n", folder, str(photo)).end()
+    wait = "import time\nwhile not job.task_id: time.sleep(0.01)\n"
+    Program(GENERATE + wait, folder, str(photo)).end(leaves="1 being made")
     assert fake_server.paid == 2
     fake_server.task.say("success")
     for task in fake_server.tasks.values():

@@ -163,12 +163,13 @@ def test_those_of_many_that_are_stopped_at_once_are_never_sent(
     assert fake_server.paid == 20
 
 
-def test_a_program_that_ends_at_once_leaves_its_jobs_in_the_ledger_and_says_nothing(
+def test_a_program_that_ends_at_once_leaves_its_jobs_in_the_ledger_and_says_how_many(
     generate: Generate, fake_server: FakeServer, photo: Path, home: Path
 ) -> None:
     program = f"import happyhorse_nb as hh\nfor n in range(30): hh.generate({str(photo)!r}, str(n))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith("happyhorse_nb: ")
     ledger = Ledger(home)
     assert ledger.count() == 30
     # Nothing that was paid for is in doubt.

@@ -205,7 +205,7 @@ class Job:
             try:
                 callback(snapshot)
             except BaseException as problem:  # noqa: BLE001  # a user's code may raise anything, sys.exit() too
-                self._note(f"an on_change callback raised {type(problem).__name__}: {problem}")
+                self.remark(f"an on_change callback raised {type(problem).__name__}: {problem}")
 
         def hand_over(snapshot: Snapshot, in_cell: bool) -> None:
             if in_cell:
@@ -272,7 +272,7 @@ class Job:
                 try:
                     listener(snapshot, in_cell)
                 except Exception as problem:  # noqa: BLE001  # see above; what is wrong is shown with the job
-                    self._note(f"it could not be shown: {type(problem).__name__}: {problem}")
+                    self.remark(f"it could not be shown: {type(problem).__name__}: {problem}")
 
     def divert(self, waiting: Waiting) -> bool:
         """Let a waiting thread have the snapshots. False when another one has them already."""
@@ -320,7 +320,8 @@ class Job:
 
         return undo, self._guard(listen)
 
-    def _note(self, text: str) -> None:
+    def remark(self, text: str) -> None:
+        """Add a few words to the job's note."""
         text = _short(text, _LONGEST_TEXT)
 
         def add() -> None:

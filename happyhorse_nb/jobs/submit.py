@@ -159,6 +159,7 @@ async def _accepted(track: Track, accepted: Snapshot) -> bool:
         await track.end(outcome.failed(now))
         return False
     await track.publish(now)
+    await track.share()
     track.office.queue.accepted(track.job.id)
     return True
 

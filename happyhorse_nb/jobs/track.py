@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
@@ -261,6 +262,18 @@ class Track:
         snapshot = ended(snapshot)
         self._ledger.update_later(snapshot)
         self.job.publish(snapshot)
+
+    async def share(self) -> None:
+        """Say so where the server has given an earlier request the same task: both show it, and one of them counts it.
+
+        Asked when it is written down, for two may be given it at once.
+        """
+        with suppress(LedgerError):
+            if (first := self._ledger.sharer(self.job.id)) is not None:
+                self.job.remark(
+                    f"the server gave this request the task of job {first.snapshot.id}; what it costs is counted once"
+                )
+                await self.publish(replace(self.now, shared=True))
 
     async def correct(self, snapshot: Snapshot) -> None:
         """Publish the end that a job has really come to, unless somebody has gone on with it meanwhile."""

@@ -15,15 +15,15 @@ from typing import Any, TypeVar
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.ledger.connection import Handle, connect, identity, reader, trouble
 from happyhorse_nb.ledger.disk import Disk
-from happyhorse_nb.ledger.record import CHANGING, Record, changing, from_row
+from happyhorse_nb.ledger.record import CHANGING, SHARED, Record, changing, from_row
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE, process
 
 T = TypeVar("T")
 #: A job with the picture of its first frame. An older kernel that is still open writes it into the row.
 _ROW = (
-    "SELECT *, coalesce((SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame), thumbnail) AS picture "
-    "FROM jobs"
+    "SELECT *, coalesce((SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame), thumbnail) "  # noqa: S608 - ours
+    f"AS picture, {SHARED} AS shared FROM jobs"
 )
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100

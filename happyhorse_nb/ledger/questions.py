@@ -13,7 +13,7 @@ from typing import Any
 from happyhorse_nb.errors import InvalidRequest, JobNotFound
 from happyhorse_nb.ledger.filter import EVERYTHING, Filter, of_account
 from happyhorse_nb.ledger.journal import Journal, readable
-from happyhorse_nb.ledger.record import Record, cost_of
+from happyhorse_nb.ledger.record import SHARED, Record, cost_of
 from happyhorse_nb.models import MODELS, Snapshot, Status
 
 #: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
@@ -26,6 +26,11 @@ _BOUGHT = (
 _UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
 #: So many letters of a fingerprint name a key.
 LETTERS = 6
+#: The same as `SHARED`, for many jobs at once: few tasks are there twice, and only those are looked at one by one.
+_SHARED = (
+    "rowid IN (SELECT rowid FROM jobs WHERE task_id IN (SELECT task_id FROM jobs WHERE task_id IS NOT NULL "  # noqa: S608 - ours
+    f"GROUP BY task_id HAVING count(*) > 1) AND {SHARED})"
+)
 _OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
 
 
@@ -138,6 +143,16 @@ class Questions(Journal):
         found = self._select("WHERE task_id = ? AND origin = ?", (task_id, origin))
         return found[0] if found else None
 
+    def sharer(self, job_id: str) -> Record | None:
+        """The earliest other job with the task of this one on its server, where this one is not the first of them."""
+        found = self._read(
+            "WHERE rowid IN (SELECT other.rowid FROM jobs, jobs AS other WHERE jobs.id = ? AND other.id != jobs.id "  # noqa: S608 - ours
+            f"AND other.task_id = jobs.task_id AND other.origin = jobs.origin AND {SHARED}) "
+            "ORDER BY coalesce(submitted, created), rowid LIMIT 1",
+            (job_id,),
+        )
+        return found[0] if found else None
+
     def unfinished(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account whose task may still give a video, oldest first."""
         ours, who = of_account(origin, account)
@@ -215,16 +230,22 @@ class Questions(Journal):
         What many jobs cost alike is read once, and one snapshot stands for them as often as there are such jobs.
         """
         where, values = only.where()
-        told = "status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent"
+        told = f"status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent, {_SHARED} AS shared"
         rows = self._rows(
             f"SELECT {told}, count(*) AS jobs FROM jobs {where} "  # noqa: S608 - the filter's own
-            "GROUP BY status, bill, estimate, sandbox, sent",
+            "GROUP BY status, bill, estimate, sandbox, sent, shared",
             values,
         )
 
         def alike(row: sqlite3.Row) -> list[Snapshot]:
             cost, sent = cost_of(row), 0.0 if row["sent"] else None
-            snapshot = Snapshot(status=Status(row["status"]), cost=cost, submitted=sent, sandbox=bool(row["sandbox"]))
+            snapshot = Snapshot(
+                status=Status(row["status"]),
+                cost=cost,
+                submitted=sent,
+                sandbox=bool(row["sandbox"]),
+                shared=bool(row["shared"]),
+            )
             return [snapshot] * int(row["jobs"])
 
         return [snapshot for some in readable(alike, rows) for snapshot in some]
@@ -236,8 +257,8 @@ class Questions(Journal):
     def spent(self, buyer: str) -> Decimal:
         """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""
         rows = self._rows(
-            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = 0 AND status != 'refused' "
-            "AND (status != 'failed' OR bill IS NOT NULL)",
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = 0 AND status != 'refused' "  # noqa: S608 - ours
+            f"AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
             (buyer,),
         )
         return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))

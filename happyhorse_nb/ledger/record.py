@@ -53,6 +53,14 @@ FIXED = (
 )  # fmt: skip
 
 
+#: Whether an earlier request was given the same task, and so counts what it costs. Earlier by when they were accepted.
+SHARED = (
+    "EXISTS (SELECT 1 FROM jobs AS other WHERE other.task_id = jobs.task_id AND other.origin = jobs.origin "
+    "AND other.status NOT IN ('refused', 'failed') AND (coalesce(other.submitted, other.created), other.rowid) "
+    "< (coalesce(jobs.submitted, jobs.created), jobs.rowid))"
+)
+
+
 def changing(snapshot: Snapshot) -> tuple[Any, ...]:
     """The values of the columns in `CHANGING`. The signed link is not among them: it is a secret, and is read anew."""
     cost = snapshot.cost
@@ -128,6 +136,7 @@ def from_row(row: sqlite3.Row) -> Record:
         path=Path(row["path"]) if row["path"] else None,
         size=row["size"],
         sandbox=bool(row["sandbox"]),
+        shared=bool(row["shared"]),
     )
     return Record(
         snapshot=snapshot,

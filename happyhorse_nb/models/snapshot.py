@@ -76,6 +76,8 @@ class Snapshot:
     place: int | None = None
     #: Made by an earlier request that equals this one, so nothing was bought now.
     reused: bool = False
+    #: The server gave this request the task of an earlier one, so its cost is counted there.
+    shared: bool = False
     #: Made on a local sandbox: no real money.
     sandbox: bool = False
     progress: Progress = Progress()
@@ -109,7 +111,10 @@ class Snapshot:
 
     @property
     def charged(self) -> bool:
-        """Whether this state costs money, or may: what was refused, failed or never sent does not."""
+        """Whether this state costs money, or may: what was refused, failed, never sent, or is counted with another job
+        does not."""
+        if self.shared:
+            return False
         free = self.status in (Status.REFUSED, Status.FAILED) or self.taken_out
         # Documented so. If a server bills one all the same, that is what must be seen.
         return not free or (self.cost is not None and self.cost.billed and self.cost.amount > 0)

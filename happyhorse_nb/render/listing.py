@@ -112,7 +112,7 @@ def _amounts(snapshots: Sequence[Snapshot]) -> str:
     for snapshot in snapshots:
         cost = snapshot.cost
         # A reused job was paid for in the row that made it; a refused or failed one is not charged.
-        if cost is None or snapshot.reused:
+        if cost is None or snapshot.reused or snapshot.shared:
             continue
         if cost.billed:
             billed += cost.amount

@@ -88,7 +88,7 @@ def detail(snapshot: Snapshot, now: float) -> str:
     parts = [_time(snapshot, now), _said(snapshot)]
     if snapshot.status == Status.DONE and snapshot.reused:
         parts.append("nothing now")
-    elif snapshot.status == Status.DONE:
+    elif snapshot.status == Status.DONE and not snapshot.shared:
         parts.append(money(snapshot))
     elif not snapshot.charged:
         parts.append("not charged")

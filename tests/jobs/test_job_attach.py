@@ -15,7 +15,7 @@ from happyhorse_nb.jobs import engine
 from happyhorse_nb.magic.extension import run_line
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
-from jobs.seen import DEADLINE, ended
+from jobs.seen import DEADLINE, Seen, ended
 from jobs.test_job_again import Program
 from support.fake_server import Cut, Do, FakeServer, Say, Task
 

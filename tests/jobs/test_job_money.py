@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,17 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
+from happyhorse_nb import render
 from happyhorse_nb.jobs import engine
 from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.render.listing import sums
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
 from ledger.rows import record
-from support.fake_server import FakeServer, Say
+from support.fake_server import Do, FakeServer, Say
 
 
 def test_the_balance_is_the_servers(generate: Generate, fake_server: FakeServer) -> None:
@@ -166,3 +170,48 @@ def test_play_money_needs_no_price(generate: Generate, settings: Settings) -> No
     settings.prices = {}
     settings.budget = 0.0
     assert str(ended(generate()).status) == "done"
+
+
+def one_task_for_all(body: dict[str, Any]) -> None:
+    body["data"]["task_id"] = "task-fake0001"
+
+
+def test_two_requests_that_are_given_one_task_are_said_to_be_and_counted_once(
+    generate: Generate, fake_server: FakeServer, settings: Settings
+) -> None:
+    fake_server.words = ("success",)
+    first = ended(generate("one"))
+    fake_server.script("submit", Do(edit=one_task_for_all))
+    second = ended(generate("two"))
+    assert (first.task_id, second.task_id) == ("task-fake0001", "task-fake0001")
+    assert (str(first.cost), str(second.cost)) == ("$0.70", "$0.00")
+    said = f"the server gave this request the task of job {first.id}; what it costs is counted once"
+    assert (first.snapshot.note, second.snapshot.note) == ("", said)
+    assert said[1:] in render.card(second.snapshot, None, now=0.0)
+    assert hh.jobs().to_frame()["cost"].sum() == 0.7
+    assert "$0.70 billed" in repr(hh.jobs())
+    assert hh.Takes([first, second]).cost == first.cost
+    # In another kernel, which has only the ledger, too.
+    ledger = Ledger(engine().folder)
+    assert sums(ledger.costs()) == sums([first.snapshot, second.snapshot])
+    assert "$0.70 billed" in sums(ledger.costs())
+    [two, one] = [record.snapshot for record in ledger.newest()]
+    assert (one.shared, two.shared, str(two.charge)) == (False, True, "$0.00")
+    ledger.close()
+
+
+def test_it_is_counted_once_in_the_budget_and_whichever_was_written_down_first(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path)
+    task: dict[str, Any] = {"status": Status.DONE, "task_id": "task-1", "cost": Cost(Decimal("0.70"), billed=True)}
+    for name, submitted in (("queued first, sent last", 30.0), ("the first", 10.0), ("the second", 20.0)):
+        ledger.add(record(id=name, owner="me", submitted=submitted, **task), reuse=False)
+    assert ledger.spent("me") == Decimal("0.70")
+    assert {row.snapshot.id for row in ledger.newest() if not row.snapshot.shared} == {"the first"}
+    # One that failed counts nothing, so the next one does.
+    ledger._connection.execute("UPDATE jobs SET status = 'failed', bill = NULL WHERE id = 'the first'")
+    assert ledger.spent("me") == Decimal("0.70")
+    assert {row.snapshot.id for row in ledger.newest() if row.snapshot.shared} == {"queued first, sent last"}
+    # The same id on another server is another task.
+    ledger.add(replace(record(id="elsewhere", owner="me", submitted=40.0, **task), origin="https://b"), reuse=False)
+    assert ledger.spent("me") == Decimal("1.40")
+    ledger.close()

@@ -50,11 +50,11 @@ class Scrub:
     """
 
     def __init__(self, key: str) -> None:
-        self._careful = len(key) < _SURELY_NO_WORD
         off = len(key) < _SHORTEST or _USUAL.fullmatch(key) is not None
         # As it is, and as what an escaped text is read as, should the key itself look like one.
         spellings = set() if off else {key.encode().lower(), _read(key.encode()).lower()}
-        self._whole = frozenset(text for text in spellings if len(text) >= min(len(key), _SURELY_NO_WORD))
+        self._whole = frozenset(text for text in spellings if len(text) >= _SHORTEST)
+        self._careful = any(len(text) < _SURELY_NO_WORD for text in self._whole)
         parts: set[bytes] = set()
         #: Each part has one of these in it whole, and there are few of them.
         self._pieces: set[bytes] = set()

@@ -60,11 +60,12 @@ def test_the_key_is_shown_in_no_spelling(key: str, spelling: str) -> None:
 @given(st.data())
 def test_nor_with_any_of_its_characters_escaped_in_any_way(data: st.DataObject) -> None:
     ways = (str, "%{:02X}", "%25{:02x}", "\\u{:04x}", "\\\\u{:04X}", "&#{};", "&amp;#x{:x};")
+    key = data.draw(st.text("abfABF01259u+/=_-.~&", min_size=8, max_size=40))
     spelt = ""
-    for character in KEY:
+    for character in key:
         way = data.draw(st.sampled_from(ways))
         spelt += way.format(ord(character)) if isinstance(way, str) else character
-    assert Scrub(KEY).text(f"the key {spelt}!") == "the key (the key)!"
+    assert Scrub(key).text(f"the key {spelt} !") == "the key (the key) !"
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, lambda text: quote(text, safe="")])

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path
-from threading import RLock, get_ident
+from threading import get_ident
 from types import TracebackType
 
 from happyhorse_nb.errors import LedgerError
@@ -18,11 +18,9 @@ from happyhorse_nb.settings import process
 
 #: Seconds to wait for another kernel that is writing. A write takes milliseconds.
 _BUSY = 10.0
-#: And for whoever uses a connection when this process is about to fork: longer than any of them waits.
-_FORK = 12.0
 
 
-class Handle(process.Forked):
+class Handle(process.Guard):
     """A connection that several threads use, one at a time: ``with`` it; opened when it is needed, and not in a fork.
 
     ``opens`` makes it, with the handle held, and again after a fork; ``closing`` is called before it is closed. Not for
@@ -30,13 +28,10 @@ class Handle(process.Forked):
     """
 
     def __init__(self, opens: Callable[[], sqlite3.Connection], *, closing: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
         self._opens, self._closing = opens, closing
-        self._lock = RLock()
         self._found: sqlite3.Connection | None = None
         self._over = False
-        #: The thread that holds it while this process forks.
-        self._forking: int | None = None
-        process.at_fork(self)
 
     @property
     def connection(self) -> sqlite3.Connection:
@@ -77,19 +72,13 @@ class Handle(process.Forked):
 
     def before_fork(self) -> None:
         """Close it, as soon as nobody uses it."""
-        if self._lock.acquire(timeout=_FORK):
-            self._forking = get_ident()
-            self._shut()
-
-    def after_fork(self) -> None:
-        """Let it be used again."""
+        super().before_fork()
         if self._forking == get_ident():
-            self._forking = None
-            self._lock.release()
+            self._shut()
 
     def in_fork(self) -> None:
         """Begin anew. What is open all the same is the parent's: to close it here would harm that one."""
-        self._lock, self._forking = RLock(), None
+        super().in_fork()
         if self._found is not None:
             process.carry("ledger", self._found)
 

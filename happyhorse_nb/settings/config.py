@@ -90,4 +90,4 @@ for _name in set(HappyHorse.class_trait_names()) - set(Configurable.class_trait_
 
 def config() -> Settings:
     """The settings of this process, the same object in the magics and in Python."""
-    return process.once("config", HappyHorse)
+    return process.once("config", HappyHorse, forks=True)

@@ -122,7 +122,7 @@ def _first_read(told: str) -> Path:
             "path, or %cd to a folder that is there."
         )
 
-    return process.once(f"folder {told}", read)
+    return process.once(f"folder {told}", read, forks=True)
 
 
 def absolute(folder: str) -> Path:

@@ -23,7 +23,6 @@ from _thread import start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
-from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import RLock, get_ident, main_thread
 from types import ModuleType
@@ -35,6 +34,8 @@ _NAME = "_process_of_happyhorse_nb"
 PAUSE = 0.2
 #: Seconds for which all that is open stays closed for a fork that never comes, because its thread was interrupted.
 _FORK = 5.0
+#: Seconds that a fork waits for whoever has something open: longer than they wait for another kernel that writes.
+_LONGEST = 12.0
 T = TypeVar("T")
 
 
@@ -91,10 +92,12 @@ def uninterrupted(work: Callable[[], T]) -> T:
 
 
 class Guard(Forked):
-    """A lock for what takes an instant: ``guard(act)`` acts with it held, where no interrupt comes between."""
+    """A lock: ``guard(act)`` acts with it held, where no interrupt comes between, and no fork finds it half done."""
 
     def __init__(self) -> None:
         self._lock = RLock()
+        #: The thread that holds it for a fork.
+        self._forking: int | None = None
         at_fork(self)
 
     def __call__(self, act: Callable[[], T]) -> T:
@@ -106,9 +109,20 @@ class Guard(Forked):
 
         return uninterrupted(held)
 
+    def before_fork(self) -> None:
+        """Hold it, unless somebody else does for longer than anybody waits."""
+        if self._lock.acquire(timeout=_LONGEST):
+            self._forking = get_ident()
+
+    def after_fork(self) -> None:
+        """Let others have it."""
+        if self._forking == get_ident():
+            self._forking = None
+            self._lock.release()
+
     def in_fork(self) -> None:
         """Begin anew."""
-        self._lock = RLock()
+        self._lock, self._forking = RLock(), None
 
 
 def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
@@ -118,16 +132,21 @@ def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
     return any((kind.__module__, kind.__qualname__) in names for kind in type(thing).__mro__)
 
 
-def once(name: str, make: Callable[[], T]) -> T:
-    """The process's one thing of that name, made on first use."""
-    things: dict[str, Any] = _store().things
+def once(name: str, make: Callable[[], T], *, forks: bool = False) -> T:
+    """The process's one thing of that name, made on first use; a fork makes its own unless the thing ``forks``."""
+    store = _store()
+    things: dict[str, Any] = store.things
+    if forks:
+        store.forking.add(name)
     # Nothing is ever taken out, so what is there needs no lock.
     return cast(T, things[name]) if name in things else uninterrupted(lambda: _made(name, make))
 
 
 def put(name: str, thing: object) -> None:
-    """Set or replace the process's thing of that name."""
-    _store().things[name] = thing
+    """Set or replace the process's thing of that name; a fork has it too: what was chosen is chosen there."""
+    store = _store()
+    store.forking.add(name)
+    store.things[name] = thing
 
 
 def get(name: str) -> Any:
@@ -168,7 +187,7 @@ def _store() -> ModuleType:
     store = sys.modules.get(_NAME)
     if store is None:
         made = ModuleType(_NAME)
-        made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forks={}, carried={})
+        made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forking=set(), forks={}, carried={})
         # setdefault is one step under the GIL, so two threads that come first together get the same store.
         store = sys.modules.setdefault(_NAME, made)
         if store is made:
@@ -216,8 +235,8 @@ def _after_fork(store: ModuleType) -> None:
 
 
 def _in_fork(store: ModuleType) -> None:
-    # It has our objects but not our threads: it starts with nothing but the folders that were read.
-    things = {name: thing for name, thing in store.things.items() if isinstance(thing, Path)}
+    # It has our objects but not our threads: of what works it starts with nothing.
+    things = {name: thing for name, thing in store.things.items() if name in store.forking}
     store.__dict__.update(lock=RLock(), things=things, forks={})
     for thing in _open(store):
         thing.in_fork()

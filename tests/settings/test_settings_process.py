@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from happyhorse_nb.settings import frontend, process
+from happyhorse_nb.settings.config import config
 
 
 @pytest.fixture(autouse=True)
@@ -60,13 +61,18 @@ def test_a_thing_that_cannot_be_made_is_tried_again() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")  # of threads: this child only looks and ends
-def test_a_fork_starts_with_nothing() -> None:
-    process.put("a test's thing", "the parent's")
+def test_a_fork_has_what_was_chosen_and_nothing_of_what_works() -> None:
+    name = f"thing {os.urandom(4).hex()}"
+    process.once(name, object)
+    process.put("a test's thing", "chosen")
+    config().budget = 1.5
     child = os.fork()
     if child == 0:
-        os._exit(0 if process.get("a test's thing") is None else 1)
+        found = process.get(name), process.get("a test's thing"), config().budget
+        os._exit(0 if found == (None, "chosen", 1.5) else 1)
+    config().budget = None
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert process.get("a test's thing") == "the parent's"
+    assert process.get(name) is not None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,275 @@
+"""Programs that fork: what a fork buys is in the ledger, and a killed kernel's jobs are free while its forks live."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.fake_server import KEY, FakeServer
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+
+PREPARE = """
+import json, os, signal, sys, threading, warnings
+warnings.simplefilter("ignore", DeprecationWarning)
+import faulthandler
+faulthandler.dump_traceback_later(100, exit=True)
+import happyhorse_nb as hh
+from happyhorse_nb.jobs import engine
+from happyhorse_nb.settings.config import config
+config().requests_per_minute, config().max_poll_gap, config().max_concurrent = 1_000_000, 0.1, 8
+photo = sys.argv[1]
+
+def say(value):
+    print(json.dumps(value), flush=True)
+
+def told():
+    return sys.stdin.readline()
+
+def plain(jobs):
+    return [[job.prompt, str(job.status), job.task_id] for job in jobs]
+
+def buy(*prompts):
+    jobs = [hh.generate(photo, prompt) for prompt in prompts]
+    hh.wait(*jobs, timeout=60)
+    return plain(jobs)
+"""
+
+
+class Forking:
+    """A program that says lines of JSON, and what it is told."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self.process = process
+
+    def hear(self) -> Any:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "it has ended"
+        return json.loads(line)
+
+    def tell(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+
+
+@pytest.fixture
+def env(fake_server: FakeServer, home: Path) -> dict[str, str]:
+    fake_server.words = ("success",)
+    return {
+        **os.environ,
+        "HAPPYHORSE_HOME": str(home),
+        "MODELLIX_API_KEY": KEY,
+        "MODELLIX_BASE_URL": fake_server.origin,
+    }
+
+
+@contextmanager
+def program(code: str, env: dict[str, str], photo: Path, cwd: Path) -> Iterator[Forking]:
+    command = [sys.executable, "-c", PREPARE + code, str(photo)]
+    with subprocess.Popen(
+        command, env=env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            yield Forking(process)
+        finally:
+            process.kill()
+
+
+def rows(home: Path) -> list[tuple[str, str, str | None]]:
+    """What another kernel finds; it opens and closes the ledger as such a one does."""
+    ledger = sqlite3.connect(home / "ledger.sqlite3")
+    found = ledger.execute("SELECT prompt, status, task_id FROM jobs ORDER BY created").fetchall()
+    assert ledger.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    ledger.close()
+    return found
+
+
+DAEMON = """
+buy("before")
+generation = int(told())
+while generation and os.fork() == 0:
+    generation -= 1
+    if not generation:
+        say("in the background")
+        told()
+        say(buy("one", "two", "three"))
+        told()
+        say(buy("four", "five", "six"))
+        say(plain(hh.jobs()))
+        told()
+        os._exit(0)
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_a_program_in_the_background_buys_is_in_the_ledger(
+    fake_server: FakeServer, env: dict[str, str], home: Path, tmp_path: Path, photo: Path, times: int
+) -> None:
+    with program(DAEMON, env, photo, tmp_path) as daemon:
+        assert daemon.process.stdin is not None
+        daemon.process.stdin.write(f"{times}\n")
+        daemon.process.stdin.flush()
+        assert daemon.hear() == "in the background"
+        assert daemon.process.wait() == 0
+        # Whoever opens the ledger alone, or closes it last, tidies it up.
+        assert [prompt for prompt, _, _ in rows(home)] == ["before"]
+        daemon.tell()
+        assert [status for _, status, _ in daemon.hear()] == ["done"] * 3
+        assert [prompt for prompt, _, _ in rows(home)] == ["before", "one", "two", "three"]
+        daemon.tell()
+        assert [status for _, status, _ in daemon.hear()] == ["done"] * 3
+        assert len(daemon.hear()) == 7
+        found = rows(home)
+        daemon.tell()
+    assert [prompt for prompt, _, _ in found] == ["before", "one", "two", "three", "four", "five", "six"]
+    assert {status for _, status, _ in found} == {"done"}
+    assert {task for _, _, task in found} == set(fake_server.tasks)
+    assert fake_server.paid == 7
+
+
+BOTH = """
+job = hh.generate(photo, "the parent's")
+child = os.fork()
+if child == 0:
+    # What it has in its variables is its parent's, and is shown as it goes there.
+    job.result(timeout=60)
+    job.star()
+    say([buy("the child's"), job.starred, plain([job])])
+    os._exit(0)
+job.result(timeout=60)
+assert os.waitpid(child, 0)[1] == 0
+say(buy("the parent's second"))
+say([plain(hh.jobs()), job.starred])
+"""
+
+
+def test_a_program_and_its_fork_go_on_side_by_side(
+    fake_server: FakeServer, env: dict[str, str], home: Path, tmp_path: Path, photo: Path
+) -> None:
+    with program(BOTH, env, photo, tmp_path) as both:
+        bought, starred, parents = both.hear()
+        assert [status for _, status, _ in (*bought, *parents)] == ["done", "done"]
+        assert [status for _, status, _ in both.hear()] == ["done"]
+        listed, starred_here = both.hear()
+    assert (starred, starred_here) == (True, True)
+    assert sorted(prompt for prompt, _, _ in listed) == ["the child's", "the parent's", "the parent's second"]
+    assert (fake_server.paid, {task for _, _, task in listed}) == (3, set(fake_server.tasks))
+
+
+STORM = """
+stop = threading.Event()
+ledger, first = engine().ledger, hh.generate(photo, "first")
+first.result()
+problems = []
+def write():
+    on = True
+    while not stop.is_set():
+        try:
+            first.star(on)
+            len(hh.jobs())
+        except BaseException as problem:
+            problems.append(repr(problem))
+        on = not on
+threads = [threading.Thread(target=write) for _ in range(3)]
+for thread in threads:
+    thread.start()
+codes = []
+for number in range(int(sys.argv[2]) if len(sys.argv) > 2 else 12):
+    child = os.fork()
+    if child == 0:
+        try:
+            done = buy(f"child {number}")
+            os._exit(0 if done[0][1] == "done" else 3)
+        except BaseException as problem:
+            print(repr(problem), file=sys.stderr)
+            os._exit(4)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+stop.set()
+for thread in threads:
+    thread.join()
+say([codes, problems, plain(hh.jobs())])
+"""
+
+
+def test_forks_while_the_ledger_is_written_and_read_lose_nothing(
+    fake_server: FakeServer, env: dict[str, str], home: Path, tmp_path: Path, photo: Path
+) -> None:
+    with program(STORM, env, photo, tmp_path) as storm:
+        codes, problems, listed = storm.hear()
+    assert (set(codes), problems) == ({0}, [])
+    assert len(listed) == len(codes) + 1
+    assert {status for _, status, _ in listed} == {"done"}
+    assert (fake_server.paid, {task for _, _, task in rows(home)}) == (len(listed), set(fake_server.tasks))
+
+
+POOL = """
+job = hh.generate(photo, "watched")
+ours, theirs = os.pipe()
+child = os.fork()
+if child == 0:
+    say("a worker")
+    os.read(ours, 1)  # as a pool's process waits for work
+    os._exit(0)
+told()
+"""
+
+LOOK = """
+[record] = engine().ledger.newest()
+say(engine().presence.alive(record.owner))
+hh.resume()
+hh.wait(timeout=60)
+say(plain(hh.jobs()))
+"""
+
+
+def test_a_killed_kernels_jobs_are_free_although_its_forks_live(
+    fake_server: FakeServer, env: dict[str, str], home: Path, tmp_path: Path, photo: Path
+) -> None:
+    fake_server.words = ("processing",)
+    with program(POOL, env, photo, tmp_path) as kernel:
+        assert kernel.hear() == "a worker"
+        fake_server.wait_for("poll")
+        with program(LOOK, env, photo, tmp_path) as other:
+            assert other.hear() is True, "it lives"
+        kernel.process.kill()
+        kernel.process.wait()
+        for task in fake_server.tasks.values():
+            task.say("success")
+        with program(LOOK, env, photo, tmp_path) as other:
+            assert other.hear() is False
+            assert [status for _, status, _ in other.hear()] == ["done"]
+    assert fake_server.paid == 1
+
+
+def test_a_log_that_was_taken_away_is_seen_before_anything_is_paid_for(
+    fake_server: FakeServer, env: dict[str, str], home: Path, tmp_path: Path, photo: Path
+) -> None:
+    code = """
+buy("before")
+say("ready")
+told()
+try:
+    hh.generate(photo, "into nowhere")
+except hh.LedgerError as problem:
+    say(str(problem))
+"""
+    with program(code, env, photo, tmp_path) as kernel:
+        assert kernel.hear() == "ready"
+        (home / "ledger.sqlite3-wal").unlink()
+        kernel.tell()
+        said = kernel.hear()
+    assert "its log was taken away while it was in use; restart this kernel" in said
+    assert "\n" not in said
+    assert fake_server.paid == 1

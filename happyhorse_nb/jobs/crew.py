@@ -68,6 +68,8 @@ class Crew:
         #: Those that hear what the server still says of a request whose job was stopped.
         self._late: set[asyncio.Task[Any]] = set()
         self._offices: dict[tuple[str, str], Office] = {}
+        # The first one imports the client: a fork with half of a module could never import the rest.
+        self._opening = process.Guard()
         self._estimates = Estimates(ledger)
         self._scribe = Scribe(ledger)
         self._naps, self._rounds = Naps(), Rounds()
@@ -128,12 +130,14 @@ class Crew:
         """The one office of a key."""
         name = (account.origin, account.key.fingerprint)
         if name not in self._offices:
-            self._offices[name] = Office(
-                account,
-                ledger=self._ledger,
-                presence=self._presence,
-                settings=self._settings,
-                beside=self._offices.values(),
+            self._offices[name] = self._opening(
+                lambda: Office(
+                    account,
+                    ledger=self._ledger,
+                    presence=self._presence,
+                    settings=self._settings,
+                    beside=self._offices.values(),
+                )
             )
         return self._offices[name]
 

@@ -17,11 +17,10 @@ from happyhorse_nb.jobs.pace import Pace
 from happyhorse_nb.jobs.queue import Others, Queue
 from happyhorse_nb.jobs.rate import Rate
 from happyhorse_nb.ledger import Leases, Ledger, Presence
-from happyhorse_nb.settings import Account, process
+from happyhorse_nb.settings import Account
 from happyhorse_nb.settings.config import Settings
 
 if TYPE_CHECKING:
-    from happyhorse_nb.client import Client
     from happyhorse_nb.client.transport import Answer
 
 #: Seconds after which what other kernels do is looked up anew.
@@ -48,14 +47,16 @@ class Office:
         settings: Callable[[], Settings],
         beside: Collection[Office] = (),
     ) -> None:
+        # Here, on the owned loop: no cell waits until aiohttp is imported.
+        from happyhorse_nb.client import Client
+
         self._ledger = ledger
         self._presence = presence
         self._who = (account.realm, account.key.fingerprint)
         self._others, self._looked = Others(), float("-inf")
         self._beside, self._keys = beside, frozenset[str]()
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
-        # Here, on the owned loop: no cell waits until aiohttp is imported. And no fork begins with half of it.
-        self.client = process.once("imports", process.Guard)(lambda: _client(account))
+        self.client = Client(account=account)
         #: Whether the server holds reads open.
         self.hold = polling.Hold()
         self.client.heard = self._heard
@@ -129,9 +130,3 @@ class Office:
         running = sum(row.running for row in found if row.owner in alive)
         oldest = [row.oldest for row in found if row.owner in alive and row.oldest is not None]
         return Others(running, min(oldest, default=None))
-
-
-def _client(account: Account) -> Client:
-    from happyhorse_nb.client import Client
-
-    return Client(account=account)

@@ -66,10 +66,9 @@ def uninterrupted(work: Callable[[], T]) -> T:
     def run() -> None:
         outcome: tuple[bool, Any]
         try:
-            outcome = True, context.run(work)
+            told.put((True, context.run(work)))
         except BaseException as problem:  # noqa: BLE001  # it is raised where it is waited for
-            outcome = False, problem
-        told.put(outcome)
+            told.put((False, problem))
 
     try:
         # Not threading.Thread: to start one takes locks, which are everybody's.

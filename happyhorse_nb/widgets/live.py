@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from threading import RLock
 from typing import Generic, Protocol, TypeVar
 
 from happyhorse_nb import render
-from happyhorse_nb.settings import working_folder
+from happyhorse_nb.settings import process, working_folder
 from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW, Look, Panel
 from happyhorse_nb.widgets.place import Bundle, Output, Places
@@ -56,7 +55,7 @@ class LiveCard(ABC, Generic[S]):
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
         self._start = working_folder()
-        self._lock = RLock()
+        self._guard = process.Guard()
         self._over = False
         self._unsubscribe: Callable[[], None] | None = None
         #: A click that failed, said below the state for as long as the card lives.
@@ -73,9 +72,7 @@ class LiveCard(ABC, Generic[S]):
         self._bottom.put({"text/html": self._placeholder(self._first), "text/plain": ""})
         self._opened()
         # Not under the lock: whoever calls the listener may hold a lock of its own.
-        unsubscribe = self._subject.subscribe(self.apply)
-        with self._lock:
-            self._unsubscribe = unsubscribe
+        self._unsubscribe = self._subject.subscribe(self.apply)
         # What happened between the first look and the subscription.
         latest = self._subject.snapshot
         if latest != self._first:
@@ -86,18 +83,21 @@ class LiveCard(ABC, Generic[S]):
 
     def apply(self, snapshot: S) -> None:
         """Show this state. Only the first end counts: late news about what has ended change nothing."""
-        with self._lock:
-            if not self._over:
-                self._over = self._ended(snapshot)
-                try:
-                    self._finish(snapshot) if self._over else self._panel.tick(self._look(snapshot))
-                except Exception as problem:  # noqa: BLE001  # the caller's loop must live on; the card says what failed
-                    self._say(problem)
-            unsubscribe = self._unsubscribe if self._over else None
-            if unsubscribe:
-                self._unsubscribe = None
-        if unsubscribe:
+        unsubscribe = self._guard(lambda: self._apply(snapshot))
+        if unsubscribe is not None:
             unsubscribe()
+
+    def _apply(self, snapshot: S) -> Callable[[], None] | None:
+        if not self._over:
+            self._over = self._ended(snapshot)
+            try:
+                self._finish(snapshot) if self._over else self._panel.tick(self._look(snapshot))
+            except Exception as problem:  # noqa: BLE001  # the caller's loop must live on; the card says what failed
+                self._say(problem)
+        unsubscribe = self._unsubscribe if self._over else None
+        if self._over:
+            self._unsubscribe = None
+        return unsubscribe
 
     def _finish(self, snapshot: S) -> None:
         video = self._video(snapshot)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import resource
 import shutil
 import signal
@@ -14,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from happyhorse_nb.ledger import Presence
+from happyhorse_nb.ledger.presence import lives
 
 KERNEL = """
 import sys
@@ -113,3 +116,60 @@ def test_a_kernel_whose_file_was_cleaned_away_shows_itself_again(here: Presence,
         [sys.executable, "-c", code, str(tmp_path), here.id], capture_output=True, text=True, check=True
     )
     assert said.stdout == "True\n"
+
+
+#: Its child has the lock and knows nothing of it, as the fork of a library in C.
+PARENT = """
+import subprocess, sys
+from pathlib import Path
+from happyhorse_nb.ledger import Presence
+me = Presence(Path(sys.argv[1]))
+child = subprocess.Popen(["sleep", "1000"], pass_fds=[me._held])
+print(me.id, child.pid, flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a process began")
+def test_a_killed_kernel_whose_lock_lives_on_in_a_child_is_not_taken_for_alive(here: Presence, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        owner, child = parent.stdout.readline().split()
+        try:
+            assert here.alive(owner)
+            parent.kill()
+            parent.wait()
+            assert not here.alive(owner)
+        finally:
+            os.kill(int(child), signal.SIGKILL)
+
+
+def no_locks(_: int) -> None:
+    raise OSError(errno.ENOSYS, "Function not implemented")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a process began")
+def test_where_the_file_system_has_no_locks_a_killed_kernel_is_told_from_a_living_one(tmp_path: Path) -> None:
+    mine = Presence(tmp_path, lock=no_locks)
+    assert lives(tmp_path / "kernels", mine.id, lock=no_locks)
+    with kernel(tmp_path) as (process, other):
+        assert mine.alive(other)
+        process.kill()
+        process.wait()
+        assert not mine.alive(other)
+    mine.close()
+    assert not lives(tmp_path / "kernels", mine.id, lock=no_locks)
+
+
+@pytest.mark.parametrize("told", ["", "1 2", "1 2 another-machine pid:[1] time:[2]", "x", "\xff"])
+def test_of_what_cannot_be_told_without_locks_nothing_is_taken_for_dead(tmp_path: Path, told: str) -> None:
+    here = Presence(tmp_path)
+    (tmp_path / "kernels" / "0a.lock").write_text(told)
+    assert lives(tmp_path / "kernels", "0a", lock=no_locks)
+    here.close()
+
+
+def test_the_file_is_nobody_elses_to_read(here: Presence, tmp_path: Path) -> None:
+    [file] = (tmp_path / "kernels").iterdir()
+    assert file.stat().st_mode & 0o077 == 0

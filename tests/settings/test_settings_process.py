@@ -68,8 +68,8 @@ def test_a_fork_has_what_was_chosen_and_nothing_of_what_works() -> None:
     config().budget = 1.5
     child = os.fork()
     if child == 0:
-        found = process.get(name), process.get("a test's thing"), config().budget
-        os._exit(0 if found == (None, "chosen", 1.5) else 1)
+        found = [process.get(name), process.get("a test's thing"), config().budget]
+        os._exit(0 if found == [None, "chosen", 1.5] else 1)
     config().budget = None
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert process.get(name) is not None

@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 #: Seconds after which a program that stands still says where, and ends: it bounds a hang, it measures nothing.
-DEADLINE = 240.0
+DEADLINE = 900.0
 
 
 def interrupted(env: Mapping[str, str], *, act: str, how: str, count: int, photo: Path, cwd: Path) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from threading import RLock
 from typing import Any, cast
 
 from happyhorse_nb.jobs import Job, Takes, display
@@ -25,7 +24,7 @@ class Deck:
         import ipywidgets as widgets
 
         self._buy_again = buy_again
-        self._lock = RLock()
+        self._guard = process.Guard()
         self._cards: dict[str, _Card] = {}
         # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
         self._kept = Output()
@@ -50,20 +49,26 @@ class Deck:
 
     def close(self) -> None:
         """Change nothing any more: another form has taken over."""
-        with self._lock:
+
+        def close() -> None:
             self._closed = True
             for card in self._cards.values():
                 card.close()
 
+        self._guard(close)
+
     def add(self, *made: Job | Takes, joined: bool = False) -> None:
         """Show these on top, in this order. ``joined`` says that they were there before they were asked for."""
-        with self._lock:
+
+        def add() -> None:
             fresh = dict(self._card(one, joined=joined) for one in made)
             for name in fresh.keys() & self._cards.keys():
                 if self._cards[name] is not fresh[name]:
                     self._cards[name].close()
             self._cards = {**fresh, **{name: card for name, card in self._cards.items() if name not in fresh}}
             self.box.children = tuple(card.box for card in self._cards.values())
+
+        self._guard(add)
         self._keep()
 
     def _card(self, made: Job | Takes, *, joined: bool) -> tuple[str, _Card]:
@@ -76,9 +81,12 @@ class Deck:
         return name, _Card(made, joined=joined, buy_again=self._buy_again, on_end=self._keep)
 
     def _keep(self) -> None:
-        with self._lock:
+
+        def keep() -> None:
             if not self._closed:
                 self._kept.change(self._copy())
+
+        self._guard(keep)
 
     def _copy(self) -> dict[str, str]:
         # By its state: a job is done() only when all who listen to it have been told.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from threading import RLock
 from typing import Any
 
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, poster
+from happyhorse_nb.settings import process
 
 #: What may be clicked on a tile.
 Act = Callable[["Tile"], None]
@@ -21,7 +21,7 @@ class Shared:
         import ipywidgets as widgets
 
         #: Held while a tile is drawn, and never while anything else is asked: news come on another thread.
-        self.lock = RLock()
+        self.guard = process.Guard()
         self._widgets = widgets
         self._layout = widgets.Layout()
         self._button = widgets.Button(layout=self._layout)
@@ -49,7 +49,7 @@ class Tile:
 
     def __init__(self, number: int, shared: Shared, *, play: Act, star: Act, pick: Act, more: Act) -> None:
         self.number = number
-        self._lock = shared.lock
+        self._guard = shared.guard
         self.record: Record | None = None
         self.snapshot: Snapshot | None = None
         self._face = shared.html()
@@ -62,22 +62,27 @@ class Tile:
 
     def show(self, record: Record | None, *, picked: bool = False) -> None:
         """Show this job, or nothing."""
-        with self._lock:
+
+        def show() -> None:
             self.record = record
             self.snapshot = record.snapshot if record is not None else None
             self.draw(picked=picked)
 
+        self._guard(show)
+
     def hear(self, snapshot: Snapshot, *, picked: bool = False) -> None:
         """Show what a job has become, if it is the one that stands here."""
-        with self._lock:
+
+        def hear() -> None:
             if self.snapshot is not None and self.snapshot.id == snapshot.id:
                 self.snapshot = snapshot
                 self.draw(picked=picked)
 
+        self._guard(hear)
+
     def draw(self, *, picked: bool, playing: bool = False) -> None:
         """Set what has changed, and nothing else: each trait is a message."""
-        with self._lock:
-            self._draw(picked, playing)
+        self._guard(lambda: self._draw(picked, playing))
 
     def _draw(self, picked: bool, playing: bool) -> None:
         now, record = self.snapshot, self.record

@@ -64,7 +64,6 @@ def uninterrupted(work: Callable[[], T]) -> T:
     context = copy_context()
 
     def run() -> None:
-        outcome: tuple[bool, Any]
         try:
             told.put((True, context.run(work)))
         except BaseException as problem:  # noqa: BLE001  # it is raised where it is waited for

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import resource
 import shutil
@@ -16,7 +15,6 @@ from pathlib import Path
 import pytest
 
 from happyhorse_nb.ledger import Presence
-from happyhorse_nb.ledger.presence import lives
 
 KERNEL = """
 import sys
@@ -118,56 +116,52 @@ def test_a_kernel_whose_file_was_cleaned_away_shows_itself_again(here: Presence,
     assert said.stdout == "True\n"
 
 
-#: Its child has the lock and knows nothing of it, as the fork of a library in C.
-PARENT = """
-import subprocess, sys
+#: On a file system that has no locks, where the second argument is more than nothing.
+WHERE = f"""
+import errno, os, sys, time
 from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from support.programs import FLOCK, refuse_calls
 from happyhorse_nb.ledger import Presence
-me = Presence(Path(sys.argv[1]))
-child = subprocess.Popen(["sleep", "1000"], pass_fds=[me._held])
-print(me.id, child.pid, flush=True)
+from happyhorse_nb.ledger.presence import kernels, lives
+folder = Path(sys.argv[1])
+if sys.argv[2]:
+    refuse_calls(FLOCK, errno.ENOSYS)
+"""
+#: Its fork lives on when it is killed.
+PARENT = f"""{WHERE}
+me = Presence(folder)
+child = os.fork()
+if child == 0:
+    time.sleep(1000)
+    os._exit(0)
+print(me.id, child, flush=True)
 sys.stdin.readline()
+"""
+#: Asked twice.
+ASKED = f"""{WHERE}
+print(*[lives(kernels(folder), sys.argv[3]) for _ in range(2)])
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a process began")
-def test_a_killed_kernel_whose_lock_lives_on_in_a_child_is_not_taken_for_alive(here: Presence, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", PARENT, str(tmp_path)]
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")
+@pytest.mark.parametrize("locks", ["", "none"], ids=["locks", "no locks"])
+def test_a_killed_kernel_whose_fork_lives_on_is_not_taken_for_alive(tmp_path: Path, locks: str) -> None:
+    def seen(owner: str) -> str:
+        command = [sys.executable, "-W", "ignore", "-c", ASKED, str(tmp_path), locks, owner]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    command = [sys.executable, "-W", "ignore", "-c", PARENT, str(tmp_path), locks]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         owner, child = parent.stdout.readline().split()
         try:
-            assert here.alive(owner)
+            assert seen(owner) == "True True\n"
             parent.kill()
             parent.wait()
-            assert not here.alive(owner)
+            assert seen(owner) == "False False\n"
         finally:
             os.kill(int(child), signal.SIGKILL)
-
-
-def no_locks(_: int) -> None:
-    raise OSError(errno.ENOSYS, "Function not implemented")
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux says when a process began")
-def test_where_the_file_system_has_no_locks_a_killed_kernel_is_told_from_a_living_one(tmp_path: Path) -> None:
-    mine = Presence(tmp_path, lock=no_locks)
-    assert lives(tmp_path / "kernels", mine.id, lock=no_locks)
-    with kernel(tmp_path) as (process, other):
-        assert mine.alive(other)
-        process.kill()
-        process.wait()
-        assert not mine.alive(other)
-    mine.close()
-    assert not lives(tmp_path / "kernels", mine.id, lock=no_locks)
-
-
-@pytest.mark.parametrize("told", ["", "1 2", "1 2 another-machine pid:[1] time:[2]", "x", "\xff"])
-def test_of_what_cannot_be_told_without_locks_nothing_is_taken_for_dead(tmp_path: Path, told: str) -> None:
-    here = Presence(tmp_path)
-    (tmp_path / "kernels" / "0a.lock").write_text(told)
-    assert lives(tmp_path / "kernels", "0a", lock=no_locks)
-    here.close()
 
 
 def test_the_file_is_nobody_elses_to_read(here: Presence, tmp_path: Path) -> None:

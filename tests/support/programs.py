@@ -25,7 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -289,22 +289,28 @@ class Commands:
         return _plain(job.snapshot)
 
 
-#: The numbers of the system calls ``link`` and ``linkat``, where there are both.
+#: The numbers of the system calls ``link`` and ``linkat``, where there are both, and of ``flock``.
 _LINKS = {"x86_64": (86, 265), "aarch64": (37,)}
+FLOCK = {"x86_64": (73,), "aarch64": (32,)}
 
 
-def _refuse_links() -> None:
-    """A filter of system calls (seccomp), for which nobody needs to be root; it holds for this process alone."""
+def refuse_calls(calls: Mapping[str, Sequence[int]], problem: int) -> None:
+    """Have these calls, by machine, fail with that errno, here and in what this process starts. It is a filter of
+    system calls (seccomp), for which nobody needs to be root."""
     filters, allow = [(0x20, 0, 0, 0)], (0x06, 0, 0, 0x7FFF0000)
-    for number in _LINKS[platform.machine()]:
-        filters += [(0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | errno.EPERM)]
+    for number in calls[platform.machine()]:
+        filters += [(0x15, 0, 1, number), (0x06, 0, 0, 0x00050000 | problem)]
     program = b"".join(struct.pack("HBBI", *step) for step in [*filters, allow])
     code = ctypes.create_string_buffer(program, len(program))
     head = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(code))
     system = ctypes.CDLL(None, use_errno=True)
     for option, value, more in ((38, 1, None), (22, 2, ctypes.create_string_buffer(head, len(head)))):
         if system.prctl(option, value, more or 0, 0, 0):
-            raise OSError(ctypes.get_errno(), "hard links cannot be refused here")
+            raise OSError(ctypes.get_errno(), "system calls cannot be refused here")
+
+
+def _refuse_links() -> None:
+    refuse_calls(_LINKS, errno.EPERM)
     with suppress(PermissionError):
         os.link(__file__, f"{__file__}.link")
         raise AssertionError("hard links are not refused")

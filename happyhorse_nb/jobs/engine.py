@@ -157,7 +157,7 @@ class Engine:
 
     def known(self, record: Record) -> Job:
         """A job of the ledger as it is, without going on with it."""
-        return process.uninterrupted(lambda: self._roster.known(record))
+        return self._roster.known(record)
 
     def running(self) -> list[Job]:
         """The jobs that this process watches, or follows in another kernel."""

@@ -66,7 +66,8 @@ class Job:
         self.asked = False
         self._controls = controls
         self._snapshot = record.snapshot
-        self._guard = process.Guard()
+        # One for all jobs: it is held for an instant, and there may be thousands of them.
+        self._guard = process.once("jobs", process.Guard)
         self._listeners: dict[object, tuple[_Heard, bool]] = {}
         self._waiting: Waiting | None = None
         #: Whether it has ended, and all who listen have been told.

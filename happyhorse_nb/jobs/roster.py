@@ -115,15 +115,18 @@ class Roster:
 
     def settle(self, record: Record) -> Record:
         """What a job is that nobody works on any more though it was on its way out."""
-        # Under the lock, for a new job of this process is written down before it is in the roster.
-        with self.lock:
-            return self._settled(record)
+        # One that was queued waits on: it was not sent, and whoever takes it up sends it.
+        if record.snapshot.status != Status.SUBMITTING:
+            return record
+        return process.uninterrupted(lambda: self._settled(record))
 
     def _settled(self, record: Record) -> Record:
+        # Under the lock, for a new job of this process is written down before it is in the roster.
+        with self.lock:
+            return record if self.in_hand(record) else self._doubted(record)
+
+    def _doubted(self, record: Record) -> Record:
         snapshot = record.snapshot
-        # One that was queued waits on: it was not sent, and whoever takes it up sends it.
-        if snapshot.status != Status.SUBMITTING or self.in_hand(record):
-            return record
         settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
         if not self._ledger.settle(settled, was=record):

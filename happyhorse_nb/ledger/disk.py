@@ -43,7 +43,11 @@ class Disk:
 
         That is so when it was deleted, or when a fork has dropped the locks by which others know that it is in use.
         """
-        if self._log is not None and self._file is not None and _found(self._log) != self._file:
+        wanted = self._file
+        if self._log is None or wanted is None or _found(self._log) == wanted:
+            return
+        # Not where the connection was closed while we looked: then it is gone rightly.
+        if self._file is not None:
             raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; restart this kernel")
 
     def closed(self) -> None:

@@ -120,11 +120,13 @@ class Questions(Journal):
         return frozenset({key, *(str(row["key"]) for row in rows)})
 
     def expired(self, record: Record) -> Record | None:
-        """The newest job that an equal request has made and whose task the server did not know any more."""
+        """The newest job of the account that an equal request has made and whose task its server did not know any
+        more."""
+        ours, who = of_account(record.origin, record.account)
         found = self._select(
-            "WHERE request = ? AND origin = ? AND account = ? AND status = 'expired' AND task_id IS NOT NULL "
+            f"WHERE request = ? AND {ours} AND status = 'expired' AND task_id IS NOT NULL "
             "ORDER BY created DESC LIMIT 1",
-            (record.request, record.origin, record.account),
+            (record.request, *who),
         )
         return found[0] if found else None
 

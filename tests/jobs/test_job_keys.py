@@ -242,6 +242,21 @@ def test_a_job_that_runs_here_with_a_key_that_is_revoked_goes_on_with_the_new_on
     assert fake_server.paid == 1
 
 
+def test_an_expired_job_of_a_joined_key_is_asked_about_once_more(
+    generate: Generate, fake_server: FakeServer, rotate: Rotate
+) -> None:
+    job = running(generate, fake_server)
+    tasks = dict(fake_server.tasks)
+    fake_server.tasks.clear()
+    assert isinstance(ended(job).error, hh.JobExpired)
+    fake_server.tasks.update(tasks)
+    fake_server.task.say("success")
+    rotate()
+    magic("login --same-account")
+    taken = ended(generate())
+    assert (taken.id, str(taken.status), fake_server.paid) == (job.id, "done", 1)
+
+
 def test_with_several_keys_one_is_named(
     generate: Generate, fake_server: FakeServer, rotate: Rotate, capsys: pytest.CaptureFixture[str]
 ) -> None:

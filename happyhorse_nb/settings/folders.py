@@ -28,18 +28,22 @@ def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
     """The folder of the ledger: ``HAPPYHORSE_HOME``, else the platform's user data folder. Made if missing.
 
     A relative one lies in the folder in which this process has first read it, wherever it goes to (``%cd``) later: what
-    stands in another ledger is bought again.
+    stands in another ledger is bought again. It is said so in the process's environment, for the programs that it
+    starts from there.
 
     Raises `ConfigError` when it cannot be made.
     """
-    told = environ.get("HAPPYHORSE_HOME", "").strip()
+    told, own = environ.get("HAPPYHORSE_HOME", "").strip(), environ is os.environ
     # Verbose tracebacks print the locals of every frame, and the key is in there.
     del environ
     if not told:
         import platformdirs
 
-        told = platformdirs.user_data_dir("happyhorse-nb", appauthor=False)
-    folder = _first_read(told)
+        folder = _first_read(platformdirs.user_data_dir("happyhorse-nb", appauthor=False))
+    else:
+        folder = _first_read(told)
+        if own and str(folder) != told:
+            os.environ["HAPPYHORSE_HOME"] = str(folder)
     if not make:
         return folder
     try:

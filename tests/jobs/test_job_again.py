@@ -74,13 +74,20 @@ def test_an_equal_request_is_not_bought_again(generate: Generate, fake_server: F
 
 
 def test_a_relative_home_is_one_ledger_wherever_the_notebook_goes(
-    generate: Generate, fake_server: FakeServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    generate: Generate,
+    fake_server: FakeServer,
+    tmp_path: Path,
+    folder: Path,
+    photo: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("HAPPYHORSE_HOME", "kept-beside-the-notebook")
     first = ended(generate())
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir("elsewhere")
     assert generate().id == first.id
+    # For programs that are started from there, too: a process pool, `!happyhorse-nb`.
+    assert Program(GENERATE + "print(json.dumps(job.id))", folder, str(photo)).end() == first.id
     assert fake_server.paid == 1
     engine().close()
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -275,12 +276,15 @@ class Engine:
         return self if os.getpid() == self._pid else _of(self.folder)
 
     def _leave(self) -> None:
-        """The end of a script, when its threads have ended too: what they have asked for since is sent as well."""
+        """The end of a script, when its threads have ended too: what they have asked for is sent as well, and what is
+        left is said in a line."""
         self._finish()
+        with suppress(KeyboardInterrupt):
+            self._tell()
         self.close()
 
     def _finish(self) -> None:
-        """The end of a script's own code: what can be sent now is sent, and what is left is said in a line."""
+        """The end of a script's own code: what can be sent now is sent. Its threads may wait for it still."""
         if self._closed or os.getpid() != self._pid:
             return
         if not self._interrupted:
@@ -293,6 +297,13 @@ class Engine:
                     outcome_of(settling)
             except (KeyboardInterrupt, CancelledError):
                 self._interrupted = True
+        if parent_process() is not None:
+            # At the end of multiprocessing's forks nothing else is called.
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._closed or os.getpid() != self._pid:
+            return
         jobs = [job for job in self._crew.jobs if job.id not in self._told]
         self._told.update(job.id for job in jobs)
         for line in outcome.last_words(jobs):

@@ -5,7 +5,19 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.jobs.api import again, balance, forget, generate, jobs, resume, running, take_up, wait
+from happyhorse_nb.jobs.api import (
+    again,
+    balance,
+    forget,
+    generate,
+    jobs,
+    price,
+    remade,
+    resume,
+    running,
+    take_up,
+    wait,
+)
 from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import Engine, engine
 from happyhorse_nb.jobs.job import Job
@@ -25,6 +37,8 @@ __all__ = [
     "forget",
     "generate",
     "jobs",
+    "price",
+    "remade",
     "resume",
     "run",
     "running",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, overload
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.catalog import Jobs
@@ -18,11 +19,11 @@ from happyhorse_nb.jobs.named import jobs_of, no_job
 from happyhorse_nb.jobs.query import query
 from happyhorse_nb.jobs.recovery import Taken, everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
-from happyhorse_nb.jobs.request import prepare
+from happyhorse_nb.jobs.request import Request, prepare
 from happyhorse_nb.jobs.seeds import spread
 from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
-from happyhorse_nb.models import MODELS, Status, check_takes
+from happyhorse_nb.models import MODELS, Cost, Model, Snapshot, Status, check_takes, find_model
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 
@@ -70,13 +71,13 @@ def generate(
     ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG
     or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
     5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
-    whole seconds (default 5). ``seed``: 0 to 2147483647, random when left out. ``model``: a model's id. ``fit``: make
-    an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video even where an equal
-    request has made one. ``save``: the file to write, an .mp4 that does not exist yet. A model or parameter that is
-    None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from ``seed``
-    on, or with drawn ones; run again, takes with drawn seeds are those made before. ``save`` then names
-    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: where the name of a
-    variable is looked up, for callers that take text.
+    whole seconds (default 5). ``seed``: 0 to 2147483647, drawn when left out; `Job.seed` has it. ``model``: a model's
+    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video
+    even where an equal request has made one, with a new seed unless one is given. ``save``: the file to write, an .mp4
+    that does not exist yet. A model or parameter that is None comes from ``%config HappyHorse``. ``takes``: 1 to 4
+    videos of the same request, with the seeds from ``seed`` on, or with drawn ones; run again, takes with drawn seeds
+    are those made before. ``save`` then names ``launch-1.mp4`` and so on, and the budget must hold for all before any
+    is sent. ``namespace``: where the name of a variable is looked up, for callers that take text.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.
@@ -93,10 +94,10 @@ def generate(
         fit=fit,
         save=save,
         namespace=namespace,
+        # A default would be the seed of what was made before.
+        unset=("seed",) if again else (),
     )
-    if count == 1:
-        return run.submit(request, again=again)
-    return Takes(run.submit_all(spread(request, count), again=again), seed=request.params.get("seed"))
+    return _made(request, count, again=again)
 
 
 def with_options(function: Callable[..., Any]) -> inspect.Signature:
@@ -141,16 +142,91 @@ def running() -> list[Job]:
     return everywhere(engine())
 
 
+def _made(request: Request, count: int, *, again: bool) -> Job | Takes:
+    jobs = engine().submit_all(spread(request, count), again=again)
+    return jobs[0] if count == 1 else Takes(jobs, seed=None if request.take else request.seed)
+
+
 @overload
-def again(job: Job | str) -> Job: ...
+def again(
+    job: Job | str,
+    *,
+    takes: Literal[1] | None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
+    **params: Any,
+) -> Job: ...
 @overload
-def again(job: Takes) -> Takes: ...
-def again(job: Job | Takes | str) -> Job | Takes:
+def again(
+    job: Takes, *, takes: None = None, model: str | None = None, save: str | Path | None = None, **params: Any
+) -> Takes: ...
+@overload
+def again(
+    job: Job | Takes | str,
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
+    **params: Any,
+) -> Job | Takes: ...
+def again(
+    job: Job | Takes | str,
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
+    **params: Any,
+) -> Job | Takes:
     """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones.
 
-    A text is any unambiguous piece of a job's id. Raises `InvalidRequest` where what it was made from is forgotten, and
-    what `generate` raises; `JobNotFound`.
+    Its seed is a new one. What is given is changed, all else is as it was: ``hh.again(job, resolution="1080P",
+    seed=job.seed)`` is the same once more, in 1080P. A text is any unambiguous piece of a job's id. Raises
+    `InvalidRequest` where what it was made from is forgotten, and what `generate` raises; `JobNotFound`.
     """
+    request, count = _changed(job, takes=takes, model=model, save=save, params=params)
+    return _made(request, count, again=True)
+
+
+again.__signature__ = with_options(again)  # type: ignore[attr-defined]  # what inspect.signature looks for
+
+
+def remade(
+    job: Job | Takes | str,
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
+    **params: Any,
+) -> Job | Takes:
+    """`again`, but what was made before, or is on its way, is that: two presses of one button buy one video."""
+    request, count = _changed(job, takes=takes, model=model, save=save, params=params)
+    return _made(request, count, again=False)
+
+
+def price(job: Job, *, takes: int = 1, model: str | None = None, **params: Any) -> Cost | None:
+    """What a job's request costs with these changes, by the list prices (USD); None where they do not say."""
+    now = job.snapshot
+    table = find_model(model or now.model)
+    one = config().estimate(_options(now, table, params), model=table.id)
+    return None if one is None else Cost(one.amount * takes)
+
+
+def _options(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A job's options with the changes; its seed is none of them, nor is what the other model does not take."""
+    names = {p.name for p in table.options if p.name != "seed"}
+    held = {name: value for name, value in now.params.items() if name in names}
+    return held | {name: value for name, value in changes.items() if value is not None}
+
+
+def _changed(
+    job: Job | Takes | str,
+    *,
+    takes: int | None,
+    model: str | None,
+    save: str | Path | None,
+    params: Mapping[str, Any],
+) -> tuple[Request, int]:
+    """The request of a job with these changes, and how many takes of it; see `again`."""
     run, some = engine(), jobs_of("again", job)
     several = process.is_a(job, Takes)
     if isinstance(job, Iterable) and not (several or isinstance(job, str)):
@@ -167,15 +243,22 @@ def again(job: Job | Takes | str) -> Job | Takes:
             "Make a new one from its first frame and prompt.",
             param="image",
         )
-    params = {**now.params, "seed": cast(Takes, job).seed} if several else now.params
-    return generate(
+    count = len(some) if takes is None else check_takes(takes)
+    table = find_model(model or now.model)
+    request = prepare(
         data if data is not None else record.frame,
         now.prompt or None,
-        takes=len(some),
-        model=now.model,
-        again=True,
-        **params,
+        _options(now, table, params),
+        settings=config(),
+        home=run.folder,
+        model=table.id,
+        save=save,
+        unset=[p.name for p in table.options],
     )
+    if request.take and record.take and count == 1:
+        # From now on it is that take, where the takes are asked for again.
+        request = replace(request, take=record.take)
+    return request, count
 
 
 def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None = None) -> list[Job]:

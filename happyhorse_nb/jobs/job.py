@@ -114,8 +114,13 @@ class Job:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The parameters that were given, such as ``{"duration": 5}`` (seconds); the server chooses the others."""
+        """The parameters that are sent, such as ``{"duration": 5, "seed": 7}`` (s); the server chooses the others."""
         return dict(self._snapshot.params)
+
+    @property
+    def seed(self) -> int | None:
+        """The seed it is made with, asked for or drawn; None where it was made elsewhere, or by an older version."""
+        return self._snapshot.params.get("seed")
 
     @property
     def path(self) -> Path | None:

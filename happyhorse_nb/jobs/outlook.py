@@ -94,8 +94,9 @@ def check(
     return request, count - len(new)
 
 
-def last_seed() -> int | None:
-    """The seed of the newest job; None where it was a random one, which no server tells. Raises `LedgerError`."""
+def last_seed() -> tuple[int, str] | None:
+    """The seed of the newest job, in whatever notebook, and its short id; None where it is not known: the job was made
+    elsewhere, or by an older version. Raises `LedgerError`."""
     newest = engine().ledger.newest(1)
     seed = newest[0].snapshot.params.get("seed") if newest else None
-    return seed if isinstance(seed, int) else None
+    return (seed, newest[0].snapshot.short_id) if isinstance(seed, int) else None

@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,17 @@ from typing import Any
 from happyhorse_nb import images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.ledger import Record
-from happyhorse_nb.models import Cost, Snapshot, Status, check_params, check_prompt, find_model, join_notes
+from happyhorse_nb.models import (
+    TAKES,
+    Cost,
+    Model,
+    Snapshot,
+    Status,
+    check_params,
+    check_prompt,
+    find_model,
+    join_notes,
+)
 from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
 from happyhorse_nb.settings.config import Settings
 
@@ -31,8 +41,13 @@ class Request:
     frame: images.FirstFrame
     target: Path
     note: str = ""
-    #: Which of several takes it is, where their seeds were drawn here; 0 where the seed is what was asked for.
+    #: Which of several takes it is, from 1 on, where its seed was drawn here; 0 where the seed is what was asked for.
     take: int = 0
+
+    @property
+    def seed(self) -> int:
+        """The seed that is sent: there is one always, or nobody could make the same video once more."""
+        return int(self.params["seed"])
 
     @property
     def saved_as(self) -> Path | None:
@@ -48,19 +63,32 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """Two requests with the same digest ask for the same: model, parameters, prompt and image.
+        """What two requests have in common that differ in their seeds alone: model, other parameters, prompt, image.
 
-        A seed that was drawn for a take is no part of it: the same cell, run again, asks for the same takes. The first
-        take is the request itself.
+        Whether they ask for the same is told by their seeds, or, where these were drawn, by which take each is: the
+        same cell, run again, asks for the same takes, the first of which is the request itself.
         """
+        return self._digest()
+
+    def _digest(self, *more: str, seed: int | None = None) -> str:
         table = find_model(self.model)
-        told = {p.name: self.params.get(p.name, p.default) for p in table.options}
-        if self.take:
-            told["seed"] = None
-        parts: list[Any] = [self.model, sorted(told.items()), self.prompt, self.frame.digest]
-        if self.take > 1:
-            parts.append(f"take {self.take}")
+        told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": seed}
+        parts: list[Any] = [self.model, sorted(told.items()), self.prompt, self.frame.digest, *more]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def _formerly(self) -> tuple[str, ...]:
+        """The digests of equal requests in rows from before a seed was drawn for each: of those that named theirs, and
+        of takes but the first."""
+        if self.take:
+            return (self._digest(f"take {self.take}"),) if self.take > 1 else ()
+        takes = range(2, (TAKES.maximum or 1) + 1)
+        return (self._digest(seed=self.seed), *(self._digest(f"take {number}") for number in takes))
+
+    def made(self, record: Record) -> bool:
+        """Whether a job is of this very request."""
+        same = record.take == self.take if self.take else record.snapshot.params.get("seed") == self.seed
+        return same and record.request == self.digest
 
     def record(self, account: Account, *, owner: str, cost: Cost | None) -> Record:
         """A new row of the ledger for it: the intent. ``cost`` is the estimate."""
@@ -80,6 +108,8 @@ class Request:
             origin=account.realm,
             account=account.key.fingerprint,
             request=self.digest,
+            take=self.take,
+            formerly=self._formerly,
             frame=self.frame.url or self.frame.digest,
             frame_label=self.frame.label,
             target=self.target,
@@ -100,20 +130,32 @@ def prepare(
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.FirstFrame] = images.load,
+    unset: Collection[str] = (),
 ) -> Request:
     """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line.
 
-    ``load`` finds the first frame; who checks at every keystroke passes one that has looked at it before.
+    Without a seed one is drawn. ``load`` finds the first frame; who checks at every keystroke passes one that has
+    looked at it before. ``unset`` names the options of which the settings' defaults are not wanted.
     """
     table = find_model(model or settings.model)
     given = {name: value for name, value in params.items() if value is not None}
-    checked = check_params(table, {**settings.defaults(table.id), **given})
+    usual = {name: value for name, value in settings.defaults(table.id).items() if name not in unset}
+    checked = check_params(table, {**usual, **given})
+    drawn = "seed" not in checked
+    if drawn:
+        [checked["seed"]] = draw(table)
     text, cut = check_prompt(table, prompt, fit=fit)
     limits = table.param("image").image
     assert limits is not None, "every image parameter of the table has limits"
     frame = load(image, limits=limits, namespace=namespace, fit=fit, local=on_this_machine())
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
-    return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut))
+    return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut), take=int(drawn))
+
+
+def draw(model: Model, count: int = 1) -> list[int]:
+    """So many seeds that a model takes, each another one."""
+    limits = model.param("seed")
+    return secrets.SystemRandom().sample(range(limits.minimum or 0, (limits.maximum or 0) + 1), count)
 
 
 def save_path(save: str | Path) -> Path:

@@ -139,11 +139,11 @@ class Ledger(Questions):
         if equal is not None:
             return equal
         # Whoever watches it later, it is this process that has paid for it.
-        names = (*FIXED, *CHANGING, "buyer")
+        names = (*FIXED, *CHANGING, "buyer", "take")
         marks = ", ".join("?" * len(names))
         self._connection.execute(
             f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
-            (*fixed(record), *changing(record.snapshot), record.owner),
+            (*fixed(record), *changing(record.snapshot), record.owner, record.take),
         )
         if record.thumbnail is not None:
             self._connection.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (record.frame, record.thumbnail))

@@ -121,6 +121,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         """,
         "ALTER TABLE jobs ADD COLUMN attached INTEGER NOT NULL DEFAULT 0",
     ),
+    # 8: whether a job's seed was asked for (0) or drawn here, and then which of several takes it is (from 1 on). NULL
+    # is of an older version: there the digest in `request` says it, which from now on is that of all but the seed.
+    ("ALTER TABLE jobs ADD COLUMN take INTEGER",),
 )
 
 

@@ -73,8 +73,9 @@ class Questions(Journal):
         """
         marks = ", ".join("?" * len(_BOUGHT))
         ours, who = of_account(record.origin, record.account)
-        bought = f"WHERE request = ? AND origin = ? AND status IN ({marks})"
-        values = (record.request, record.origin, *map(str, _BOUGHT))
+        asked, alike = _asks_for(record)
+        bought = f"WHERE {asked} AND origin = ? AND status IN ({marks})"
+        values = (*alike, record.origin, *map(str, _BOUGHT))
         found = self._select(f"{bought} AND {ours} ORDER BY created DESC LIMIT 1", (*values, *who))
         if found:
             return found[0]
@@ -122,11 +123,11 @@ class Questions(Journal):
     def expired(self, record: Record) -> Record | None:
         """The newest job of the account that an equal request has made and whose task its server did not know any
         more."""
+        asked, alike = _asks_for(record)
         ours, who = of_account(record.origin, record.account)
         found = self._select(
-            f"WHERE request = ? AND {ours} AND status = 'expired' AND task_id IS NOT NULL "
-            "ORDER BY created DESC LIMIT 1",
-            (record.request, *who),
+            f"WHERE {asked} AND {ours} AND status = 'expired' AND task_id IS NOT NULL ORDER BY created DESC LIMIT 1",
+            (*alike, *who),
         )
         return found[0] if found else None
 
@@ -278,6 +279,22 @@ class Questions(Journal):
             return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
 
         return [seconds for seconds in readable(took, rows) if seconds is not None][:limit]
+
+
+def _asks_for(record: Record) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of the jobs whose request equals that one, with its values.
+
+    One that names its seed equals all that were made with it. Else the seed was drawn: then it is the same take of the
+    same request, whatever seed that has.
+    """
+    older = ", ".join("?" * len(record.formerly))
+    if record.take == 0:
+        # Not all that was ever written there need be JSON.
+        seed = "CASE WHEN json_valid(params) THEN json_extract(params, '$.seed') END"
+        named = (record.request, *record.formerly, record.snapshot.params.get("seed"))
+        return f"request IN (?{', ' if older else ''}{older}) AND {seed} = ?", named
+    drawn = (record.request, record.take, *record.formerly)
+    return f"((request = ? AND coalesce(take, 1) = coalesce(?, 1)) OR request IN ({older}))", drawn
 
 
 def _shown(piece: str) -> str:

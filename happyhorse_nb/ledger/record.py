@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ class Record:
     """A job's last snapshot, and what else it takes to go on with it in another kernel.
 
     ``origin`` and ``account`` (a fingerprint, never the key) say where it may be asked about; ``request`` is the digest
-    of model, parameters, prompt and image; ``owner`` names the live process that watches it; ``frame`` is the URL of
-    the first frame, or the digest under which its bytes are kept; ``target`` is the folder or file the video goes to.
+    of model, prompt, image and all parameters but the seed; ``owner`` names the live process that watches it; ``frame``
+    is the URL of the first frame, or the digest under which its bytes are kept; ``target`` is the folder or file the
+    video goes to.
     """
 
     snapshot: Snapshot
@@ -34,6 +35,11 @@ class Record:
     forgotten: bool = False
     #: Whether the user has said which task is its.
     attached: bool = False
+    #: 0 where its seed was asked for; where it was drawn here, which of several takes it is, from 1 on. None in a row
+    #: of an older version.
+    take: int | None = None
+    #: The digests under which older versions have written down requests that may equal this one.
+    formerly: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def made(self) -> bool:
@@ -151,4 +157,5 @@ def from_row(row: sqlite3.Row) -> Record:
         starred=bool(row["starred"]),
         forgotten=bool(row["forgotten"]),
         attached=bool(row["attached"]),
+        take=row["take"],
     )

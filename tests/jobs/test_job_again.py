@@ -99,8 +99,9 @@ def test_again_buys(generate: Generate, fake_server: FakeServer, settings: Setti
     settings.reuse = False
     ended(generate())
     assert fake_server.paid == 4
-    payloads = [task.payload for task in fake_server.tasks.values()]
+    payloads = [{**task.payload, "seed": None} for task in fake_server.tasks.values()]
     assert payloads == payloads[:1] * 4
+    assert len({task.payload["seed"] for task in fake_server.tasks.values()}) == 4
 
 
 def test_a_running_one_is_joined(generate: Generate, fake_server: FakeServer) -> None:

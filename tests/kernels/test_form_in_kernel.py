@@ -171,6 +171,35 @@ def test_a_job_is_edited_and_one_that_is_forgotten_says_so(kernel: Kernel, fake_
     gone.wait_not_ready()
 
 
+def test_a_job_that_is_edited_and_generated_unchanged_costs_nothing(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("import happyhorse_nb as hh")
+    kernel.run("%%happyhorse rocket.jpg --takes 2 --wait --name launch\nThe rocket lifts off").wait()
+    # A default that is set since is for new requests.
+    kernel.run("%config HappyHorse.resolution = '720P'")
+    for job in ("launch[0]", "launch[1]"):
+        form = Form(kernel, f"%happyhorse edit {job}")
+        form.wait_ready()
+        assert form.find("Seed number")[1]["value"] == kernel.run(f"{job}.seed").result
+        form.wait("made before, nothing now")
+        form.click("Generate")
+        form.wait("Already made")
+    assert fake_server.paid == 2
+
+
+def test_the_same_seed_is_shown_with_whose_it_is(form: Form, kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("import happyhorse_nb as hh; job = hh.generate('rocket.jpg', 'from elsewhere', seed=7)")
+    [seed] = [name for name, state in form.widgets.items() if state.get("description") == "Seed"]
+    form.send(seed, {"method": "update", "state": {"index": 1}, "buffer_paths": []})
+    form.wait("seed 7, of " + str(kernel.run("job.id[:8]").result))
+    kernel.run("hh.generate('rocket.jpg', 'one more', seed=8).result(); job.result(); None")
+    # What is sent is what is shown.
+    form.click("Generate")
+    fake_server.wait_for("submit", 3)
+    assert [request.json["seed"] for request in fake_server.requests if request.kind == "submit"] == [7, 8, 7]
+    form.send(seed, {"method": "update", "state": {"index": 0}, "buffer_paths": []})
+    form.kernel.wait(lambda: "seed 7, of" not in form.verdicts, "the seed is random")
+
+
 def test_without_a_key_the_reason_stands_beside_the_button(new_kernel: Any) -> None:
     kernel = new_kernel(key=None)
     kernel.run("%load_ext happyhorse_nb")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.jobs.api import with_options
-from happyhorse_nb.models import check_params, check_takes, find_model
+from happyhorse_nb.models import MODELS, check_params, check_takes, find_model
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.form.values import Picture, Values, source_of
 
@@ -49,7 +49,9 @@ def edit(job: Job) -> Form:
         image = None if data is None else Picture(record.frame_label or "first-frame", data)
     if image is None:
         note = f"The first frame of job {now.short_id} is not kept any more: choose one."
-    return _open(image, now.prompt, model=now.model or None, params=dict(now.params), note=note)
+    # What it left to the server is as it was, whatever the settings say now.
+    options = {p.name: p.default for p in MODELS[now.model].options} if now.model in MODELS else {}
+    return _open(image, now.prompt, model=now.model or None, params={**options, **now.params}, note=note)
 
 
 def _open(

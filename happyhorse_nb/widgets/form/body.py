@@ -27,7 +27,7 @@ from happyhorse_nb.widgets.form.text import PromptBox
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 
-_UNKNOWN_SEED = "The last job's seed is not known: it was a random one. Choose random or fixed."
+_UNKNOWN_SEED = "The last job's seed is not known. Choose random or fixed."
 
 
 class Form:
@@ -179,7 +179,7 @@ class Form:
         if request is None:
             return
         values = self.values
-        running = next((made for made in self.deck.shown if _is_of(made, request.digest, values.takes)), None)
+        running = next((made for made in self.deck.shown if _is_of(made, request, values.takes)), None)
         if running is not None:
             # Whatever the settings say of reuse: two clicks within a moment are one wish.
             self.deck.add(running, joined=True)
@@ -236,16 +236,16 @@ class Form:
         button.on_click(lambda _: self._obey(act))
         return button
 
-    def _last_seed(self) -> int | None:
+    def _last_seed(self) -> tuple[int, str] | None:
         with suppress(HappyHorseError):
             return last_seed()
         return None
 
 
-def _is_of(made: Job | Takes, digest: str, takes: int) -> bool:
+def _is_of(made: Job | Takes, request: Request, takes: int) -> bool:
     """Whether it is that request, as so many takes, and still on its way."""
     jobs = members(made)
-    return not made.done() and len(jobs) == takes and jobs[0].record.request == digest
+    return not made.done() and len(jobs) == takes and request.made(jobs[0].record)
 
 
 def _params(values: Values) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from happyhorse_nb.models import MODELS, TAKES, Param
+from happyhorse_nb.render.form import verdict
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 
 #: Up to so many values are a slider; more are typed.
@@ -17,9 +18,11 @@ _TAKES = (1, 2, 4)
 
 class Controls:
     """Model, parameters, seed, takes and file name. ``on_change`` is called after each change; ``last_seed`` gives the
-    seed of the last job, None where it is not known."""
+    seed of the last job and whose it is, None where it is not known."""
 
-    def __init__(self, values: Values, *, on_change: Callable[[], None], last_seed: Callable[[], int | None]) -> None:
+    def __init__(
+        self, values: Values, *, on_change: Callable[[], None], last_seed: Callable[[], tuple[int, str] | None]
+    ) -> None:
         import ipywidgets as widgets
 
         self._on_change = on_change
@@ -33,6 +36,7 @@ class Controls:
         self._number = widgets.BoundedIntText(
             values.seed, min=seed.minimum, max=seed.maximum, description="Seed number", continuous_update=True
         )
+        #: With *same*: which seed that is, and of which job.
         self._said = widgets.HTML()
         self._takes = widgets.RadioButtons(
             options=sorted({*_TAKES, values.takes}), value=values.takes, description=_title(TAKES)
@@ -46,12 +50,13 @@ class Controls:
             if isinstance(control, widgets.RadioButtons):
                 control.add_class("hh-segments")
         self._number.add_class("hh-number")
-        seeds = widgets.VBox([self._fields["seed"], self._number])
+        seeds = widgets.VBox([self._fields["seed"], self._number, self._said])
         first = [seeds if name == "seed" else field for name, field in self._fields.items()]
         self.rows = [widgets.HBox([*first, self._takes]), widgets.HBox([self._model, self._save])]
         for row in self.rows:
             row.add_class("hh-controls")
         self._arrange()
+        self._say_seed()
         for control in self._all:
             control.observe(self._changed, "value")
 
@@ -70,12 +75,19 @@ class Controls:
         )
 
     def _changed(self, change: Mapping[str, Any]) -> None:
-        if change["owner"] is self._fields["seed"] and change["new"] == SAME:
-            last = self._last_seed()
+        if change["owner"] is self._fields["seed"]:
+            last = self._last_seed() if change["new"] == SAME else None
             if last is not None:
-                self._number.value = last
+                self._number.value = last[0]
+            self._say_seed()
         self._arrange()
         self._on_change()
+
+    def _say_seed(self) -> None:
+        """What is sent is what is shown: the last job may be one of another notebook, and another one by now."""
+        last = self._last_seed() if self._fields["seed"].value == SAME else None
+        whose = f", of {last[1]}" if last is not None and last[0] == self._number.value else ""
+        self._said.value = "" if last is None else verdict(f"seed {self._number.value}{whose}")
 
     def _arrange(self) -> None:
         """What the model does not take is not there, and what can be read off is written in its label."""

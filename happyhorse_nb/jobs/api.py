@@ -9,14 +9,16 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, cast, overload
 
 from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.jobs.budget import AskFirst, Quote
 from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.named import jobs_of, no_job
 from happyhorse_nb.jobs.query import query
+from happyhorse_nb.jobs.question import Pending, can_ask, settled
 from happyhorse_nb.jobs.recovery import Taken, everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
 from happyhorse_nb.jobs.request import Request, prepare
@@ -39,6 +41,7 @@ def generate(
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job: ...
 @overload
@@ -52,6 +55,7 @@ def generate(
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job | Takes: ...
 def generate(
@@ -64,6 +68,7 @@ def generate(
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job | Takes:
     """Make a video from a first frame; returns its `Job` at once, or with ``takes`` more than one `Takes`.
@@ -77,7 +82,9 @@ def generate(
     that does not exist yet. A model or parameter that is None comes from ``%config HappyHorse``. ``takes``: 1 to 4
     videos of the same request, with the seeds from ``seed`` on, or with drawn ones; run again, takes with drawn seeds
     are those made before. ``save`` then names ``launch-1.mp4`` and so on, and the budget must hold for all before any
-    is sent. ``namespace``: where the name of a variable is looked up, for callers that take text.
+    is sent. ``namespace``: where the name of a variable is looked up, for callers that take text. ``yes``: what costs
+    more than ``HappyHorse.ask_above`` is meant. Else it is refused, or in a notebook that somebody watches asked about
+    with a button: what is returned then stands for the job from when that is pressed on.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.
@@ -97,7 +104,7 @@ def generate(
         # A default would be the seed of what was made before.
         unset=("seed",) if again else (),
     )
-    return _made(request, count, again=again)
+    return _made(request, count, again=again, yes=yes)
 
 
 def with_options(function: Callable[..., Any]) -> inspect.Signature:
@@ -142,9 +149,23 @@ def running() -> list[Job]:
     return everywhere(engine())
 
 
-def _made(request: Request, count: int, *, again: bool) -> Job | Takes:
-    jobs = engine().submit_all(spread(request, count), again=again)
-    return jobs[0] if count == 1 else Takes(jobs, seed=None if request.take else request.seed)
+def _made(request: Request, count: int, *, again: bool, yes: bool) -> Job | Takes:
+    """Buy it, or ask first where that is to be done and somebody can be asked."""
+    requests = spread(request, count)
+
+    def buy(agreed: Quote | None) -> Job | Takes:
+        jobs = engine().submit_all(requests, again=again, yes=yes, agreed=agreed)
+        return jobs[0] if count == 1 else Takes(jobs, seed=None if request.take else request.seed)
+
+    try:
+        return buy(None)
+    except InvalidRequest as problem:
+        if not process.is_a(problem, AskFirst) or not can_ask():
+            raise
+        pending = Pending(problem.quote, buy, prompt=request.prompt, thumbnail=request.frame.thumbnail)
+    pending.show()
+    # It is what it stands for, but for its class.
+    return cast(Job, pending)
 
 
 @overload
@@ -154,11 +175,18 @@ def again(
     takes: Literal[1] | None = None,
     model: str | None = None,
     save: str | Path | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job: ...
 @overload
 def again(
-    job: Takes, *, takes: None = None, model: str | None = None, save: str | Path | None = None, **params: Any
+    job: Takes,
+    *,
+    takes: None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
+    yes: bool = False,
+    **params: Any,
 ) -> Takes: ...
 @overload
 def again(
@@ -167,6 +195,7 @@ def again(
     takes: int | None = None,
     model: str | None = None,
     save: str | Path | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job | Takes: ...
 def again(
@@ -175,6 +204,7 @@ def again(
     takes: int | None = None,
     model: str | None = None,
     save: str | Path | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job | Takes:
     """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones.
@@ -184,7 +214,7 @@ def again(
     `InvalidRequest` where what it was made from is forgotten, and what `generate` raises; `JobNotFound`.
     """
     request, count = _changed(job, takes=takes, model=model, save=save, params=params)
-    return _made(request, count, again=True)
+    return _made(request, count, again=True, yes=yes)
 
 
 again.__signature__ = with_options(again)  # type: ignore[attr-defined]  # what inspect.signature looks for
@@ -196,11 +226,12 @@ def remade(
     takes: int | None = None,
     model: str | None = None,
     save: str | Path | None = None,
+    yes: bool = False,
     **params: Any,
 ) -> Job | Takes:
     """`again`, but what was made before, or is on its way, is that: two presses of one button buy one video."""
     request, count = _changed(job, takes=takes, model=model, save=save, params=params)
-    return _made(request, count, again=False)
+    return _made(request, count, again=False, yes=yes)
 
 
 def price(job: Job, *, takes: int = 1, model: str | None = None, **params: Any) -> Cost | None:
@@ -227,6 +258,7 @@ def _changed(
     params: Mapping[str, Any],
 ) -> tuple[Request, int]:
     """The request of a job with these changes, and how many takes of it; see `again`."""
+    job = settled(job)
     run, some = engine(), jobs_of("again", job)
     several = process.is_a(job, Takes)
     if isinstance(job, Iterable) and not (several or isinstance(job, str)):

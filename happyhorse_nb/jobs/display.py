@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.jobs.question import Pending, settled
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.config import config
 
@@ -27,7 +28,11 @@ def register(factory: Factory, takes: TakesFactory | None = None) -> None:
 
 def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
     """Show a job or takes, and wait for their end where that is wanted: by ``wait``, else by the settings, else where
-    nobody could see it arrive later. What it ends with is not raised here."""
+    nobody could see it arrive later. What it ends with is not raised here. Of what is not bought yet the question is
+    shown, and nobody waits."""
+    if process.is_a(shown, Pending):
+        shown.show()
+        return
     for job in members(shown):
         # One that runs in another kernel moves on here too; one of another account is shown as it was last seen.
         with suppress(HappyHorseError):
@@ -59,5 +64,6 @@ def show(shown: Job | Takes) -> None:
 
 
 def members(shown: Job | Takes) -> list[Job]:
-    """The job, or the jobs of the takes."""
+    """The job, or the jobs of the takes. Raises `InvalidRequest` for what is not bought yet."""
+    shown = settled(shown)
     return list(shown) if isinstance(shown, Iterable) else [shown]

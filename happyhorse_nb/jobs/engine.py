@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
 from happyhorse_nb.images import FirstFrame
 from happyhorse_nb.jobs import outcome
-from happyhorse_nb.jobs.budget import check_budget
+from happyhorse_nb.jobs.budget import Quote, check_asked, check_budget
 from happyhorse_nb.jobs.callbacks import Callbacks
 from happyhorse_nb.jobs.copy import copy_of
 from happyhorse_nb.jobs.crew import Crew
@@ -33,7 +33,7 @@ from happyhorse_nb.jobs.waiting import wait
 from happyhorse_nb.ledger import Frames, Ledger, Presence, Record
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, frontend, home, process
-from happyhorse_nb.settings.config import Settings, config
+from happyhorse_nb.settings.config import config
 
 if TYPE_CHECKING:
     from happyhorse_nb.client import Client
@@ -97,16 +97,20 @@ class Engine:
             with suppress(AttributeError, RuntimeError):
                 threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
 
-    def submit(self, request: Request, *, again: bool = False) -> Job:
+    def submit(self, request: Request, *, again: bool = False, yes: bool = False) -> Job:
         """Write the intent down and start; or, for a request equal to one in the ledger, the job that this one is.
 
-        Raises `MissingKey`, `InvalidRequest` (the budget) and `LedgerError`.
+        Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
         """
-        return self.submit_all([request], again=again)[0]
+        return self.submit_all([request], again=again, yes=yes)[0]
 
-    def submit_all(self, requests: Sequence[Request], *, again: bool = False) -> list[Job]:
-        """`submit` for each of them, all or none: what is wrong with one of them here keeps back all."""
+    def submit_all(
+        self, requests: Sequence[Request], *, again: bool = False, yes: bool = False, agreed: Quote | None = None
+    ) -> list[Job]:
+        """`submit` for each of them, all or none: what is wrong with one of them here keeps back all. ``agreed`` is
+        what the user has been asked about and wants."""
         account, settings = current_account(), config()
+        ask_above = None if yes else settings.ask_above
         reuse = settings.reuse and not again
         records = [
             request.record(account, owner=self.presence.id, cost=settings.estimate(request.params, model=request.model))
@@ -116,14 +120,19 @@ class Engine:
             # Before the lock, which the owned loop needs too.
             for record in records:
                 self._ask_about_expired(record, account)
-        return process.uninterrupted(lambda: self._submitted(requests, records, account, settings, reuse=reuse))
+
+        def may(new: Sequence[Record]) -> None:
+            check_budget(settings.budget, new[0], self.ledger, *new[1:])
+            check_asked(ask_above, new, agreed=agreed)
+
+        return process.uninterrupted(lambda: self._submitted(requests, records, account, may, reuse=reuse))
 
     def _submitted(
         self,
         requests: Sequence[Request],
         records: Sequence[Record],
         account: Account,
-        settings: Settings,
+        may: Callable[[Sequence[Record]], None],
         *,
         reuse: bool,
     ) -> list[Job]:
@@ -133,8 +142,7 @@ class Engine:
             for place in new:
                 requests[place].check_target()
             if new:
-                first, *rest = (records[place] for place in new)
-                check_budget(settings.budget, first, self.ledger, *rest)
+                may([records[place] for place in new])
             jobs = {
                 place: self._taken_up(requests[place], equal, account)
                 for place, equal in enumerate(equals)

@@ -8,6 +8,7 @@ from typing import Any
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
+from happyhorse_nb.jobs.question import settled
 
 
 def find(piece: str) -> Job:
@@ -20,8 +21,9 @@ def jobs_of(verb: str, named: Any) -> list[Job]:
     """The jobs that are named by a `Job`, `Takes`, any unambiguous piece of an id, or several of these.
 
     ``verb`` is what is to be done with them, for the error. Raises `JobNotFound`, and `InvalidRequest` for what names
-    no job.
+    no job, or one that is not bought yet.
     """
+    named = settled(named)
     if isinstance(named, str):
         return [find(named)]
     # Not by its class: after a user's importlib.reload there are two of them.

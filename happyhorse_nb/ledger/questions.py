@@ -257,12 +257,13 @@ class Questions(Journal):
         """Whether a job has a star."""
         return any(row["starred"] for row in self._rows("SELECT starred FROM jobs WHERE id = ?", (job_id,)))
 
-    def spent(self, buyer: str) -> Decimal:
-        """USD that one process has spent: bills, and estimates where there is none yet; the sandbox's not counted."""
+    def spent(self, buyer: str, *, sandbox: bool = False) -> Decimal:
+        """USD that one process has spent: bills, and estimates where there is none yet; of the sandbox's play money, or
+        of real money."""
         rows = self._rows(
-            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = 0 AND status != 'refused' "  # noqa: S608 - ours
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = ? AND status != 'refused' "  # noqa: S608 - ours
             f"AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
-            (buyer,),
+            (buyer, int(sandbox)),
         )
         return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))
 

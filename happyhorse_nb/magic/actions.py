@@ -13,11 +13,13 @@ from happyhorse_nb.errors import UsageError
 from happyhorse_nb.magic.named import bound_to, job_named
 from happyhorse_nb.magic.options import params_of, takes_of
 from happyhorse_nb.models.interpolate import interpolate, left
+from happyhorse_nb.settings import process
 
 
 def make(shell: Any, args: Namespace, body: str = "") -> None:
     """What a cell does: generate, bind, show, and wait where that is wanted."""
     from happyhorse_nb.jobs import display, generate
+    from happyhorse_nb.jobs.question import Pending
 
     if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
@@ -34,11 +36,15 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         save=args.save,
         namespace=shell.user_ns,
         takes=takes_of(args),
+        yes=args.yes,
         **params_of(args),
     )
     if args.name is not None:
+        # Also where it is asked about first: then this is what the cells below find in place of an older job.
         shell.user_ns[args.name] = made
         made.bind(args.name)
+    if process.is_a(made, Pending):
+        return
     display.present(made, wait=args.wait)
     if made.error is not None:
         # In a cell that has waited, as in a program: what went wrong stops "run all".
@@ -167,7 +173,11 @@ def do_resume(shell: Any, args: Namespace) -> None:
 def do_again(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import again, display
 
-    display.present(again(job_named(shell, args.job)))
+    changes = params_of(args)
+    made = again(
+        job_named(shell, args.job), takes=takes_of(args), model=args.model, save=args.save, yes=args.yes, **changes
+    )
+    display.present(made)
 
 
 def do_forget(shell: Any, args: Namespace) -> None:
@@ -185,6 +195,16 @@ def do_doctor(shell: Any, args: Namespace) -> None:
 
     for line in report():
         print(line, flush=True)
+
+
+def do_balance(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import balance
+    from happyhorse_nb.settings import current_account
+
+    left, play = balance(), " of play money" if current_account().sandbox else ""
+    print(
+        "The server does not say what the account holds." if left is None else f"The account holds ${left:.2f}{play}."
+    )
 
 
 def do_login(shell: Any, args: Namespace) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from happyhorse_nb.magic import actions
-from happyhorse_nb.magic.options import Parser, cell_parser, form_parser
+from happyhorse_nb.magic.options import Parser, cell_parser, form_parser, offer_options, offer_yes
 
 Setup = Callable[[Parser], object]
 
@@ -40,6 +40,12 @@ class Command:
 
 def _one_job(parser: Parser) -> None:
     parser.add_argument("job", metavar="JOB", help="any unambiguous piece of a job's id, or its variable")
+
+
+def _changed_job(parser: Parser) -> None:
+    _one_job(parser)
+    offer_options(parser, defaults=False)
+    offer_yes(parser)
 
 
 def _some_jobs(parser: Parser) -> None:
@@ -136,7 +142,13 @@ COMMANDS = {
             actions.do_resume,
             _maybe_job,
         ),
-        Command("again", "JOB", "buy another video with a job's request", actions.do_again, _one_job),
+        Command(
+            "again",
+            "JOB [options]",
+            "buy another video with a job's request; what an option says is changed",
+            actions.do_again,
+            _changed_job,
+        ),
         Command(
             "forget",
             "JOB [--trash]",
@@ -144,6 +156,7 @@ COMMANDS = {
             actions.do_forget,
             _forgotten_job,
         ),
+        Command("balance", "", "say what the account holds", actions.do_balance),
         Command("doctor", "", "say what is set up, and what is missing", actions.do_doctor),
         Command("login", "[--same-account]", "type the API key in, unseen", actions.do_login, _joined_key),
         Command(

@@ -24,14 +24,18 @@ def job_named(shell: Any, piece: str) -> Any:
 
 
 def bound_to(shell: Any, piece: str) -> Any:
-    """The job or the takes of that variable, None where there is no such one. Raises `JobNotFound` for no such take."""
+    """The job or the takes of that variable, None where there is no such one.
+
+    Raises `JobNotFound` for no such take, `InvalidRequest` for what is not bought yet.
+    """
     from happyhorse_nb.jobs import Job, Takes
+    from happyhorse_nb.jobs.question import settled
 
     element = _ELEMENT.fullmatch(piece)
     if element is None:
-        bound = shell.user_ns.get(piece)
+        bound = settled(shell.user_ns.get(piece))
         return bound if process.is_a(bound, Job, Takes) else None
-    bound, place = shell.user_ns.get(element[1]), int(element[2])
+    bound, place = settled(shell.user_ns.get(element[1])), int(element[2])
     if process.is_a(bound, Takes):
         if place >= len(bound):
             raise JobNotFound(

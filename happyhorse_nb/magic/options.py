@@ -113,7 +113,12 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
     parser.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
     )
-    parser.add_argument("--again", action="store_true", help="buy a new video even where an equal request has made one")
+    parser.add_argument(
+        "--again",
+        action="store_true",
+        help="buy a new video even where an equal request has made one, with a new seed unless one is given",
+    )
+    offer_yes(parser)
     return parser
 
 
@@ -133,14 +138,26 @@ def _offer_request(parser: Parser, image: str | None = None) -> None:
         help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy "
         "array or a matplotlib figure",
     )
-    parser.offer("--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})")
-    for param in _all_options():
-        offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
-        parser.offer(f"--{param.name}", offers, _metavar(param), _help(param))
-    parser.offer(f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES))
-    parser.add_argument("--save", metavar="PATH", help="the .mp4 file to write; never over an existing one")
+    offer_options(parser)
     parser.add_argument(
         "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
+    )
+
+
+def offer_options(parser: Parser, *, defaults: bool = True) -> None:
+    """The options that say what is made of an image. ``defaults``: what is left out is as these say."""
+    parser.offer("--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})" if defaults else "the model")
+    for param in _all_options():
+        offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
+        parser.offer(f"--{param.name}", offers, _metavar(param), _help(param, defaults))
+    parser.offer(f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES, defaults))
+    parser.add_argument("--save", metavar="PATH", help="the .mp4 file to write; never over an existing one")
+
+
+def offer_yes(parser: Parser) -> None:
+    """The option of what buys: it is meant."""
+    parser.add_argument(
+        "--yes", action="store_true", help="buy without asking first, also above %%config HappyHorse.ask_above"
     )
 
 
@@ -177,8 +194,8 @@ def _metavar(param: Param) -> str:
     return "|".join(param.choices) or param.unit.upper() or "N"
 
 
-def _help(param: Param) -> str:
+def _help(param: Param, defaults: bool) -> str:
     limits = f"{param.minimum} to {param.maximum}" if param.kind == "integer" else ""
-    default = f"default {param.default}" if param.default is not None else ""
+    default = f"default {param.default}" if defaults and param.default is not None else ""
     inside = ", ".join(part for part in (limits, default) if part)
     return f"{param.help} ({inside})" if inside else param.help

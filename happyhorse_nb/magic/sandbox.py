@@ -43,9 +43,10 @@ def switch(args: Namespace) -> str:
         process.put(_BEFORE, process.get("account"))
     process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
     use(process.get(_OWN))
+    told = options.told()
     return (
         f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered here, for nothing.\n"
-        "%happyhorse sandbox --off goes back."
+        f"{f'As you asked: {told}{chr(10)}' if told else ''}%happyhorse sandbox --off goes back."
     )
 
 

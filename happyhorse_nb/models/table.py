@@ -95,7 +95,7 @@ DURATION = Param("duration", "integer", "length of the video", default=5, minimu
 SEED = Param(
     "seed",
     "integer",
-    "start of the random numbers; a random one when left out, and the same one does not promise the same video",
+    "start of the random numbers; drawn and shown when left out, and the same one does not promise the same video",
     minimum=0,
     maximum=2_147_483_647,
 )

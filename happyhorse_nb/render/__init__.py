@@ -7,7 +7,18 @@ from happyhorse_nb.render.compare import LETTERS, comparison, kept, kept_text
 from happyhorse_nb.render.differences import Side
 from happyhorse_nb.render.lines import line
 from happyhorse_nb.render.listing import table, table_text
-from happyhorse_nb.render.page import card, live, placeholder, spoken, style, thumb, trouble
+from happyhorse_nb.render.page import (
+    card,
+    live,
+    placeholder,
+    question,
+    question_card,
+    question_head,
+    spoken,
+    style,
+    thumb,
+    trouble,
+)
 from happyhorse_nb.render.player import VideoOutput, video
 from happyhorse_nb.render.takes import (
     takes_card,
@@ -31,6 +42,9 @@ __all__ = [
     "line",
     "live",
     "placeholder",
+    "question",
+    "question_card",
+    "question_head",
     "spoken",
     "style",
     "table",

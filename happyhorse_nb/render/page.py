@@ -70,10 +70,29 @@ def live(snapshot: Snapshot, *, now: float) -> str:
     return fill("live.html.j2", view=view(snapshot, now))
 
 
+def question(price: str, prompt: str, *, why: str, said: str = "") -> str:
+    """What stands in a card's place while it is asked whether to buy it: the price, why, and what went wrong."""
+    return fill("question.html.j2", price=price, prompt=plain(prompt, 160), why=why, said=plain(said, 400))
+
+
+def question_head(prompt: str, thumbnail: bytes | None) -> str:
+    """The style and the first frame, small."""
+    return style() + _thumb(prompt, thumbnail)
+
+
+def question_card(prompt: str, thumbnail: bytes | None, live: str) -> str:
+    """The same as static HTML, without a button."""
+    return fill("card.html.j2", style=style(), thumb=_thumb(prompt, thumbnail), live=live)
+
+
 def thumb(snapshot: Snapshot, thumbnail: bytes | None) -> str:
     """The first frame, small, as a data URI; a neutral box where there is none."""
+    return _thumb(snapshot.prompt, thumbnail)
+
+
+def _thumb(prompt: str, thumbnail: bytes | None) -> str:
     data = b64encode(thumbnail).decode("ascii") if thumbnail else ""
-    return fill("thumb.html.j2", data=data, prompt=plain(snapshot.prompt, 120))
+    return fill("thumb.html.j2", data=data, prompt=plain(prompt, 120))
 
 
 def spoken(snapshot: Snapshot) -> str:

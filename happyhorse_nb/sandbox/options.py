@@ -56,6 +56,27 @@ class SandboxOptions:
             return self.fail or f"the prompt contains {self.fail_word!r}, which this sandbox was told to fail"
         return self.fail or None
 
+    def told(self) -> str:
+        """What it will do beside answering well, in a line; empty where that is nothing."""
+        told = []
+        if self.fail_word:
+            message = self.failure(self.fail_word)
+            told.append(f"each task whose prompt contains {self.fail_word!r} will fail: {message}")
+        elif self.fail:
+            told.append(f"the next task will fail: {self.fail} (and so will all after it)")
+        given = {f.name for f in fields(self) if getattr(self, f.name) != f.default}
+        words = {
+            "seconds": f"a task takes {self.seconds:g} s",
+            "accept_delay": f"a submit is answered after {self.accept_delay:g} s",
+            "requests_per_minute": f"more than {self.requests_per_minute} requests a minute are refused (429)",
+            "max_concurrent": f"more than {self.max_concurrent} tasks at once are refused (429)",
+            "balance": f"there is ${self.balance:.2f} of play money, less what was made here before",
+            "hold": f"a read is held open for {self.hold:g} s at most" if self.hold else "no read is held open",
+            "keep": f"a finished task is kept for {self.keep:g} s",
+        }
+        told += [sentence for name, sentence in words.items() if name in given]
+        return f"{'; '.join(told)}." if told else ""
+
     def arguments(self) -> list[str]:
         """This as arguments of a command line: only what differs from the defaults."""
         given = ((f.name, getattr(self, f.name), f.default) for f in fields(self))

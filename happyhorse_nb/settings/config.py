@@ -34,7 +34,17 @@ class Settings(Configurable):
     embed_limit = Float(15.0, min=0, help="videos up to this many MB are embedded in the notebook, larger ones linked")
     reuse = Bool(True, help="show the video that an equal request has made instead of buying it again")
     budget = Float(
-        None, allow_none=True, min=0, help="USD that this kernel may spend, by the estimates; None: no limit"
+        None,
+        allow_none=True,
+        min=0,
+        help="USD that this kernel may spend, by the estimates, and as much of play money; None: no limit",
+    )
+    ask_above = Float(
+        5.0,
+        allow_none=True,
+        min=0,
+        help="USD, or play money, above which what one cell or call would buy is asked about first, unless it says "
+        "--yes (yes=True); None: never",
     )
     requests_per_minute = Integer(100, min=1, help="requests to the server, all jobs together")
     max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")

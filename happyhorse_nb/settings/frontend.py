@@ -34,6 +34,11 @@ def waits_by_default(environ: Mapping[str, str] = os.environ) -> bool:
     return in_notebook() and not _allows_stdin()
 
 
+def somebody_watches(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody sees the running cell, and can press a button in it now or later."""
+    return in_notebook() and _allows_stdin() and not waits_by_default(environ)
+
+
 def _allows_stdin() -> bool:
     """Whether the front end that runs this cell can ask its user something; nbclient and papermill have no user."""
     return bool(_request().get("content", {}).get("allow_stdin", True))

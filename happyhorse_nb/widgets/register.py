@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job, Takes
+    from happyhorse_nb.jobs.question import Pending
 
 
 def register() -> None:
     """Let jobs show themselves as cards."""
-    from happyhorse_nb.jobs import display
+    from happyhorse_nb.jobs import display, question
 
     display.register(_show, _show_takes)
+    question.register(_ask)
 
 
 def _show(job: Job) -> None:
@@ -20,6 +22,13 @@ def _show(job: Job) -> None:
     from happyhorse_nb.widgets.card import show
 
     show(job, embed_limit=config().embed_limit)
+
+
+def _ask(pending: Pending) -> None:
+    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.widgets.question import show
+
+    show(pending, above=config().ask_above)
 
 
 def _show_takes(takes: Takes) -> None:

@@ -166,10 +166,34 @@ def test_with_a_budget_nothing_is_bought_whose_price_is_not_known(
     assert len(hh.jobs()) == 0
 
 
-def test_play_money_needs_no_price(generate: Generate, settings: Settings) -> None:
+def test_a_budget_holds_for_play_money_too_in_a_sum_of_its_own(
+    generate: Generate, settings: Settings, fake_server: FakeServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.budget = 2.0
+    ended(generate("one"))
+    with pytest.raises(
+        hh.InvalidRequest,
+        match=r"spent about \$0\.70 of play money, and about \$2\.40 more would pass the \$2\.00 of %config",
+    ):
+        generate("two", duration=10)
+    settings.prices = {"720P": 0.14}
+    with pytest.raises(hh.InvalidRequest, match=r"1080P has no price"):
+        generate("two")
+    assert fake_server.paid == 1
+    # Real money is not spent by it, nor play money by real one.
+    settings.prices = {"1080P": 0.24}
+    monkeypatch.setenv("MODELLIX_BASE_URL", "https://example.invalid")
+    with pytest.raises(hh.InvalidRequest, match=r"spent about \$0\.00, and about \$2\.40 more"):
+        generate("two", duration=10)
+    assert engine().ledger.spent(engine().presence.id) == 0
+    assert engine().ledger.spent(engine().presence.id, sandbox=True) == Decimal("0.7")
+
+
+def test_what_has_no_price_is_asked_about_first(generate: Generate, settings: Settings) -> None:
     settings.prices = {}
-    settings.budget = 0.0
-    assert str(ended(generate()).status) == "done"
+    with pytest.raises(hh.InvalidRequest, match=r"1 video, at a price that is not known, may be above the \$5\.00"):
+        generate()
+    assert str(ended(generate(yes=True)).status) == "done"
 
 
 def one_task_for_all(body: dict[str, Any]) -> None:

@@ -43,6 +43,19 @@ def test_off_says_what_is_used_then(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "for nothing" in switch(asked("--off"))
 
 
+def test_what_trouble_was_asked_for_is_said_in_a_line() -> None:
+    said = switch(asked("--fail 'prompt violates the policy' --accept-delay 5 --max-concurrent 1")).splitlines()
+    assert said[1] == (
+        "As you asked: the next task will fail: prompt violates the policy (and so will all after it); a submit is "
+        "answered after 5 s; more than 1 tasks at once are refused (429)."
+    )
+    assert len(said) == 3
+    assert len(switch(asked()).splitlines()) == 2
+    assert "each task whose prompt contains 'dog' will fail: the prompt contains 'dog'" in switch(
+        asked("--fail-word dog")
+    )
+
+
 def test_off_without_a_key_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch) -> None:
     switch(asked())
     # An origin for which no keyring has a key.

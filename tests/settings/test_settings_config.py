@@ -65,6 +65,8 @@ def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
         ("embed_limit", -1),
         ("budget", -0.01),
         ("budget", "much"),
+        ("ask_above", -1),
+        ("ask_above", "much"),
         ("requests_per_minute", 0),
         ("max_concurrent", 0),
         ("max_poll_gap", 0),

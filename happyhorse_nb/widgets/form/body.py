@@ -197,13 +197,15 @@ class Form:
             # Of the folder in which it was judged, wherever the notebook has gone since.
             save=request.saved_as,
             namespace=self._namespace,
+            # The price stands beside the button: the press is the answer.
+            yes=True,
             **_params(values),
         )
         self.deck.add(made)
         self.refresh()
 
     def _buy(self, job: Job) -> None:
-        self.deck.add(again(job))
+        self.deck.add(again(job, yes=True))
         self.refresh()
 
     def _copy_as_cell(self) -> None:

@@ -68,14 +68,15 @@ class SandboxOptions:
         words = {
             "seconds": f"a task takes {self.seconds:g} s",
             "accept_delay": f"a submit is answered after {self.accept_delay:g} s",
-            "requests_per_minute": f"more than {self.requests_per_minute} requests a minute are refused (429)",
-            "max_concurrent": f"more than {self.max_concurrent} tasks at once are refused (429)",
+            "requests_per_minute": f"of the requests of a minute all but {self.requests_per_minute} are refused (429)",
+            "max_concurrent": f"of the tasks at one time all but {self.max_concurrent} are refused (429)",
             "balance": f"there is ${self.balance:.2f} of play money, less what was made here before",
             "hold": f"a read is held open for {self.hold:g} s at most" if self.hold else "no read is held open",
             "keep": f"a finished task is kept for {self.keep:g} s",
         }
         told += [sentence for name, sentence in words.items() if name in given]
-        return f"{'; '.join(told)}." if told else ""
+        line = " ".join("; ".join(told).split())
+        return f"{line if len(line) <= 300 else line[:299] + '…'}." if told else ""
 
     def arguments(self) -> list[str]:
         """This as arguments of a command line: only what differs from the defaults."""

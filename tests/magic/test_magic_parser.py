@@ -77,7 +77,17 @@ def test_every_option_of_the_models_is_one_of_the_cell() -> None:
         assert parser.choices_of(f"--{name}") == (list(param.choices) or default)
     assert parser.choices_of("--model") == list(MODELS)
     ours = ["--help", "--model", *(f"--{name}" for name in OPTIONS)]
-    assert set(parser.options) == {*ours, "--takes", "--name", "--wait", "--no-wait", "--save", "--again", "--fit"}
+    assert set(parser.options) == {
+        *ours,
+        "--takes",
+        "--name",
+        "--wait",
+        "--no-wait",
+        "--save",
+        "--again",
+        "--yes",
+        "--fit",
+    }
 
 
 def test_a_cell_with_everything() -> None:

@@ -47,10 +47,13 @@ def test_what_trouble_was_asked_for_is_said_in_a_line() -> None:
     said = switch(asked("--fail 'prompt violates the policy' --accept-delay 5 --max-concurrent 1")).splitlines()
     assert said[1] == (
         "As you asked: the next task will fail: prompt violates the policy (and so will all after it); a submit is "
-        "answered after 5 s; more than 1 tasks at once are refused (429)."
+        "answered after 5 s; of the tasks at one time all but 1 are refused (429)."
     )
     assert len(said) == 3
     assert len(switch(asked()).splitlines()) == 2
+    endless = switch(asked("--fail '" + "a\n" * 999 + "'")).splitlines()
+    assert len(endless) == 3
+    assert len(endless[1]) < 330
     assert "each task whose prompt contains 'dog' will fail: the prompt contains 'dog'" in switch(
         asked("--fail-word dog")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -16,7 +17,8 @@ class Filter:
 
     ``status``: one of these states. ``text``: all of its words in the prompt, an id or the file's name, in capitals or
     not. ``since``: created at that instant (Unix seconds) or later. ``model``: a model's id. ``starred``: with a star,
-    or without. ``forgotten``: what it was about is wiped, or is not.
+    or without. ``forgotten``: what it was about is wiped, or is not. ``removed``: tables and gallery leave it out, or do
+    not.
     """
 
     status: frozenset[Status] = frozenset()
@@ -25,6 +27,7 @@ class Filter:
     model: str = ""
     starred: bool | None = None
     forgotten: bool | None = None
+    removed: bool | None = None
 
     def where(self) -> tuple[str, list[Any]]:
         """The SQL of it, from WHERE on, with its values; an empty text where every job passes."""
@@ -43,6 +46,8 @@ class Filter:
             if wanted is not None:
                 parts.append(f"{column} = ?")
                 values.append(int(wanted))
+        if self.removed is not None:
+            parts.append(f"removed IS {'NOT ' if self.removed else ''}NULL")
         for word in self.text.split():
             # Not LIKE: to SQLite only ASCII's letters are the same in capitals.
             parts.append("instr(searched(prompt, id, task_id, path), ?) > 0")
@@ -61,13 +66,39 @@ def of_account(origin: str, key: str) -> tuple[str, tuple[str, ...]]:
 
 #: Every job.
 EVERYTHING = Filter()
+#: Those that a user still wants to see.
+LISTED = Filter(forgotten=False, removed=False)
+#: In which order jobs can be had, by its word; those that are alike in it stand newest first.
+ORDERS = {
+    "newest": "created DESC, rowid DESC",
+    "oldest": "created, rowid",
+    "cost": "charge DESC, created DESC, rowid DESC",
+    "prompt": "prompt COLLATE NOCASE, created DESC, rowid DESC",
+    "state": "status, created DESC, rowid DESC",
+    "starred": "starred DESC, created DESC, rowid DESC",
+}
+#: What a job costs, as `Snapshot.charge` has it, to put jobs in order by it.
+CHARGE = (
+    "CASE WHEN (status IN ('refused', 'failed') AND bill IS NULL) OR (status = 'stopped' AND task_id IS NULL AND "
+    "submitted IS NULL) THEN 0 ELSE CAST(coalesce(bill, estimate, 0) AS REAL) END"
+)
 
 
 def teach(connection: sqlite3.Connection) -> None:
-    """Give a connection the function that a filter's SQL calls."""
+    """Give a connection the functions that our SQL calls."""
     connection.create_function("searched", 4, _searched, deterministic=True)
+    connection.create_function("unseeded", 1, _unseeded, deterministic=True)
 
 
 def _searched(prompt: str, job_id: str, task_id: str | None, path: str | None) -> str:
     """What a search looks through. Of a path only the file's name: its folders are those of many others."""
     return "\n".join((prompt, job_id, task_id or "", PurePath(path or "").name)).casefold()
+
+
+def _unseeded(params: str) -> str:
+    """A request's parameters without its seed: takes of one request have them in common."""
+    try:
+        told = json.loads(params)
+    except ValueError:
+        return params
+    return json.dumps({name: told[name] for name in sorted(told) if name != "seed"}) if isinstance(told, dict) else params

@@ -109,6 +109,16 @@ class Ledger(Questions):
             lambda: self._connection.execute("UPDATE jobs SET starred = ? WHERE id = ?", (int(on), job_id))
         )
 
+    def remove(self, job_ids: Sequence[str], *, now: float | None) -> None:
+        """Have tables and gallery leave these jobs out from ``now`` on (Unix seconds), or with None show them again."""
+        marks = ", ".join("?" * len(job_ids))
+        self._transaction(
+            lambda: self._connection.execute(
+                f"UPDATE jobs SET removed = ? WHERE id IN ({marks})",  # noqa: S608 - marks alone
+                (now, *job_ids),
+            )
+        )
+
     def forget(self, job_id: str, *, path: Path | None = None) -> str | None:
         """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
 

@@ -124,6 +124,13 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # 8: whether a job's seed was asked for (0) or drawn here, and then which of several takes it is (from 1 on). NULL
     # is of an older version: there the digest in `request` says it, which from now on is that of all but the seed.
     ("ALTER TABLE jobs ADD COLUMN take INTEGER",),
+    # 9: when a job was removed from tables and gallery (Unix seconds), so that what was removed last comes back first.
+    (
+        "ALTER TABLE jobs ADD COLUMN removed REAL",
+        "DROP INDEX jobs_sums",
+        "CREATE INDEX jobs_sums ON jobs (created, status, starred, forgotten, removed, model, sandbox, bill, "
+        "estimate, submitted, task_id)",
+    ),
 )
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from happyhorse_nb.errors import InvalidRequest, JobNotFound
-from happyhorse_nb.ledger.filter import EVERYTHING, Filter, of_account
+from happyhorse_nb.ledger.filter import CHARGE, EVERYTHING, ORDERS, Filter, of_account
 from happyhorse_nb.ledger.journal import Journal, readable
 from happyhorse_nb.ledger.record import SHARED, Record, cost_of
 from happyhorse_nb.models import MODELS, Snapshot, Status
@@ -60,6 +60,15 @@ class Key:
 
     def __str__(self) -> str:
         return f"{self.letters}, last used {time.strftime('%Y-%m-%d %H:%M', time.localtime(self.last))}"
+
+
+@dataclass(frozen=True)
+class Take:
+    """A job with its place, from 1 on, among those ``of`` one request that are asked for."""
+
+    record: Record
+    place: int = 1
+    of: int = 1
 
 
 class Questions(Journal):
@@ -214,13 +223,30 @@ class Questions(Journal):
         some = ", ".join(names)
         raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some}). Give more of it.")
 
-    def newest(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Record]:
-        """Jobs, newest first."""
+    def newest(
+        self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING, order: str = "newest"
+    ) -> list[Record]:
+        """Jobs, newest first, or in another of the `ORDERS`."""
         where, values = only.where()
-        order = "ORDER BY created DESC, rowid DESC"
+        by = f"ORDER BY {ORDERS[order].replace('charge', CHARGE)}"
         # Inside, only the index is read: what a page skips costs nothing, however many jobs it is.
-        page = f"SELECT rowid FROM jobs {where} {order} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
-        return self._select(f"WHERE rowid IN ({page}) {order}", (*values, limit, offset))
+        page = f"SELECT rowid FROM jobs {where} {by} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
+        return self._select(f"WHERE rowid IN ({page}) {by}", (*values, limit, offset))
+
+    def together(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Take]:
+        """Jobs, newest first, but those that differ in their seeds alone stand together, in the order they were made."""
+        where, values = only.where()
+        rows = self._rows(
+            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - the filter's own
+            "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last FROM ("
+            "SELECT id, created, rowid AS number, CASE WHEN frame = '' AND prompt = '' THEN id ELSE model || char(10) || frame || "
+            f"char(10) || unseeded(params) || char(10) || prompt END AS same FROM jobs {where}) "
+            "ORDER BY last DESC, same, place LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        marks = ", ".join("?" * len(rows))
+        found = {r.snapshot.id: r for r in self._select(f"WHERE id IN ({marks})", [row["id"] for row in rows])}
+        return [Take(found[row["id"]], row["place"], row["several"]) for row in rows if row["id"] in found]
 
     def count(self, only: Filter = EVERYTHING) -> int:
         """How many jobs there are."""
@@ -252,6 +278,10 @@ class Questions(Journal):
             return [snapshot] * int(row["jobs"])
 
         return [snapshot for some in readable(alike, rows) for snapshot in some]
+
+    def removed_last(self) -> list[Record]:
+        """The jobs that were removed last, all at once; none where none is removed."""
+        return self._select("WHERE removed = (SELECT max(removed) FROM jobs WHERE forgotten = 0) AND forgotten = 0", ())
 
     def starred(self, job_id: str) -> bool:
         """Whether a job has a star."""

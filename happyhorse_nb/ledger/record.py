@@ -33,6 +33,8 @@ class Record:
     thumbnail: bytes | None = None
     starred: bool = False
     forgotten: bool = False
+    #: Whether tables and gallery leave it out.
+    removed: bool = False
     #: Whether the user has said which task is its.
     attached: bool = False
     #: 0 where its seed was asked for; where it was drawn here, which of several takes it is, from 1 on. None in a row
@@ -156,6 +158,7 @@ def from_row(row: sqlite3.Row) -> Record:
         target=Path(row["target"]),
         starred=bool(row["starred"]),
         forgotten=bool(row["forgotten"]),
+        removed=row["removed"] is not None,
         attached=bool(row["attached"]),
         take=row["take"],
     )

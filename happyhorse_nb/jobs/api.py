@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +18,7 @@ from happyhorse_nb.jobs.catalog import Jobs
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.jobs.named import jobs_of, no_job
-from happyhorse_nb.jobs.query import query
+from happyhorse_nb.jobs.query import order, query
 from happyhorse_nb.jobs.question import Pending, can_ask, settled
 from happyhorse_nb.jobs.recovery import Taken, everywhere
 from happyhorse_nb.jobs.recovery import resume as _resume
@@ -125,14 +126,19 @@ def jobs(
     since: str | float | date | timedelta | None = None,
     model: str | None = None,
     starred: bool | None = None,
+    removed: bool = False,
+    sort: str | None = None,
 ) -> Jobs:
-    """The jobs of the ledger, newest first; in a notebook they show themselves as a table with their sum.
+    """The jobs of the ledger, newest first; in a notebook they show themselves as a table with what was spent.
 
     ``status``: a state, several, or ``running``, ``ended``, ``failures``. ``text``: words in prompt, id or file name.
     ``since``: ``30min``, ``12h``, ``2d``, a date, a datetime, a timedelta or Unix seconds. ``model``: a model's id.
-    ``starred``: with a star, or without. Raises `InvalidRequest` for what is none of that, `LedgerError`.
+    ``starred``: with a star, or without. ``removed``: those that ``%happyhorse remove`` has hidden, and no others.
+    ``sort``: ``newest``, ``oldest``, ``cost`` (the dearest first), ``prompt``, ``state`` or ``starred``. What is
+    forgotten is not listed, and counts in what was spent. Raises `InvalidRequest` for what is none of that,
+    `LedgerError`.
     """
-    return Jobs(query(status, text, since, model, starred))
+    return Jobs(query(status, text, since, model, starred, removed), order(sort))
 
 
 def wait(*some: Job | Takes | str, timeout: float | None = None) -> None:
@@ -348,9 +354,35 @@ def forget(job: Job | Takes | str, *, trash: bool = False) -> None:
     moved into the folder ``.trash`` beside it. A text is any unambiguous piece of a job's id. Raises `InvalidRequest`
     while it runs, or if the file cannot be moved; `JobNotFound`.
     """
-    some = jobs_of("forget", job)
-    for one in some:
-        if not one.done():
-            raise InvalidRequest(f"job {one.snapshot.short_id} still runs. Stop it first: %happyhorse stop.")
+    some = _ended("forget", job)
     for one in some:
         engine().forget(one, trash=trash)
+
+
+def remove(jobs: Any) -> list[Job]:
+    """Have tables and gallery leave these out: a `Job`, `Takes`, pieces of ids, or several. Nothing is wiped, what was
+    paid counts on, and `restore` brings them back.
+
+    Raises `InvalidRequest` while one runs; `JobNotFound`, `LedgerError`.
+    """
+    some = _ended("remove", jobs)
+    engine().ledger.remove([job.id for job in some], now=time.time())
+    return some
+
+
+def restore(jobs: Any = None) -> list[Job]:
+    """Bring removed jobs back, those removed last where none is named; returns them. Raises as `remove` does."""
+    run = engine()
+    some = [run.known(row) for row in run.ledger.removed_last()] if jobs is None else jobs_of("restore", jobs)
+    run.ledger.remove([job.id for job in some], now=None)
+    return some
+
+
+def _ended(verb: str, named: Any) -> list[Job]:
+    """The jobs of that name, none of which runs. Raises `InvalidRequest`, `JobNotFound`."""
+    some = jobs_of(verb, named)
+    for job in some:
+        if not job.done():
+            name = job.snapshot.short_id
+            raise InvalidRequest(f"job {name} still runs. Stop it first: %happyhorse stop {name}", param="job")
+    return some

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, overload
 
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
-from happyhorse_nb.ledger import EVERYTHING, Filter, Record
+from happyhorse_nb.ledger import EVERYTHING, LISTED, Filter, Ledger, Record
+from happyhorse_nb.models import Snapshot
 from happyhorse_nb.settings import working_folder
 
 if TYPE_CHECKING:
@@ -22,13 +24,14 @@ _PICTURE = (96, 96)
 
 
 class Jobs(Sequence[Job]):
-    """The jobs of the ledger that fit a filter, newest first. Reads what is asked for, not everything.
+    """The jobs of the ledger that fit a filter, newest first or as asked. Reads what is asked for, not everything.
 
-    In a notebook it shows itself as a table, with the sums of all jobs in it; `to_frame` makes a DataFrame.
+    In a notebook it shows itself as a table with what they cost, and what was spent; `to_frame` makes a DataFrame.
     """
 
-    def __init__(self, only: Filter = EVERYTHING) -> None:
+    def __init__(self, only: Filter = LISTED, order: str = "newest") -> None:
         self._only = only
+        self._order = order
 
     def __len__(self) -> int:
         return engine().ledger.count(self._only)
@@ -68,29 +71,66 @@ class Jobs(Sequence[Job]):
     def __repr__(self) -> str:
         from happyhorse_nb.render import table_text
 
-        return table_text([_now(job) for job in self[:_SHOWN]], **self._around())
+        return table_text(**self._around(self._read(_SHOWN)))
 
     def _repr_html_(self) -> str:
         from happyhorse_nb.images import thumbnail
         from happyhorse_nb.render import table
 
-        some = self[:_SHOWN]
-        pictures = [thumbnail(job.thumbnail, _PICTURE) if job.thumbnail else None for job in some]
-        return table([_now(job) for job in some], pictures=pictures, **self._around())
+        records = self._read(_SHOWN)
+        return table(
+            pictures=[thumbnail(r.thumbnail, _PICTURE) if r.thumbnail else None for r in records],
+            start=working_folder(),
+            sort=self._order,
+            **self._around(records),
+        )
 
     def _read(self, limit: int = -1, offset: int = 0) -> list[Record]:
-        return engine().ledger.newest(limit, offset, only=self._only)
+        return engine().ledger.newest(limit, offset, only=self._only, order=self._order)
 
-    def _around(self) -> dict[str, Any]:
-        """What a table needs beside its rows."""
+    def _around(self, records: Sequence[Record]) -> dict[str, Any]:
+        """What a table of these shows, and what stands below it."""
+        run, now = engine(), time.time()
         return {
-            "now": time.time(),
-            "start": working_folder(),
-            "everything": engine().ledger.costs(self._only),
-            "empty": "No jobs yet." if self._only == EVERYTHING else "No job fits.",
+            # In a table each job stands for itself, whichever cell has shown it again.
+            "snapshots": [replace(run.known(record).snapshot, reused=False) for record in records],
+            "stars": [record.starred for record in records],
+            "now": now,
+            "caption": caption(run.ledger, self._only, now=now, limit=_SHOWN),
+            "empty": empty(run.ledger, self._only),
         }
 
 
-def _now(job: Job) -> Any:
-    # In a table each job stands for itself, whichever cell has shown it again.
-    return replace(job.snapshot, reused=False)
+def caption(ledger: Ledger, only: Filter, *, now: float, limit: int | None = None) -> str:
+    """What stands below jobs wherever they are listed: how many, what they cost, and what was spent. At most ``limit``
+    of them are shown; a command in it stands between backticks."""
+    from happyhorse_nb.render.listing import sums
+
+    return sums(
+        ledger.costs(only),
+        limit=limit,
+        spent=spent(ledger, now=now) if not only.removed else None,
+        whole=only == LISTED,
+        removed=ledger.count(replace(LISTED, removed=True)),
+        back=bool(only.removed),
+    )
+
+
+def spent(ledger: Ledger, *, now: float) -> dict[str, list[Snapshot]]:
+    """All that was made today, this month, and in all, by the day it was asked for: removed and forgotten ones too, for
+    they were paid for."""
+    day = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return {
+        "today": ledger.costs(Filter(since=day.timestamp())),
+        "this month": ledger.costs(Filter(since=day.replace(day=1).timestamp())),
+        "in all": ledger.costs(EVERYTHING),
+    }
+
+
+def empty(ledger: Ledger, only: Filter) -> str:
+    """What is said where no job is listed."""
+    if not ledger.count():
+        return "No jobs yet."
+    if only == replace(LISTED, removed=True):
+        return "Nothing is removed."
+    return "All jobs are removed or forgotten." if only == LISTED else "No job matches."

@@ -12,7 +12,7 @@ from math import isfinite
 from typing import Any
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.ledger import Filter
+from happyhorse_nb.ledger import ORDERS, Filter
 from happyhorse_nb.models import MODELS, Status
 
 #: Words for several states at once. An end without a video is a failure, whoever's fault it is.
@@ -49,7 +49,10 @@ FIELDS = (
     Field("since", "only those of the last 30min, 12h or 2d, or since a date", "WHEN", ("1h", "12h", "1d", "7d")),
     Field("model", "only those of this model", "ID", tuple(MODELS)),
     Field("starred", "only those with a star"),
+    Field("removed", "only those that were removed"),
 )
+#: In which order the table stands; the gallery has one of its own.
+SORT = Field("sort", "in this order; without it the newest first", "ORDER", tuple(ORDERS))
 
 
 def query(
@@ -58,11 +61,12 @@ def query(
     since: str | float | date | timedelta | None = None,
     model: str | None = None,
     starred: bool | None = None,
+    removed: bool | None = None,
     *,
-    forgotten: bool | None = None,
     now: float | None = None,
 ) -> Filter:
-    """The filter of these words; None lets every job pass. ``now`` is Unix seconds, the clock's where left out.
+    """The filter of these words; None lets every job pass, but those that are forgotten, or removed and not asked for.
+    ``now`` is Unix seconds, the clock's where left out.
 
     Raises `InvalidRequest` in one line that says what can be given.
     """
@@ -71,9 +75,18 @@ def query(
         text=_text(text),
         since=None if since is None else _instant(since, time.time() if now is None else now),
         model=_model(model),
-        starred=_flag(starred),
-        forgotten=forgotten,
+        starred=_flag("starred", starred),
+        forgotten=False,
+        removed=bool(_flag("removed", removed)),
     )
+
+
+def order(word: str | None) -> str:
+    """The order of that word, newest first for None. Raises `InvalidRequest`."""
+    found = "newest" if word is None else str(word).strip().lower()
+    if found not in ORDERS:
+        raise InvalidRequest(f"there is no order {_short(str(word))!r}. There are {', '.join(ORDERS)}.", param="sort")
+    return found
 
 
 def chosen(args: Namespace) -> dict[str, Any]:
@@ -118,10 +131,10 @@ def _text(given: object) -> str:
     return " ".join(words)
 
 
-def _flag(given: object) -> bool | None:
+def _flag(name: str, given: object) -> bool | None:
     if given is None or isinstance(given, bool):
         return given
-    raise InvalidRequest(f"starred={_short(repr(given))} is neither True nor False.", param="starred")
+    raise InvalidRequest(f"{name}={_short(repr(given))} is neither True nor False.", param=name)
 
 
 def _instant(given: object, now: float) -> float:

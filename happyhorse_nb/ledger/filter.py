@@ -17,8 +17,8 @@ class Filter:
 
     ``status``: one of these states. ``text``: all of its words in the prompt, an id or the file's name, in capitals or
     not. ``since``: created at that instant (Unix seconds) or later. ``model``: a model's id. ``starred``: with a star,
-    or without. ``forgotten``: what it was about is wiped, or is not. ``removed``: tables and gallery leave it out, or do
-    not.
+    or without. ``forgotten``: what it was about is wiped, or is not. ``removed``: tables and gallery leave it out,
+    or do not.
     """
 
     status: frozenset[Status] = frozenset()
@@ -98,7 +98,8 @@ def _searched(prompt: str, job_id: str, task_id: str | None, path: str | None) -
 def _unseeded(params: str) -> str:
     """A request's parameters without its seed: takes of one request have them in common."""
     try:
-        told = json.loads(params)
-    except ValueError:
+        told = dict(json.loads(params))
+    except (ValueError, TypeError):
+        # Of a row that somebody has written who should not have.
         return params
-    return json.dumps({name: told[name] for name in sorted(told) if name != "seed"}) if isinstance(told, dict) else params
+    return json.dumps({name: told[name] for name in sorted(told) if name != "seed"})

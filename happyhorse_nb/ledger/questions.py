@@ -234,13 +234,16 @@ class Questions(Journal):
         return self._select(f"WHERE rowid IN ({page}) {by}", (*values, limit, offset))
 
     def together(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Take]:
-        """Jobs, newest first, but those that differ in their seeds alone stand together, in the order they were made."""
+        """Jobs, newest first; those that differ in their seeds alone stand together, in the order they were made."""
         where, values = only.where()
+        same = (
+            "CASE WHEN frame = '' AND prompt = '' THEN id ELSE model || char(10) || frame || char(10) || "
+            "unseeded(params) || char(10) || prompt END"
+        )
         rows = self._rows(
-            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - the filter's own
-            "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last FROM ("
-            "SELECT id, created, rowid AS number, CASE WHEN frame = '' AND prompt = '' THEN id ELSE model || char(10) || frame || "
-            f"char(10) || unseeded(params) || char(10) || prompt END AS same FROM jobs {where}) "
+            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - ours
+            "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last "
+            f"FROM (SELECT id, created, rowid AS number, {same} AS same FROM jobs {where}) "
             "ORDER BY last DESC, same, place LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )

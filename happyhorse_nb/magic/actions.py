@@ -87,7 +87,7 @@ def do_jobs(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.jobs import jobs
     from happyhorse_nb.jobs.query import chosen
 
-    display(jobs(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
+    display(jobs(**chosen(args), sort=args.sort))  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def do_gallery(shell: Any, args: Namespace) -> None:
@@ -178,6 +178,28 @@ def do_again(shell: Any, args: Namespace) -> None:
         job_named(shell, args.job), takes=takes_of(args), model=args.model, save=args.save, yes=args.yes, **changes
     )
     display.present(made)
+
+
+def do_remove(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, remove
+
+    some = remove([job for piece in args.job for job in display.members(job_named(shell, piece))])
+    one = some[0].snapshot.short_id
+    who, back = (f"{one} is", one) if len(some) == 1 else (f"{len(some)} jobs are", "")
+    print(f"{who} left out of tables and gallery from now on: {f'%happyhorse restore {back}'.strip()} undoes that.")
+
+
+def do_restore(shell: Any, args: Namespace) -> None:
+    from happyhorse_nb.jobs import display, jobs, restore
+
+    some = restore([job for piece in args.job for job in display.members(job_named(shell, piece))] or None)
+    if not some:
+        print("Nothing is removed.")
+        return
+    names = ", ".join(job.snapshot.short_id for job in some[:5]) + (", …" if len(some) > 5 else "")
+    left = len(jobs(removed=True))
+    more = f" {left} removed before: %happyhorse jobs --removed lists {'it' if left == 1 else 'them'}." if left else ""
+    print(f"{names} {'is' if len(some) == 1 else 'are'} back in tables and gallery.{more}")
 
 
 def do_forget(shell: Any, args: Namespace) -> None:

@@ -76,6 +76,21 @@ def _filters(parser: Parser) -> None:
         parser.offer(f"--{field.name}", field.offers, field.metavar, field.help)
 
 
+def _list(parser: Parser) -> None:
+    from happyhorse_nb.jobs.query import SORT
+
+    _filters(parser)
+    parser.offer(f"--{SORT.name}", SORT.offers, SORT.metavar, SORT.help)
+
+
+def _removed_jobs(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", nargs="+", help="pieces of ids, or variables")
+
+
+def _restored_jobs(parser: Parser) -> None:
+    parser.add_argument("job", metavar="JOB", nargs="*", help="pieces of ids; without any, what was removed last")
+
+
 def _jobs_to_compare(parser: Parser) -> None:
     parser.add_argument("job", metavar="JOB", nargs="+", help="two to four: pieces of ids, or variables")
 
@@ -117,11 +132,11 @@ COMMANDS = {
         Command(
             "edit", "JOB", "load a job's first frame, prompt and parameters into a form", actions.do_edit, _one_job
         ),
-        Command("jobs", "[options]", "list the jobs, newest first, with what they cost", actions.do_jobs, _filters),
+        Command("jobs", "[options]", "list the jobs, newest first, with what they cost", actions.do_jobs, _list),
         Command(
             "gallery",
             "[options]",
-            "show the videos as posters: play, star, compare, forget",
+            "show the videos as posters: play, star, compare, remove",
             actions.do_gallery,
             _filters,
         ),
@@ -148,6 +163,20 @@ COMMANDS = {
             "buy another video with a job's request; what an option says is changed",
             actions.do_again,
             _changed_job,
+        ),
+        Command(
+            "remove",
+            "JOB [JOB ...]",
+            "leave jobs out of tables and gallery; nothing is wiped",
+            actions.do_remove,
+            _removed_jobs,
+        ),
+        Command(
+            "restore",
+            "[JOB ...]",
+            "bring back what was removed last, or these jobs",
+            actions.do_restore,
+            _restored_jobs,
         ),
         Command(
             "forget",

@@ -3,48 +3,30 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from itertools import zip_longest
-from pathlib import Path, PurePath
+from pathlib import Path
 
-from happyhorse_nb.models import Snapshot
+from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
-from happyhorse_nb.render.units import ago, columns, plain
+from happyhorse_nb.render.units import about, columns, instant, plain
+from happyhorse_nb.render.view import spans
 
-# The id stands early: it is what the commands take.
-_HEADS = ("state", "id", "prompt", "parameters", "cost", "age", "file")
+_HEADS = ("what", "state", "id", "how", "$", "when", "★", "file")
 _EMPTY = "No jobs yet."
-
-
-@dataclass(frozen=True)
-class _Row:
-    tone: str
-    state: str
-    prompt: str
-    parameters: str
-    cost: str
-    age: str
-    id: str
-    file: str
-    link: str
-
-    @property
-    def folder(self) -> str:
-        """The file's, with the slash; it is left out where there is little room."""
-        return self.file[: len(self.file) - len(self.name)]
-
-    @property
-    def name(self) -> str:
-        """The file's own."""
-        return PurePath(self.file).name
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        return self.state, self.id, self.prompt, self.parameters, self.cost, self.age, self.file
+#: Which head the jobs stand in order by, and which way.
+_SORTED = {
+    "newest": ("when", "descending"),
+    "oldest": ("when", "ascending"),
+    "cost": ("$", "descending"),
+    "prompt": ("what", "ascending"),
+    "starred": ("star", "descending"),
+}
+#: Characters of a prompt in a line of text.
+_PROMPT = 48
 
 
 def table(
@@ -52,26 +34,27 @@ def table(
     *,
     now: float,
     start: Path | None = None,
-    everything: Sequence[Snapshot] | None = None,
     pictures: Sequence[bytes | None] = (),
+    stars: Sequence[bool] = (),
+    caption: str | None = None,
+    sort: str = "newest",
     empty: str = _EMPTY,
 ) -> str:
-    """An HTML table, one row a job, the sums in its caption.
+    """An HTML table, one row a job, prompt first.
 
-    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. The sums are those of
-    ``everything``, where the table shows only a part of it. ``pictures`` are small JPEGs, one a row; ``empty`` is what
-    is said where there is no row.
+    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. ``pictures`` are small
+    JPEGs, one a row, as ``stars`` say which have one; ``caption`` is what `sums` says, of these where it is left out;
+    ``empty`` is what is said where there is no row.
     """
-    rows = [_row(snapshot, now, start) for snapshot in snapshots]
+    mixed, some = _mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
+    head, way = _SORTED.get(sort, ("", ""))
     return fill(
         "table.html.j2",
         style=style(),
-        heads=_HEADS,
-        rows=[
-            (row, b64encode(picture).decode("ascii") if picture else "")
-            for row, picture in zip_longest(rows, pictures[: len(rows)])
-        ],
-        caption=sums(snapshots if everything is None else everything, shown=len(snapshots)),
+        rows=[_cells(*row, now, start, mixed) for row in some],
+        caption=spans(sums(snapshots) if caption is None else caption),
+        sorted=head,
+        way=way,
         empty=empty,
     )
 
@@ -80,59 +63,138 @@ def table_text(
     snapshots: Sequence[Snapshot],
     *,
     now: float,
-    start: Path | None = None,
-    everything: Sequence[Snapshot] | None = None,
+    stars: Sequence[bool] = (),
+    caption: str | None = None,
     empty: str = _EMPTY,
 ) -> str:
-    """The same as aligned plain text, the sums in its last line."""
+    """The same as aligned plain text, what they cost in its last line."""
+    below = ("" if caption is None and not snapshots else sums(snapshots) if caption is None else caption).replace(
+        "`", ""
+    )
     if not snapshots:
-        return empty
-    rows = [_HEADS, *(_row(snapshot, now, start, prompt=32).cells for snapshot in snapshots)]
-    widths = [max(columns(row[place]) for row in rows) for place in range(len(_HEADS))]
-    lines = [
-        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
+        return f"{empty}\n{below}".rstrip()
+    mixed = _mixed(snapshots)
+    lines = [_HEADS, *(_line(*row, now, mixed) for row in zip_longest(snapshots, stars[: len(snapshots)]))]
+    widths = [max(columns(line[place]) for line in lines) for place in range(len(_HEADS))]
+    told = [
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
     ]
-    return "\n".join([*lines, "", sums(snapshots if everything is None else everything, shown=len(snapshots))])
+    return "\n".join([*told, "", below])
 
 
-def sums(snapshots: Sequence[Snapshot], *, shown: int | None = None) -> str:
-    """How many jobs, and what they cost: bills and estimates apart, real and play money never in one sum."""
-    count = f"{len(snapshots)} job{'' if len(snapshots) == 1 else 's'}"
-    if shown is not None and shown < len(snapshots):
-        count = f"the newest {shown} of {count}"
-    real = _amounts([s for s in snapshots if not s.sandbox])
-    play = _amounts([s for s in snapshots if s.sandbox])
-    parts = [count, real, f"{play} of play money (sandbox)" if play else ""]
-    return "; ".join(part for part in parts if part)
+def sums(
+    snapshots: Sequence[Snapshot],
+    *,
+    limit: int | None = None,
+    spent: Mapping[str, Sequence[Snapshot]] | None = None,
+    whole: bool = False,
+    removed: int = 0,
+    back: bool = False,
+) -> str:
+    """How many jobs, what they cost, and what was ``spent``, by the words for when: bills and estimates are told apart,
+    real and play money are never in one sum. At most ``limit`` of the jobs are shown.
+
+    ``whole``: they are all there are, so what was spent says what they cost. ``removed`` is how many are hidden;
+    ``back``: these are those. A command stands between backticks.
+    """
+    count = f"{len(snapshots)} {'removed ' if back else ''}job{'' if len(snapshots) == 1 else 's'}"
+    if limit is not None and limit < len(snapshots):
+        count = f"the first {limit} of {count}"
+    alone = "" if whole and spent else _money({"": snapshots})
+    counted = ", ".join(part for part in (count, alone) if part) if snapshots else ""
+    all_told = _money(spent) if spent else ""
+    told = "; ".join(part for part in (counted, f"spent: {all_told}" if all_told and not whole else all_told) if part)
+    hint = f"{removed} removed: `%happyhorse restore` undoes that" if removed else ""
+    if back:
+        hint = "`%happyhorse restore JOB` brings one back" if snapshots else ""
+    return ". ".join(part for part in (told, hint) if part)
 
 
-def _amounts(snapshots: Sequence[Snapshot]) -> str:
-    billed = about = Decimal(0)
-    for snapshot in snapshots:
-        cost = snapshot.cost
-        # A reused job was paid for in the row that made it; a refused or failed one is not charged.
-        if cost is None or snapshot.reused or snapshot.shared:
+def _money(spent: Mapping[str, Sequence[Snapshot]]) -> str:
+    """What was spent by when: in dollars, and in play money where there is some; the kind is said once."""
+    parts = []
+    for play in (False, True):
+        some = {when: [s for s in told if s.sandbox == play] for when, told in spent.items()}
+        sums = {when: _amount(told) for when, told in some.items()}
+        if not any(total for total, _ in sums.values()):
             continue
-        if cost.billed:
-            billed += cost.amount
-        elif snapshot.charged:
-            about += cost.amount
-    parts = [f"${billed:.2f} billed" if billed else "", f"about ${about:.2f} not billed yet" if about else ""]
-    return ", ".join(part for part in parts if part)
+        amounts = [f"${total:.2f} {when}".rstrip() for when, (total, _) in sums.items()]
+        open_ = max(guess for _, guess in sums.values())
+        every = open_ == max(total for total, _ in sums.values())
+        unbilled = "not yet billed" if every else f"about ${open_:.2f} of it not yet billed"
+        told = ", ".join([*amounts, *([unbilled] if open_ else [])])
+        if every and len(amounts) == 1:
+            told = f"about {told}"
+        parts.append(f"{told}{',' if ',' in told else ''} of play money" if play else told)
+    return "; ".join(parts)
 
 
-def _row(snapshot: Snapshot, now: float, start: Path | None, prompt: int = 160) -> _Row:
+def _amount(snapshots: Sequence[Snapshot]) -> tuple[Decimal, Decimal]:
+    """What these jobs cost in all, and how much of it is no bill yet, in USD."""
+    total = open_ = Decimal(0)
+    for snapshot in snapshots:
+        cost = snapshot.charge
+        # A reused job was paid for in the row that made it.
+        if cost is not None and not snapshot.reused:
+            total += cost.amount
+            open_ += Decimal(0) if cost.billed else cost.amount
+    return total, open_
+
+
+def _mixed(snapshots: Sequence[Snapshot]) -> bool:
+    """Whether some of these were paid for with play money and some were not: only then a row says which."""
+    return len({snapshot.sandbox for snapshot in snapshots}) > 1
+
+
+def _dollars(snapshot: Snapshot, mixed: bool) -> str:
+    told = words.amount(snapshot)
+    return f"{told} play" if told and mixed and snapshot.sandbox else told
+
+
+def _when(snapshot: Snapshot, now: float) -> str:
+    return instant(snapshot.created, now).removeprefix("on ") if snapshot.created else ""
+
+
+def _state(snapshot: Snapshot) -> str:
+    left = snapshot.progress.left
+    going = snapshot.status.running and snapshot.status != Status.QUEUED and left is not None and left > 0
+    return f"{words.short_state(snapshot)}, {about(left)} left" if going and left else words.short_state(snapshot)
+
+
+def _line(snapshot: Snapshot, starred: bool | None, now: float, mixed: bool) -> tuple[str, ...]:
+    return (
+        plain(snapshot.prompt, _PROMPT) or "No prompt",
+        words.short_state(snapshot),
+        plain(snapshot.short_id, 40),
+        words.parameters(snapshot),
+        _dollars(snapshot, mixed),
+        _when(snapshot, now),
+        "★" if starred else "",
+        "" if snapshot.path is None else shown(snapshot.path),
+    )
+
+
+def _cells(
+    snapshot: Snapshot, picture: bytes | None, starred: bool | None, now: float, start: Path | None, mixed: bool
+) -> dict[str, object]:
     path = snapshot.path
     file, address = ("", "") if path is None else (shown(path), "") if start is None else link(path, start)
-    return _Row(
-        tone=words.tone(snapshot),
-        state=words.short_state(snapshot),
-        prompt=plain(snapshot.prompt, prompt),
-        parameters=words.parameters(snapshot),
-        cost=words.money(snapshot) if snapshot.charged else "not charged",
-        age=ago(now - snapshot.created) if snapshot.created else "",
-        id=plain(snapshot.short_id, 40),
-        file=file,
-        link=address,
-    )
+    return {
+        "picture": b64encode(picture).decode("ascii") if picture else "",
+        "tone": words.tone(snapshot),
+        "prompt": plain(snapshot.prompt, 240) or "No prompt",
+        "state": _state(snapshot),
+        "id": plain(snapshot.short_id, 40),
+        "name": plain(snapshot.name, 60) if snapshot.name else "",
+        "how": words.parameters(snapshot),
+        "cost": _dollars(snapshot, mixed),
+        "money": words.money(snapshot) if snapshot.charged else "not charged",
+        "when": _when(snapshot, now),
+        "starred": bool(starred),
+        "message": " ".join(part for part in words.say(snapshot) if part).replace("`", ""),
+        "task": plain(snapshot.task_id, 200) if snapshot.task_id else "",
+        "model": plain(snapshot.model, 60),
+        "file": file,
+        "link": address,
+    }

@@ -162,6 +162,12 @@ def money(snapshot: Snapshot) -> str:
     return f"{snapshot.cost} of play money" if snapshot.sandbox else str(snapshot.cost)
 
 
+def amount(snapshot: Snapshot) -> str:
+    """The same as a bare number under a ``$``, with ``~`` for an estimate: ``0.70``, ``~0.70``; empty for none."""
+    cost = snapshot.charge
+    return "" if cost is None else f"{'' if cost.billed else '~'}{cost.amount:.2f}"
+
+
 def remaining(snapshot: Snapshot) -> str:
     """``54 %, about 40 s left``: the bar in words."""
     left = snapshot.progress.left

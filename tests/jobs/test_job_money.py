@@ -12,7 +12,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import render
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.jobs import engine, remove, restore
 from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Cost, Status
@@ -40,18 +40,51 @@ def test_an_empty_account_is_told_what_it_holds(generate: Generate, fake_server:
 def test_the_table_adds_up_everything_and_says_how_much_it_shows(generate: Generate) -> None:
     ended(generate("one"))
     ended(generate("two"))
-    assert repr(hh.jobs()).splitlines()[-1] == "2 jobs; $1.40 billed of play money (sandbox)"
+    assert repr(hh.jobs()).splitlines()[-1] == "2 jobs; $1.40 today, $1.40 this month, $1.40 in all, of play money"
 
 
 def test_a_forgotten_job_keeps_its_cost_and_its_file(generate: Generate) -> None:
     job = ended(generate("a private prompt"))
     hh.forget(job)
-    [left] = hh.jobs()
-    assert left.id == job.id
+    left = hh.find(job.id)
     assert (left.snapshot.prompt, left.thumbnail, str(left.cost)) == ("", None, "$0.70")
     assert job.path is not None
     assert job.path.is_file()
     assert engine().frames.get(job.record.frame) is None
+
+
+def test_what_was_paid_counts_wherever_it_is_summed_whatever_is_removed_or_forgotten(generate: Generate) -> None:
+    some = [ended(generate(word)) for word in ("one", "two", "three")]
+    remove(some[0])
+    hh.forget(some[1])
+    assert [job.id for job in hh.jobs()] == [some[2].id]
+    below = (
+        "1 job; $2.10 today, $2.10 this month, $2.10 in all, of play money. 1 removed: %happyhorse restore undoes that"
+    )
+    assert repr(hh.jobs()).splitlines()[-1] == below
+    assert repr(hh.gallery()).splitlines()[-1] == below
+    assert hh.gallery()._shelf.total().replace("`", "") == below
+    assert hh.jobs().to_frame()["cost"].sum() == pytest.approx(0.7)
+    every = engine().ledger.costs()
+    assert sum(float(one.charge or 0) for one in every) == pytest.approx(2.1)
+    removed = hh.jobs(removed=True)
+    assert [job.id for job in removed] == [some[0].id]
+    assert (
+        repr(removed).splitlines()[-1] == "1 removed job, $0.70 of play money. %happyhorse restore JOB brings one back"
+    )
+    assert [job.id for job in restore()] == [some[0].id]
+    assert [job.id for job in hh.jobs()] == [some[2].id, some[0].id]
+    assert restore() == []
+
+
+def test_what_runs_is_neither_removed_nor_forgotten(generate: Generate, fake_server: FakeServer) -> None:
+    with fake_server.held("submit"):
+        job = generate()
+        for verb in (remove, hh.forget):
+            with pytest.raises(hh.InvalidRequest, match=f"still runs. Stop it first: %happyhorse stop {job.id[:8]}"):
+                verb(job)
+    job.result(timeout=DEADLINE)
+    assert hh.jobs()[0].id == job.id
 
 
 def test_what_is_forgotten_is_not_bought_again_from_a_variable(generate: Generate, fake_server: FakeServer) -> None:
@@ -82,7 +115,8 @@ def test_every_verb_takes_jobs_takes_and_pieces_of_ids(generate: Generate, fake_
     assert [one.id for one in hh.resume(some)] == [one.id for one in some]
     hh.forget(job.id[:6])
     hh.forget(some)
-    assert [one.snapshot.prompt for one in hh.jobs()] == ["", "", ""]
+    assert list(hh.jobs()) == []
+    assert {hh.find(one.id).snapshot.prompt for one in (job, *some)} == {""}
     assert fake_server.paid == 3
 
 
@@ -213,12 +247,12 @@ def test_two_requests_that_are_given_one_task_are_said_to_be_and_counted_once(
     assert (first.snapshot.note, second.snapshot.note) == ("", said)
     assert said[1:] in render.card(second.snapshot, None, now=0.0)
     assert hh.jobs().to_frame()["cost"].sum() == 0.7
-    assert "$0.70 billed" in repr(hh.jobs())
+    assert "$0.70 in all" in repr(hh.jobs())
     assert hh.Takes([first, second]).cost == first.cost
     # In another kernel, which has only the ledger, too.
     ledger = Ledger(engine().folder)
     assert sums(ledger.costs()) == sums([first.snapshot, second.snapshot])
-    assert "$0.70 billed" in sums(ledger.costs())
+    assert "2 jobs, $0.70 of" in sums(ledger.costs())
     [two, one] = [record.snapshot for record in ledger.newest()]
     assert (one.shared, two.shared, str(two.charge)) == (False, True, "$0.00")
     ledger.close()

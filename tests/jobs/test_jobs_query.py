@@ -67,6 +67,8 @@ def test_since_is_a_span_a_date_or_an_instant(given: Any, instant: float) -> Non
         ({"since": True}, "since='True' is no time"),
         ({"since": float("inf")}, "since='inf' is no time"),
         ({"since": "2026-13-01"}, "is no time"),
+        ({"sort": "size"}, "there is no order 'size'. There are newest, oldest, cost,"),
+        ({"removed": "yes"}, "removed='yes' is neither True nor False"),
         ({"model": "rocket-9"}, "there is no model 'rocket-9'. There are happyhorse-1.0-i2v"),
     ],
 )
@@ -96,9 +98,19 @@ def test_the_list_and_its_sum_are_of_what_was_asked_for() -> None:
     assert [job.id for job in hh.jobs(starred=True)] == ["cat"]
     found = hh.jobs("done")
     assert (len(found), found[1].id, [job.id for job in found[:1]]) == (2, "launch", ["steam"])
-    assert repr(hh.jobs(text="rocket")).splitlines()[-1] == "1 job; about $0.70 not billed yet"
-    assert "1 job;" in hh.jobs(text="rocket")._repr_html_()
-    assert repr(hh.jobs(text="nothing like it")) == "No job fits."
+    assert repr(hh.jobs(text="rocket")).splitlines()[-1] == (
+        "1 job, about $0.70, not yet billed; spent: $0.00 today, $0.00 this month, $0.70 in all, not yet billed; "
+        "$0.00 today, $0.00 this month, $0.70 in all, not yet billed, of play money"
+    )
+    assert "1 job, " in hh.jobs(text="rocket")._repr_html_()
+    assert repr(hh.jobs(text="nothing like it")).startswith("No job matches.\n")
+
+
+@pytest.mark.usefixtures("some")
+def test_the_list_comes_in_other_orders() -> None:
+    assert [job.id for job in hh.jobs(sort="prompt")] == ["cat", "steam", "launch"]
+    assert [job.id for job in hh.jobs(sort="oldest")[:2]] == ["launch", "cat"]
+    assert hh.jobs(sort="Starred")[0].id == "cat"
 
 
 @pytest.mark.usefixtures("some")
@@ -137,14 +149,16 @@ def test_the_package_of_that_name_takes_the_same() -> None:
 def test_what_they_take_is_seen_with_tab_and_help() -> None:
     package: Any = importlib.import_module("happyhorse_nb.jobs")
     for jobs in (package, package.jobs):
-        assert list(inspect.signature(jobs).parameters) == ["status", "text", "since", "model", "starred"]
+        assert list(inspect.signature(jobs).parameters) == [
+            *("status", "text", "since", "model", "starred", "removed", "sort")
+        ]
     assert {"duration", "resolution", "seed"} <= set(inspect.signature(hh.form).parameters)
 
 
 @pytest.mark.usefixtures("some")
 def test_a_gallery_in_a_terminal_lists_what_it_would_show() -> None:
-    assert "No job fits." not in repr(hh.gallery())
-    assert repr(hh.gallery(starred=True, model="happyhorse-1.1-i2v")) == "No job fits."
+    assert "No job matches." not in repr(hh.gallery())
+    assert repr(hh.gallery(starred=True, model="happyhorse-1.1-i2v")).startswith("No job matches.\n")
 
 
 @pytest.mark.usefixtures("some")

@@ -104,6 +104,6 @@ def test_the_orders_in_which_jobs_can_be_had(ledger: Ledger) -> None:
         "state": ["first", "third", "second"],
         "starred": ["first", "third", "second"],
     }
-    billed = replace(record(id="first").snapshot, status=Status.DONE, cost=Cost(Decimal("11"), billed=True))
+    billed = replace(record(id="first").snapshot, status=Status.DONE, cost=Cost(Decimal(11), billed=True))
     ledger.update(billed)
     assert ids(ledger, "cost")[0] == "first"

@@ -1,12 +1,20 @@
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.render.listing import sums
 from happyhorse_nb.render.units import columns
-from render.samples import NOW, RUNNING, every_state, sample
+from render.samples import NOW, every_state, sample
+
+
+def told(html: str) -> str:
+    """The text of a table, without its tags."""
+    return " ".join(re.sub("<[^>]+>", " ", re.sub("<style>.*</style>", "", html)).split())
 
 
 def test_the_sums_keep_bills_estimates_and_play_money_apart() -> None:
@@ -16,7 +24,7 @@ def test_the_sums_keep_bills_estimates_and_play_money_apart() -> None:
         sample(Status.PROCESSING),
         sample(Status.DONE, sandbox=True, cost=Cost(Decimal("9.00"), billed=True)),
     ]
-    expected = "4 jobs; $1.90 billed, about $0.70 not billed yet; $9.00 billed of play money (sandbox)"
+    expected = "4 jobs, $2.60, about $0.70 of it not yet billed; $9.00 of play money"
     assert render.table_text(jobs, now=NOW).splitlines()[-1] == expected
     assert f"<caption>{expected}</caption>" in render.table(jobs, now=NOW)
 
@@ -27,7 +35,52 @@ def test_what_was_not_charged_or_not_bought_again_is_not_summed() -> None:
 
 
 def test_what_may_have_been_charged_is_summed() -> None:
-    assert "about $0.70 not billed yet" in render.table_text([sample(Status.UNKNOWN)], now=NOW)
+    assert "1 job, about $0.70, not yet billed" in render.table_text([sample(Status.UNKNOWN)], now=NOW)
+
+
+def test_what_was_spent_is_said_once_with_its_kind() -> None:
+    play = sample(Status.DONE, sandbox=True)
+    spent = {"today": [play], "this month": [play] * 3, "in all": [play] * 4}
+    assert sums([play] * 4, spent=spent, whole=True) == (
+        "4 jobs; $0.70 today, $2.10 this month, $2.80 in all, of play money"
+    )
+    # Of some of them it is said what these cost, too; and how to have back what is hidden.
+    assert sums([play], spent=spent, removed=2) == (
+        "1 job, $0.70 of play money; spent: $0.70 today, $2.10 this month, $2.80 in all, of play money. "
+        "2 removed: `%happyhorse restore` undoes that"
+    )
+    real = {"today": [], "this month": [sample(Status.DONE)], "in all": [sample(Status.DONE), play]}
+    assert sums([play] * 2, spent=real, whole=True) == (
+        "2 jobs; $0.00 today, $0.70 this month, $0.70 in all; "
+        "$0.00 today, $0.00 this month, $0.70 in all, of play money"
+    )
+
+
+def test_the_kind_of_money_is_in_no_row_unless_there_are_two() -> None:
+    play, real = sample(Status.DONE, sandbox=True), sample(Status.PROCESSING)
+    alone = told(render.table([play], now=NOW))
+    assert alone.count("play") == 1
+    assert " 0.70 today" in alone
+    for text in (told(render.table([play, real], now=NOW)), render.table_text([play, real], now=NOW)):
+        assert "0.70 play" in text
+        assert "~0.70 " in text
+
+
+def test_the_prompt_stands_first_and_whole() -> None:
+    prompt = "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field, golden hour"
+    job = sample(Status.DONE, prompt=prompt)
+    assert told(render.table([job], now=NOW)).index(prompt) < told(render.table([job], now=NOW)).index("h0192abc")
+    text = render.table_text([job], now=NOW)
+    assert text.splitlines()[0].split() == ["what", "state", "id", "how", "$", "when", "★", "file"]
+    assert text.splitlines()[1].startswith("Steam rises from the cup in slow motion, the sp")
+
+
+def test_a_star_and_the_order_are_seen() -> None:
+    html = render.table([sample(Status.DONE)] * 2, now=NOW, stars=[True, False], sort="cost")
+    assert html.count('aria-label="starred"') == 1
+    assert '<th scope="col" role="columnheader" aria-sort="descending">$' in html
+    text = render.table_text([sample(Status.DONE)] * 2, now=NOW, stars=[True, False])
+    assert ["★" in line for line in text.splitlines()[1:3]] == [True, False]
 
 
 def test_every_state_has_a_row_with_an_id_to_use() -> None:
@@ -47,7 +100,7 @@ def test_columns_stay_aligned_in_any_language() -> None:
 def test_a_file_is_a_link_where_the_notebooks_folder_is_known(tmp_path: Path) -> None:
     job = sample(Status.DONE, path=tmp_path / "v" / "a b.mp4")
     shown = render.table([job], now=NOW, start=tmp_path)
-    assert '<a href="v/a%20b.mp4"><span class="hh-folder">v/</span>a b.mp4</a>' in shown
+    assert '<a href="v/a%20b.mp4">v/a b.mp4</a>' in shown
     assert "<a " not in render.table([job], now=NOW)
     assert str(job.path) in render.table_text([job], now=NOW)
 
@@ -57,5 +110,10 @@ def test_no_jobs_is_said_in_words() -> None:
     assert "No jobs yet." in render.table([], now=NOW)
 
 
-def test_the_age_counts_from_the_request() -> None:
-    assert "just now" in render.table_text([RUNNING], now=NOW)
+def test_the_date_is_that_of_the_request_in_a_persons_words() -> None:
+    created = datetime(2026, 11, 30, 10, 12).astimezone().timestamp()
+    job = sample(Status.DONE, created=created)
+    for days, words in ((0, "today 10:12"), (1, "yesterday 10:12"), (9, "30 Nov 10:12"), (60, "30 Nov 2026")):
+        now = (datetime(2026, 11, 30, 12).astimezone() + timedelta(days=days)).timestamp()
+        assert f" {words}" in told(render.table([job], now=now))
+        assert f" {words}" in render.table_text([job], now=now)

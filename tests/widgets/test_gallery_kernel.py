@@ -137,4 +137,4 @@ def test_filters_choose_and_say_when_nothing_fits(kernel: Kernel) -> None:
     opened(kernel, "%load_ext happyhorse_nb\n%happyhorse gallery --text 'job-00000007 MANY'")
     assert [face.count("video 7 of") > 0 for face in faces(kernel)] == [True]
     opened(kernel, "import happyhorse_nb as hh\nhh.gallery(status='failures')")
-    assert "No job fits." in str(list(kernel.widgets.values()))
+    assert "No job matches." in str(list(kernel.widgets.values()))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass, replace
 
 from happyhorse_nb.jobs import Engine
+from happyhorse_nb.jobs.catalog import caption
 from happyhorse_nb.jobs.query import GROUPS
 from happyhorse_nb.ledger import Filter, Record
 from happyhorse_nb.models import MODELS
-from happyhorse_nb.render.listing import sums
 
 #: Posters on a page.
 PAGE = 24
@@ -41,7 +42,7 @@ class Shelf:
         tab = next((name for name, means in _TABS.items() if means == told), _ASKED)
         if asked.starred is False:
             tab = _ASKED
-        return cls(engine, replace(asked, forgotten=False), tab)
+        return cls(engine, asked, tab)
 
     @property
     def tabs(self) -> list[str]:
@@ -74,7 +75,7 @@ class Shelf:
 
     def total(self) -> str:
         """How many jobs fit, and what they cost."""
-        return sums(self.engine.ledger.costs(self.only))
+        return caption(self.engine.ledger, self.only, now=time.time())
 
     def __post_init__(self) -> None:
         self._odd = self.tab == _ASKED

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.images import thumbnail
 from happyhorse_nb.jobs import Job, Jobs, engine, forget
+from happyhorse_nb.jobs.catalog import empty
 from happyhorse_nb.jobs.query import query
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Snapshot, Status
@@ -41,12 +42,13 @@ def gallery(
     since: str | float | date | timedelta | None = None,
     model: str | None = None,
     starred: bool | None = None,
+    removed: bool = False,
 ) -> Gallery:
     """The ledger's videos as posters in a grid, newest first; filtered as `jobs` is.
 
     As the last value of a cell it shows itself. Raises `InvalidRequest` for what cannot be asked, `LedgerError`.
     """
-    only = query(status, text, since, model, starred)
+    only = query(status, text, since, model, starred, removed)
     return Gallery(Shelf.of(engine(), only), embed_limit=config().embed_limit)
 
 
@@ -252,7 +254,7 @@ class Gallery:
 
     @property
     def _empty(self) -> str:
-        return "No job fits." if self._shelf.engine.ledger.count() else "No jobs yet."
+        return empty(self._shelf.engine.ledger, self._shelf.only)
 
     def _static(self) -> Bundle:
         # Whatever page is looked at now.

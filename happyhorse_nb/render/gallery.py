@@ -12,15 +12,19 @@ from happyhorse_nb.render import words
 from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
 from happyhorse_nb.render.units import plain
+from happyhorse_nb.render.view import spans
 
 
 @dataclass(frozen=True)
 class Poster:
-    """One video of the gallery: its job, its small JPEG where there is one, and whether it has a star."""
+    """One video of the gallery: its job, its small JPEG where there is one, whether it has a star, and which it is
+    ``of`` the takes of its request."""
 
     snapshot: Snapshot
     picture: bytes | None = None
     starred: bool = False
+    place: int = 1
+    of: int = 1
 
 
 def gallery_style() -> str:
@@ -42,7 +46,7 @@ def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) ->
         "posters.html.j2",
         style=gallery_style(),
         tiles=[_parts(one, start) for one in some],
-        caption=caption,
+        caption=spans(caption),
         empty=empty,
     )
 
@@ -63,6 +67,11 @@ def whereabouts(snapshot: Snapshot, start: Path) -> str:
     )
 
 
+def below(text: str) -> str:
+    """What stands around the grid, such as the sums; a command in it stands between backticks."""
+    return fill("below.html.j2", parts=spans(text))
+
+
 def notice(text: str, tone: str = "") -> str:
     """One line that is also spoken; ``tone`` is ``bad`` for what went wrong."""
     return fill("notice.html.j2", text=plain(text, 400), tone=tone)
@@ -80,5 +89,6 @@ def _parts(one: Poster, start: Path | None) -> dict[str, object]:
         "state": "" if done else words.short_state(snapshot),
         "progress": words.remaining(snapshot) if snapshot.status.running and snapshot.progress.fraction > 0 else "",
         "starred": one.starred,
+        "take": f"take {one.place} of {one.of}" if one.of > 1 else "",
         "link": link(snapshot.path, start)[1] if start is not None and done and snapshot.path is not None else "",
     }

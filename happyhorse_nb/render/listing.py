@@ -68,9 +68,7 @@ def table_text(
     empty: str = _EMPTY,
 ) -> str:
     """The same as aligned plain text, what they cost in its last line."""
-    below = ("" if caption is None and not snapshots else sums(snapshots) if caption is None else caption).replace(
-        "`", ""
-    )
+    below = (sums(snapshots) if caption is None else caption).replace("`", "")
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
     mixed = _mixed(snapshots)

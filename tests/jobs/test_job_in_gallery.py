@@ -21,9 +21,9 @@ def test_a_job_that_ends_while_the_gallery_is_open_can_be_played(generate: Gener
     gallery = Gallery(hh.gallery()._shelf, embed_limit=15, places=FakePlaces())
     gallery.open()
     [tile] = [tile for tile in gallery._tiles if tile.snapshot is not None]
-    assert "hh-still" in tile.box._dom_classes
+    assert "hh-still" in tile._card._dom_classes
     assert "Generating" in tile._face.value
     fake_server.task.say("success")
     job.result(timeout=DEADLINE)
-    assert "hh-still" not in tile.box._dom_classes
+    assert "hh-still" not in tile._card._dom_classes
     assert "Generating" not in tile._face.value

@@ -235,6 +235,11 @@ class Kernel:
         content = {"comm_id": widget_id, "data": {"method": "custom", "content": {"event": "click"}}}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
+    def update(self, widget_id: str, **state: Any) -> None:
+        """Change a widget as its page does: type into it, or choose."""
+        content = {"comm_id": widget_id, "data": {"method": "update", "state": state, "buffer_paths": []}}
+        self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
+
     def _ask(self, msg_id: str) -> Message:
         self.wait(lambda: msg_id in self.replies, "an answer")
         return self.replies[msg_id]

@@ -44,6 +44,12 @@ def click(kernel: Kernel, words: str) -> None:
     kernel.click(button(kernel, words))
 
 
+def slot(kernel: Kernel) -> list[str]:
+    """What stands below the grid."""
+    [found] = [s for s in kernel.widgets.values() if "hh-slot" in str(s.get("_dom_classes"))]
+    return list(found["children"])
+
+
 def opened(kernel: Kernel, code: str = "import happyhorse_nb as hh\nhh.gallery()") -> Cell:
     cell = kernel.run(code)
     assert cell.ok, cell.error
@@ -80,7 +86,7 @@ def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Pat
     click(kernel, "Forget…")
     click(kernel, "Forget")
     kernel.wait(lambda: f"video {COUNT - 26} of" in faces(kernel)[0], "the next one in its place")
-    kernel.wait(lambda: "the newest 24 are here" in str(kernel.data(cell)), "the saved grid")
+    kernel.wait(lambda: "The newest 24 of 58 jobs" in str(kernel.data(cell)), "the saved grid")
     assert f"video {COUNT} of" in str(kernel.data(cell))
     ledger = Ledger(tmp_path / "home")
     assert [row.snapshot.id for row in ledger.newest() if row.starred] == [f"job-{COUNT:08}"]
@@ -89,11 +95,72 @@ def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Pat
 
 def test_picked_videos_are_compared_below_the_grid(kernel: Kernel) -> None:
     opened(kernel)
-    click(kernel, "Pick video 1 for comparison")
-    click(kernel, "Pick video 3 for comparison")
+    click(kernel, "Pick video 1")
+    click(kernel, "Pick video 3")
     kernel.wait(lambda: any(s.get("description") == "Compare 2" for s in kernel.widgets.values()), "the button")
     click(kernel, "Compare 2")
     kernel.wait(lambda: str(list(kernel.widgets.values())).count("data:video/mp4") >= 2, "both videos")
+
+
+def test_what_is_edited_does_not_take_the_place_of_a_comparison(kernel: Kernel) -> None:
+    opened(kernel)
+    for number in (1, 3):
+        click(kernel, f"Pick video {number}")
+    kernel.wait(lambda: any(s.get("description") == "Compare 2" for s in kernel.widgets.values()), "the button")
+    click(kernel, "Compare 2")
+    kernel.wait(lambda: len(slot(kernel)) == 1, "the comparison")
+    click(kernel, "More of video 3")
+    click(kernel, "Edit")
+    kernel.wait(lambda: len(slot(kernel)) == 2, "the form below it")
+    click(kernel, "Close the comparison")
+    kernel.wait(lambda: len(slot(kernel)) == 1, "the form alone")
+    click(kernel, "Close the form")
+    kernel.wait(lambda: slot(kernel) == [], "nothing")
+
+
+def test_what_is_removed_is_brought_back_at_once_or_later(kernel: Kernel, tmp_path: Path) -> None:
+    cell = opened(kernel)
+    click(kernel, "More of video 2")
+    click(kernel, "Remove")
+    kernel.wait(lambda: f"video {COUNT - 2} of" in faces(kernel)[1], "the next one in its place")
+    kernel.wait(lambda: f"video {COUNT - 1} of" not in str(kernel.data(cell)), "the saved grid without it")
+    click(kernel, "Undo")
+    kernel.wait(lambda: f"video {COUNT - 1} of" in faces(kernel)[1], "the same one again")
+
+    for number in (1, 2, 3):
+        click(kernel, f"Pick video {number}")
+    kernel.wait(lambda: any(s.get("description") == "Remove 3" for s in kernel.widgets.values()), "the button")
+    click(kernel, "Remove 3")
+    kernel.wait(lambda: f"video {COUNT - 3} of" in faces(kernel)[0], "those after them")
+    assert kernel.run("import happyhorse_nb as hh; print(len(hh.jobs()), len(hh.jobs(removed=True)))").printed.split() == [
+        str(COUNT - 3),
+        "3",
+    ]
+    opened(kernel, "hh.gallery(removed=True)")
+    kernel.wait(lambda: any(s.get("description") == "Restore: pick some" for s in kernel.widgets.values()), "its bar")
+
+
+def test_takes_of_one_request_stand_together_and_say_so(kernel: Kernel, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "home")
+    now = time.time()
+    for seed, age in ((1, 30), (2, 7200)):
+        row = record(owner=None, prompt="a take", params={"seed": seed}, status=Status.DONE, created=now - age)
+        ledger.add(row, reuse=False)
+    ledger.close()
+    opened(kernel)
+    shown = faces(kernel)
+    assert ["take 1 of 2" in shown[0], "seed 2" in shown[0], "take 2 of 2" in shown[1], "seed 1" in shown[1]] == [True] * 4
+    assert not any('class="hh-take"' in face for face in shown[2:])
+
+
+def test_what_is_typed_is_looked_for_at_each_key(kernel: Kernel) -> None:
+    opened(kernel)
+    [search] = [key for key, state in kernel.widgets.items() if state.get("placeholder") == "Search"]
+    assert kernel.widgets[search]["continuous_update"] is True
+    typed = "video 57"
+    for end in range(1, len(typed) + 1):
+        kernel.update(search, value=typed[:end])
+    kernel.wait(lambda: ["video 57 of" in face for face in faces(kernel)] == [True], "the one that is meant")
 
 
 def test_a_videos_request_is_edited_in_a_form_below_the_grid(kernel: Kernel) -> None:
@@ -108,8 +175,7 @@ def test_a_videos_request_is_edited_in_a_form_below_the_grid(kernel: Kernel) -> 
     click(kernel, "More of video 9")
     click(kernel, "Edit")
     kernel.wait(lambda: "is not kept any more: choose one." in str(list(kernel.widgets.values())), "the reason")
-    [slot] = [s for s in kernel.widgets.values() if "hh-slot" in str(s.get("_dom_classes"))]
-    assert len(slot["children"]) == 1
+    assert len(slot(kernel)) == 1
 
 
 def test_a_video_of_a_model_that_is_not_known_any_more_is_not_edited_and_says_why(

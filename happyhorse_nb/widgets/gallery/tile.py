@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from happyhorse_nb.ledger import Record
+from happyhorse_nb.ledger import Record, Take
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, poster
 from happyhorse_nb.settings import process
@@ -52,19 +52,24 @@ class Tile:
         self._guard = shared.guard
         self.record: Record | None = None
         self.snapshot: Snapshot | None = None
+        self._of = (1, 1)
         self._face = shared.html()
         self._play = shared.button(f"Play video {number}", lambda: play(self), "hh-play")
         self._star = shared.button(f"Give video {number} a star", lambda: star(self), "hh-star")
-        self._pick = shared.button(f"Pick video {number} for comparison", lambda: pick(self), "hh-pick")
+        self._pick = shared.button(f"Pick video {number}", lambda: pick(self), "hh-pick")
         self.more = shared.button(f"More of video {number}", lambda: more(self), "hh-more")
         self._fixed = (self._face, self._play, self._star, self._pick, self.more)
-        self.box = shared.box(list(self._fixed), "hh-tile", "hh-off")
+        self._card = shared.box(list(self._fixed), "hh-tile", "hh-off")
+        #: The tile, and beside it in the grid a row of its own for the film while it plays.
+        self.box = shared.box([self._card], "hh-spot")
 
-    def show(self, record: Record | None, *, picked: bool = False) -> None:
+    def show(self, take: Take | None, *, picked: bool = False) -> None:
         """Show this job, or nothing."""
+        record = take.record if take is not None else None
 
         def show() -> None:
             self.record = record
+            self._of = (take.place, take.of) if take is not None else (1, 1)
             self.snapshot = record.snapshot if record is not None else None
             self.draw(picked=picked)
 
@@ -87,30 +92,33 @@ class Tile:
     def _draw(self, picked: bool, playing: bool) -> None:
         now, record = self.snapshot, self.record
         if now is None or record is None:
-            _set(self.box, "_dom_classes", ("hh-tile", "hh-off"))
-            _set(self._face, "value", "")
+            set_trait(self._card, "_dom_classes", ("hh-tile", "hh-off"))
+            set_trait(self._face, "value", "")
             return
         still = now.status != Status.DONE or now.path is None
         classes = ("hh-tile", *(["hh-still"] if still else []), *(["hh-playing"] if playing else []))
-        _set(self._face, "value", poster(Poster(now, record.thumbnail, record.starred), self.number))
-        _set(self.box, "_dom_classes", classes)
+        one = Poster(now, record.thumbnail, record.starred, *self._of)
+        set_trait(self._face, "value", poster(one, self.number))
+        set_trait(self._card, "_dom_classes", classes)
         n = self.number
         _toggle(self._play, playing, f"Close video {n}", f"Play video {n}")
         _toggle(self._star, record.starred, f"Take the star of video {n}", f"Give video {n} a star")
-        _toggle(self._pick, picked, f"Do not compare video {n}", f"Pick video {n} for comparison")
+        _toggle(self._pick, picked, f"Unpick video {n}", f"Pick video {n}")
 
-    def attach(self, *more: Any) -> None:
-        """Add widgets that tiles take turns with. At the end: those before it keep their place and the focus."""
-        _set(self.box, "children", (*self._fixed, *more))
+    def attach(self, *, screen: Any = None, menu: Any = None) -> None:
+        """Add what tiles take turns with. At the end: what stands before it keeps its place and the focus."""
+        set_trait(self._card, "children", (*self._fixed, *([menu] if menu is not None else [])))
+        set_trait(self.box, "children", (self._card, *([screen] if screen is not None else [])))
 
 
-def _set(widget: Any, trait: str, value: object) -> None:
+def set_trait(widget: Any, trait: str, value: object) -> None:
+    """Set what is not so already: each trait is a message."""
     if getattr(widget, trait) != value:
         setattr(widget, trait, value)
 
 
 def _toggle(button: Any, on: bool, when_on: str, when_off: str) -> None:
-    _set(button, "description", when_on if on else when_off)
+    set_trait(button, "description", when_on if on else when_off)
     if on:
         button.add_class("hh-on")
     else:

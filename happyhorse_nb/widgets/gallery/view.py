@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -11,21 +12,23 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.images import thumbnail
-from happyhorse_nb.jobs import Job, Jobs, engine, forget
+from happyhorse_nb.jobs import Job, Jobs, engine, forget, remove, restore
 from happyhorse_nb.jobs.catalog import empty
 from happyhorse_nb.jobs.query import query
-from happyhorse_nb.ledger import Record
+from happyhorse_nb.ledger import Record, Take
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
 from happyhorse_nb.settings import frontend, working_folder
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.widgets.form.latest import Latest, at_once
 from happyhorse_nb.widgets.form.slot import Slot
 from happyhorse_nb.widgets.gallery.bar import Bar
 from happyhorse_nb.widgets.gallery.live import Live
-from happyhorse_nb.widgets.gallery.menu import Menu
+from happyhorse_nb.widgets.gallery.menu import Menu, focus
 from happyhorse_nb.widgets.gallery.screen import Screen
 from happyhorse_nb.widgets.gallery.shelf import PAGE, Shelf
 from happyhorse_nb.widgets.gallery.tile import Shared, Tile
+from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
 
@@ -65,8 +68,14 @@ class Gallery:
         self._playing: Tile | None = None
         self._tiles: list[Tile] = []
         self._saved: Place | None = None
+        self._below: dict[str, Any] = {}
         self._form: Form | None = None
-        self._records: list[Record] = []
+        self._takes: list[Take] = []
+        #: What *Undo* brings back.
+        self._hidden: list[Job] = []
+        self._rate = MessageRate()
+        # As one types: what is found is sent at the page's rate, and the words in between are looked for by nobody.
+        self._later = at_once if frontend.in_colab() else Latest()
 
     def __repr__(self) -> str:
         return repr(Jobs(self._shelf.only))
@@ -98,21 +107,25 @@ class Gallery:
             shared,
             edit=self._careful(self._edit),
             reveal=self._careful(self._reveal),
+            remove=self._careful(self._remove),
             forget=self._careful(self._forget),
         )
         self._live = Live(self._heard)
         self._bar = Bar(
             self._shelf,
             shared,
+            typed=lambda: self._later(self._look),
             changed=self._careful(self._filter),
             turn=self._careful(self._turn),
             compare=self._careful(self._compare),
+            remove=self._careful(self._remove_picked),
+            unpick=self._careful(self._unpick),
+            undo=self._careful(self._undo),
         )
-        self._notice = shared.html()
         self._slot = widgets.VBox([], _dom_classes=("hh-slot",))
         grid = shared.box([tile.box for tile in self._tiles], "hh-grid")
         style = shared.html(gallery_style())
-        self.box = widgets.VBox([style, self._bar.top, self._notice, grid, self._bar.bottom, self._slot])
+        self.box = widgets.VBox([style, self._bar.top, grid, self._bar.bottom, self._slot])
         self.box.add_class("hh-ui").add_class("hh-gallery")
 
     # What is clicked. Each is quick: a look into the ledger, and traits.
@@ -127,16 +140,27 @@ class Gallery:
         self._shelf.tab, self._shelf.page = tab, 0
         self._read()
 
+    def _look(self) -> None:
+        """Look for what is typed by now. On a thread of its own: it may have to wait until the page can be told."""
+        if not self._rate.take():
+            time.sleep(self._rate.left())
+            self._rate.take()
+        self._careful(self._search)()
+
+    def _search(self) -> None:
+        if self._bar.chosen[0].strip() != self._shelf.base.text:
+            self._filter()
+
     def _read(self) -> None:
         self._stop()
         self._menu.open(None)
-        self._records = records = self._shelf.read()
-        self._notice.value = "" if records else notice(self._empty)
-        for tile, record in zip(self._tiles, [*records, *[None] * (PAGE - len(records))], strict=True):
+        self._takes = takes = self._shelf.read()
+        self._bar.say("" if takes else notice(self._empty))
+        for tile, take in zip(self._tiles, [*takes, *[None] * (PAGE - len(takes))], strict=True):
             tile.attach()
-            tile.show(record, picked=record is not None and record.snapshot.id in self._picked)
-        self._bar.show(self._shelf, self._shelf.total(), len(self._picked))
-        shown = {record.snapshot.id for record in records}
+            tile.show(take, picked=take is not None and take.record.snapshot.id in self._picked)
+        self._bar.show(self._shelf, len(self._picked))
+        shown = {take.record.snapshot.id for take in takes}
         self._live.follow([job for job in self._shelf.engine.running() if job.id in shown])
 
     def _play(self, tile: Tile) -> None:
@@ -145,15 +169,21 @@ class Gallery:
         if not again:
             self._playing = tile
             self._screen.play(_of(tile))
-            tile.attach(self._screen.widget, *([self._menu.box] if self._menu.tile is tile else []))
-            tile.draw(picked=self._is_picked(tile), playing=True)
+            self._attach(tile)
+            self._draw(tile)
 
     def _stop(self) -> None:
         tile, self._playing = self._playing, None
         if tile is not None:
             self._screen.clear()
-            tile.attach(*([self._menu.box] if self._menu.tile is tile else []))
-            tile.draw(picked=self._is_picked(tile))
+            self._attach(tile)
+            self._draw(tile)
+
+    def _attach(self, tile: Tile) -> None:
+        tile.attach(
+            screen=self._screen.widget if self._playing is tile else None,
+            menu=self._menu.box if self._menu.tile is tile else None,
+        )
 
     def _star(self, tile: Tile) -> None:
         record = _record(tile)
@@ -166,25 +196,56 @@ class Gallery:
         if self._picked.pop(job.id, None) is None:
             self._picked[job.id] = job
         self._draw(tile)
-        self._bar.picked(len(self._picked))
+        self._show_picked()
+
+    def _unpick(self) -> None:
+        self._picked.clear()
+        for tile in self._tiles:
+            self._draw(tile)
+        self._show_picked()
+
+    def _show_picked(self) -> None:
+        self._bar.picked(len(self._picked), back=bool(self._shelf.only.removed))
 
     def _more(self, tile: Tile) -> None:
         before = self._menu.tile
         self._menu.open(None if before is tile else tile)
         for one in {t.number: t for t in (before, tile) if t is not None}.values():
-            screen = [self._screen.widget] if self._playing is one else []
-            one.attach(*screen, *([self._menu.box] if self._menu.tile is one else []))
+            self._attach(one)
 
     def _edit(self, tile: Tile) -> None:
         from happyhorse_nb.widgets.form import edit
 
         form = edit(self._job(tile))
-        self._below(form.box)
-        self._form = form
+        before, self._form = self._form, form
+        self._show_below("form", form.box)
+        if before is not None:
+            before.close()
         self._menu.say(notice("The form is below the gallery."))
 
     def _reveal(self, tile: Tile) -> None:
         self._menu.say(whereabouts(_of(tile), self._start))
+
+    def _remove(self, tile: Tile) -> None:
+        self._hide([self._job(tile)], back=_record(tile).removed)
+        focus(tile.more)
+
+    def _remove_picked(self) -> None:
+        self._hide(list(self._picked.values()), back=bool(self._shelf.only.removed))
+
+    def _undo(self) -> None:
+        self._hide(self._hidden, back=True)
+
+    def _hide(self, some: list[Job], *, back: bool) -> None:
+        """Take these out of the gallery, or bring them ``back``."""
+        (restore if back else remove)(some)
+        self._hidden = [] if back else some
+        for job in some:
+            self._picked.pop(job.id, None)
+        self._read()
+        who = f"Job {some[0].snapshot.short_id} is" if len(some) == 1 else f"{len(some)} jobs are"
+        self._bar.say(notice(f"{who} {'back' if back else 'removed'}."), undo=not back)
+        self._save()
 
     def _forget(self, tile: Tile) -> None:
         job = self._job(tile)
@@ -192,10 +253,9 @@ class Gallery:
         forget(job, trash=True)
         self._picked.pop(job.id, None)
         self._read()
-        self._notice.value = notice(f"Job {job.snapshot.short_id} is forgotten; its file, if any, is in the trash.")
-        if self._saved is not None:
-            # What is forgotten must not be saved with the notebook either.
-            self._saved.change(self._static())
+        self._bar.say(notice(f"Job {job.snapshot.short_id} is forgotten; its file, if any, is in the trash."))
+        # What is forgotten must not be saved with the notebook either.
+        self._save()
 
     def _compare(self) -> None:
         from happyhorse_nb.widgets.compare import compare
@@ -208,14 +268,25 @@ class Gallery:
             return slots[-1]
 
         shown.open(place)
-        self._below(*(slot.widget for slot in slots))
+        self._show_below("comparison", *(slot.widget for slot in slots))
+        self._bar.say(notice("The comparison is below the gallery."))
 
-    def _below(self, *shown: Any) -> None:
-        """Show this below the grid, in place of what was there."""
-        before, self._form = self._form, None
-        self._slot.children = shown
-        if before is not None:
-            before.close()
+    def _show_below(self, what: str, *shown: Any) -> None:
+        """Show this below the grid, in place of one like it; what else is open there stays."""
+        close = self._shared.button(f"Close the {what}", self._careful(lambda: self._close_below(what)))
+        self._below[what] = self._shared.box([close, *shown], "hh-below")
+        self._slot.children = tuple(self._below.values())
+
+    def _close_below(self, what: str) -> None:
+        del self._below[what]
+        self._slot.children = tuple(self._below.values())
+        if what == "form" and self._form is not None:
+            self._form.close()
+            self._form = None
+
+    def _save(self) -> None:
+        if self._saved is not None:
+            self._saved.change(self._static())
 
     # What comes from elsewhere
 
@@ -226,7 +297,7 @@ class Gallery:
             tile.hear(snapshot, picked=snapshot.id in self._picked)
         with suppress(HappyHorseError):
             if snapshot.status.ended:
-                self._bar.sum.value = self._shelf.total()
+                self._bar.total(self._shelf)
 
     def _careful(self, act: Callable[..., None]) -> Callable[..., None]:
         """What a widget's callback raises nobody sees: it is said in the gallery."""
@@ -239,7 +310,7 @@ class Gallery:
                     words = (
                         str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
                     )
-                    self._notice.value = notice(words, "bad")
+                    self._bar.say(notice(words, "bad"))
 
         return careful
 
@@ -258,13 +329,14 @@ class Gallery:
 
     def _static(self) -> Bundle:
         # Whatever page is looked at now.
-        records = self._records if self._shelf.page == 0 else self._shelf.newest()
-        some = [Poster(r.snapshot, _small(r.thumbnail), r.starred) for r in records]
-        more = self._shelf.count > len(some)
-        total = self._shelf.total() + (f"; the newest {len(some)} are here" if more else "")
+        takes = self._takes if self._shelf.page == 0 else self._shelf.newest()
+        some = [Poster(t.record.snapshot, _small(t.record.thumbnail), t.record.starred, t.place, t.of) for t in takes]
+        total = self._shelf.total()
+        if self._shelf.count > len(some):
+            total = f"The newest {len(some)} of {total}"
         return {
             "text/html": posters(some, start=self._start, caption=total, empty=self._empty),
-            "text/plain": total,
+            "text/plain": total.replace("`", ""),
         }
 
 

@@ -35,10 +35,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from happyhorse_nb.jobs import Job
     from happyhorse_nb.models import Snapshot
 
 E = TypeVar("E", bound=Exception)
+#: Letters from which on a name's beginning tells which one is meant; fewer are near too much.
+_BEGUN = 3
+#: Letters of the longest name that is compared with others: what is longer was pasted, and takes its time.
+_LONG = 100
 
 
 def lasting(kind: type[E]) -> type[E]:
@@ -252,6 +258,36 @@ class JobStopped(JobError):
 
 class OutcomeUnknown(JobError):
     """It is not known whether the paid request was accepted, so it is not sent again by itself."""
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """Which of the ``known`` names was meant by one that there is not: the one it begins, or the nearest of those that
+    a slip or two of the finger lie away (a letter too many, too few, another one, or two in each other's place). None
+    where none is so near: a wrong guess helps less than no guess.
+    """
+    typed, names = word.casefold(), list(known)
+    begun = [name for name in names if len(typed) >= _BEGUN and name.casefold().startswith(typed)]
+    if begun:
+        return begun[0]
+    if not _BEGUN <= len(typed) <= _LONG:
+        return None
+    near = [(_slips(typed, name.casefold()), name) for name in names if len(name) <= _LONG]
+    slips, name = min(near, key=lambda found: found[0], default=(_LONG, ""))
+    return name if slips <= max(1, len(typed) // 3) else None
+
+
+def _slips(one: str, two: str) -> int:
+    """How many slips of the finger lie between two words: the optimal string alignment distance."""
+    before: list[int] = []
+    row = list(range(len(two) + 1))
+    for i, letter in enumerate(one, 1):
+        older, before, row = before, row, [i]
+        for j, other in enumerate(two, 1):
+            best = min(row[j - 1] + 1, before[j] + 1, before[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == two[j - 2] and one[i - 2] == other:
+                best = min(best, older[j - 2] + 1)
+            row.append(best)
+    return row[-1]
 
 
 def _tree(kind: type[HappyHorseError]) -> list[type[HappyHorseError]]:

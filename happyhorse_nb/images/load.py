@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import difflib
 import os
 import re
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.images.address import check_address
 from happyhorse_nb.images.check import ImageInfo, check, check_end, first_picture, inspect, weight
 from happyhorse_nb.images.fit import fit_into, thumbnail
@@ -165,14 +164,15 @@ def _read(path: Path) -> bytes:
 
 def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
     shown = source if len(source) <= 80 else source[:79] + "…"
-    names = [n for n in namespace or () if not n.startswith("_")]
+    # By what a person remembers of a file: its name without the ending.
+    names = {n: n for n in namespace or () if not n.startswith("_")}
     missing = "there is no such file"
     with suppress(OSError, ValueError):
         if path.is_dir():
             missing = "it is a folder and no file"
-        names += [p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES]
-    close = difflib.get_close_matches(path.name, names, n=1)
-    hint = f" Did you mean {close[0]}?" if close else " Check the spelling, or give the whole path."
+        names |= {p.stem: p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES}
+    close = meant(path.stem, names)
+    hint = f" Did you mean {names[close]}?" if close else " Check the spelling, or give the whole path."
     variable = (
         "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
     )

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.errors import HappyHorseError, UsageError
+from happyhorse_nb.errors import HappyHorseError, UsageError, meant
 from happyhorse_nb.magic.actions import make
 from happyhorse_nb.magic.commands import COMMANDS, help_text
 from happyhorse_nb.magic.complete import install, uninstall
@@ -69,8 +69,9 @@ def run_line(shell: Any, line: str) -> None:
     if command is None:
         shown = name if len(name) <= 40 else name[:39] + "…"
         image = Path(name).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
-        hint = f" Did you mean %happyhorse generate {shown}?" if image else ""
-        raise UsageError(f"there is no command {shown!r}; the commands are {', '.join(COMMANDS)}.{hint}")
+        close = f"generate {shown}" if image else meant(name, COMMANDS)
+        guess = f"did you mean %happyhorse {close}? The commands" if close else "the commands"
+        raise UsageError(f"there is no command {shown!r}; {guess} are {', '.join(COMMANDS)}.")
     parser = command.parser
     args = parser.read(rest)
     if args.help:

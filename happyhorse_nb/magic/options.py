@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import shlex
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from happyhorse_nb.errors import UsageError
+from happyhorse_nb.errors import UsageError, meant
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, TAKES, Param
 
 
@@ -78,8 +77,8 @@ class Parser(argparse.ArgumentParser):
         if not word.startswith("-"):
             self.error(f"{_short(word)!r} is one word too many; {self._words}")
         word = word.partition("=")[0]
-        close = difflib.get_close_matches(word, self.options, n=1)
-        guess = f"did you mean {close[0]}? The options" if close else "the options"
+        close = meant(word.lstrip("-"), [option.lstrip("-") for option in self.options])
+        guess = f"did you mean --{close}? The options" if close else "the options"
         self.error(f"there is no option {_short(word)}; {guess} are {', '.join(self.options)}")
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from operator import index
 from typing import TYPE_CHECKING, Any
 
-from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
 from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
 
@@ -97,7 +97,7 @@ def check_takes(value: Any) -> int:
         if low <= number <= high:
             return number
     raise InvalidRequest(
-        f"takes {_shown(value)} is not taken; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
+        f"takes cannot be {_shown(value)}; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
         param="takes",
     )
 
@@ -105,10 +105,8 @@ def check_takes(value: Any) -> int:
 def _known(model: Model, name: str) -> None:
     options = [p.name for p in model.options]
     if name not in options:
-        import difflib
-
-        close = difflib.get_close_matches(name, options, n=1)
-        remedy = f" Did you mean {close[0]}?" if close else ""
+        close = meant(name, options)
+        remedy = f" Did you mean {close}?" if close else ""
         raise InvalidRequest(
             f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.{remedy}", param=name
         )
@@ -150,19 +148,21 @@ def _explain(model: Model, param: Param, value: Any) -> str:
     if param.choices:
         return (
             f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "
-            f"Use {param.choices[0]}."
+            f"Use {meant(str(value)[:60], param.choices) or param.choices[0]}."
         )
     unit = f" {param.unit}" if param.unit else ""
     limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
     nearest = _nearest(param, value)
     # Elsewhere -1 asks for a random one.
     random = ", or leave it out for a random one" if param.name == "seed" else ""
-    return f"{param.name} {shown} is not taken; {model.id} wants {limits}. Use {nearest}{random}."
+    return f"{param.name} must be {limits} for {model.id}, not {shown}. Use {nearest}{random}."
 
 
 def _nearest(param: Param, value: Any) -> int:
     low, high = param.minimum or 0, param.maximum or 0
+    # ``20s`` is a number to a person.
+    number = re.match(r"\s*[+-]?\d+(\.\d+)?", value) if isinstance(value, str) else None
     try:
-        return min(max(round(float(value)), low), high)
+        return min(max(round(float(number[0] if number else value)), low), high)
     except (TypeError, ValueError, OverflowError):
         return param.default if isinstance(param.default, int) else low

@@ -362,7 +362,10 @@ def test_what_is_not_found_was_looked_for_in_three_ways(folder: Path) -> None:
 def test_a_misspelled_file_or_variable_is_guessed(folder: Path) -> None:
     written(folder, "rocket.jpg", JPEG)
     assert refusal("rockt.jpg", namespace={}).endswith("Did you mean rocket.jpg?")
+    assert refusal("rocket.png", namespace={}).endswith("Did you mean rocket.jpg?")
     assert refusal("pictrue", namespace={"picture": 1}).endswith("Did you mean picture?")
+    # The ending alone is in common: nobody has meant it.
+    assert refusal("nope.jpg", namespace={"note_of_it": 1}).endswith("Check the spelling, or give the whole path.")
 
 
 def test_a_variable_s_own_text_is_not_looked_up_again(folder: Path) -> None:

@@ -72,6 +72,22 @@ def test_a_command_there_is_not_is_refused_with_those_there_are(shell: Any, line
 
 
 @pytest.mark.parametrize(
+    ("typed", "command"),
+    [("job", "jobs"), ("shwo", "show"), ("gal", "gallery"), ("Jobs", "jobs"), ("forgot", "forget")],
+)
+def test_a_command_that_is_nearly_one_is_answered_with_it(shell: Any, typed: str, command: str) -> None:
+    with pytest.raises(UsageError, match=f"did you mean %happyhorse {command}\\? The commands are "):
+        run_line(shell, f"{typed} 8f31")
+
+
+@pytest.mark.parametrize("typed", ["cancel", "ls", "--seed", "x" * 999])
+def test_a_command_that_is_none_is_not_guessed_at(shell: Any, typed: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        run_line(shell, typed)
+    assert "did you mean" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("line", "words"),
     [
         ("show", "required: JOB"),

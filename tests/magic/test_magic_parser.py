@@ -129,6 +129,11 @@ def test_what_is_no_number_is_left_for_the_check_that_knows_the_limits() -> None
         ),
         ("rocket.jpg --durration=5", "there is no option --durration; did you mean --duration?"),
         ("rocket.jpg --dur 5", "there is no option --dur"),
+        ("rocket.jpg --dur 5", "did you mean --duration?"),
+        ("rocket.jpg --sede 5", "did you mean --seed?"),
+        # What only shares letters with an option was not meant.
+        ("rocket.jpg --fps 24", "there is no option --fps; the options are --help, "),
+        ("rocket.jpg --notion 24", "there is no option --notion; the options are --help, "),
         ("rocket.jpg --zzz", "there is no option --zzz; the options are --help, "),
         ("my rocket.jpg", "'rocket.jpg' is one word too many; quote what has spaces in it"),
         ("rocket.jpg --seed", "argument --seed: expected one argument"),

@@ -78,11 +78,14 @@ def test_a_whole_number_however_it_is_given(duration: Any) -> None:
     assert type(checked["duration"]) is int
 
 
-@pytest.mark.parametrize(("value", "use"), [(2, 3), (16, 15), (-5, 3), ("99", 15), (5.5, 6), (10**9, 15)])
+@pytest.mark.parametrize(
+    ("value", "use"),
+    [(2, 3), (16, 15), (-5, 3), ("99", 15), (5.5, 6), (10**9, 15), ("20s", 15), ("4 sec", 4), ("soon", 5)],
+)
 def test_a_number_outside_the_limits_is_refused_with_the_nearest_within(value: Any, use: int) -> None:
     line = refusal(duration=value)
     assert line == (
-        f"duration {value!r} is not taken; happyhorse-1.0-i2v wants a whole number from 3 to 15 seconds. Use {use}."
+        f"duration must be a whole number from 3 to 15 seconds for happyhorse-1.0-i2v, not {value!r}. Use {use}."
     )
 
 
@@ -91,7 +94,7 @@ NO_NUMBERS: list[Any] = ["soon", [5], {}, b"\xff", float("nan"), float("inf"), "
 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_refused_in_one_line(value: Any) -> None:
-    assert "wants a whole number from 3 to 15" in refusal(duration=value)
+    assert "must be a whole number from 3 to 15" in refusal(duration=value)
 
 
 @pytest.mark.parametrize("value", [-1, 2147483648, True, False])
@@ -113,6 +116,10 @@ def test_a_resolution_is_found_whatever_its_case(typed: str) -> None:
 def test_another_resolution_is_refused_with_those_there_are(value: Any) -> None:
     line = refusal(resolution=value)
     assert "is not offered by happyhorse-1.0-i2v; it takes 720P or 1080P. Use 720P." in line
+
+
+def test_a_resolution_that_is_nearly_one_is_answered_with_it() -> None:
+    assert refusal(resolution="1080").endswith("Use 1080P.")
 
 
 def test_what_is_left_out_is_left_to_the_server() -> None:

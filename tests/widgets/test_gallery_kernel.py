@@ -132,7 +132,9 @@ def test_what_is_removed_is_brought_back_at_once_or_later(kernel: Kernel, tmp_pa
     kernel.wait(lambda: any(s.get("description") == "Remove 3" for s in kernel.widgets.values()), "the button")
     click(kernel, "Remove 3")
     kernel.wait(lambda: f"video {COUNT - 3} of" in faces(kernel)[0], "those after them")
-    assert kernel.run("import happyhorse_nb as hh; print(len(hh.jobs()), len(hh.jobs(removed=True)))").printed.split() == [
+    assert kernel.run(
+        "import happyhorse_nb as hh; print(len(hh.jobs()), len(hh.jobs(removed=True)))"
+    ).printed.split() == [
         str(COUNT - 3),
         "3",
     ]
@@ -149,7 +151,9 @@ def test_takes_of_one_request_stand_together_and_say_so(kernel: Kernel, tmp_path
     ledger.close()
     opened(kernel)
     shown = faces(kernel)
-    assert ["take 1 of 2" in shown[0], "seed 2" in shown[0], "take 2 of 2" in shown[1], "seed 1" in shown[1]] == [True] * 4
+    assert ["take 1 of 2" in shown[0], "seed 2" in shown[0], "take 2 of 2" in shown[1], "seed 1" in shown[1]] == [
+        True
+    ] * 4
     assert not any('class="hh-take"' in face for face in shown[2:])
 
 

@@ -11,17 +11,23 @@ from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
 
-from happyhorse_nb.cli.notebooks import copy_to, notebooks
+from happyhorse_nb.cli.notebooks import QUICKSTART, checkout, copy_to, notebooks
 from happyhorse_nb.errors import HappyHorseError, MissingKey
 from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, current_account, home
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
 
+#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. Tornado's own limit of
+#: 10 MiB closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for what is
+#: around them.
+_MOST = 272 * 1024 * 1024
+_SERVER = "--ServerApp.tornado_settings"
+
 
 def lab(arguments: Sequence[str]) -> int:
-    """Open JupyterLab on the notebooks. Without a key its kernels use a sandbox that runs along."""
+    """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox that runs along."""
     if find_spec("jupyterlab") is None:
         raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
-    folder = notebooks()
+    folder = checkout(Path.cwd(), Path(sys.prefix)) or notebooks()
     if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
         # Installed: the user's own copy, which an update does not take away.
         folder = Path.cwd() / "happyhorse-notebooks"
@@ -41,8 +47,11 @@ def lab(arguments: Sequence[str]) -> int:
             print(f"The key from {account.source} is used: {account.maker}.")
         sys.stdout.flush()
         # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
-        root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
-        command = [sys.executable, "-m", "jupyterlab", f"--notebook-dir={folder}", *root, *arguments]
+        own = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        own += [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
+        if not any(argument.startswith(_SERVER) for argument in arguments):
+            own.append(f"{_SERVER}={{'websocket_max_message_size': {_MOST}}}")
+        command = [sys.executable, "-m", "jupyterlab", *own, *arguments]
         with subprocess.Popen(command, env=environment) as running:  # noqa: S603 - our own arguments
             # Whoever ends this ends JupyterLab with it.
             signal.signal(signal.SIGTERM, lambda *_: running.terminate())

@@ -19,6 +19,17 @@ def notebooks() -> Path:
     raise HappyHorseError("the notebooks are missing from this installation. Install happyhorse-nb again.")
 
 
+def checkout(start: Path, environment: Path) -> Path | None:
+    """The notebooks of the checkout that ``start`` lies in, else of the one whose environment (`sys.prefix`) this is.
+
+    There the package itself may be an installed one, as `make demo` leaves it. None outside of a checkout.
+    """
+    for place in (start, *start.parents, environment.parent):
+        if (place / "happyhorse_nb" / "_version.py").is_file() and (place / "notebooks" / QUICKSTART).is_file():
+            return place / "notebooks"
+    return None
+
+
 def copy_to(folder: Path, *, only: str | None = None) -> None:
     """Copy the notebooks (or one of them) with their photos into a folder; what is there already stays."""
     folder.mkdir(parents=True, exist_ok=True)

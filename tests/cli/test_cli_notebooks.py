@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to, notebooks
+from happyhorse_nb.cli.notebooks import QUICKSTART, checkout, copy_to, notebooks
 
 
 def test_they_come_with_the_package_and_with_their_photos() -> None:
@@ -33,3 +33,14 @@ def test_one_notebook_comes_with_the_photos_and_no_other(tmp_path: Path) -> None
     copy_to(tmp_path, only=QUICKSTART)
     assert [path.name for path in tmp_path.glob("*.ipynb")] == [QUICKSTART]
     assert (tmp_path / "rocket.jpg").is_file()
+
+
+def test_in_a_checkout_its_own_notebooks_are_opened_though_the_package_is_an_installed_one(tmp_path: Path) -> None:
+    (tmp_path / "happyhorse_nb").mkdir()
+    (tmp_path / "happyhorse_nb" / "_version.py").touch()
+    copy_to(tmp_path / "notebooks")
+    (tmp_path / "docs").mkdir()
+    elsewhere = tmp_path.parent
+    for start, environment in ((tmp_path / "docs", elsewhere / "env"), (elsewhere, tmp_path / ".venv")):
+        assert checkout(start, environment) == tmp_path / "notebooks"
+    assert checkout(elsewhere, elsewhere / "env") is None

@@ -16,9 +16,9 @@ from happyhorse_nb.errors import HappyHorseError, MissingKey
 from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, current_account, home
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
 
-#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. Tornado's own limit of
-#: 10 MiB closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for what is
-#: around them.
+#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. At Tornado's own
+#: limit, 10 MiB, it closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for
+#: what is around them.
 _MOST = 272 * 1024 * 1024
 _SERVER = "--ServerApp.tornado_settings"
 

@@ -27,7 +27,7 @@ from happyhorse_nb.errors import (
     ServerError,
     WaitTimeout,
 )
-from happyhorse_nb.models import DEFAULT_MODEL, Model, Snapshot, check_params, check_prompt, find_model, join_notes
+from happyhorse_nb.models import DEFAULT_MODEL, Fit, Model, Snapshot, check_params, check_prompt, find_model, join_notes
 from happyhorse_nb.settings import Account, account_of, current_account, process
 from happyhorse_nb.settings.account import HiddenText, missing_key, told_origin
 from happyhorse_nb.settings.folders import absolute
@@ -82,7 +82,7 @@ class Client:
         prompt: str | None = None,
         *,
         model: str | None = None,
-        fit: bool = False,
+        fit: Fit = False,
         flight: Flight | None = None,
         **params: Any,
     ) -> Snapshot:
@@ -98,7 +98,7 @@ class Client:
         """
         table = find_model(model or DEFAULT_MODEL)
         checked = check_params(table, params)
-        text, cut = check_prompt(table, prompt, fit=fit)
+        text, cut = check_prompt(table, prompt, fit=bool(fit))
         local = self.account.sandbox
         if not process.is_a(image, images.FirstFrame):
             limits = table.param("image").image

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.images.check import inspect, problem, weight
 from happyhorse_nb.images.pixels import decoded, decoding, encode, flat, judged, open_image
-from happyhorse_nb.models import ImageLimits
+from happyhorse_nb.models import Fit, ImageLimits
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 THUMBNAIL = (352, 352)
 
 
-def fit_into(data: bytes, limits: ImageLimits) -> tuple[bytes, str]:
+def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, str]:
     """The image within the limits, and what was done to it in words; untouched and "" when it was within already.
 
-    Raises `InvalidRequest` when it cannot be decoded.
+    Raises `InvalidRequest` when it cannot be decoded, and for a ``how`` that there is not.
     """
+    if how not in (True, "pad", "crop"):
+        raise InvalidRequest(f'fit={how!r} is not taken. Give True, "pad" or "crop".', param="fit")
     info = inspect(data)
     if problem(info, limits) is None:
         return data, ""
@@ -31,8 +33,10 @@ def fit_into(data: bytes, limits: ImageLimits) -> tuple[bytes, str]:
     done = [clipped] if clipped else []
     width, height = image.size
     if max(width, height) > limits.max_aspect * min(width, height):
-        image = _pad(image, limits.max_aspect)
-        done.append(f"padded from {width} x {height} to {image.width} x {image.height}")
+        image = (_crop if how == "crop" else _pad)(image, limits.max_aspect)
+        done.append(
+            f"{'cropped' if how == 'crop' else 'padded'} from {width} x {height} to {image.width} x {image.height}"
+        )
     if min(image.size) < limits.min_side:
         image = _scale(image, limits.min_side / min(image.size))
         done.append(f"scaled up to {image.width} x {image.height}")
@@ -45,7 +49,8 @@ def fit_into(data: bytes, limits: ImageLimits) -> tuple[bytes, str]:
     if image.size != size:
         done.append(f"scaled down to {image.width} x {image.height}")
     made = inspect(fitted).format
-    done.append(f"encoded from {info.format}, {weight(info.size)}, to {made}, {weight(len(fitted))}")
+    if info.size > limits.max_bytes or made != info.format:
+        done.append(f"encoded from {info.format}, {weight(info.size)}, to {made}, {weight(len(fitted))}")
     return fitted, ", ".join(done)
 
 
@@ -73,6 +78,15 @@ def _pad(image: Image, max_aspect: float) -> Image:
     mean = tuple(round(v) for v in ImageStat.Stat(image.convert("RGB")).mean)
     color = (*mean, 255) if image.mode == "RGBA" else mean
     return ImageOps.pad(image, size, method=Image.Resampling.LANCZOS, color=color)
+
+
+def _crop(image: Image, max_aspect: float) -> Image:
+    """The middle of it, of the longest shape that is taken."""
+    from PIL import Image, ImageOps
+
+    width, height = image.size
+    size = (min(width, int(height * max_aspect)), min(height, int(width * max_aspect)))
+    return ImageOps.fit(image, size, method=Image.Resampling.LANCZOS)
 
 
 def _scale(image: Image, factor: float) -> Image:

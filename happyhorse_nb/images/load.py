@@ -19,7 +19,7 @@ from happyhorse_nb.images.fit import fit_into, thumbnail
 from happyhorse_nb.images.frame import FirstFrame, sha256
 from happyhorse_nb.images.objects import NoImage, from_object
 from happyhorse_nb.images.pixels import DAMAGED
-from happyhorse_nb.models import ImageLimits, join_notes
+from happyhorse_nb.models import Fit, ImageLimits, join_notes
 
 #: A file larger than this is not even read to be made to fit.
 _READ_LIMIT = 256 * 1024 * 1024
@@ -35,10 +35,11 @@ def load(
     *,
     limits: ImageLimits,
     namespace: Mapping[str, Any] | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     local: bool = False,
 ) -> FirstFrame:
-    """Find the first frame, check it, and (with ``fit``) make it fit.
+    """Find the first frame, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
+    ``"crop"`` crops it.
 
     ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
     channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
@@ -74,9 +75,9 @@ def decode_data_uri(uri: str) -> bytes:
         ) from None
 
 
-def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: bool) -> FirstFrame:
+def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit) -> FirstFrame:
     data, cut = first_picture(data)
-    data, made = fit_into(data, limits) if fit else (data, "")
+    data, made = fit_into(data, limits, fit) if fit else (data, "")
     said = "; ".join(words for words in (clipped, cut) if words)
     note = join_notes(f"first frame: {said}" if said else "", f"first frame {made}" if made else "")
     digest = sha256(data)
@@ -99,7 +100,7 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: bool
 
 
 def _from_text(
-    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: bool, local: bool
+    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: Fit, local: bool
 ) -> FirstFrame:
     source = source.strip()
     if re.match(r"data:", source, re.IGNORECASE):

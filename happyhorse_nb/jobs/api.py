@@ -26,7 +26,7 @@ from happyhorse_nb.jobs.request import Request, prepare
 from happyhorse_nb.jobs.seeds import spread
 from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
-from happyhorse_nb.models import MODELS, Cost, Model, Snapshot, Status, check_takes, find_model
+from happyhorse_nb.models import MODELS, Cost, Fit, Model, Snapshot, Status, check_takes, find_model
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 
@@ -38,7 +38,7 @@ def generate(
     *,
     takes: Literal[1] | None = None,
     model: str | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
@@ -52,7 +52,7 @@ def generate(
     *,
     takes: int | None = None,
     model: str | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
@@ -65,7 +65,7 @@ def generate(
     *,
     takes: int | None = None,
     model: str | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
@@ -78,7 +78,8 @@ def generate(
     or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
     5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
     whole seconds (default 5). ``seed``: 0 to 2147483647, drawn when left out; `Job.seed` has it. ``model``: a model's
-    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done. ``again``: buy a new video
+    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done; too long a shape is padded, or
+    cropped with ``"crop"``. ``again``: buy a new video
     even where an equal request has made one, with a new seed unless one is given. ``save``: the file to write, an .mp4
     that does not exist yet. A model or parameter that is None comes from ``%config HappyHorse``. ``takes``: 1 to 4
     videos of the same request, with the seeds from ``seed`` on, or with drawn ones; run again, takes with drawn seeds

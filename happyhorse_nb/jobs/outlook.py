@@ -14,7 +14,7 @@ from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.request import Request, prepare
 from happyhorse_nb.jobs.seeds import spread
-from happyhorse_nb.models import Cost, Snapshot, Status, check_takes
+from happyhorse_nb.models import Cost, Fit, Snapshot, Status, check_takes
 from happyhorse_nb.settings import current_account, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
 
@@ -55,7 +55,7 @@ def check(
     *,
     model: str,
     takes: int = 1,
-    fit: bool = False,
+    fit: Fit = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.FirstFrame] = images.load,

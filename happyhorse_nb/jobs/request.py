@@ -19,6 +19,7 @@ from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import (
     TAKES,
     Cost,
+    Fit,
     Model,
     Snapshot,
     Status,
@@ -126,7 +127,7 @@ def prepare(
     settings: Settings,
     home: Path,
     model: str | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.FirstFrame] = images.load,
@@ -144,7 +145,7 @@ def prepare(
     drawn = "seed" not in checked
     if drawn:
         [checked["seed"]] = draw(table)
-    text, cut = check_prompt(table, prompt, fit=fit)
+    text, cut = check_prompt(table, prompt, fit=bool(fit))
     limits = table.param("image").image
     assert limits is not None, "every image parameter of the table has limits"
     frame = load(image, limits=limits, namespace=namespace, fit=fit, local=on_this_machine())

@@ -8,7 +8,7 @@ from happyhorse_nb.models.cost import Cost
 from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
 from happyhorse_nb.models.snapshot import TAKEN_BACK, TAKEN_OUT, Progress, Snapshot, join_notes
 from happyhorse_nb.models.status import Status
-from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, ImageLimits, Model, Param
+from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, Fit, ImageLimits, Model, Param
 from happyhorse_nb.models.validate import check_params, check_prompt, check_takes, find_model
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "TAKEN_OUT",
     "TAKES",
     "Cost",
+    "Fit",
     "ImageLimits",
     "Model",
     "Param",

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["image", "images", "url", "text", "choice", "integer"]
+#: Whether what breaks the limits is made to fit. An image of too long a shape is padded (True, "pad") or cropped.
+Fit = bool | Literal["pad", "crop"]
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ def address(tmp_path: Path, home: Path) -> Iterator[str]:
 
 def test_it_opens_the_quickstart_and_takes_a_large_picture_in_one_message(address: str) -> None:
     assert f"/lab/tree/{QUICKSTART}?" in address
-    origin, token = address.split("/lab/")[0], address.rpartition("=")[2]
+    origin, token = address.split("/lab/", maxsplit=1)[0], address.rpartition("=")[2]
     assert asyncio.run(_echo(origin, token)) == LARGE
 
 

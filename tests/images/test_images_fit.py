@@ -208,3 +208,22 @@ def test_the_video_s_sides_are_even(width: int, height: int, level: str) -> None
     if width * 2 <= height * 5 and height * 2 <= width * 5:
         assert made[0] * made[1] == pytest.approx(lines * lines * 16 / 9, rel=0.01)
         assert made[0] / made[1] == pytest.approx(width / height, rel=0.01)
+
+
+@pytest.mark.parametrize(("size", "made"), [((1000, 300), (750, 300)), ((301, 1000), (301, 752))])
+def test_too_long_a_shape_is_cropped_to_its_middle_where_that_is_asked_for(
+    size: tuple[int, int], made: tuple[int, int]
+) -> None:
+    image = Image.new("RGB", size, "red")
+    image.paste("blue", (size[0] // 2 - 20, size[1] // 2 - 20, size[0] // 2 + 20, size[1] // 2 + 20))
+    frame = load(image, limits=LIMITS, fit="crop")
+    assert frame.note == f"first frame cropped from {size[0]} x {size[1]} to {made[0]} x {made[1]}"
+    seen = opened(frame.data).convert("RGB")
+    assert seen.size == made
+    assert seen.getpixel((made[0] // 2, made[1] // 2)) == (0, 0, 255)
+    assert seen.getpixel((0, 0)) == (255, 0, 0)
+
+
+def test_a_way_to_make_it_fit_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    with pytest.raises(InvalidRequest, match=r'fit=\'squeeze\' is not taken\. Give True, "pad" or "crop"\.'):
+        load(picture(200, 100), limits=LIMITS, fit="squeeze")  # type: ignore[arg-type]  # what a user types

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.jobs.api import with_options
-from happyhorse_nb.models import MODELS, check_params, check_takes, find_model
+from happyhorse_nb.models import MODELS, Fit, check_params, check_takes, find_model
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.form.values import Picture, Values, source_of
 
@@ -21,7 +21,7 @@ def form(
     *,
     model: str | None = None,
     takes: int | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     save: str | Path | None = None,
     **params: Any,
 ) -> Form:
@@ -61,7 +61,7 @@ def _open(
     model: str | None,
     params: dict[str, Any],
     takes: int | None = None,
-    fit: bool = False,
+    fit: Fit = False,
     save: str | Path | None = None,
     note: str = "",
 ) -> Form:

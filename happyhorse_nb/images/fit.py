@@ -34,9 +34,8 @@ def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, 
     width, height = image.size
     if max(width, height) > limits.max_aspect * min(width, height):
         image = (_crop if how == "crop" else _pad)(image, limits.max_aspect)
-        done.append(
-            f"{'cropped' if how == 'crop' else 'padded'} from {width} x {height} to {image.width} x {image.height}"
-        )
+        what = "cropped" if how == "crop" else "padded"
+        done.append(f"{what} from {width} x {height} to {image.width} x {image.height}")
     if min(image.size) < limits.min_side:
         image = _scale(image, limits.min_side / min(image.size))
         done.append(f"scaled up to {image.width} x {image.height}")

@@ -78,15 +78,15 @@ def generate(
     or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
     5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
     whole seconds (default 5). ``seed``: 0 to 2147483647, drawn when left out; `Job.seed` has it. ``model``: a model's
-    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done; too long a shape is padded, or
-    cropped with ``"crop"``. ``again``: buy a new video
-    even where an equal request has made one, with a new seed unless one is given. ``save``: the file to write, an .mp4
-    that does not exist yet. A model or parameter that is None comes from ``%config HappyHorse``. ``takes``: 1 to 4
-    videos of the same request, with the seeds from ``seed`` on, or with drawn ones; run again, takes with drawn seeds
-    are those made before. ``save`` then names ``launch-1.mp4`` and so on, and the budget must hold for all before any
-    is sent. ``namespace``: where the name of a variable is looked up, for callers that take text. ``yes``: what costs
-    more than ``HappyHorse.ask_above`` is meant. Else it is refused, or in a notebook that somebody watches asked about
-    with a button: what is returned then stands for the job from when that is pressed on.
+    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done; too long a shape is padded,
+    or cropped with ``"crop"``. ``again``: buy a new video even where an equal request has made one, with a new seed
+    unless one is given. ``save``: the file to write, an .mp4 that does not exist yet. A model or parameter that is
+    None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from
+    ``seed`` on, or with drawn ones; run again, takes with drawn seeds are those made before. ``save`` then names
+    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: where the name
+    of a variable is looked up, for callers that take text. ``yes``: what costs more than ``HappyHorse.ask_above``
+    is meant. Else it is refused, or in a notebook that somebody watches asked about with a button: what is returned
+    then stands for the job from when that is pressed on.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.

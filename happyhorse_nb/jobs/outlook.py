@@ -14,6 +14,7 @@ from happyhorse_nb.jobs.budget import check_budget
 from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.request import Request, prepare
 from happyhorse_nb.jobs.seeds import spread
+from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Fit, Snapshot, Status, check_takes
 from happyhorse_nb.settings import current_account, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
@@ -59,8 +60,9 @@ def check(
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.FirstFrame] = images.load,
-) -> tuple[Request, int]:
-    """The request that `generate` would submit, and how many of its takes are made or on their way already.
+) -> tuple[Request, list[Record]]:
+    """The request that `generate` would submit, and those of its takes that were asked for before: none of them is
+    paid for again.
 
     ``load`` as in `prepare`. Raises what `generate` would raise.
     """
@@ -81,17 +83,14 @@ def check(
     cost = settings.estimate(request.params, model=request.model)
     requests = spread(request, count)
     records = [one.record(account, owner=run.presence.id, cost=cost) for one in requests]
-    new = [
-        (one, record)
-        for one, record in zip(requests, records, strict=True)
-        if not settings.reuse or run.ledger.equal(record) is None
-    ]
+    before = [run.ledger.equal(record) if settings.reuse else None for record in records]
+    new = [(one, record) for one, record, equal in zip(requests, records, before, strict=True) if equal is None]
     for one, _ in new:
         one.check_target()
     if new:
         first, *rest = (record for _, record in new)
         check_budget(settings.budget, first, run.ledger, *rest)
-    return request, count - len(new)
+    return request, [equal for equal in before if equal is not None]
 
 
 def last_seed() -> tuple[int, str] | None:

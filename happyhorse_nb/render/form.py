@@ -39,6 +39,16 @@ def count(hint: str, weight: int, maximum: int) -> str:
     return fill("count.html.j2", hint=hint, weight=weight, maximum=maximum, over=weight > maximum)
 
 
+def picked(name: str) -> str:
+    """The name of the file that was chosen."""
+    return fill("verdict.html.j2", text=plain(name, 80), tone="name")
+
+
+def price(cost: Cost | None, videos: int) -> str:
+    """``, about $1.40``: what so many of that cost cost, to put after what a press of a button does."""
+    return "" if cost is None else f", {Cost(cost.amount * Decimal(videos))}"
+
+
 def expected(
     *, pixels: tuple[int, int] | None, cost: Cost | None, seconds: float, sandbox: bool, takes: int = 1, made: int = 0
 ) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import json
 import re
 from typing import Any
 
@@ -44,7 +46,9 @@ class Form:
 
     @property
     def ready(self) -> bool:
-        return self.find("Generate")[1]["disabled"] is False
+        # Whatever it says that it would do.
+        [button] = [w for w in self.widgets.values() if "hh-generate" in w.get("_dom_classes", ())]
+        return button["disabled"] is False
 
     @property
     def verdicts(self) -> str:
@@ -52,6 +56,19 @@ class Form:
             re.sub("<[^>]*>", "", str(w["value"])) for w in self.widgets.values() if "hh-verdict" in str(w.get("value"))
         ]
         return " | ".join(" ".join(text.split()) for text in found)
+
+    def wait_for_words(self, button: str, words: str) -> None:
+        """Wait until these are the words on a button that can be pressed."""
+
+        def said() -> bool:
+            state = self.widgets[button]
+            return state["description"] == words and not state["disabled"] and self.is_shown(button)
+
+        self.kernel.wait(said, words)
+
+    def is_shown(self, widget: str) -> bool:
+        layout = str(self.widgets[widget]["layout"]).removeprefix("IPY_MODEL_")
+        return self.kernel.widgets[layout].get("display") != "none"
 
     def wait(self, words: str) -> None:
         self.kernel.wait(lambda: words in self.verdicts + self.words, words)
@@ -94,18 +111,18 @@ def test_what_of_the_prompt_stays_as_it_stands_is_said_before_it_is_paid_for(for
 
 def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_server: FakeServer) -> None:
     form.set("Prompt", value="It lifts off")
-    form.click("Generate")
-    form.click("Generate")
+    button, another = form.find("Generate")[0], form.find("Make another")[0]
+    form.kernel.click(button)
+    form.kernel.click(button)
     form.wait("Done")
     fake_server.quiet()
     assert fake_server.paid == 1
     assert form.words.count("Done") == 1
-    # Until all have been told of its end, a click still belongs to the one before.
-    assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].result(); None").error == []
-    form.click("Generate")
+    form.wait_for_words(button, "Show it, nothing to pay")
+    form.kernel.click(button)
     form.wait("Already made")
     assert fake_server.paid == 1
-    another = form.find("Make another")[0]
+    form.wait_for_words(another, "Make another, about $1.12")
     form.kernel.click(another)
     form.kernel.click(another)
     fake_server.wait_for("submit", 2)
@@ -210,11 +227,117 @@ def test_without_a_key_the_reason_stands_beside_the_button(new_kernel: Any) -> N
 
 def test_another_one_that_could_not_be_bought_can_be_asked_for_again(form: Form, fake_server: FakeServer) -> None:
     form.click("Generate")
-    form.wait("Done")
     another = form.find("Make another")[0]
+    form.wait_for_words(another, "Make another, about $1.12")
     form.kernel.run("import os; key = os.environ.pop('MODELLIX_API_KEY')")
     form.kernel.click(another)
     form.wait("no API key")
     form.kernel.run("os.environ['MODELLIX_API_KEY'] = key")
     form.kernel.click(another)
     fake_server.wait_for("submit", 2)
+
+
+def test_the_button_says_what_a_press_will_do_and_what_it_costs(form: Form, fake_server: FakeServer) -> None:
+    fake_server.words = ("processing",)
+    button, another = form.find("Generate")[0], form.find("Make another")[0]
+    form.wait_for_words(button, "Generate, about $1.12")
+    form.kernel.click(button)
+    form.wait_for_words(button, "Show the one that is running")
+    # What is shown already is no deed, so that button is not the blue one.
+    assert "hh-main" not in form.widgets[button]["_dom_classes"]
+    assert not form.is_shown(another)
+    form.set("Takes", index=2)
+    form.wait_for_words(button, "Generate 2 more, about $2.24")
+    form.set("Takes", index=0)
+    fake_server.words = ("success",)
+    form.wait_for_words(another, "Make another, about $1.12")
+    assert form.widgets[button]["description"] == "Show it, nothing to pay"
+    assert "hh-main" in form.widgets[another]["_dom_classes"]
+    form.set("Prompt", value="Another wish")
+    form.wait_for_words(button, "Generate, about $1.12")
+    assert not form.is_shown(another)
+    assert fake_server.paid == 1
+
+
+def test_a_press_of_a_button_that_said_nothing_to_pay_pays_nothing(form: Form, fake_server: FakeServer) -> None:
+    form.click("Generate")
+    another = form.find("Make another")[0]
+    form.wait_for_words(another, "Make another, about $1.12")
+    button = form.find("Show it, nothing to pay")[0]
+    # Meanwhile what would be shown is gone.
+    assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].result(); hh.forget(hh.jobs()[0])").error == []
+    form.kernel.click(button)
+    form.wait_for_words(button, "Generate, about $1.12")
+    fake_server.quiet()
+    assert fake_server.paid == 1
+
+
+def tell(form: Form, **told: Any) -> None:
+    """What the script in the page writes into its line."""
+    [line] = [name for name, w in form.widgets.items() if "hh-page" in w.get("_dom_classes", ())]
+    form.send(line, {"method": "update", "state": {"value": json.dumps(told)}, "buffer_paths": []})
+
+
+def test_a_file_that_does_not_arrive_takes_the_picture_before_it_with_it(form: Form, fake_server: FakeServer) -> None:
+    button = form.find("Generate")[0]
+    tell(form, file="large.jpg", size=12 * 1024 * 1024)
+    form.wait("large.jpg (12 MB) is on its way…")
+    form.wait_not_ready()
+    form.kernel.click(button)
+    # As a page does that is connected anew.
+    form.kernel.ask_for_all_widgets()
+    form.wait("First frame large.jpg (12 MB) has not arrived")
+    assert ": fine" not in form.verdicts
+    form.wait_not_ready()
+    form.kernel.click(button)
+    form.set("First frame", value="rocket.jpg")
+    form.wait_ready()
+    assert fake_server.paid == 0
+
+
+def test_ctrl_enter_sends_what_stands_in_the_prompt_though_the_page_has_not_sent_all_of_it(
+    form: Form, fake_server: FakeServer
+) -> None:
+    button = form.find("Generate")[0]
+    form.set("Prompt", value="It lif")
+    tell(form, enter="It lifts off", label="Generate, about $1.12", at=1)
+    fake_server.wait_for("submit")
+    assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].prompt").result == "It lifts off"
+    # Who saw that there is nothing to pay has not agreed to another one.
+    tell(form, enter="It lands", label="Show the one that is running", at=2)
+    form.wait_for_words(button, "Generate, about $1.12")
+    fake_server.quiet()
+    assert fake_server.paid == 1
+
+
+def test_too_long_a_shape_is_cropped_or_padded_as_one_likes_and_that_can_be_undone(form: Form) -> None:
+    form.kernel.run("from PIL import Image; long = Image.new('RGB', (1200, 300), 'red')")
+    form.set("First frame", value="long")
+    form.wait("It can be made to fit: cropped from 1200 x 300 to 750 x 300, or padded from 1200 x 300 to 1200 x 480.")
+    form.click("Crop to fit")
+    form.wait("PNG, 750 x 300")
+    form.wait_ready()
+    form.click("Copy as cell")
+    form.kernel.wait(lambda: "fit='crop'" in html.unescape(str(form.widgets)), "the cell")
+    form.click("Undo")
+    form.wait("is 1200 x 300, an aspect of 4:1")
+    form.wait("or padded")
+    form.wait_not_ready()
+    form.click("Pad to fit")
+    form.wait("PNG, 1200 x 480")
+    form.wait_ready()
+
+
+def test_a_file_s_name_gets_its_ending_and_no_error_is_said_twice(form: Form) -> None:
+    form.set("File name", value="launch")
+    form.kernel.wait(lambda: form.find("File name")[1]["value"] == "launch.mp4", "the ending")
+    form.set("File name", value="launch.mov")
+    form.wait("is not the name of an .mp4 file")
+    form.set("File name", value="")
+    form.set("First frame", value="rocket.jp")
+    form.wait("is not found")
+    assert form.verdicts.count("is not found") == 1
+    form.set("First frame", value="rocket.jpg")
+    form.set("Prompt", value="a" * 5001)
+    form.wait("1 character would be cut off")
+    assert "server would silently" not in form.verdicts

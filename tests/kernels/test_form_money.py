@@ -10,9 +10,9 @@ from support.kernel import Cell, Kernel
 
 
 def part(cell: Cell, description: str) -> tuple[str, dict[str, Any]]:
-    """The id and the state of the form's widget with that label."""
+    """The id and the state of the form's widget whose label begins so."""
     shown = cell.kernel.live_widgets(cell)
-    [found] = [(name, state) for name, state in shown.items() if state.get("description") == description]
+    [found] = [(name, state) for name, state in shown.items() if str(state.get("description")).startswith(description)]
     return found
 
 

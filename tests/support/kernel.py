@@ -240,6 +240,14 @@ class Kernel:
         content = {"comm_id": widget_id, "data": {"method": "update", "state": state, "buffer_paths": []}}
         self.client.shell_channel.send(self.client.session.msg("comm_msg", content))
 
+    def ask_for_all_widgets(self) -> None:
+        """Ask for the state of all widgets, as a page does that is loaded, or connected anew."""
+        session, control = self.client.session, uuid.uuid4().hex
+        opened = {"comm_id": control, "target_name": "jupyter.widget.control", "data": {}}
+        asked = {"comm_id": control, "data": {"method": "request_states"}}
+        self.client.shell_channel.send(session.msg("comm_open", opened, metadata={"version": "1.0.0"}))
+        self.client.shell_channel.send(session.msg("comm_msg", asked))
+
     def _ask(self, msg_id: str) -> Message:
         self.wait(lambda: msg_id in self.replies, "an answer")
         return self.replies[msg_id]

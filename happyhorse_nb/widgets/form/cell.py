@@ -17,11 +17,14 @@ _COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
 def cell(values: Values, image: str) -> str:
     """The cell; ``image`` is what to call the first frame in it.
 
-    Without a prompt it is one line. With words that IPython would change or drop, it is the call in Python.
+    Without a prompt it is one line. With words that IPython would change or drop, and where the first frame is cropped,
+    it is the call in Python.
     """
     given = image + values.save
     # Whether IPython replaces $name depends on how many single quotes follow it.
-    if ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines()):
+    changed = ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines())
+    # In a cell --fit pads.
+    if changed or values.fit == "crop":
         return _call(values, image)
     words = [quote(f"./{image}" if image.startswith("-") else image)]
     for option, value in _options(values):
@@ -50,7 +53,7 @@ def quote(word: str) -> str:
 def _call(values: Values, image: str) -> str:
     options = {option.removeprefix("--"): value for option, value in _options(values)}
     if values.fit:
-        options["fit"] = True
+        options["fit"] = values.fit
     words = "".join(f", {name}={value!r}" for name, value in options.items())
     return (
         f"import happyhorse_nb as hh\n\nhh.generate({image!r}, {values.prompt.strip()!r}{words}, namespace=globals())"

@@ -10,10 +10,10 @@ from happyhorse_nb.models import MODELS, TAKES, Param
 from happyhorse_nb.render.form import verdict
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 
+#: Endings of films that this is not.
+_OTHERS = ("avi", "gif", "m4v", "mkv", "mov", "webm", "webp")
 #: Up to so many values are a slider; more are typed.
 _SLIDER = 60
-#: One beside another, or a grid of four.
-_TAKES = (1, 2, 4)
 
 
 class Controls:
@@ -38,11 +38,13 @@ class Controls:
         )
         #: With *same*: which seed that is, and of which job.
         self._said = widgets.HTML()
-        self._takes = widgets.RadioButtons(
-            options=sorted({*_TAKES, values.takes}), value=values.takes, description=_title(TAKES)
-        )
+        numbers = list(range(TAKES.minimum or 1, (TAKES.maximum or 1) + 1))
+        self._takes = widgets.RadioButtons(options=numbers, value=values.takes, description=_title(TAKES))
         self._model = widgets.Dropdown(options=list(MODELS), value=values.model, description="Model")
-        self._save = widgets.Text(values.save, placeholder="named by itself", description="File name (.mp4)")
+        # Not at every letter: the ending is put to it.
+        self._save = widgets.Text(
+            named(values.save), placeholder="automatic", description="File name", continuous_update=False
+        )
         self._all = [*self._fields.values(), self._number, self._takes, self._model, self._save]
         for control in self._all:
             control.add_class("hh-control")
@@ -71,7 +73,7 @@ class Controls:
             seed_mode=self._fields["seed"].value,
             seed=self._number.value,
             takes=self._takes.value,
-            save=self._save.value.strip(),
+            save=named(self._save.value),
         )
 
     def _changed(self, change: Mapping[str, Any]) -> None:
@@ -80,6 +82,10 @@ class Controls:
             if last is not None:
                 self._number.value = last[0]
             self._say_seed()
+        if change["owner"] is self._save and named(change["new"]) != change["new"]:
+            # Comes here once more.
+            self._save.value = named(change["new"])
+            return
         self._arrange()
         self._on_change()
 
@@ -97,6 +103,16 @@ class Controls:
             if self._params[name].unit == "seconds":
                 field.description = f"{_title(self._params[name])}, {field.value} s"
         self._number.layout.display = None if self._fields["seed"].value == FIXED else "none"
+
+
+def named(typed: str) -> str:
+    """The file's name with its ending. What names a folder, or has the ending of another kind of film, stays as it is
+    typed: it is refused with the reason."""
+    name = typed.strip()
+    stem, dot, ending = name.rpartition(".")
+    if not name or name.endswith(("/", "\\")) or (ending.lower() in _OTHERS and dot):
+        return name
+    return f"{stem}.mp4" if dot and ending.lower() == "mp4" else f"{name}.mp4"
 
 
 def _field(param: Param, value: Any) -> Any:

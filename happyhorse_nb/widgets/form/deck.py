@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from happyhorse_nb.jobs import Job, Takes, display
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import process, working_folder
 from happyhorse_nb.settings.config import config
@@ -18,12 +18,12 @@ from happyhorse_nb.widgets.place import Output
 
 
 class Deck:
-    """The cards of a form's jobs. ``buy_again`` buys another video of a job's request, and says whether it could."""
+    """The cards of a form's jobs. ``on_end`` is called when one of them has ended, on any thread."""
 
-    def __init__(self, *, buy_again: Callable[[Job], bool]) -> None:
+    def __init__(self, *, on_end: Callable[[], None]) -> None:
         import ipywidgets as widgets
 
-        self._buy_again = buy_again
+        self._on_end = on_end
         self._guard = process.Guard()
         self._cards: dict[str, _Card] = {}
         # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
@@ -57,11 +57,11 @@ class Deck:
 
         self._guard(close)
 
-    def add(self, *made: Job | Takes, joined: bool = False) -> None:
-        """Show these on top, in this order. ``joined`` says that they were there before they were asked for."""
+    def add(self, *made: Job | Takes) -> None:
+        """Show these on top, in this order."""
 
         def add() -> None:
-            fresh = dict(self._card(one, joined=joined) for one in made)
+            fresh = dict(map(self._card, made))
             for name in fresh.keys() & self._cards.keys():
                 if self._cards[name] is not fresh[name]:
                     self._cards[name].close()
@@ -71,14 +71,18 @@ class Deck:
         self._guard(add)
         self._keep()
 
-    def _card(self, made: Job | Takes, *, joined: bool) -> tuple[str, _Card]:
+    def _card(self, made: Job | Takes) -> tuple[str, _Card]:
         name = "+".join(job.id for job in display.members(made))
         old = self._cards.get(name)
         if old is not None and not made.done() and old.jobs == display.members(made):
             # It is on its way; pressed again, it only comes to the top.
-            old.offer(True)
             return name, old
-        return name, _Card(made, joined=joined, buy_again=self._buy_again, on_end=self._keep)
+        return name, _Card(made, on_end=self._ended)
+
+    def _ended(self) -> None:
+        self._keep()
+        if not self._closed:
+            self._on_end()
 
     def _keep(self) -> None:
 
@@ -96,20 +100,14 @@ class Deck:
 
 
 class _Card:
-    """The card of a job or of takes, with the video, and the button for another one."""
+    """The card of a job or of takes, with the video."""
 
-    def __init__(
-        self, made: Job | Takes, *, joined: bool, buy_again: Callable[[Job], bool], on_end: Callable[[], None]
-    ) -> None:
+    def __init__(self, made: Job | Takes, *, on_end: Callable[[], None]) -> None:
         import ipywidgets as widgets
 
         self.made = made
         self.jobs = display.members(made)
         self._on_end = on_end
-        self._pressed = False
-        self._another = widgets.Button(description="Make another", tooltip="The same request, bought again")
-        self._another.add_class("hh-button")
-        self._another.on_click(lambda _: self._press(buy_again))
         slots: list[Slot] = []
 
         def place() -> Slot:
@@ -121,32 +119,15 @@ class _Card:
             takes.show(made, embed_limit=limit, places=place)
         else:
             show(cast(Job, made), embed_limit=limit, places=place)
-        self.box: Any = widgets.VBox([*(slot.widget for slot in slots), self._another])
+        self.box: Any = widgets.VBox([slot.widget for slot in slots])
         self.box.add_class("hh-slot")
-        self.offer(joined or made.done())
         self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
-
-    def offer(self, wanted: bool) -> None:
-        """Offer another one, or not. Takes are many already, and what ended without a video is asked for anew."""
-        able = len(self.jobs) == 1 and (self.jobs[0].status == Status.DONE or not self.jobs[0].done())
-        self._another.layout.display = None if wanted and able and not self._pressed else "none"
 
     def close(self) -> None:
         """Listen no longer."""
         for undo in self._undo:
             undo()
 
-    def _press(self, buy_again: Callable[[Job], bool]) -> None:
-        # Two clicks on one button are one wish: the second may wait in the kernel's queue already.
-        if not self._pressed:
-            self._pressed = True
-            self.offer(False)
-            if not buy_again(self.jobs[0]):
-                # It can be asked for again, when what is wrong has been put right.
-                self._pressed = False
-                self.offer(True)
-
     def _heard(self, snapshot: Snapshot) -> None:
         if snapshot.status.ended:
-            self.offer(snapshot.status == Status.DONE)
             self._on_end()

@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from threading import RLock
 from typing import Any
 
 from happyhorse_nb import images
 from happyhorse_nb.errors import ConfigError, InvalidRequest
+from happyhorse_nb.images.check import weight
 from happyhorse_nb.images.offers import files, variables
-from happyhorse_nb.models import ImageLimits
+from happyhorse_nb.models import Fit, ImageLimits
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import on_this_machine
 from happyhorse_nb.widgets.form.latest import Work
 from happyhorse_nb.widgets.form.values import Picture
 
 _NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
-_LOOKING = "The first frame is being looked at."
-_CHANGED = "This is another picture than was shown before; nothing was sent. Press Generate if it is to be this one"
+_CHECKING = "checking…"
+#: What most servers take in one message, in bytes (Tornado's ``websocket_max_message_size``).
+_AT_ONCE = 10 * 1024 * 1024
+_INSTEAD = (
+    "put it beside the notebook and name its path below. JupyterLab, started by happyhorse-nb lab, takes larger ones."
+)
+_CHANGED = "This is another picture than was shown before; nothing was sent. Press again if it is to be this one"
+#: Too long a shape can lose its ends, or get bars.
+_EDGES: tuple[Fit, Fit] = ("crop", "pad")
+#: The words on the buttons.
+_WAYS: dict[Fit, str] = {True: "Make it fit", "crop": "Crop to fit", "pad": "Pad to fit"}
 
 
 @dataclass(frozen=True)
 class Look:
-    """What came of looking at a first frame: it, or why it cannot be sent; and what it would be, made to fit."""
+    """What came of looking at a first frame: it, or why it cannot be sent; and what it would be, made to fit,
+    by how: ``pad`` and ``crop`` where that makes a difference, else True."""
 
     frame: images.FirstFrame | None = None
     problem: InvalidRequest | None = None
-    fitted: images.FirstFrame | None = None
+    fitted: Mapping[Fit, images.FirstFrame] = field(default_factory=dict)
 
     def load(self, *_: Any, **__: Any) -> images.FirstFrame:
         """What `images.load` said when it was asked for the same."""
@@ -37,7 +49,8 @@ class Look:
 
 
 class FrameBox:
-    """A preview, a verdict, "Make it fit", a chooser, and a text that names a path, URL or variable.
+    """A preview, a verdict, ways to make it fit and to undo that, a chooser, and a text that names a path, URL or
+    variable.
 
     ``work`` runs the heavy part; ``on_change`` is called when there is something new to judge the request by.
     """
@@ -46,7 +59,7 @@ class FrameBox:
         self,
         source: str | Picture,
         *,
-        fit: bool,
+        fit: Fit,
         limits: ImageLimits,
         namespace: Mapping[str, Any],
         hidden: Collection[str],
@@ -59,14 +72,17 @@ class FrameBox:
         self._limits, self._namespace, self._hidden = limits, namespace, hidden
         self._work, self._on_change = work, on_change
         self._lock, self._asked, self._wanted_fit, self._note = RLock(), 0, fit, ""
+        #: The file that the page has told of and that has not come yet, in words.
+        self._coming = ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
         self._preview = widgets.HTML(html.preview(None))
         self._verdict = widgets.HTML(html.verdict(_NOTHING))
-        self._make_fit = widgets.Button(description="Make it fit")
-        self._make_fit.add_class("hh-button")
-        self._make_fit.layout.display = "none"
-        self._upload = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a file")
-        self._upload.add_class("hh-button").add_class("hh-upload")
+        self._name = widgets.HTML()
+        self._fits = {how: _button(words, partial(self._fitted, how)) for how, words in _WAYS.items()}
+        self._undo = _button("Undo", self._undone)
+        self._change = widgets.HBox([*self._fits.values(), self._undo])
+        self._change.add_class("hh-change")
+        self._upload, self._next_upload = self._chooser(), None
         self._text = widgets.Combobox(
             value=source if isinstance(source, str) else "",
             description="First frame",
@@ -75,14 +91,23 @@ class FrameBox:
             ensure_option=False,
         )
         self._text.add_class("hh-control").add_class("hh-source")
-        parts = [self._title, self._preview, self._verdict, self._make_fit, self._upload, self._text]
-        self.box = widgets.VBox(parts)
+        self.box = widgets.VBox(self._parts())
         self.box.add_class("hh-left")
-        self._upload.observe(self._chosen, "value")
         self._text.observe(self._typed, "value")
-        self._make_fit.on_click(lambda _: self._fitted())
         self._offer()
         self.ask()
+
+    def _chooser(self) -> Any:
+        import ipywidgets as widgets
+
+        chooser = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a file")
+        chooser.add_class("hh-button").add_class("hh-upload")
+        chooser.observe(self._chosen, "value")
+        chooser.observe(self._unreadable, "error")
+        return chooser
+
+    def _parts(self) -> list[Any]:
+        return [self._title, self._preview, self._name, self._verdict, self._change, self._upload, self._text]
 
     def changed(self) -> bool:
         """Whether the file or variable holds another picture by now than the one that is shown; then shows that."""
@@ -97,24 +122,64 @@ class FrameBox:
     def ask(self, *, note: str = "") -> None:
         """Look at the first frame anew; ``note`` is said with the verdict."""
         with self._lock:
-            self._note = note
-            self._asked += 1
-            number, source, fit = self._asked, self.source, self.fit
+            self._note, self._coming = note, ""
+            source, fit = self.source, self.fit
             empty = not source.strip() if isinstance(source, str) else False
-            self.look = Look() if empty else Look(problem=InvalidRequest(_LOOKING, param="image"))
+            number = self._wait_for("" if empty else _CHECKING)
         if empty:
-            self._show(number, self.look)
+            self._show(number, Look())
         else:
+            # What was to be sent until now is not to be sent any more.
+            self._on_change()
             self._work(lambda: self._judge(number, source, fit))
 
-    def _judge(self, number: int, source: str | Picture, fit: bool) -> None:
+    def coming(self, name: str, size: int) -> None:
+        """The page has read a file of so many bytes, which comes next: what is shown now is not to be sent."""
+        with self._lock:
+            # A chooser that gets no answer to what it has sent sends nothing any more. Made here, since while the page
+            # asks for the state of all widgets none can be made.
+            self._next_upload = self._next_upload or self._chooser()
+            self._coming = f"{name[:80]} ({weight(size)})"
+            stays = f" Should this line stay, it is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
+            self._wait_for(f"{self._coming} is on its way…{stays}")
+            self._preview.value = html.preview(None)
+        self._on_change()
+
+    def connected(self) -> None:
+        """The page was connected anew, or loaded: a file that was on its way is lost."""
+        with self._lock:
+            if not self._coming:
+                return
+            told, self._coming = self._coming, ""
+            self.source, self.fit = "", self._wanted_fit
+            self._silently("")
+            self._upload, self._next_upload = self._next_upload, None
+            self.box.children = self._parts()
+            number = self._wait_for("")
+        why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
+        why += f"the server. Choose it again, or {_INSTEAD}"
+        self._show(number, Look(problem=InvalidRequest(why, param="image")))
+
+    def _wait_for(self, words: str) -> int:
+        """Forget what was seen, say this instead, and give the number of what is to be seen next."""
+        self._asked += 1
+        self.look = Look(problem=InvalidRequest(words, param="image")) if words else Look()
+        self._name.value = ""
+        self._verdict.value = html.verdict(words)
+        self._offer_changes()
+        return self._asked
+
+    def _judge(self, number: int, source: str | Picture, fit: Fit) -> None:
         look = self._load(source, fit=fit)
         self._show(number, look)
         if look.problem is not None and look.problem.fixable and number == self._asked:
-            would = self._load(source, fit=True)
-            self._show(number, Look(look.frame, look.problem, would.frame))
+            crop, pad = (self._load(source, fit=how).frame for how in _EDGES)
+            if crop is not None and pad is not None:
+                ways: dict[Fit, images.FirstFrame]
+                ways = {True: pad} if pad.digest == crop.digest else {"crop": crop, "pad": pad}
+                self._show(number, Look(look.frame, look.problem, ways))
 
-    def _load(self, source: str | Picture, *, fit: bool) -> Look:
+    def _load(self, source: str | Picture, *, fit: Fit) -> Look:
         value = source if isinstance(source, str) else source.value
         try:
             local = on_this_machine()
@@ -134,24 +199,38 @@ class FrameBox:
             if number != self._asked:
                 return
             self.look = look
-            frame = look.frame or look.fitted
+            frame = look.frame or next(iter(look.fitted.values()), None)
             self._preview.value = html.preview(
                 frame.thumbnail if frame else None,
                 url=frame.url or "" if frame else "",
                 label=frame.label if frame else "",
             )
+            self._name.value = "" if isinstance(self.source, str) else html.picked(self.source.name)
             self._verdict.value = _verdict(look, self._note)
-            self._make_fit.layout.display = None if look.frame is None and look.fitted is not None else "none"
+            self._offer_changes()
         self._on_change()
 
-    def _fitted(self) -> None:
+    def _offer_changes(self) -> None:
+        offered = {} if self.look.frame else self.look.fitted
+        for how, button in self._fits.items():
+            button.layout.display = None if how in offered else "none"
+        undo = bool(self.fit and self.look.frame and self.look.frame.note)
+        self._undo.layout.display = None if undo else "none"
+        self._change.layout.display = None if offered or undo else "none"
+
+    def _fitted(self, how: Fit) -> None:
         with self._lock:
-            if self.look.fitted is None:
+            frame = self.look.fitted.get(how)
+            if frame is None:
                 return
-            self.fit, self._note = True, ""
+            self.fit, self._note = how, ""
             self._asked += 1
-            number, look = self._asked, Look(self.look.fitted)
-        self._show(number, look)
+            number = self._asked
+        self._show(number, Look(frame))
+
+    def _undone(self) -> None:
+        self.fit = False
+        self.ask()
 
     def _chosen(self, change: Mapping[str, Any]) -> None:
         picked = _uploaded(change["new"])
@@ -160,13 +239,23 @@ class FrameBox:
         self.source, self.fit = picked, self._wanted_fit
         self._silently("")
         # Empty again: so the same file can be chosen once more, and its bytes are held once.
+        chooser = change["owner"]
         if isinstance(change["new"], Mapping):
             # Of ipywidgets 7, where the value is made of these and cannot be set.
-            self._upload.data, self._upload.metadata = [], []
-            self._upload.set_trait("value", {})
+            chooser.data, chooser.metadata = [], []
+            chooser.set_trait("value", {})
         else:
-            self._upload.value = ()
+            chooser.value = ()
         self.ask()
+
+    def _unreadable(self, change: Mapping[str, Any]) -> None:
+        if not change["new"]:
+            return
+        with self._lock:
+            number = self._wait_for("")
+            self._coming = ""
+        why = "first frame cannot be read: the browser could not open the file. Choose it again, or name its path."
+        self._show(number, Look(problem=InvalidRequest(why, param="image")))
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         self.source, self.fit = change["new"], self._wanted_fit
@@ -190,10 +279,8 @@ def _verdict(look: Look, note: str) -> str:
         if look.problem is None:
             return html.verdict(_NOTHING)
         words = str(look.problem)
-        if words == _LOOKING:
-            return html.verdict(words)
-        if look.fitted is not None:
-            words += f" It can be made to fit: {_done(look.fitted)}."
+        if look.fitted:
+            words += f" It can be made to fit: {', or '.join(map(_done, look.fitted.values()))}."
         return html.verdict(words[:1].upper() + words[1:], "no")
     if note:
         return html.verdict(f"{note} ({frame.info or frame.label}).", "warn")
@@ -207,6 +294,15 @@ def _verdict(look: Look, note: str) -> str:
 def _done(frame: images.FirstFrame) -> str:
     """What was done to it, where it is clear what to."""
     return frame.note.replace("first frame: ", "").replace("first frame ", "")
+
+
+def _button(words: str, act: Callable[[], None]) -> Any:
+    import ipywidgets as widgets
+
+    button = widgets.Button(description=words)
+    button.add_class("hh-button")
+    button.on_click(lambda _: act())
+    return button
 
 
 def _uploaded(value: Any) -> Picture | None:

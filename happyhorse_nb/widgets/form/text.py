@@ -39,6 +39,10 @@ class PromptBox:
         """What is typed."""
         return str(self._text.value)
 
+    @value.setter
+    def value(self, prompt: str) -> None:
+        self._text.value = prompt
+
     @property
     def sent(self) -> str:
         """What is sent: as in a cell, ``{name}`` is replaced where there is such a variable."""
@@ -52,7 +56,8 @@ class PromptBox:
         _set(self._count, html.count(_REQUIRED if param.required else _HINT, prompt_weight(sent), maximum))
         if dropped:
             will = "will be" if fit else "would be"
-            said = f"{len(dropped)} characters {will} cut off, from here on: “{dropped[:60].strip()}…”"
+            many = "1 character" if len(dropped) == 1 else f"{len(dropped)} characters"
+            said = f"{many} {will} cut off, from here on: “{dropped[:60].strip()}…”"
             _set(self._verdict, html.verdict(said, "warn" if fit else "no"))
         elif stays:
             _set(self._verdict, html.verdict(" ".join(stays), "warn"))
@@ -60,7 +65,7 @@ class PromptBox:
             _set(self._verdict, html.verdict(f"Sent as: {sent}"))
         else:
             _set(self._verdict, "")
-        self._cut.layout.display = None if dropped and not fit else "none"
+        self._cut.layout.display = None if dropped else "none"
         self._row.layout.display = None if self._verdict.value else "none"
 
     def _shorten(self) -> None:

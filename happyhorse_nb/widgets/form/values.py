@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from happyhorse_nb.models import Fit
 from happyhorse_nb.settings import process
 
 RANDOM, SAME, FIXED = "random", "same", "fixed"
@@ -32,7 +33,7 @@ class Values:
     seed_mode: str = RANDOM
     seed: int = 0
     takes: int = 1
-    fit: bool = False
+    fit: Fit = False
     save: str = ""
 
 

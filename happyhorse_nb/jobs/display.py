@@ -20,10 +20,32 @@ Factory = Callable[["Job"], None]
 TakesFactory = Callable[["Takes"], None]
 
 
-def register(factory: Factory, takes: TakesFactory | None = None) -> None:
-    """Set what shows a job, and several takes, in a notebook. The widgets do so; this layer knows nothing of them."""
+def register(factory: Factory, takes: TakesFactory | None = None, place: Callable[[], Any] | None = None) -> None:
+    """Set what shows a job, and several takes, in a notebook, and what makes a place for a line that changes.
+
+    The widgets do so; this layer knows nothing of them.
+    """
     process.put("display", factory)
     process.put("display of takes", takes)
+    process.put("display of a line", place)
+
+
+def place() -> Callable[[], Any] | None:
+    """What makes a place in the running cell, None where there is no such thing."""
+    found: Callable[[], Any] | None = process.get("display of a line")
+    return found
+
+
+def shown_in(run: str, jobs: Iterable[Job]) -> bool:
+    """Whether each of these jobs was shown by that run of a cell."""
+    cells = _cells()
+    return all(cells.get(job.id) == run for job in jobs)
+
+
+def _cells() -> dict[str, str]:
+    """By which run of a cell a job was shown last, by the job's id."""
+    cells: dict[str, str] = process.once("cells of cards", dict)
+    return cells
 
 
 def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
@@ -56,6 +78,7 @@ def show(shown: Job | Takes) -> None:
     factory: Callable[[Any], None] | None = process.get("display of takes" if several else "display")
     if factory is not None and frontend.in_notebook():
         factory(shown)
+        _cells().update(dict.fromkeys((job.id for job in jobs), frontend.running_cell()[1]))
         return
     snapshots = [job.snapshot for job in jobs]
     lines = [line(snapshot, now=time.time()) for snapshot in snapshots]

@@ -170,13 +170,19 @@ class Job:
         return self._arrive().__await__()
 
     async def _arrive(self) -> VideoOutput:
+        from happyhorse_nb.jobs.progress import follow
         from happyhorse_nb.jobs.waiting import in_one_line
 
         self.watch()
         with in_one_line([self]):
-            # An event of this loop would have to be set from another thread; and pauses let an interrupt through.
-            while not self.done():  # noqa: ASYNC110  # see above
-                await asyncio.sleep(_LOOK)
+            line = follow([self])
+            try:
+                # An event of this loop would have to be set from another thread; and pauses let an interrupt through.
+                while not self.done():
+                    await asyncio.sleep(_LOOK)
+                    line.look()
+            finally:
+                line.end()
         return self._outcome()
 
     def watch(self) -> None:
@@ -199,6 +205,9 @@ class Job:
     def followed(self) -> bool:
         """Whether somebody wants to hear how far it is."""
         # Asked of every job once a second, most of which nobody looks at.
+        # Whoever waits shows it too.
+        if self._waiting is not None:
+            return True
         return bool(self._listeners) and any(ticks for _, ticks in list(self._listeners.values()))
 
     def on_change(self, callback: Listener) -> Callable[[], None]:

@@ -5,8 +5,6 @@ So what they show belongs to the waiting cell, and an interrupt gets through.
 
 from __future__ import annotations
 
-import sys
-import threading
 import time
 from asyncio import CancelledError
 from collections.abc import Iterator, Sequence
@@ -15,24 +13,25 @@ from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import WaitTimeout
-from happyhorse_nb.settings import frontend, process
+from happyhorse_nb.jobs.progress import follow
+from happyhorse_nb.settings import process
 from happyhorse_nb.settings.process import PAUSE
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job, News
-    from happyhorse_nb.models import Snapshot
 
 
-def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
+def wait(jobs: Sequence[Job], *, timeout: float | None = None, last_word: bool = True) -> None:
     """Wait until all jobs have ended. Raises `WaitTimeout` after ``timeout`` seconds; the jobs go on.
 
-    Of an interrupt a notebook prints one line, which says what goes on.
+    Where somebody looks, a line says how far it is; with ``last_word``, at the end also what came of it. Of an
+    interrupt a notebook prints one line, which says what goes on.
     """
     for job in jobs:
         job.watch()
     until = None if timeout is None else time.monotonic() + timeout
     with in_one_line(jobs):
-        waiting = Waiting(jobs)
+        waiting = Waiting(jobs, last_word=last_word)
         # Not ``with``: an interrupt may come when all is taken over, and before the block has begun.
         try:
             waiting.begin()
@@ -46,6 +45,7 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None) -> None:
                 if left <= 0:
                     names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
                     raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
+                waiting.line.look()
                 waiting.apply(left)
         finally:
             waiting.end()
@@ -69,11 +69,12 @@ def in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
 class Waiting:
     """Takes the snapshots of some jobs over to the thread that waits for them, and gives them back at the end."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], *, last_word: bool = True) -> None:
         self._arrived: SimpleQueue[tuple[Job, News]] = SimpleQueue()
         # Each object once: two of the same id are equal, and each has listeners of its own.
         self._jobs = list({id(job): job for job in jobs}.values())
-        self._line = _ProgressLine()
+        #: What shows how far they are.
+        self.line = follow(self._jobs, last_word=last_word)
         #: Whether nobody waits any more.
         self.over = False
 
@@ -89,7 +90,8 @@ class Waiting:
             # Interrupted once more. What is not given back is never shown.
             process.uninterrupted(self._give_back)
             raise
-        self._line.clear()
+        finally:
+            self.line.end()
 
     def _give_back(self) -> None:
         # First: what an interrupted `begin` has still under way is to take over no more.
@@ -103,7 +105,7 @@ class Waiting:
         """Queue a snapshot; called on the owned thread."""
         snapshot, _, listeners = news
         # What nobody sees wakes nobody up.
-        if listeners or self._line.on or snapshot.status.ended:
+        if listeners or snapshot.status.ended:
             self._arrived.put((job, news))
 
     def apply(self, seconds: float) -> bool:
@@ -113,28 +115,4 @@ class Waiting:
         except Empty:
             return False
         job.deliver(news, in_cell=True)
-        self._line.show(news[0])
         return True
-
-
-class _ProgressLine:
-    """One line of text that follows the wait, in a terminal that a person looks at."""
-
-    def __init__(self) -> None:
-        on_main = threading.current_thread() is threading.main_thread()
-        self.on = on_main and not frontend.in_notebook() and sys.stderr.isatty()
-        self._width = 0
-
-    def show(self, snapshot: Snapshot) -> None:
-        if self.on:
-            from happyhorse_nb.render import line
-
-            text = line(snapshot, now=time.time())[:110]
-            sys.stderr.write("\r" + text.ljust(self._width))
-            sys.stderr.flush()
-            self._width = len(text)
-
-    def clear(self) -> None:
-        if self.on and self._width:
-            sys.stderr.write("\r" + " " * self._width + "\r")
-            sys.stderr.flush()

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import time
 from argparse import Namespace
-from collections import Counter
 from keyword import iskeyword
 from types import ModuleType
 from typing import Any
@@ -14,6 +14,9 @@ from happyhorse_nb.magic.named import bound_to, job_named
 from happyhorse_nb.magic.options import params_of, takes_of
 from happyhorse_nb.models.interpolate import interpolate, left
 from happyhorse_nb.settings import process
+
+#: Videos that a line each is said of.
+_LISTED = 20
 
 
 def make(shell: Any, args: Namespace, body: str = "") -> None:
@@ -106,16 +109,23 @@ def do_show(shell: Any, args: Namespace) -> None:
 
 
 def do_wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, running, wait
+    from happyhorse_nb.jobs import display, running
+    from happyhorse_nb.jobs.waiting import wait
+    from happyhorse_nb.render import line, standing
 
     some = [job for piece in args.job for job in display.members(job_named(shell, piece))] or running()
     if not some:
-        print("Nothing runs.")
+        print("No video is on its way.")
         return
-    wait(*some, timeout=args.timeout)
-    states = Counter(str(job.status) for job in some)
-    ended = f"{len(some)} job{'' if len(some) == 1 else 's'} ended"
-    print(f"{ended}: {', '.join(f'{count} {state}' for state, count in states.items())}.")
+    # What is printed below is the last word.
+    wait(some, timeout=args.timeout, last_word=False)
+    snapshots = [job.snapshot for job in some]
+    if len(some) > 1:
+        print(f"{len(some):,} videos: {standing(snapshots)}.")
+    for snapshot in snapshots[:_LISTED]:
+        print(line(snapshot, now=time.time()))
+    if len(some) > _LISTED:
+        print(f"and {len(some) - _LISTED:,} more: %happyhorse jobs lists them.")
     for job in some:
         if job.error is not None:
             raise job.error

@@ -30,6 +30,7 @@ from happyhorse_nb.render.takes import (
     takes_text,
     total,
 )
+from happyhorse_nb.render.waits import quiet_line, standing, waited, waiting
 
 __all__ = [
     "LETTERS",
@@ -45,7 +46,9 @@ __all__ = [
     "question",
     "question_card",
     "question_head",
+    "quiet_line",
     "spoken",
+    "standing",
     "style",
     "table",
     "table_text",
@@ -60,4 +63,6 @@ __all__ = [
     "total",
     "trouble",
     "video",
+    "waited",
+    "waiting",
 ]

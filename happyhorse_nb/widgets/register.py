@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job, Takes
     from happyhorse_nb.jobs.question import Pending
+    from happyhorse_nb.widgets.place import Place
 
 
 def register() -> None:
     """Let jobs show themselves as cards."""
     from happyhorse_nb.jobs import display, question
 
-    display.register(_show, _show_takes)
+    display.register(_show, _show_takes, _place)
     question.register(_ask)
 
 
@@ -36,3 +37,9 @@ def _show_takes(takes: Takes) -> None:
     from happyhorse_nb.widgets.takes import show
 
     show(takes, embed_limit=config().embed_limit)
+
+
+def _place() -> Place:
+    from happyhorse_nb.widgets.place import Output
+
+    return Output()

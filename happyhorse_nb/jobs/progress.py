@@ -1,0 +1,169 @@
+"""What a wait shows of what it waits for: one line, in the cell that waits or in a terminal.
+
+Whoever waits calls `Progress.look` a few times a second, on its own thread. Nothing is shown from the background.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+from happyhorse_nb.jobs import display
+from happyhorse_nb.settings import frontend, process
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs.job import Job
+
+#: Seconds that a wait in a notebook shows nothing, so that nothing flashes, and between two changes of its line.
+_QUIET, _GAP = 2.0, 1.0
+#: Between two changes in a terminal, and the longest line there.
+_TERMINAL_GAP, _WIDEST = 0.2, 110
+
+
+class Progress(Protocol):
+    """Follows one wait."""
+
+    def look(self) -> None:
+        """Say how far it is, if it is time to."""
+
+    def end(self) -> None:
+        """Nobody waits any more."""
+
+
+def follow(jobs: Sequence[Job], *, last_word: bool = True) -> Progress:
+    """What shows the wait for these jobs; nothing where nobody looks, or where each has its card in the same cell.
+
+    With ``last_word`` the line of a notebook stays at the end, and says what came of the wait; else it is gone.
+    """
+    if threading.current_thread() is threading.main_thread():
+        if not frontend.in_notebook():
+            return _Terminal(jobs) if sys.stderr.isatty() else _Nothing()
+        code, run = frontend.running_cell()
+        make = display.place()
+        if code and make is not None and not display.shown_in(run, jobs):
+            board = process.get("waits of a cell")
+            if board is None or board.run != run:
+                board = CellLine(run, make)
+                process.put("waits of a cell", board)
+            return _Joined(board, jobs, last_word=last_word)
+    return _Nothing()
+
+
+class _Nothing:
+    def look(self) -> None:
+        """Nobody would see it."""
+
+    def end(self) -> None:
+        """Nothing was shown."""
+
+
+class CellLine:
+    """The one line of all waits of a cell: those at the same time, and those one after the other.
+
+    ``run`` is what tells this run of the cell from others, ``clock`` any steady clock in seconds.
+    """
+
+    def __init__(self, run: str, make: Callable[[], Any], clock: Callable[[], float] = time.monotonic) -> None:
+        self.run = run
+        self._make, self._clock = make, clock
+        self._place: Any = None
+        self._waits: list[Sequence[Job]] = []
+        #: All that this cell has waited for, by their ids.
+        self._jobs: dict[str, Job] = {}
+        self._next = 0.0
+        self._text = ""
+
+    def join(self, jobs: Sequence[Job]) -> None:
+        """Another wait begins."""
+        if not self._waits and self._place is None:
+            self._next = self._clock() + _QUIET
+        self._waits.append(jobs)
+        self._jobs.update((job.id, job) for job in jobs)
+
+    def look(self) -> None:
+        """Say how far it is, if it is time to, and if this cell is still the one that runs."""
+        now = self._clock()
+        if now < self._next or frontend.running_cell()[1] != self.run:
+            return
+        self._next = now + _GAP
+        waited = {job.id: job for jobs in self._waits for job in jobs}
+        self._show(_waiting(list(waited.values()), "Stop"))
+
+    def leave(self, jobs: Sequence[Job], *, last_word: bool) -> None:
+        """A wait has ended."""
+        # By identity: two waits may be for the same jobs.
+        self._waits = [other for other in self._waits if other is not jobs]
+        if self._place is not None and not self._waits:
+            from happyhorse_nb.render import waited
+
+            some = [job.snapshot for job in self._jobs.values()]
+            self._show(waited(some, now=time.time()) if last_word else "")
+
+    def _show(self, text: str) -> None:
+        from happyhorse_nb.render import quiet_line
+
+        if text == self._text:
+            return
+        self._text = text
+        bundle = {"text/html": quiet_line(text) if text else "", "text/plain": text}
+        if self._place is None:
+            self._place = self._make()
+            self._place.put(bundle)
+        else:
+            self._place.change(bundle)
+
+
+class _Joined:
+    """One wait in the line of its cell."""
+
+    def __init__(self, board: CellLine, jobs: Sequence[Job], *, last_word: bool) -> None:
+        self._board, self._jobs, self._last_word = board, list(jobs), last_word
+        board.join(self._jobs)
+
+    def look(self) -> None:
+        # A wait is not to fail because it cannot be shown.
+        with suppress(Exception):
+            self._board.look()
+
+    def end(self) -> None:
+        with suppress(Exception):
+            self._board.leave(self._jobs, last_word=self._last_word)
+
+
+class _Terminal:
+    """One line of text that follows the wait, in a terminal that a person looks at."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self._jobs = list(jobs)
+        self._width = 0
+        self._text = ""
+        self._next = 0.0
+
+    def look(self) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + _TERMINAL_GAP
+        # A line that wraps cannot be written over.
+        room = min(_WIDEST, shutil.get_terminal_size().columns - 1)
+        text = _waiting(self._jobs, "Ctrl-C")[:room]
+        if text != self._text:
+            sys.stderr.write("\r" + text.ljust(self._width))
+            sys.stderr.flush()
+            self._text, self._width = text, len(text)
+
+    def end(self) -> None:
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
+
+
+def _waiting(jobs: Sequence[Job], stop: str) -> str:
+    from happyhorse_nb.render import waiting
+
+    return waiting([job.snapshot for job in jobs], now=time.time(), stop=stop)

@@ -27,12 +27,15 @@
         ├── JobStopped          not watched any more; the task lives on
         └── OutcomeUnknown      not known whether the paid request was accepted
 
-In a notebook each of them prints one line and no traceback: the line says what is wrong and what to do about it.
+In a notebook each of them prints one line and no traceback: the line says what is wrong and what to do about it, in a
+notebook by magics, in a script by Python and the console.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from happyhorse_nb.remedies import spoken
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,6 +63,9 @@ def lasting(kind: type[E]) -> type[E]:
 
 class HappyHorseError(Exception):
     """The base of all errors of this package."""
+
+    def __str__(self) -> str:
+        return spoken(super().__str__())
 
     def _render_traceback_(self, *_: object) -> list[str]:
         # IPython asks an exception for this before it formats a traceback: an expected error is one line.
@@ -196,7 +202,8 @@ class Redirected(ServerError):
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"the server answers {self.status}: {self.message}. {self.remedy}" if self.remedy else self.message
+        whole = f"the server answers {self.status}: {self.message}. {self.remedy}" if self.remedy else self.message
+        return spoken(whole)
 
 
 class DownloadError(HappyHorseError):

@@ -27,6 +27,7 @@ from happyhorse_nb.jobs.seeds import spread
 from happyhorse_nb.jobs.takes import Takes
 from happyhorse_nb.jobs.waiting import wait as wait_for
 from happyhorse_nb.models import MODELS, Cost, Fit, Model, Snapshot, Status, check_takes, find_model
+from happyhorse_nb.remedies import spoken
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 
@@ -328,7 +329,7 @@ def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None =
             raise taken.refusal
         warnings.warn(str(taken.refusal), stacklevel=2)
     if taken.hint:
-        warnings.warn(taken.hint, stacklevel=2)
+        warnings.warn(spoken(taken.hint), stacklevel=2)
     return taken.jobs
 
 

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from happyhorse_nb._version import __version__
 from happyhorse_nb.errors import HappyHorseError, TransportError
+from happyhorse_nb.remedies import spoken
 from happyhorse_nb.settings import current_account, frontend, home, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import text
@@ -20,6 +21,10 @@ _SHOWN = 10
 
 def report() -> Iterator[str]:
     """One line after the other, so that what takes a while does not hold back what is known."""
+    yield from map(spoken, _report())
+
+
+def _report() -> Iterator[str]:
     yield f"happyhorse_nb {__version__}, Python {platform.python_version()}, {_versions()}"
     yield f"front end    {_front_end()}"
     yield from _folders()

@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.remedies import spoken
 from happyhorse_nb.render.page import fill, live, style, thumb
 from happyhorse_nb.render.player import video
 from happyhorse_nb.render.units import about, plain
@@ -30,7 +31,7 @@ def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
 def verdict(text: str, tone: str = "") -> str:
     """One line about what was given: ``ok``, ``no``, ``warn``, or quiet. Screen readers are told when it changes."""
     for remedy in _REMEDIES:
-        text = text.replace(remedy, "")
+        text = text.replace(remedy, "").replace(spoken(remedy), "")
     return fill("verdict.html.j2", text=plain(text, 400), tone=tone)
 
 

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
         WaitTimeout,
     )
     from happyhorse_nb.jobs import Job, Takes, again, balance, find, forget, generate, jobs, resume, run, wait
+    from happyhorse_nb.magic.sandbox import use_sandbox
     from happyhorse_nb.models import Cost, Snapshot, Status
+    from happyhorse_nb.settings.config import public as config
     from happyhorse_nb.widgets.compare import compare
     from happyhorse_nb.widgets.form import form
     from happyhorse_nb.widgets.gallery import gallery
@@ -88,6 +90,7 @@ __all__ = [
     "again",
     "balance",
     "compare",
+    "config",
     "find",
     "forget",
     "form",
@@ -98,6 +101,7 @@ __all__ = [
     "resume",
     "run",
     "unload_ipython_extension",
+    "use_sandbox",
     "wait",
 ]
 
@@ -110,7 +114,11 @@ _HOMES = {
     "compare": "widgets.compare",
     "form": "widgets.form",
     "gallery": "widgets.gallery",
+    "use_sandbox": "magic.sandbox",
+    "config": "settings.config",
 }
+#: Those that have another name in their module.
+_THERE = {"config": "public"}
 
 
 def __getattr__(name: str) -> Any:
@@ -121,7 +129,7 @@ def __getattr__(name: str) -> Any:
         from happyhorse_nb.widgets.register import register
 
         register()
-    found = getattr(import_module(f"{__name__}.{home}"), name)
+    found = getattr(import_module(f"{__name__}.{home}"), _THERE.get(name, name))
     # The jobs layer is a package of the same name as the function; it is callable, so either of the two serves.
     globals()[name] = found
     return found

@@ -13,6 +13,10 @@ import happyhorse_nb as hh
 from happyhorse_nb.remedies import spoken
 from happyhorse_nb.settings.account import missing_key
 
+#: Modules that are about magics, and commands that only cells and prose of docstrings name.
+OWN = ("remedies.py", "config.py", "cell.py", "__init__.py")
+OF_MAGICS = ("login", "form", "compare", "generate", "gallery")
+
 SAID = {
     "`%happyhorse resume 8f31c2aa` goes on with it.": '`hh.resume("8f31c2aa")` goes on with it.',
     "Then `%happyhorse resume task-1-2` goes on with it.": 'Then `hh.resume("task-1-2")` goes on with it.',
@@ -23,7 +27,7 @@ SAID = {
     "Stop it first: %happyhorse stop.": "Stop it first: job.stop().",
     "Stop it there first: %happyhorse stop 8f31c2aa": 'Stop it there first: hh.find("8f31c2aa").stop()',
     "Wait for it: %happyhorse wait 8f31c2aa": 'Wait for it: hh.wait("8f31c2aa")',
-    "no job has 'x' in its id. %happyhorse jobs lists them.": "no job has 'x' in its id. happyhorse-nb jobs lists them.",
+    "%happyhorse jobs lists them.": "happyhorse-nb jobs lists them.",
     "Check the key with `%happyhorse doctor`, or type another one into `%happyhorse login`.": (
         "Check the key with `happyhorse-nb doctor`, or put another one into the variable MODELLIX_API_KEY."
     ),
@@ -59,7 +63,7 @@ def test_no_sentence_of_ours_leaves_a_script_a_magic() -> None:
             continue
         for match in told.findall(path.read_text()):
             typed = re.sub(r"\{[^}]*\}", "8f31c2aa", match)
-            if "--same-account" not in typed and "login" not in typed and "form" not in typed:
+            if typed.split()[-1] not in OF_MAGICS and "--" not in typed:
                 assert "%" not in spoken(typed), (path.name, typed)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 
 import aiohttp
 from aiohttp import http_exceptions
@@ -19,22 +21,61 @@ UNSENT = (
 )
 
 
+#: OpenSSL's numbers for a certificate whose authority is not known here, its own included.
+_UNKNOWN_AUTHORITY = (18, 19, 20, 21)
+
+
 def in_words(problem: BaseException) -> str:
-    """What went wrong with the network in a few plain words, without addresses: links from a server are secrets."""
+    """What went wrong with the network in a few plain words.
+
+    Of an address host and port alone: what is behind them may be a secret.
+    """
     if isinstance(problem, aiohttp.ClientConnectorDNSError):
-        return "the server's name cannot be found"
+        return f"the name {_host(problem.host)} cannot be found"
+    if isinstance(problem, aiohttp.ClientConnectorCertificateError):
+        return _untrusted(problem)
     if isinstance(problem, (aiohttp.ClientSSLError, aiohttp.ServerFingerprintMismatch)):
-        return "the secure connection could not be made"
+        return f"the secure connection{_to(problem)} could not be made"
     if isinstance(problem, aiohttp.ClientHttpProxyError):
         return f"the proxy answers {problem.status}"
     if isinstance(problem, TimeoutError):
         return "it took too long"
     number = getattr(problem, "errno", None) or getattr(getattr(problem, "os_error", None), "errno", None)
     if isinstance(problem, aiohttp.ClientConnectorError):
-        return os.strerror(number).lower() if number and number > 0 else "no connection to the server"
+        if number == errno.ECONNREFUSED:
+            return f"{_address(problem)} refuses the connection"
+        why = f": {os.strerror(number).lower()}" if number and number > 0 else ""
+        return f"no connection{_to(problem)}{why}"
     if isinstance(problem, aiohttp.ServerDisconnectedError):
         return "the server closed it"
     return "it broke off" if isinstance(problem, (aiohttp.ClientConnectionError, OSError)) else "the answer is damaged"
+
+
+def _untrusted(problem: aiohttp.ClientConnectorCertificateError) -> str:
+    why = problem.certificate_error
+    said = str(getattr(why, "verify_message", "") or "it does not fit").rstrip(".")[:160]
+    if getattr(why, "verify_code", None) not in _UNKNOWN_AUTHORITY:
+        return f"the certificate of {_address(problem)} is not valid: {said}"
+    return (
+        f"the certificate of {_address(problem)} is not trusted: {said}. Where your network has an authority of its "
+        "own, set SSL_CERT_FILE to the file with its certificate before Python starts"
+    )
+
+
+def _to(problem: BaseException) -> str:
+    address = _address(problem)
+    return f" to {address}" if address else ""
+
+
+def _address(problem: BaseException) -> str:
+    """Host and port that were tried, empty where the error does not say."""
+    host, port = getattr(problem, "host", None), getattr(problem, "port", None)
+    return f"{_host(host)}:{port}" if host else ""
+
+
+def _host(host: str | None) -> str:
+    name = re.sub(r"[^A-Za-z0-9._:-]", "?", host or "")[:253]
+    return f"[{name}]" if ":" in name else name
 
 
 def lost(problem: BaseException) -> str:

@@ -1,20 +1,49 @@
-"""Switches this kernel to the embedded server and back."""
+"""Switches this process to the embedded server and back: for the magic, and `use_sandbox` for Python."""
 
 from __future__ import annotations
 
 from argparse import Namespace
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from happyhorse_nb.errors import ConfigError, HappyHorseError, MissingKey
+from happyhorse_nb.errors import ConfigError, HappyHorseError, MissingKey, UsageError
 from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
+
+if TYPE_CHECKING:
+    from happyhorse_nb.sandbox import SandboxOptions
 
 #: Where the process keeps the account of the sandbox started here, and the one that was chosen before it.
 _OWN, _BEFORE = "account of the sandbox", "account before the sandbox"
 
 
+def use_sandbox(on: bool = True, **options: Any) -> None:
+    """Use the embedded server in this process from now on: it renders real clips here, for nothing, without a key.
+
+    ``on=False`` goes back to what was in use before. ``options`` say how it behaves, such as ``seconds`` (how long a
+    task takes, default 10) or ``fail`` (a message with which its tasks fail); `%happyhorse sandbox -h` lists them. It
+    ends with this process. Raises `UsageError` for an option that it has not, `ConfigError` for a value that cannot
+    work, `HappyHorseError` where it does not come up.
+    """
+    from happyhorse_nb.sandbox import SandboxOptions
+
+    if not on:
+        _off()
+        return
+    try:
+        chosen = SandboxOptions(**options)
+    except TypeError:
+        known = [field.name for field in fields(SandboxOptions)]
+        odd = next((name for name in options if name not in known), None)
+        if odd is None:
+            raise UsageError("hh.use_sandbox: an option has a value of a wrong type.") from None
+        raise UsageError(f"hh.use_sandbox has no option {odd!r}; the options are {', '.join(known)}.") from None
+    _start(chosen)
+
+
 def switch(args: Namespace) -> str:
     """Start the sandbox with the given options, and use it from now on. Says what is in use."""
-    from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
+    from happyhorse_nb.sandbox import SandboxOptions
 
     if args.off:
         return _off()
@@ -28,6 +57,17 @@ def switch(args: Namespace) -> str:
                 return f"No API key is given: {account.maker}."
             return f"The key from {account.source} is used: {account.maker}."
     options = SandboxOptions.from_arguments(args)
+    origin, told = _start(options), options.told()
+    return (
+        f"This kernel now uses the sandbox at {origin}: videos are rendered here, for nothing.\n"
+        f"{f'As you asked: {told}{chr(10)}' if told else ''}%happyhorse sandbox --off goes back."
+    )
+
+
+def _start(options: SandboxOptions) -> str:
+    """Start it, in place of one that was started before, and use it; gives its origin."""
+    from happyhorse_nb.sandbox import SandboxProcess
+
     # On the port of the one before it, so that jobs it was rendering find it again and go on.
     port = _stop()
     try:
@@ -43,11 +83,7 @@ def switch(args: Namespace) -> str:
         process.put(_BEFORE, process.get("account"))
     process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
     use(process.get(_OWN))
-    told = options.told()
-    return (
-        f"This kernel now uses the sandbox at {sandbox.origin}: videos are rendered here, for nothing.\n"
-        f"{f'As you asked: {told}{chr(10)}' if told else ''}%happyhorse sandbox --off goes back."
-    )
+    return str(sandbox.origin)
 
 
 def _off() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from happyhorse_nb.models import Snapshot
+from happyhorse_nb.remedies import spoken
 from happyhorse_nb.render import words
 from happyhorse_nb.render.links import shown
 from happyhorse_nb.render.units import plain
@@ -22,7 +23,7 @@ def line(snapshot: Snapshot, *, now: float) -> str:
     if snapshot.short_id:
         head += f" ({plain(snapshot.short_id, 40)})"
     note = words.note(snapshot)
-    said = " ".join(part for part in (*words.say(snapshot), note) if part).replace("`", "")
+    said = spoken(" ".join(part for part in (*words.say(snapshot), note) if part)).replace("`", "")
     if snapshot.path is not None:
         said = " ".join(part for part in (shown(snapshot.path), note) if part)
     return f"{head}: {said}" if said else head

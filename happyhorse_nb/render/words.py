@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
-from happyhorse_nb.remedies import spoken
 from happyhorse_nb.render.units import about, duration, instant, ordinal, plain, sentence, size
 
 _STATES = {
@@ -103,11 +102,6 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
 
     The first may be a server's words; in the second, which is ours, a command stands between backticks.
     """
-    message, remedy = _said_of(snapshot)
-    return spoken(message), spoken(remedy)
-
-
-def _said_of(snapshot: Snapshot) -> tuple[str, str]:
     message = sentence(plain(snapshot.message, 600))
     remedy = sentence(plain(snapshot.remedy, 600))
     if snapshot.taken_out:

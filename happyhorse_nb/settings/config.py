@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from decimal import Decimal
 from typing import Any, cast
 
-from traitlets import Bool, Dict, Enum, Float, Integer, TraitType, Unicode, validate
+from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, TraitType, Unicode, validate
 from traitlets.config import Configurable
 
+from happyhorse_nb.errors import ConfigError
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Param
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.folders import absolute
@@ -101,3 +104,50 @@ for _name in set(HappyHorse.class_trait_names()) - set(Configurable.class_trait_
 def config() -> Settings:
     """The settings of this process, the same object in the magics and in Python."""
     return process.once("config", HappyHorse, forks=True)
+
+
+class UnknownSetting(ConfigError, AttributeError):
+    """There is no setting of that name."""
+
+
+class Config:
+    """``hh.config``: the settings of ``%config HappyHorse`` in Python, such as ``hh.config.resolution = "720P"``.
+
+    The same settings, in a notebook too. Raises `ConfigError` in one line for a name or a value that cannot be.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            # Asked by Python and IPython, which have names of their own.
+            raise AttributeError(name)
+        self._check(name)
+        return getattr(config(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        self._check(name)
+        try:
+            setattr(config(), name, value)
+        except TraitError as problem:
+            # What traitlets says, without the names of its own parts, and of it one line.
+            why = re.sub(r"^The (?:value of the )?'\w+' trait of an? \w+ instance ", "", " ".join(str(problem).split()))
+            raise ConfigError(f"hh.config.{name}: {why[:200]}") from None
+
+    def __dir__(self) -> list[str]:
+        return _names()
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{name} = {getattr(config(), name)!r}" for name in _names())
+
+    def _check(self, name: str) -> None:
+        if name not in _names():
+            close = difflib.get_close_matches(name, _names(), n=1)
+            guess = f"did you mean {close[0]}? The settings" if close else "the settings"
+            raise UnknownSetting(f"hh.config has no {name!r}; {guess} are {', '.join(_names())}.")
+
+
+def _names() -> list[str]:
+    return sorted(config().trait_names(config=True))
+
+
+#: What users know as ``hh.config``.
+public = Config()

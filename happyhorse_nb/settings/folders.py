@@ -20,6 +20,8 @@ VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
 #: What `fsync` answers where the file system has no such thing: some network drives, FUSE folders and pipes.
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+#: Bytes of a prompt's words in a file name.
+_SLUG = 60
 #: Seconds after which a folder is tried again.
 _STALE = 10.0
 
@@ -93,17 +95,39 @@ def video_name(created: float, prompt: str, job_id: str) -> str:
     >>> video_name(0, "The rocket lifts off; smoke", "8f31c2aa97d0")
     '1970-01-01 the-rocket-lifts-off 8f31c2aa.mp4'
     """
-    words = re.findall(r"\w+", unicodedata.normalize("NFC", prompt).casefold())
     slug = ""
-    for word in words[:4]:
+    for word in _words(prompt)[:4]:
         # File systems allow 255 bytes; a Chinese sentence is one long word.
         slug = f"{slug}-{word}".strip("-_")
-        if len(slug.encode()) > 60:
-            slug = slug.encode()[:60].decode(errors="ignore")
+        if len(slug.encode()) > _SLUG:
+            slug = _cut(slug, _SLUG)
             break
     date = time.strftime("%Y-%m-%d", time.localtime(created))
     tail = re.sub(r"[^A-Za-z0-9]+", "", job_id)[:8]
     return " ".join(part for part in (date, slug, tail) if part) + ".mp4"
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text, in small letters. Vowel signs and other marks belong to the letter that they stand on."""
+    # Those that join letters (as in Hindi) or keep them apart (as in Persian) are not seen, and not needed in a name.
+    plain = unicodedata.normalize("NFC", text.replace("\u200d", "").replace("\u200c", "").casefold())
+    spaced = "".join(c if unicodedata.category(c)[0] in "LNM" or c == "_" else " " for c in plain)
+    # A mark that stands on nothing would stand on what is before the word.
+    return [word for piece in spaced.split() if (word := piece.lstrip("".join(filter(_is_mark, piece))))]
+
+
+def _cut(text: str, size: int) -> str:
+    """As much of the text as fits into so many bytes, no letter without its marks."""
+    kept = text.encode()[:size].decode(errors="ignore")
+    if _is_mark(text[len(kept) : len(kept) + 1]):
+        while kept and _is_mark(kept[-1]):
+            kept = kept[:-1]
+        kept = kept[:-1]
+    return kept.rstrip("-_")
+
+
+def _is_mark(character: str) -> bool:
+    return bool(character) and unicodedata.category(character)[0] == "M"
 
 
 def working_folder() -> Path:

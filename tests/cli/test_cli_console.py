@@ -71,18 +71,19 @@ def test_doctor_without_a_key_says_how_to_give_one(console: Console) -> None:
     done = console("doctor")
     assert done.returncode == 0
     assert "no API key. Give one of three ways" in done.stdout
-    assert "%happyhorse sandbox" in done.stdout
+    assert "hh.use_sandbox()" in done.stdout
 
 
 def test_doctor_with_a_wrong_key(console: Console, fake_server: FakeServer) -> None:
     done = console("doctor", MODELLIX_API_KEY="another", MODELLIX_BASE_URL=fake_server.origin)
     assert "answer       the server does not take this key. " in done.stdout
-    assert "%happyhorse login" in done.stdout
+    assert "MODELLIX_API_KEY" in done.stdout
 
 
 def test_doctor_where_nobody_answers(console: Console) -> None:
-    done = console("doctor", MODELLIX_API_KEY=KEY, MODELLIX_BASE_URL=refused_origin())
-    assert "answer       nothing was sent: connection refused" in done.stdout
+    origin = refused_origin()
+    done = console("doctor", MODELLIX_API_KEY=KEY, MODELLIX_BASE_URL=origin)
+    assert f"answer       nothing was sent: {origin.removeprefix('http://')} refuses the connection" in done.stdout
 
 
 def test_doctor_at_a_server_in_trouble(console: Console, fake_server: FakeServer) -> None:

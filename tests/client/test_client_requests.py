@@ -264,7 +264,7 @@ async def test_what_breaks_the_limits_is_not_sent(client: Client, fake_server: F
 async def test_where_nobody_listens_nothing_is_sent(photo: Path) -> None:
     async with Client(KEY, refused_origin()) as client:
         for asked in (client.submit(photo), client.read("task-1"), client.balance()):
-            with pytest.raises(hh.NotSent, match="nothing was sent: connection refused"):
+            with pytest.raises(hh.NotSent, match=r"nothing was sent: .* refuses the connection"):
                 await asked
 
 

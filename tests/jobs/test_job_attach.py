@@ -41,7 +41,7 @@ def of_somebody_else(fake_server: FakeServer, *words: str) -> str:
 def test_the_task_that_the_user_names_ends_the_doubt(generate: Generate, fake_server: FakeServer) -> None:
     job = lost(generate, fake_server)
     assert job.error is not None
-    assert f"%happyhorse resume TASK-ID --attach {job.id[:8]};" in str(job.error)
+    assert f'hh.resume("TASK-ID", attach="{job.id[:8]}");' in str(job.error)
     [taken] = hh.resume(fake_server.task.id, attach=job.id[:8])
     # Whoever holds the job sees how it goes on.
     assert taken is job
@@ -59,7 +59,7 @@ def test_a_task_that_is_only_named_is_a_job_of_its_own(generate: Generate, fake_
     job = lost(generate, fake_server)
     task = of_somebody_else(fake_server)
     with pytest.warns(
-        UserWarning, match=f"its own now. If it is that of job {job.id[:8]}, .* {task} --attach {job.id[:8]}"
+        UserWarning, match=f'its own now. If it is that of job {job.id[:8]}, .*"{task}", attach="{job.id[:8]}"'
     ):
         [other] = hh.resume(task)
     other.result(timeout=DEADLINE)
@@ -92,7 +92,7 @@ def test_what_was_fetched_by_its_id_is_the_job_s_film(
     generate: Generate, fake_server: FakeServer, videos: Callable[[], list[str]]
 ) -> None:
     job = lost(generate, fake_server)
-    with pytest.warns(UserWarning, match="--attach"):
+    with pytest.warns(UserWarning, match="attach="):
         [alone] = hh.resume(fake_server.task.id)
     path = ended(alone).path
     [taken] = hh.resume(fake_server.task.id, attach=job)
@@ -259,7 +259,7 @@ def test_what_was_billed_is_counted_once(generate: Generate, fake_server: FakeSe
     ledger, kernel = engine().ledger, engine().presence.id
     ledger._connection.execute("UPDATE jobs SET sandbox = 0")
     assert ledger.spent(kernel) == Decimal("1.2")
-    with pytest.warns(UserWarning, match="--attach"):
+    with pytest.warns(UserWarning, match="attach="):
         ended(hh.resume(fake_server.task.id)[0])
     hh.resume(fake_server.task.id, attach=job)
     assert ledger.spent(kernel) == Decimal("0.7")

@@ -49,14 +49,14 @@ SUBMIT: dict[str, tuple[Answer, str, int, str]] = {
             "refused",
             1,
             f"The server answers {status}: it sends on to https://new.example. If that is your server's new address, "
-            "set MODELLIX_BASE_URL=https://new.example. Then run the cell again; nothing was charged.",
+            "set MODELLIX_BASE_URL=https://new.example. Then run this again; nothing was charged.",
         )
         for status in (301, 307, 308)
     },
     "201": (Say(201, body={"code": 0}), "unknown", 1, "cannot be read"),
     "garbage": (Say(raw=b"<html>"), "unknown", 1, "cannot be read"),
     "400": (Say(400), "refused", 1, "The server says: Scripted: as the test asked."),
-    "401": (Say(401), "refused", 1, "%happyhorse doctor"),
+    "401": (Say(401), "refused", 1, "happyhorse-nb doctor"),
     "402": (Say(402), "refused", 1, "Top up the account"),
     "code 17": (Say(body={"code": 17, "message": "Busy: not today"}), "refused", 1, "Busy: not today."),
     "429": (Say(429, headers={"Retry-After": "0"}), "done", 2, ""),
@@ -103,7 +103,7 @@ def test_where_nobody_listens_nothing_is_sent(
     monkeypatch.setenv("MODELLIX_BASE_URL", refused_origin())
     job = ended(generate())
     assert str(job.status) == "refused"
-    assert "Nothing was sent: connection refused" in str(job.error)
+    assert "refuses the connection" in str(job.error)
     assert fake_server.requests == []
 
 
@@ -295,7 +295,7 @@ def test_what_parks_a_task(generate: Generate, fake_server: FakeServer, status: 
     assert str(job.status) == "stopped"
     assert isinstance(job.error, hh.JobStopped)
     assert words in str(job.error)
-    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
+    assert f'hh.resume("{job.id[:8]}")' in str(job.error)
     [resumed] = hh.resume()
     assert str(ended(resumed).status) == "done"
     assert fake_server.paid == 1
@@ -414,7 +414,7 @@ def test_a_download(generate: Generate, fake_server: FakeServer, videos: Callabl
     assert films == []
     assert "ready and paid for" in str(job.error)
     assert words in str(job.error)
-    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
+    assert f'hh.resume("{job.id[:8]}")' in str(job.error)
     fake_server.forget("file")
     [resumed] = hh.resume("fake0001")
     assert str(ended(resumed).status) == "done"
@@ -554,7 +554,7 @@ def test_a_damaged_video_is_kept_under_a_name_that_is_said_until_a_good_one_come
     job = ended(generate())
     [kept] = videos()
     assert (str(job.status), kept.endswith(f"{job.id[:8]}.mp4.damaged")) == ("stopped", True)
-    assert f"{kept}. %happyhorse resume {job.id[:8]}" in str(job.error)
+    assert f'{kept}. hh.resume("{job.id[:8]}")' in str(job.error)
     # Taken up again, and no better.
     hh.resume(job.id)
     ended(job)
@@ -615,7 +615,7 @@ def test_a_folder_that_vanishes_while_the_video_comes(
     ended(job)
     assert (str(job.status), job.task_id) == ("stopped", "task-fake0001")
     assert "could not be written" in str(job.error)
-    assert f"%happyhorse resume {job.id[:8]}" in str(job.error)
+    assert f'hh.resume("{job.id[:8]}")' in str(job.error)
     folder.unlink()
     [resumed] = hh.resume("task-fake0001")
     assert str(ended(resumed).status) == "done"

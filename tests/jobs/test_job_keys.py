@@ -116,8 +116,8 @@ def test_what_another_key_may_have_paid_for_is_not_bought_again(
     assert "\n" not in line
     assert job.snapshot.short_id in line
     assert f"another key of this server ({letters(KEY)}, last used 20" in line
-    assert f"%happyhorse login --same-account {letters(KEY)} joins" in line
-    assert "--again (again=True)" in line
+    assert f"%happyhorse login --same-account {letters(KEY)} in IPython joins" in line
+    assert "Else again=True buys" in line
     assert NEW not in line
     assert (fake_server.paid, len(hh.jobs())) == (paid, rows)
     # Several at once: none of them.
@@ -155,7 +155,9 @@ def test_a_joined_key_s_jobs_are_this_account_s(
 ) -> None:
     job = stopped_one(generate, fake_server)
     rotate()
-    with pytest.raises(hh.JobNotFound, match=f"another key .{letters(KEY)}.*--same-account {letters(KEY)} joins"):
+    with pytest.raises(
+        hh.JobNotFound, match=f"another key .{letters(KEY)}.*--same-account {letters(KEY)} in IPython joins"
+    ):
         hh.resume(job.id)
     asked = len(fake_server.requests)
     for line in ("login --same-account", f"login --same-account {letters(KEY)[:3].upper()}"):

@@ -191,9 +191,7 @@ def test_with_a_budget_nothing_is_bought_whose_price_is_not_known(
     monkeypatch.setenv("MODELLIX_BASE_URL", "https://example.invalid")
     settings.prices = {"720P": 0.14}
     settings.budget = 2.0
-    with pytest.raises(
-        hh.InvalidRequest, match=r"1080P has no price in %config HappyHorse\.prices.*\$2\.00"
-    ) as refused:
+    with pytest.raises(hh.InvalidRequest, match=r"1080P has no price in hh\.config\.prices.*\$2\.00") as refused:
         generate(**options)
     assert refused.value.param == "budget"
     assert "\n" not in str(refused.value)

@@ -172,7 +172,7 @@ def test_a_whole_id_wins_over_longer_ones(ledger: Ledger) -> None:
 @pytest.mark.parametrize("piece", ["zzz", "%", "_", "\\", "8f_1", "8f%", "x" * 500, "'; DROP TABLE jobs; --", ""])
 def test_a_piece_of_no_id_is_not_found_in_one_line(ledger: Ledger, piece: str) -> None:
     added(ledger, "task-8f31c2aa", id="aaaaaaaaaaaa")
-    with pytest.raises(JobNotFound, match="%happyhorse jobs") as caught:
+    with pytest.raises(JobNotFound, match="happyhorse-nb jobs") as caught:
         ledger.find(piece)
     assert len(str(caught.value)) < 120
     assert ledger.count() == 1

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from argparse import Namespace
 from collections.abc import Iterator
 
 import pytest
 
+import happyhorse_nb as hh
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.sandbox import switch
 from happyhorse_nb.settings import account_of, current_account, process, use
@@ -64,7 +66,7 @@ def test_off_without_a_key_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch)
     # An origin for which no keyring has a key.
     monkeypatch.setenv("MODELLIX_BASE_URL", "https://nobody.example.com")
     said = switch(asked("--off"))
-    assert said.startswith("The sandbox of this kernel is off. No API key. Give one of three ways")
+    assert said.startswith("The sandbox of this kernel is off. No API key. Give one of two ways")
 
 
 def test_a_key_kept_for_this_kernel_is_there_again_afterwards() -> None:
@@ -93,3 +95,29 @@ def test_only_what_costs_money_is_said_to(origin: str, words: str) -> None:
     said = switch(asked("--if-no-key"))
     assert said.startswith("The key from this kernel is used: ")
     assert said.endswith(words)
+
+
+def test_python_turns_it_on_and_off_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODELLIX_API_KEY", "key")
+    hh.use_sandbox(seconds=1)
+    assert current_account().realm == "sandbox"
+    assert hh.balance() == 1000
+    hh.use_sandbox(on=False)
+    assert not current_account().sandbox
+    # Off is off.
+    hh.use_sandbox(False)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"sceonds": 1}, "hh.use_sandbox has no option 'sceonds'; the options are seconds, accept_delay, "),
+        ({"seconds": "many"}, "a value of a wrong type"),
+        ({"seconds": -1}, "seconds -1 cannot be"),
+        ({"max_concurrent": 0}, "give 1 or more"),
+    ],
+)
+def test_an_option_that_cannot_be_starts_nothing(options: dict[str, object], words: str) -> None:
+    with pytest.raises(hh.HappyHorseError, match=re.escape(words)):
+        hh.use_sandbox(**options)
+    assert process.get("sandbox") is None

@@ -181,7 +181,7 @@ def test_without_a_key_one_line_says_three_ways_and_the_free_one(key: str | None
         current_account({} if key is None else {"MODELLIX_API_KEY": key})
     line = str(caught.value)
     assert "\n" not in line
-    for way in ("MODELLIX_API_KEY", "%happyhorse login", "keyring", "%happyhorse sandbox"):
+    for way in ("MODELLIX_API_KEY", "keyring", "hh.use_sandbox()"):
         assert way in line
     assert "three ways" in line
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from traitlets import TraitError
 
+import happyhorse_nb as hh
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost
 from happyhorse_nb.settings.config import HappyHorse, config
 
@@ -121,3 +123,46 @@ def test_a_relative_folder_for_videos_stays_where_it_was_set(
     assert settings.folder == str(tmp_path / "elsewhere" / "clips")
     settings.folder = ""
     assert settings.folder == ""
+
+
+@pytest.fixture
+def own() -> Iterator[None]:
+    """The settings of this process, put back."""
+    before = config().duration  # type: ignore[attr-defined]  # made from the models' table
+    yield
+    config().duration = before  # type: ignore[attr-defined]
+
+
+def test_python_sets_what_the_magic_sets(own: None) -> None:
+    hh.config.duration = 8
+    assert (hh.config.duration, config().defaults(DEFAULT_MODEL)) == (8, {"duration": 8})
+    # What Tab offers, and what is shown, is the settings and nothing of the machinery.
+    assert set(dir(hh.config)) >= {"budget", "duration", "folder", "model", "wait"}
+    assert not {"config", "parent", "log", "trait_names"} & set(dir(hh.config))
+    assert "duration = 8\n" in repr(hh.config)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("durations", 5, "hh.config has no 'durations'; did you mean duration? The settings are budget, "),
+        ("xyzzy", 5, "hh.config has no 'xyzzy'; the settings are budget, "),
+        ("trait_names", 5, "hh.config has no 'trait_names'; "),
+        ("resolution", "4K", "hh.config.resolution: expected any of ['720P', '1080P'] or None, not the str '4K'."),
+        ("duration", 99, "hh.config.duration: should not be greater than 15"),
+        ("duration", "long", "hh.config.duration: expected an int"),
+        ("budget", -1, "hh.config.budget: should not be less than 0"),
+        ("prices", {"720P": "cheap"}, "hh.config.prices: "),
+    ],
+)
+def test_what_cannot_be_set_is_refused_in_one_line(own: None, name: str, value: Any, words: str) -> None:
+    with pytest.raises(hh.ConfigError) as caught:
+        setattr(hh.config, name, value)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_setting_that_is_none_cannot_be_read_either() -> None:
+    assert not hasattr(hh.config, "nothing")
+    with pytest.raises(hh.ConfigError, match=r"hh\.config has no 'nothing'"):
+        hh.config.nothing  # noqa: B018

@@ -6,6 +6,7 @@ import importlib
 import os
 import stat
 import sys
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -133,7 +134,7 @@ def test_a_folder_of_the_user_s_choice(work: Path, tmp_path: Path, monkeypatch: 
 
 def test_a_chosen_folder_that_cannot_be_written_is_refused_and_not_replaced(work: Path, tmp_path: Path) -> None:
     (work / "clips").write_text("in the way")
-    with pytest.raises(ConfigError, match=r"cannot be written to .*clips\. Set %config HappyHorse\.folder"):
+    with pytest.raises(ConfigError, match=r"cannot be written to .*clips\. Set hh\.config\.folder"):
         video_folder("clips", fallback=tmp_path)
 
 
@@ -171,3 +172,34 @@ def test_a_file_of_that_name_can_be_made(tmp_path_factory: pytest.TempPathFactor
     path.touch()
     assert path.name in os.listdir(folder)  # noqa: PTH208 - as the file system spells it
     path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("prompt", "name"),
+    [
+        ("रॉकेट उड़ता है, धुआँ कैमरे की ओर", "रॉकेट-उड़ता-है-धुआँ"),
+        ("จรวดพุ่งขึ้น ควัน", "จรวดพุ่งขึ้น-ควัน"),
+        ("எழும்பும் ராக்கெட்", "எழும்பும்-ராக்கெட்"),
+        ("Zoe\u0308 sings", "zo\u00eb-sings"),
+        ("می\u200cخواهم", "میخواهم"),
+        ("\u0301\u0302 stray \u0301marks", "stray-marks"),
+        ("\u0301", ""),
+    ],
+)
+def test_a_name_keeps_the_signs_of_its_letters(prompt: str, name: str) -> None:
+    made = video_name(0, prompt, "8f31c2aa97d0")
+    words = [unicodedata.normalize("NFC", part) for part in (name,) if part]
+    assert made == " ".join([made[:10], *words, "8f31c2aa.mp4"])
+
+
+@given(st.text(alphabet="कखग\u093e\u093f\u0902\u094dab\u0301 ", max_size=80))
+def test_a_long_name_ends_in_a_whole_letter(prompt: str) -> None:
+    slug = video_name(0, prompt, "8f31c2aa97d0")[10 : -len("8f31c2aa.mp4")].strip()
+    assert len(slug.encode()) <= 60
+    marks = [unicodedata.category(c)[0] == "M" for c in slug]
+    # No mark stands on a dash, or on nothing; and what is cut off does not begin with one.
+    assert not any(mark and (place == 0 or slug[place - 1] in "-_") for place, mark in enumerate(marks))
+    plain = unicodedata.normalize("NFC", prompt).split()
+    whole = "-".join(word for word in (w.lstrip("\u093e\u093f\u0902\u094d\u0301") for w in plain) if word)
+    assert whole.startswith(slug)
+    assert unicodedata.category((whole[len(slug) :] or "x")[0])[0] != "M"

@@ -62,7 +62,7 @@ def test_fewer_than_two_or_more_than_four_are_refused(make: Make, count: int) ->
 def test_what_has_no_video_is_refused_by_its_name(make: Make) -> None:
     job: Any = FakeJob()
     assert refusal(make(1), job) == (
-        "compare: job h0192abc is processing and has no video yet. Wait for it: %happyhorse wait h0192abc"
+        'compare: job h0192abc is processing and has no video yet. Wait for it: hh.wait("h0192abc")'
     )
     job.to(status=Status.FAILED)
     assert "job h0192abc is failed and has no video. Leave it out." in refusal(make(1), job)

@@ -107,5 +107,5 @@ def trouble(job_id: str, problem: Exception) -> str:
 
 
 def placeholder(snapshot: Snapshot) -> str:
-    """One quiet line where the video will stand. It has to make sense in a notebook that was saved in mid-way, too."""
-    return fill("placeholder.html.j2", what="The video", command="show", id=plain(snapshot.short_id, 40))
+    """One quiet line where the video will appear. It has to make sense in a notebook that was saved in mid-way, too."""
+    return fill("placeholder.html.j2", what="Your video", command="show", id=plain(snapshot.short_id, 40))

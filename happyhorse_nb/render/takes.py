@@ -52,7 +52,6 @@ def takes_line(snapshots: Sequence[Snapshot]) -> str:
 class _Take:
     view: View
     seed: str
-    id: str
 
 
 def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
@@ -64,11 +63,9 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
         title=_title(snapshots),
         standing=standing(snapshots),
         views=views,
+        running=any(own.bar for own in views),
         meta=_meta(snapshots),
-        takes=[
-            _Take(own, words.parameter(snapshot, "seed"), plain(snapshot.task_id or "", 200))
-            for own, snapshot in zip(views, snapshots, strict=True)
-        ],
+        takes=[_Take(own, words.parameter(snapshot, "seed")) for own, snapshot in zip(views, snapshots, strict=True)],
     )
 
 
@@ -89,7 +86,7 @@ def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
 
 
 def takes_placeholder(snapshots: Sequence[Snapshot]) -> str:
-    """One quiet line where the comparison will stand, with the ids that bring it back."""
+    """One quiet line where the comparison will appear, with the ids that bring it back."""
     ids = " ".join(plain(snapshot.short_id, 40) for snapshot in snapshots)
     return fill("placeholder.html.j2", what="The comparison", command="compare", id=ids)
 

@@ -12,10 +12,14 @@ from happyhorse_nb.render.units import plain
 
 @dataclass(frozen=True)
 class Item:
-    """One entry of the card's last line: words, and a piece of code to copy (an id, a command)."""
+    """One entry of the card's last line: words, and a piece of code to copy (an id, a command).
+
+    ``kind`` says where it is not seen: ``now`` once the card's kernel is gone, ``way`` while buttons below do the same.
+    """
 
     text: str = ""
     code: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class View:
     remedy: tuple[Item, ...]
     note: str
     meta: tuple[Item, ...]
+    id: str
     phase: float
 
 
@@ -60,6 +65,7 @@ def view(snapshot: Snapshot, now: float) -> View:
         remedy=spans(remedy),
         note=words.note(snapshot),
         meta=tuple(_meta(snapshot)),
+        id=plain(snapshot.short_id, 40),
         phase=round(now % PULSE, 2),
     )
 
@@ -81,14 +87,14 @@ def _meta(snapshot: Snapshot) -> list[Item]:
         items.append(Item(words.money(snapshot)))
     if snapshot.sandbox:
         items.append(Item("sandbox"))
-    if snapshot.task_id:
-        items.append(Item(code=plain(snapshot.task_id, 200)))
+    # Our own, from the first instant to the last: commands, file names and the table call the job by it, too.
+    items.append(Item(code=plain(snapshot.short_id, 40), kind="now"))
     if snapshot.name:
         items.append(Item("as", plain(snapshot.name, 60)))
     if snapshot.reused and status.running:
         items.append(Item("already on its way, nothing is bought again"))
     elif snapshot.reused and status == Status.DONE:
-        items.append(Item("a new one:", "--again"))
+        items.append(Item("a new one:", "--again", kind="way"))
     elif status == Status.DONE:
-        items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}"))
+        items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}", kind="way"))
     return [item for item in items if item.text or item.code]

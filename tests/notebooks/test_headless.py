@@ -102,7 +102,7 @@ async def test_takes_are_waited_for_and_saved_with_their_comparison(
     saved = await run(notebook_of(LOAD, CELL + " of {3}", CELL.replace("--name", "--takes 3 --name")), folder, python)
     assert videos(saved.cells[2]) == [small_mp4] * 3
     assert "Nothing differs but the seed." in visible(saved)
-    for word in ("pending", "Generating", "will stand here", "Keep A"):
+    for word in ("pending", "Generating", "will appear here", "Keep A"):
         assert word not in visible(saved)
     assert widgets(saved) == []
     # The cell before had another prompt.

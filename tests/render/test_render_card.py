@@ -73,14 +73,28 @@ def test_a_running_card_has_its_bar_in_words_too() -> None:
 
 def test_the_live_part_says_all_that_the_user_asked_for() -> None:
     text = Page(render.live(RUNNING, now=NOW)).text
-    for piece in ("Generating", "48 s, about 40 s left", "about $0.70", "task-8f31c2", "as launch"):
+    for piece in ("Generating", "48 s, about 40 s left", "about $0.70", "h0192abc", "as launch"):
         assert piece in text
 
 
 def test_without_its_style_the_pieces_of_a_line_stay_apart() -> None:
     text = Page(render.live(sample(Status.DONE), now=NOW)).text
     assert "Done · in 1 min 31 s, $0.70" in text
-    assert "1184 x 790 · task-8f31c2 · as launch · another take: %happyhorse again h0192abc" in text
+    assert "1184 x 790 · h0192abc · as launch · another take: %happyhorse again h0192abc" in text
+
+
+@pytest.mark.parametrize("snapshot", every_state(), ids=lambda s: str(s.status))
+def test_a_job_has_one_id_from_first_to_last(snapshot: Snapshot) -> None:
+    text = Page(render.card(snapshot, None, now=NOW)).text
+    assert "h0192abc" in text
+    assert "task-" not in text
+
+
+def test_only_a_running_card_can_say_that_its_kernel_is_gone() -> None:
+    assert "%happyhorse resume h0192abc" in render.live(RUNNING, now=NOW)
+    assert "kernel was restarted" not in render.live(sample(Status.DONE), now=NOW)
+    assert "kernel was restarted" not in render.takes_live([sample(Status.DONE)] * 2, now=NOW)
+    assert "go on: <code>%happyhorse resume</code>" in render.takes_live([RUNNING, sample(Status.DONE)], now=NOW)
 
 
 def test_the_next_step_is_named_where_there_is_one() -> None:

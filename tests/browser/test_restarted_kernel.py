@@ -1,0 +1,111 @@
+"""A page whose kernel was restarted: card, takes, form and gallery keep their shape and say the way back."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from support.fake_server import KEY, FakeServer
+from support.lab import Lab, Notebook
+
+pytestmark = pytest.mark.browser
+
+CELLS = (
+    "%load_ext happyhorse_nb\nimport happyhorse_nb as hh\n%config HappyHorse.max_concurrent = 9",
+    "%%happyhorse rocket.jpg --duration 5 --seed {seed} --no-wait\nThe rocket lifts off",
+    "%%happyhorse rocket.jpg --duration 5 --seed {more} --takes 3 --no-wait\nThe rocket lifts off",
+    "hh.form('rocket.jpg', 'The rocket lifts off', duration=5)",
+    "hh.gallery()",
+)
+CARD, TAKES, FORM, GALLERY = 1, 2, 3, 4
+#: What the front end marks a widget of a dead kernel with, and what such a mark may not leave on the page.
+GONE = ".jupyter-widgets-disconnected"
+BROKEN_CHAINS = """area => [...area.querySelectorAll('.jupyter-widgets-disconnected')]
+    .filter(e => e.checkVisibility() && getComputedStyle(e, '::before').content !== 'none').length"""
+
+
+@pytest.fixture(scope="module", params=["lab", "notebook"])
+def lab(
+    request: pytest.FixtureRequest, small_mp4: bytes, photo: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(request.param)
+    shutil.copy(photo, root / "rocket.jpg")
+    with FakeServer(video=small_mp4) as server:
+        server.words = ("processing",)
+        env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
+        with Lab(request.param, root=root, env=env) as lab:
+            yield lab
+
+
+def restart(notebook: Notebook) -> None:
+    notebook.page.evaluate(
+        "async () => { await window.jupyterapp.shell.currentWidget.context.sessionContext.session.kernel.restart() }"
+    )
+    notebook.wait_for_kernel()
+
+
+def boxes(notebook: Notebook) -> list[Any]:
+    """Where the parts of the card, the takes and the form are on the page, without the buttons."""
+    found = []
+    for index, parts in (
+        (CARD, (".hh", ".hh-thumb", ".hh-live", ".hh-bar")),
+        (TAKES, (".hh", ".hh-thumb", ".hh-live", ".hh-take >> nth=2")),
+        (FORM, (".hh-body", ".hh-frame", "textarea", ".hh-segments >> nth=0", ".hh-foot")),
+    ):
+        for part in parts:
+            box = notebook.output(index).locator(part).first.bounding_box()
+            assert box is not None, part
+            found.append((part, round(box["x"]), round(box["width"])))
+    return found
+
+
+def height(notebook: Notebook, index: int) -> float:
+    box = notebook.output(index).locator(".hh, .hh-body").first.bounding_box()
+    assert box is not None
+    return box["height"]
+
+
+@pytest.mark.parametrize("width", [1000, 480])
+def test_a_page_whose_kernel_was_restarted_keeps_its_shape_and_says_how_to_go_on(
+    lab: Lab, page: Page, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 2600})
+    name = f"{width}.ipynb"
+    lab.write(name, *(cell.format(seed=width, more=width + 10) for cell in CELLS))
+    notebook = lab.open(page, name, alone=lab.app == "lab")
+    for index in range(len(CELLS)):
+        notebook.run_to_end(index)
+    for index in (CARD, TAKES):
+        expect(notebook.output(index).locator(".hh-live")).to_contain_text("Generating")
+        expect(notebook.output(index)).not_to_contain_text("kernel was restarted", use_inner_text=True)
+    before = boxes(notebook)
+    heights = [height(notebook, index) for index in (CARD, TAKES, FORM)]
+
+    restart(notebook)
+    for index in (CARD, TAKES, FORM, GALLERY):
+        expect(notebook.output(index).locator(GONE).first).to_be_attached()
+        assert notebook.output(index).evaluate(BROKEN_CHAINS) == 0
+        # Nothing is left that would do nothing when it is pressed.
+        assert not [b for b in notebook.output(index).get_by_role("button").all() if b.is_visible()]
+    assert boxes(notebook) == before
+    # A row of buttons is gone, and a line of words has come.
+    assert [height(notebook, index) for index in (CARD, TAKES, FORM)] == pytest.approx(heights, abs=45)
+
+    card, takes, form, gallery = (notebook.output(i).inner_text() for i in (CARD, TAKES, FORM, GALLERY))
+    said = " ".join(card.split())
+    assert "Generating when its kernel was restarted or closed" in said
+    assert "go on: %happyhorse resume " in said
+    assert "left" not in said
+    assert "will appear here" not in said
+    assert "when its kernel was restarted or closed" in takes
+    assert "go on: %happyhorse resume" in takes
+    assert "Prompt" in form
+    words = notebook.output(FORM).locator(".hh-body").evaluate("e => getComputedStyle(e, '::after').content")
+    assert "run this cell to bring the form back" in words
+    assert "run this cell to bring the live gallery back" in gallery
+    assert notebook.output(GALLERY).locator(".hh-tile:visible").count() >= 4

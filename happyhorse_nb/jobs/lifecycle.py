@@ -130,7 +130,8 @@ class Lifecycle:
     @property
     def seconds_left(self) -> float:
         """About how long the place of this job stays taken."""
-        return self._track.now.progress.left or self.looks.estimate.median
+        left = self._track.now.progress.left
+        return self.looks.estimate.left(self.looks.age) if left is None else left
 
     async def _send(self) -> bool:
         """Submit, unless that was done before. False when the job ended here."""

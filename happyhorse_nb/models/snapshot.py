@@ -27,7 +27,8 @@ class Progress:
     """An honest guess of how far a running job is.
 
     ``fraction`` is 0 to 1 and reaches 1 only at the end; ``elapsed`` and ``left`` are seconds, ``left`` is None while
-    there is nothing to go by. ``size`` is the bytes of the video that comes now, None while none does.
+    there is nothing to go by, and once a task takes longer than such tasks do.
+    ``size`` is the bytes of the video that comes now, None while none does.
     """
 
     fraction: float = 0.0

@@ -13,13 +13,17 @@ from happyhorse_nb.polling.state import State
 _ALMOST, _BY_ESTIMATE = 0.99, 0.98
 #: No card says that nothing is left while its task still runs.
 _LEAST_LEFT = 0.5
+#: By how much a bar may run ahead of the estimate before the two are told apart.
+_APART = 0.1
 _NOTHING = Progress()
 
 
 def progress(estimate: Forecast, state: State, *, before: Progress = _NOTHING) -> Progress:
     """How far a task is. Never full before the end, never standing still, never going back.
 
-    ``left`` is the median of the seconds left: as many tasks take longer as take less.
+    ``left`` is the median of the seconds left: as many tasks take longer as take less. Bar and words are one: what is
+    left is to the age as the rest of the bar is to what is filled. A task that takes longer than was expected has a bar
+    that can only creep, since none goes back, while more and more seconds are to be expected: then ``left`` is None.
     """
     age = state.age
     # The likeliest of the possible ages; a median of medians would say no more.
@@ -28,4 +32,8 @@ def progress(estimate: Forecast, state: State, *, before: Progress = _NOTHING) -
     # Where the estimate was wrong it still creeps on, ever slower.
     since = max(age - before.elapsed, 0.0)
     crept = before.fraction + (_ALMOST - before.fraction) * -math.expm1(-since / (3 * max(age, estimate.median)))
-    return Progress(fraction=max(min(age / (age + left), _BY_ESTIMATE), crept), elapsed=age, left=left)
+    told = age / (age + left)
+    fraction = max(min(told, _BY_ESTIMATE), crept)
+    if fraction - told > _APART:
+        return Progress(fraction=fraction, elapsed=age)
+    return Progress(fraction=fraction, elapsed=age, left=max(age / fraction - age, _LEAST_LEFT) if age else left)

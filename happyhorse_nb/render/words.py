@@ -200,8 +200,10 @@ def _time(snapshot: Snapshot, now: float) -> str:
         came = f"{size(int(coming * snapshot.progress.fraction))} of {size(coming)}"
         return f"{came}, {about(left)} left" if left is not None and left > 0 else came
     if snapshot.status.running:
-        known = left is not None and left > 0
-        return f"{duration(elapsed)}, {about(left)} left" if known and left else duration(elapsed)
+        if left is not None and left > 0:
+            return f"{duration(elapsed)}, {about(left)} left"
+        late = left is None and snapshot.progress.fraction > 0 and snapshot.status != Status.DOWNLOADING
+        return f"{duration(elapsed)}, longer than usual" if late else duration(elapsed)
     if snapshot.status == Status.DONE and snapshot.reused:
         when = instant(snapshot.ended or snapshot.created, now)
         return f"{when} for {money(snapshot)}" if snapshot.cost else when

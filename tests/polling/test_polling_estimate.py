@@ -89,9 +89,30 @@ def test_a_bar_is_never_full_never_stands_still_and_never_goes_back(
         now = progress(estimate, State(age, queued, pending), before=before)
         assert before.fraction < now.fraction < 1
         assert now.elapsed == age
-        assert now.left is not None
-        assert now.left >= 0.5
+        assert now.left is None or now.left >= 0.5
         before = now
+
+
+@given(HISTORIES, TYPICALS, st.lists(st.tuples(st.floats(0.05, 120), st.booleans()), min_size=1, max_size=60))
+@example([], TYPICAL_SANDBOX, [(1.0, False)] * 40)
+def test_what_a_bar_shows_and_what_is_said_to_be_left_are_one(
+    history: list[float], typical: float, steps: list[tuple[float, bool]]
+) -> None:
+    estimate, age, queued, before = forecast(history, typical=typical), 0.0, 0.0, Progress()
+    for step, pending in steps:
+        age += step
+        queued = age if pending else queued
+        before = progress(estimate, State(age, queued, pending), before=before)
+        if before.left is not None and before.left > 0.5:
+            assert age / (age + before.left) == pytest.approx(before.fraction, abs=0.01)
+
+
+def test_a_task_that_takes_longer_than_such_tasks_do_is_not_said_to_be_nearly_done() -> None:
+    estimate, before = forecast([], typical=TYPICAL_SANDBOX), Progress()
+    for second in range(39):
+        before = progress(estimate, State(float(second)), before=before)
+    # 86 % beside "38 s, about 55 s left" is what it said once.
+    assert before.left is None
 
 
 def test_a_bar_moves_for_an_hour_when_the_estimate_was_wrong() -> None:

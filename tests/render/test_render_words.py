@@ -113,3 +113,10 @@ def test_a_video_on_its_way_says_how_much_of_it_is_there() -> None:
     assert words.percent(coming) == 25
     stalled = Snapshot(status=Status.DOWNLOADING, progress=Progress(0.25, 70.0, size=80_000_000))
     assert words.detail(stalled, NOW) == "20.0 MB of 80.0 MB"
+
+
+def test_a_task_that_takes_longer_than_expected_is_said_to() -> None:
+    late = replace(RUNNING, progress=Progress(fraction=0.86, elapsed=38))
+    assert words.detail(late, NOW) == "38 s, longer than usual"
+    assert words.remaining(late) == "86 %"
+    assert words.detail(replace(RUNNING, progress=Progress()), NOW) == "0 s"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import working_folder
-from happyhorse_nb.widgets.live import LiveCard, Subject
+from happyhorse_nb.widgets.compare import buttons_live
+from happyhorse_nb.widgets.done import DoneRow, kept
+from happyhorse_nb.widgets.live import NOTHING, LiveCard, Subject
 from happyhorse_nb.widgets.panel import Look
-from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job as RealJob
 
 
 class Job(Subject[Snapshot], Protocol):
@@ -20,29 +26,66 @@ class Job(Subject[Snapshot], Protocol):
     def thumbnail(self) -> bytes | None:
         """The first frame as a small upright JPEG, once it is known."""
 
+    @property
+    def starred(self) -> bool:
+        """Whether it has a star."""
 
-def show(job: Job, *, embed_limit: float, places: Places = Output) -> None:
+
+def show(job: Job, *, embed_limit: float, places: Places = Output, buttons: bool | None = None) -> None:
     """Show the job in the running cell. ``embed_limit`` is the largest video to put into the notebook, in MB.
 
-    A job that has ended is shown as ordinary outputs, without a widget.
+    A job that has ended is shown as ordinary outputs. ``buttons`` says whether a done card has those that act; None:
+    in a cell, where somebody can click them.
     """
     snapshot = job.snapshot
+    acts = (places is Output and buttons_live()) if buttons is None else buttons
     if not snapshot.status.ended:
-        Card(job, embed_limit=embed_limit, places=places).open()
+        Card(job, embed_limit=embed_limit, places=places, buttons=acts).open()
         return
     places().put(_static(job, snapshot))
     if snapshot.status == Status.DONE:
-        places().put(render.video(snapshot, embed_limit=embed_limit, start=working_folder()).data)
+        start = working_folder()
+        below = places() if acts else None
+        if below is not None:
+            places().put(_row(job, below, embed_limit, start).bundle(snapshot, starred=job.starred))
+        places().put(render.video(snapshot, embed_limit=embed_limit, start=start).data)
+        if below is not None:
+            below.put(NOTHING)
+
+
+def _row(job: Job, below: Place, embed_limit: float, start: Path) -> DoneRow:
+    return DoneRow(
+        cast("RealJob", job),
+        below=below,
+        show_card=lambda made, place: show(made, embed_limit=embed_limit, places=place, buttons=False),
+        kept=lambda made: kept(made, static=lambda j: _static(j, j.snapshot), embed_limit=embed_limit, start=start),
+    )
 
 
 class Card(LiveCard[Snapshot]):
     """The card of one job."""
 
-    def __init__(self, job: Job, *, embed_limit: float, places: Places = Output) -> None:
+    def __init__(self, job: Job, *, embed_limit: float, places: Places = Output, buttons: bool = False) -> None:
         self._job = job
         #: The thumbnail as it was last drawn, and of what: of all that a card shows it is the longest to write.
         self._drawn: tuple[tuple[str, bytes | None], str] | None = None
         super().__init__(job, embed_limit=embed_limit, places=places)
+        # Made now, on the main thread, and shown at the end.
+        self._row_place, self._below = (places(), places()) if buttons else (None, None)
+        self._row = _row(job, self._below, embed_limit, self._start) if self._below is not None else None
+
+    def _between(self) -> None:
+        if self._row_place is not None:
+            self._row_place.put(NOTHING)
+
+    def _opened(self) -> None:
+        if self._below is not None:
+            self._below.put(NOTHING)
+
+    def _finish(self, snapshot: Snapshot) -> None:
+        super()._finish(snapshot)
+        if self._row is not None and self._row_place is not None and snapshot.status == Status.DONE:
+            self._row_place.change(self._row.bundle(snapshot))
 
     def _ended(self, snapshot: Snapshot) -> bool:
         return snapshot.status.ended

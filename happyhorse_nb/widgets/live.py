@@ -69,6 +69,7 @@ class LiveCard(ABC, Generic[S]):
         """Put both places into the running cell, and follow the jobs from now on."""
         # Where widgets do not run, the HTML beside the view stays empty: the line below it says all there is to say.
         self._top.put({**NOTHING, "text/plain": self._line(self._first), WIDGET_VIEW: self._panel.view})
+        self._between()
         self._bottom.put({"text/html": self._placeholder(self._first), "text/plain": ""})
         self._opened()
         # Not under the lock: whoever calls the listener may hold a lock of its own.
@@ -77,6 +78,9 @@ class LiveCard(ABC, Generic[S]):
         latest = self._subject.snapshot
         if latest != self._first:
             self.apply(latest)
+
+    def _between(self) -> None:
+        """Put what stands between the two."""
 
     def _opened(self) -> None:
         """Put what more there is below them."""

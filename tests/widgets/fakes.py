@@ -39,6 +39,7 @@ class FakeJob:
         self.snapshot = snapshot or running()
         self.id = self.snapshot.id
         self.thumbnail: bytes | None = None
+        self.starred = False
         self.stopped = 0
         self.listeners: list[Listener] = []
 

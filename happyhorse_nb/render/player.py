@@ -52,6 +52,11 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool
     return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())}, path)
 
 
+def copy_path(snapshot: Snapshot) -> str:
+    """The button that copies the path of the video's file; empty where there is none."""
+    return fill("copy_path.html.j2", path=shown(snapshot.path.absolute())) if snapshot.path is not None else ""
+
+
 def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autoplay: bool) -> str:
     from IPython.display import Video
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Snapshot
-from happyhorse_nb.render.done import copy_path
 from happyhorse_nb.render.gallery import notice
+from happyhorse_nb.render.player import copy_path
 from happyhorse_nb.settings import current_account
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 from happyhorse_nb.widgets.place import Bundle, Place

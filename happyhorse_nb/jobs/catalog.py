@@ -12,7 +12,7 @@ from happyhorse_nb.jobs.engine import engine
 from happyhorse_nb.jobs.job import Job
 from happyhorse_nb.ledger import EVERYTHING, LISTED, Filter, Ledger, Record
 from happyhorse_nb.models import Snapshot
-from happyhorse_nb.settings import working_folder
+from happyhorse_nb.settings import notebook_folder
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -80,7 +80,7 @@ class Jobs(Sequence[Job]):
         records = self._read(_SHOWN)
         return table(
             pictures=[thumbnail(r.thumbnail, _PICTURE) if r.thumbnail else None for r in records],
-            start=working_folder(),
+            start=notebook_folder(),
             sort=self._order,
             **self._around(records),
         )

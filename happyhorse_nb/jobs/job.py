@@ -12,7 +12,7 @@ from happyhorse_nb.errors import JobError
 from happyhorse_nb.jobs import display, outcome
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import Cost, Snapshot, Status, join_notes
-from happyhorse_nb.settings import process, working_folder
+from happyhorse_nb.settings import notebook_folder, process
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.waiting import Waiting
@@ -315,12 +315,12 @@ class Job:
 
     def _outcome(self) -> VideoOutput:
         from happyhorse_nb.render import video
-        from happyhorse_nb.settings.config import config
+        from happyhorse_nb.settings.config import embed_limit
 
         problem = self.error
         if problem is not None:
             raise problem
-        return video(self._snapshot, embed_limit=config().embed_limit, start=working_folder())
+        return video(self._snapshot, embed_limit=embed_limit(), start=notebook_folder())
 
     def _listen(self, listener: _Heard, *, ticks: bool) -> tuple[Callable[[], None], Snapshot]:
         """What undoes it, and the snapshot after which the listener hears every one."""

@@ -31,11 +31,14 @@ class VideoOutput:
         return self.data["text/plain"]
 
 
-def video(snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool = False) -> VideoOutput:
+def video(
+    snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool = False, elsewhere: bool = False
+) -> VideoOutput:
     """The snapshot's file as a player: inside the output up to ``embed_limit`` (MB, a million bytes), above it by link.
     With ``autoplay`` it plays at once, for who has just asked for it.
 
     ``start`` is the folder of the notebook: links are relative to it, since JupyterLab serves no absolute path.
+    ``elsewhere`` says that the notebook may be saved in another folder: then there is an absolute link, too.
     """
     path = snapshot.path
     if path is None:
@@ -48,7 +51,8 @@ def video(snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool
         return _missing(snapshot, "is not there any more")
     except OSError as problem:
         return _missing(snapshot, f"cannot be read ({plain(problem.strerror or problem, 100)})")
-    html = fill("video.html.j2", player=player, link=address, shown=text, size=size(count))
+    whole = path.absolute().as_uri() if elsewhere else ""
+    html = fill("video.html.j2", player=player, link=address, shown=text, size=size(count), whole=whole)
     return VideoOutput({"text/html": html, "text/plain": shown(path.absolute())}, path)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from decimal import Decimal
 from typing import Any, cast
@@ -12,7 +13,7 @@ from traitlets.config import Configurable
 
 from happyhorse_nb.errors import ConfigError
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Param
-from happyhorse_nb.settings import process
+from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.folders import absolute
 
 
@@ -33,7 +34,7 @@ class Settings(Configurable):
         allow_none=True,
         help="whether a cell waits for its video; None: only where nobody watches (headless runs, Colab)",
     )
-    folder = Unicode("", help="where videos go; empty: happyhorse-videos in the working folder")
+    folder = Unicode("", help="where videos go; empty: happyhorse-videos beside the notebook")
     embed_limit = Float(15.0, min=0, help="videos up to this many MB are embedded in the notebook, larger ones linked")
     reuse = Bool(True, help="show the video that an equal request has made instead of buying it again")
     budget = Float(
@@ -99,6 +100,11 @@ HappyHorse = cast(
 # %config sees only what is marked like this; all of ours is, none of what every Configurable has.
 for _name in set(HappyHorse.class_trait_names()) - set(Configurable.class_trait_names()):
     HappyHorse.class_traits()[_name].tag(config=True)
+
+
+def embed_limit() -> float:
+    """The largest video to put into the notebook, in MB: the setting, in Voilà none: a linked one is black there."""
+    return math.inf if frontend.in_voila() else config().embed_limit
 
 
 def config() -> Settings:

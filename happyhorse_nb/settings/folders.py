@@ -14,7 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from happyhorse_nb.errors import ConfigError
-from happyhorse_nb.settings import process
+from happyhorse_nb.settings import frontend, process
 
 VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
@@ -69,7 +69,7 @@ def private_folder(folder: Path) -> None:
 
 
 def video_folder(configured: str, *, fallback: Path) -> Path:
-    """Where videos go: the configured folder, else ``happyhorse-videos`` in the working folder, else ``fallback``.
+    """Where videos go: the configured folder, else ``happyhorse-videos`` beside the notebook, else ``fallback``.
 
     JupyterLab serves files below the notebook only, so a folder beside it is what lets a video play by its path. It is
     not made here, but by the first video.
@@ -82,7 +82,7 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
                 f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
             )
         return chosen
-    beside = absolute(VIDEO_FOLDER)
+    beside = notebook_folder() / VIDEO_FOLDER
     return beside if writable(beside) else fallback / VIDEO_FOLDER
 
 
@@ -136,6 +136,42 @@ def working_folder() -> Path:
         return Path.cwd()
     except FileNotFoundError:
         return Path(os.sep, "deleted").absolute()
+
+
+def notebook_folder() -> Path:
+    """The folder of the notebook: new videos go beside it, and links lead from it, wherever the kernel goes (``%cd``).
+
+    A Jupyter server names the notebook in ``JPY_SESSION_NAME``; papermill puts its output's path into the variable
+    ``PAPERMILL_OUTPUT_PATH`` when it is asked to. Else it is the working folder at import. Outside of a kernel there is
+    no notebook, and it is the working folder.
+    """
+    if frontend.in_notebook() and not frontend.watched():
+        output = str(getattr(frontend.shell(), "user_ns", {}).get("PAPERMILL_OUTPUT_PATH") or "")
+        if output and "://" not in output and (_AT_IMPORT or working_folder()).joinpath(output).parent.is_dir():
+            return (_AT_IMPORT or working_folder()).joinpath(output).parent
+    return _AT_IMPORT or working_folder()
+
+
+def served(path: Path, start: Path) -> bool:
+    """Whether a link leads to the file from the folder ``start`` of the notebook: a Jupyter server that shows the
+    notebook serves what lies beside it, unless it is hidden. Voilà serves no files, and others are not asked."""
+    if "JPY_SESSION_NAME" not in os.environ or frontend.in_voila():
+        return False
+    try:
+        inside = path.absolute().relative_to(start.absolute())
+    except ValueError:
+        return False
+    return not any(part.startswith(".") for part in inside.parts)
+
+
+def _found(environ: Mapping[str, str] = os.environ) -> Path | None:
+    if not frontend.in_notebook():
+        return None
+    told = Path(environ.get("JPY_SESSION_NAME", ""))
+    # A kernel that a program drives may have inherited the name of the notebook in which that program runs.
+    if told.is_absolute() and told.parent.is_dir() and frontend.watched():
+        return told.parent
+    return working_folder()
 
 
 def _first_read(told: str) -> Path:
@@ -222,3 +258,7 @@ def _try_to_write(folder: str, name: str, _as_it_is: tuple[int, ...], _when: flo
         file = Path(folder, name)
         file.open("xb").close()
         file.unlink()
+
+
+#: Asked once, in the cell that imports this: the background thread knows of no cell, and a reload is no import.
+_AT_IMPORT: Path | None = process.once("notebook folder", _found)

@@ -24,12 +24,27 @@ def in_colab() -> bool:
     return "google.colab" in sys.modules
 
 
+def in_voila(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether this is Voilà, which serves no files of the notebook's folder."""
+    return environ.get("SERVER_SOFTWARE", "").startswith("voila")
+
+
+def watched() -> bool:
+    """Whether somebody looks at the running cell: not where nbclient or papermill run the notebook."""
+    return _allows_stdin()
+
+
+def saved_elsewhere() -> bool:
+    """Whether the notebook may be saved in another folder than it was opened from, as papermill does."""
+    return in_notebook() and not watched() and not in_voila()
+
+
 def waits_by_default(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether cells wait for their videos unless told otherwise: where nobody could see them arrive later."""
     told = environ.get("HAPPYHORSE_WAIT", "").strip().lower()
     if told:
         return told not in ("0", "false", "no", "off")
-    if environ.get("SERVER_SOFTWARE", "").startswith("voila") or in_colab():
+    if in_voila(environ) or in_colab():
         return True
     return in_notebook() and not _allows_stdin()
 
@@ -63,3 +78,13 @@ def running_cell() -> tuple[str, str]:
     code = str(parent.get("content", {}).get("code", ""))
     told = parent.get("metadata", {}).get("cellId")
     return str(told or code), str(parent.get("header", {}).get("msg_id", ""))
+
+
+def cells() -> tuple[str, str, list[str]]:
+    """The front end's own id of the running cell, what tells this run from others, and the ids of the cells that were
+    deleted since the last one; the first is empty where a front end names none."""
+    parent = _request()
+    told = parent.get("metadata", {})
+    gone = told.get("deletedCells")
+    run = str(parent.get("header", {}).get("msg_id", ""))
+    return str(told.get("cellId") or ""), run, gone if isinstance(gone, list) else []

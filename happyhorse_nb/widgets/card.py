@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.settings import working_folder
+from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.widgets.compare import buttons_live
 from happyhorse_nb.widgets.done import DoneRow, kept
 from happyhorse_nb.widgets.live import NOTHING, LiveCard, Subject
@@ -17,6 +17,10 @@ from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job as RealJob
+
+
+#: MB, smaller than any file: then a link stands in place of the bytes.
+_LINK = -1.0
 
 
 class Job(Subject[Snapshot], Protocol):
@@ -41,16 +45,41 @@ def show(job: Job, *, embed_limit: float, places: Places = Output, buttons: bool
     acts = (places is Output and buttons_live()) if buttons is None else buttons
     if not snapshot.status.ended:
         Card(job, embed_limit=embed_limit, places=places, buttons=acts).open()
+        if places is Output:
+            _stands_elsewhere(snapshot, notebook_folder())
         return
     places().put(_static(job, snapshot))
     if snapshot.status == Status.DONE:
-        start = working_folder()
+        start = notebook_folder()
         below = places() if acts else None
         if below is not None:
             places().put(_row(job, below, embed_limit, start).bundle(snapshot, starred=job.starred))
-        places().put(render.video(snapshot, embed_limit=embed_limit, start=start).data)
+        limit = _LINK if places is Output and _stands_elsewhere(snapshot, start) else embed_limit
+        elsewhere = frontend.saved_elsewhere()
+        places().put(render.video(snapshot, embed_limit=limit, start=start, elsewhere=elsewhere).data)
         if below is not None:
             below.put(NOTHING)
+
+
+def _stands_elsewhere(snapshot: Snapshot, start: Path) -> bool:
+    """Whether the job's video is in the output of another cell of this notebook already, so that a link will do.
+
+    From now on it is in the running cell's, too. Known where the front end names its cells, and those that are deleted.
+    """
+    cell, run, gone = frontend.cells()
+    if not cell:
+        return False
+    shown: dict[str, tuple[str, set[str]]] = process.once("cells with videos", dict)
+    for deleted in gone:
+        shown.pop(deleted, None)
+    if shown.get(cell, ("", set()))[0] != run:
+        # What this cell has shown before is gone with its output.
+        shown[cell] = (run, set())
+    found = any(snapshot.id in jobs for other, (_, jobs) in shown.items() if other != cell)
+    linked = found and snapshot.path is not None and served(snapshot.path, start)
+    if not linked:
+        shown[cell][1].add(snapshot.id)
+    return linked
 
 
 def _row(job: Job, below: Place, embed_limit: float, start: Path) -> DoneRow:
@@ -116,7 +145,7 @@ class Card(LiveCard[Snapshot]):
     def _video(self, snapshot: Snapshot) -> render.VideoOutput | None:
         if snapshot.status != Status.DONE:
             return None
-        return render.video(snapshot, embed_limit=self._embed_limit, start=self._start)
+        return render.video(snapshot, embed_limit=self._embed_limit, start=self._start, elsewhere=self._elsewhere)
 
 
 def _static(job: Job, snapshot: Snapshot) -> Bundle:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import render
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import Status
-from happyhorse_nb.settings import frontend, working_folder
+from happyhorse_nb.settings import frontend, notebook_folder
 from happyhorse_nb.widgets.keep import KeepRow
 from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
 
@@ -27,7 +27,7 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
     for one that is not done, and where a file is missing, and `JobNotFound`.
     """
     from happyhorse_nb.jobs.named import jobs_of
-    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.settings.config import embed_limit
 
     found: list[Job] = []
     for one in jobs:
@@ -35,7 +35,7 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
         several = isinstance(one, Iterable) and not isinstance(one, str)
         found += [job for job in some if not several or _comes(job.snapshot.status)]
     check(found)
-    return Comparison(found, embed_limit=config().embed_limit)
+    return Comparison(found, embed_limit=embed_limit())
 
 
 def check(jobs: Sequence[Job]) -> None:
@@ -69,7 +69,7 @@ class Comparison:
         self.jobs = tuple(jobs)
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
-        self._start = working_folder() if start is None else start
+        self._start = notebook_folder() if start is None else start
 
     def __repr__(self) -> str:
         return self.bundle()["text/plain"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
 from happyhorse_nb import render
-from happyhorse_nb.settings import process, working_folder
+from happyhorse_nb.settings import frontend, notebook_folder, process
 from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW, Look, Panel
 from happyhorse_nb.widgets.place import Bundle, Output, Places
@@ -54,7 +54,8 @@ class LiveCard(ABC, Generic[S]):
         self._subject = subject
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
-        self._start = working_folder()
+        self._start = notebook_folder()
+        self._elsewhere = frontend.saved_elsewhere()
         self._guard = process.Guard()
         self._over = False
         self._unsubscribe: Callable[[], None] | None = None

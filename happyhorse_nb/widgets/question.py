@@ -9,7 +9,7 @@ from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.jobs import Takes, display
 from happyhorse_nb.settings import process
-from happyhorse_nb.settings.config import config
+from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets import card, takes
 from happyhorse_nb.widgets.live import NOTHING
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
@@ -93,7 +93,7 @@ class Question:
         shown: Any = takes if several else card
         for job in display.members(made):
             job.watch()
-        shown.show(made, embed_limit=config().embed_limit, places=lambda: _Taken(next(left)))
+        shown.show(made, embed_limit=embed_limit(), places=lambda: _Taken(next(left)))
 
 
 class _Taken:

@@ -19,10 +19,10 @@ def register() -> None:
 
 
 def _show(job: Job) -> None:
-    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.settings.config import embed_limit
     from happyhorse_nb.widgets.card import show
 
-    show(job, embed_limit=config().embed_limit)
+    show(job, embed_limit=embed_limit())
 
 
 def _ask(pending: Pending) -> None:
@@ -33,10 +33,10 @@ def _ask(pending: Pending) -> None:
 
 
 def _show_takes(takes: Takes) -> None:
-    from happyhorse_nb.settings.config import config
+    from happyhorse_nb.settings.config import embed_limit
     from happyhorse_nb.widgets.takes import show
 
-    show(takes, embed_limit=config().embed_limit)
+    show(takes, embed_limit=embed_limit())
 
 
 def _place() -> Place:

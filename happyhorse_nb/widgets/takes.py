@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.settings import working_folder
+from happyhorse_nb.settings import notebook_folder
 from happyhorse_nb.widgets.compare import Comparison, buttons_live
 from happyhorse_nb.widgets.keep import KeepRow
 from happyhorse_nb.widgets.live import NOTHING, LiveCard
@@ -36,7 +36,7 @@ def show(takes: Sequence[Job], *, embed_limit: float, places: Places = Output) -
     if len(done) > 1:
         Comparison(done, embed_limit=embed_limit).open(places)
     elif done:
-        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=working_folder()).data)
+        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=notebook_folder()).data)
 
 
 class Together:
@@ -134,7 +134,11 @@ class TakesCard(LiveCard[Snapshots]):
         if self._comparison is not None:
             return render.VideoOutput(self._comparison.bundle())
         done = [one for one in snapshot if one.status == Status.DONE]
-        return render.video(done[0], embed_limit=self._embed_limit, start=self._start) if done else None
+        return (
+            render.video(done[0], embed_limit=self._embed_limit, start=self._start, elsewhere=self._elsewhere)
+            if done
+            else None
+        )
 
 
 def _static(together: Together, snapshots: Snapshots) -> Bundle:

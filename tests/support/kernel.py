@@ -129,6 +129,8 @@ class Kernel:
     def __init__(self, python: Path, *, env: Mapping[str, str], cwd: Path) -> None:
         self.python = python
         self.cwd = cwd
+        #: Whether its user can be asked something: nbclient and papermill have none.
+        self.allow_stdin = True
         self.env = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "COLAB_GPU")} | dict(env)
         #: Everything on iopub, in order.
         self.messages: list[Message] = []
@@ -203,13 +205,20 @@ class Kernel:
 
     # What a user does
 
-    def start(self, code: str) -> Cell:
-        """Send a cell and come back at once."""
-        return Cell(self, code, self.client.execute(code, stop_on_error=False))
+    def start(self, code: str, *, cell_id: str = "") -> Cell:
+        """Send a cell and come back at once; ``cell_id`` is the name that JupyterLab gives it."""
+        content = {"code": code, "silent": False, "store_history": True, "user_expressions": {}}
+        message = self.client.session.msg(
+            "execute_request",
+            {**content, "allow_stdin": self.allow_stdin, "stop_on_error": False},
+            metadata={"cellId": cell_id} if cell_id else {},
+        )
+        self.client.shell_channel.send(message)
+        return Cell(self, code, message["header"]["msg_id"])
 
-    def run(self, code: str, timeout: float = DEADLINE) -> Cell:
+    def run(self, code: str, timeout: float = DEADLINE, *, cell_id: str = "") -> Cell:
         """Run a cell to its end."""
-        return self.start(code).wait(timeout)
+        return self.start(code, cell_id=cell_id).wait(timeout)
 
     def interrupt(self) -> None:
         self.manager.interrupt_kernel()

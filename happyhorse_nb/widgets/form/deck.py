@@ -9,8 +9,8 @@ from typing import Any, cast
 from happyhorse_nb.jobs import Job, Takes, display
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import form as html
-from happyhorse_nb.settings import process, working_folder
-from happyhorse_nb.settings.config import config
+from happyhorse_nb.settings import notebook_folder, process
+from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
 from happyhorse_nb.widgets.form.slot import Slot
@@ -28,7 +28,7 @@ class Deck:
         self._cards: dict[str, _Card] = {}
         # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
         self._kept = Output()
-        self._start = working_folder()
+        self._start = notebook_folder()
         self._closed = False
         self.box = widgets.VBox()
         self.box.add_class("hh-deck")
@@ -95,7 +95,7 @@ class Deck:
     def _copy(self) -> dict[str, str]:
         # By its state: a job is done() only when all who listen to it have been told.
         ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
-        made = html.kept(ended, embed_limit=config().embed_limit, start=self._start, now=time.time())
+        made = html.kept(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
 
 
@@ -114,7 +114,7 @@ class _Card:
             slots.append(Slot())
             return slots[-1]
 
-        limit = config().embed_limit
+        limit = embed_limit()
         if process.is_a(made, Takes):
             takes.show(made, embed_limit=limit, places=place)
         else:

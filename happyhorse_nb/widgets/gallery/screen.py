@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot
+from happyhorse_nb.settings import served
 
 #: Smaller than any file: then a link stands in place of the bytes.
 _NEVER = -1.0
@@ -26,24 +26,11 @@ class Screen:
 
     def play(self, snapshot: Snapshot) -> None:
         """Show the video of this job, playing."""
-        limit = _NEVER if served(snapshot.path, self._start) else self._embed_limit
+        linked = snapshot.path is not None and served(snapshot.path, self._start)
+        limit = _NEVER if linked else self._embed_limit
         data = render.video(snapshot, embed_limit=limit, start=self._start, autoplay=True).data
         self.widget.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
 
     def clear(self) -> None:
         """Show nothing, and let the video go."""
         self.widget.outputs = ()
-
-
-def served(path: Path | None, start: Path) -> bool:
-    """Whether a link leads to the file: a Jupyter server that shows the notebook serves what lies beside it, unless it
-    is hidden. It names the notebook in the kernel's environment; Voilà serves no files, and others are not asked."""
-    if path is None or "JPY_SESSION_NAME" not in os.environ:
-        return False
-    if os.environ.get("SERVER_SOFTWARE", "").startswith("voila"):
-        return False
-    try:
-        inside = path.absolute().relative_to(start.absolute())
-    except ValueError:
-        return False
-    return not any(part.startswith(".") for part in inside.parts)

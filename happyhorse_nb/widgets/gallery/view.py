@@ -18,8 +18,8 @@ from happyhorse_nb.jobs.query import query
 from happyhorse_nb.ledger import Record, Take
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
-from happyhorse_nb.settings import frontend, working_folder
-from happyhorse_nb.settings.config import config
+from happyhorse_nb.settings import frontend, notebook_folder
+from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets.form.latest import Latest, at_once
 from happyhorse_nb.widgets.form.slot import Slot
 from happyhorse_nb.widgets.gallery.bar import Bar
@@ -52,7 +52,7 @@ def gallery(
     As the last value of a cell it shows itself. Raises `InvalidRequest` for what cannot be asked, `LedgerError`.
     """
     only = query(status, text, since, model, starred, removed)
-    return Gallery(Shelf.of(engine(), only), embed_limit=config().embed_limit)
+    return Gallery(Shelf.of(engine(), only), embed_limit=embed_limit())
 
 
 class Gallery:
@@ -62,7 +62,7 @@ class Gallery:
         self._shelf = shelf
         self._embed_limit = embed_limit
         self._places = places
-        self._start = working_folder()
+        self._start = notebook_folder()
         self._lock = RLock()
         self._picked: dict[str, Job] = {}
         self._playing: Tile | None = None

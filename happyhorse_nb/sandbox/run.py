@@ -78,8 +78,8 @@ async def _serve(
         sys.stdout.write(f"{sandbox.origin}\n")
         if hint is not None:
             sys.stdout.write(f"{hint(sandbox.origin)}\n")
-            if told := options.told():
-                sys.stdout.write(f"As you asked: {told}\n")
+            if trouble := options.told():
+                sys.stdout.write(f"As you asked: {trouble}\n")
         sys.stdout.flush()
         await told.wait()
 

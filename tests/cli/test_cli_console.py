@@ -200,7 +200,7 @@ def test_a_sandbox_that_cannot_run_says_why_and_not_how_to_use_it(console: Conso
 
 
 def test_the_sandbox_says_with_its_address_how_to_use_it(home: Path) -> None:
-    command = [sys.executable, "-m", "happyhorse_nb", "sandbox", "--with-parent"]
+    command = [sys.executable, "-m", "happyhorse_nb", "sandbox", "--with-parent", "--fail", "no"]
     told = {**os.environ, "HAPPYHORSE_HOME": str(home)}
     pipe = subprocess.PIPE
     with subprocess.Popen(command, env=told, stdin=pipe, stdout=pipe, text=True) as running:
@@ -208,9 +208,12 @@ def test_the_sandbox_says_with_its_address_how_to_use_it(home: Path) -> None:
         assert running.stdout is not None
         origin = running.stdout.readline().strip()
         use = running.stdout.readline()
+        trouble = running.stdout.readline()
         running.stdin.close()
+        assert running.wait(60) == 0
     assert origin.startswith("http://127.0.0.1:")
     assert f"MODELLIX_BASE_URL={origin} and MODELLIX_API_KEY=" in use
+    assert trouble == "As you asked: the next task will fail: no (and so will all after it).\n"
 
 
 def test_what_follows_sandbox_is_the_sandbox_s(console: Console) -> None:

@@ -16,7 +16,6 @@ from happyhorse_nb import render
 from happyhorse_nb.jobs import remade
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.settings import account_of
-from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
 from ledger.rows import at_once, older
@@ -93,9 +92,7 @@ def test_one_that_runs_is_joined_by_its_seed(generate: Generate, fake_server: Fa
     assert fake_server.paid == 2
 
 
-def test_again_draws_a_new_seed_unless_one_is_given(
-    generate: Generate, fake_server: FakeServer, settings: Settings
-) -> None:
+def test_again_draws_a_new_seed_unless_one_is_given(generate: Generate, fake_server: FakeServer, settings: Any) -> None:
     seven = ended(generate(seed=7))
     other = ended(hh.again(seven))
     assert other.seed != 7
@@ -123,7 +120,7 @@ def test_again_of_a_take_is_that_take_from_then_on(generate: Generate, fake_serv
     assert fake_server.paid == 4
 
 
-def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings: Settings) -> None:
+def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings: Any) -> None:
     job = ended(generate(resolution="720P", duration=4))
     # The settings' defaults are for new requests.
     settings.duration = 9
@@ -132,9 +129,9 @@ def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings
     assert larger.params == {"resolution": "1080P", "duration": 4, "seed": job.seed}
     assert larger.prompt == job.prompt
     # From its card: pressed twice it is bought once, and where it was made before, not at all.
-    assert remade(job, resolution="1080P", seed=job.seed).id == larger.id
-    assert remade(job.id[:6], resolution="1080P", seed=job.seed).id == larger.id
-    assert remade(job, seed=job.seed).id == job.id
+    assert remade(job, resolution="1080P", seed=job.seed) == larger
+    assert remade(job.id[:6], resolution="1080P", seed=job.seed) == larger
+    assert remade(job, seed=job.seed) == job
     assert fake_server.paid == 2
     other = ended(hh.again(job, model="happyhorse-1.1-i2v", duration=3))
     assert (other.model, other.params["duration"], other.params["resolution"]) == ("happyhorse-1.1-i2v", 3, "720P")
@@ -146,7 +143,7 @@ def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings
 
 
 def test_what_again_was_not_told_is_as_it_was_and_not_as_the_settings_have_it(
-    generate: Generate, fake_server: FakeServer, settings: Settings
+    generate: Generate, fake_server: FakeServer, settings: Any
 ) -> None:
     job = ended(generate())
     settings.resolution = "720P"

@@ -48,7 +48,7 @@ def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, 
     if image.size != size:
         done.append(f"scaled down to {image.width} x {image.height}")
     made = inspect(fitted).format
-    if info.size > limits.max_bytes or made != info.format:
+    if info.size > limits.max_bytes or info.format not in limits.formats:
         done.append(f"encoded from {info.format}, {weight(info.size)}, to {made}, {weight(len(fitted))}")
     return fitted, ", ".join(done)
 

@@ -51,13 +51,21 @@ def price(cost: Cost | None, videos: int) -> str:
 
 
 def expected(
-    *, pixels: tuple[int, int] | None, cost: Cost | None, seconds: float, sandbox: bool, takes: int = 1, made: int = 0
+    *,
+    pixels: tuple[int, int] | None,
+    cost: Cost | None,
+    seconds: float,
+    sandbox: bool,
+    takes: int = 1,
+    made: int = 0,
+    running: bool = False,
 ) -> str:
-    """``1620 x 1080, about $1.20, about 1 min 30 s``: what comes out, for all takes together."""
+    """``1620 x 1080, about $1.20, about 1 min 30 s``: what comes out, for all takes together. ``made`` of them were
+    asked for before; ``running`` says that not all of those have ended."""
     new = takes - made
     parts = [f"{pixels[0]} x {pixels[1]}" if pixels else ""]
     if not new:
-        parts.append("made before, nothing now")
+        parts.append("asked for already, nothing more to pay" if running else "made before, nothing now")
     elif cost is not None:
         whole = Cost(cost.amount * Decimal(new))
         parts.append(f"{whole}{' of play money' if sandbox else ''}{f' for {new}' if new > 1 else ''}")

@@ -39,6 +39,8 @@ def lab(
     shutil.copy(photo, root / "chosen" / "my rocket.jpg")
     Image.new("RGB", (200, 100), "navy").save(root / "chosen" / "small.png")
     (root / "chosen" / "notes.png").write_text("no picture at all")
+    # More than the server takes in one message.
+    (root / "chosen" / "large.jpg").write_bytes(photo.read_bytes() + bytes(12 * 1024 * 1024))
     env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
     with Lab(request.param, root=root, env=env) as lab:
         yield lab
@@ -95,6 +97,47 @@ def test_a_file_is_chosen_judged_and_sent_and_the_video_plays(lab: Lab, page: Pa
     expect(form).to_contain_text("Done")
     assert server.paid == paid + 1, "a double click pays once"
     assert serious(page, ".hh-form") == []
+
+
+def test_a_file_that_is_too_large_for_the_server_is_said_and_the_one_before_it_is_not_bought(
+    lab: Lab, page: Page, server: FakeServer
+) -> None:
+    form = show(lab, page, "large.ipynb", '"rocket.jpg"')
+    generate = form.get_by_role("button", name="Generate")
+    expect(generate).to_be_enabled()
+    # The second time with a chooser that has never been answered.
+    for _ in range(2):
+        choose(form, lab.root / "chosen" / "large.jpg")
+        expect(form).to_contain_text("large.jpg (12.1 MB) has not arrived")
+        expect(form).not_to_contain_text(": fine")
+        expect(generate).to_be_disabled()
+    choose(form, lab.root / "chosen" / "my rocket.jpg")
+    expect(form).to_contain_text("JPEG, 640 x 427, 3:2")
+    expect(form).to_contain_text("my rocket.jpg")
+    expect(generate).to_be_enabled()
+
+
+def test_copy_as_cell_copies_and_ctrl_enter_generates(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "copy.ipynb", '"rocket.jpg"')
+    prompt = form.get_by_label("Prompt", exact=True)
+    prompt.fill("Sent by hand")
+    expect(form).to_contain_text("12 of 5000")
+    form.get_by_role("button", name="Copy as cell").click()
+    expect(form).to_contain_text("Copied: paste it into a cell.")
+    prompt.click()
+    page.keyboard.press("Control+A")
+    page.keyboard.press("Control+V")
+    expect(prompt).to_have_value(
+        "%%happyhorse rocket.jpg --model happyhorse-1.0-i2v --resolution 1080P --duration 5\nSent by hand"
+    )
+    paid = server.paid
+    page.keyboard.press("Control+A")
+    page.keyboard.type(f"Sent by hand in {lab.app}")
+    page.keyboard.press("Control+Enter")
+    form.locator("video").wait_for()
+    assert server.of("submit")[-1].json["prompt"] == f"Sent by hand in {lab.app}"
+    assert server.paid == paid + 1
+    expect(prompt).to_have_value(f"Sent by hand in {lab.app}")
 
 
 def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) -> None:

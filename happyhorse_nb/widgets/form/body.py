@@ -238,6 +238,7 @@ class Form:
             sandbox=seen.sandbox,
             takes=values.takes,
             made=made,
+            running=not all(equal.snapshot.status.ended for equal in self._equal),
         )
         _set(self._expected, "value", shown)
 

@@ -196,8 +196,20 @@ COMMANDS = {
 }
 
 
+#: What a newcomer types; each is a line that runs.
+EXAMPLES = (
+    "%%happyhorse rocket.jpg --duration 5 --resolution 720P --name launch",
+    "The rocket lifts off; smoke rolls towards the camera",
+    "",
+    "%happyhorse wait launch",
+    "%happyhorse compare launch 8f31",
+    "%happyhorse jobs --since 7d --sort cost",
+    "%happyhorse gallery --starred",
+)
+
+
 def help_text() -> str:
-    """All of it: the cell, its options, the commands."""
+    """All of it: the cell, its options, the commands, examples."""
     width = max(len(f"{c.name} {c.usage}") for c in COMMANDS.values())
     lines = [f"  {f'{c.name} {c.usage}'.ljust(width)}  {c.summary}" for c in COMMANDS.values()]
     return "\n".join(
@@ -208,5 +220,8 @@ def help_text() -> str:
             "",
             "%happyhorse COMMAND (each takes -h):",
             *lines,
+            "",
+            "examples:",
+            *(f"  {line}".rstrip() for line in EXAMPLES),
         ]
     )

@@ -62,6 +62,10 @@ class Parser(argparse.ArgumentParser):
                 return [str(value) for value in getattr(action, "offers", ())]
         return []
 
+    def told(self, option: str) -> str:
+        """What the help says of an option."""
+        return next(((a.help or "").replace("%%", "%") for a in self._actions if option in a.option_strings), "")
+
     def takes_value(self, option: str) -> bool:
         """Whether a value follows the option."""
         return any(option in action.option_strings and action.nargs != 0 for action in self._actions)

@@ -25,6 +25,8 @@ class Poster:
     starred: bool = False
     place: int = 1
     of: int = 1
+    #: Whether others beside it were paid for with the other kind of money: the sums say which it is.
+    mixed: bool = False
 
 
 def gallery_style() -> str:
@@ -79,7 +81,8 @@ def notice(text: str, tone: str = "") -> str:
 
 def _parts(one: Poster, start: Path | None) -> dict[str, object]:
     snapshot = one.snapshot
-    cost = words.money(snapshot) if snapshot.charged else "not charged"
+    price = words.money(snapshot) if one.mixed else str(snapshot.cost or "")
+    cost = price if snapshot.charged else "not charged"
     done = snapshot.status == Status.DONE
     return {
         "picture": b64encode(one.picture).decode("ascii") if one.picture else "",

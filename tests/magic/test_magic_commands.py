@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest, UsageError
-from happyhorse_nb.magic.commands import COMMANDS, help_text
+from happyhorse_nb.magic.commands import COMMANDS, EXAMPLES, help_text
 from happyhorse_nb.magic.extension import run_cell, run_line
 from happyhorse_nb.magic.options import cell_parser
 from happyhorse_nb.sandbox import SandboxOptions
@@ -52,6 +52,17 @@ def test_help_shows_the_cell_its_options_and_all_commands(
     for option in cell_parser().options:
         assert option in told
     assert "%config HappyHorse" in told
+
+
+def test_the_examples_in_the_help_are_read_as_they_stand() -> None:
+    assert all(line in help_text() for line in EXAMPLES)
+    for line in EXAMPLES:
+        magic, _, rest = line.partition(" ")
+        if magic == "%%happyhorse":
+            cell_parser().read(rest)
+        elif magic == "%happyhorse":
+            name, _, rest = rest.partition(" ")
+            COMMANDS[name].parser.read(rest)
 
 
 def test_a_cell_s_help_is_the_same(shell: Any, capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from happyhorse_nb.jobs import engine
 from happyhorse_nb.magic.commands import COMMANDS
-from happyhorse_nb.magic.complete import complete
+from happyhorse_nb.magic.complete import complete, offered
 from happyhorse_nb.magic.options import cell_parser
-from happyhorse_nb.models import MODELS
+from happyhorse_nb.models import MODELS, Status
 from images.pictures import picture
+from ledger.rows import record
 
 #: Where IPython breaks a line into words.
 DELIMITERS = re.compile("[ \t\n`!@#$^&*()=+[{\\]}\\\\|;:'\",<>?]")
@@ -90,6 +92,30 @@ def test_the_values_of_an_option(option: str, values: list[str]) -> None:
     assert offers(f"%%happyhorse rocket.jpg {option}={values[0]}") == [values[0]]
 
 
+def test_beside_each_offer_stands_what_it_is() -> None:
+    for line in ("%happyhorse ", "%%happyhorse ", "%%happyhorse rocket.jpg --", "%%happyhorse rocket.jpg --model "):
+        found = offered(SHELL, line, DELIMITERS.split(line)[-1])
+        assert found
+        assert all(0 < len(offer.hint) <= 44 for offer in found)
+    hints = dict(offered(SHELL, "%happyhorse ", ""))
+    assert hints["wait"] == "wait for jobs, or for all that run"
+    assert dict(offered(SHELL, "%%happyhorse ", ""))["rocket.jpg"] == "file"
+
+
+def test_ids_come_with_words_of_their_prompts(home: Path) -> None:
+    ledger = engine().ledger
+    for name, prompt in (("aaaa1111", "The rocket lifts off; " * 9), ("bbbb2222", "")):
+        ledger.add(record(id=name, prompt=prompt, owner=None, status=Status.DONE), reuse=False)
+    assert offered(SHELL, "%happyhorse show ", "") == [
+        ("bbbb2222", "no prompt"),
+        ("aaaa1111", "The rocket lifts off; The rocket lifts off;…"),
+    ]
+    # What is removed is offered where it can be brought back, and nowhere else.
+    ledger.remove(["bbbb2222"], now=1.0)
+    assert offers("%happyhorse forget ") == ["aaaa1111"]
+    assert offers("%happyhorse restore ") == ["bbbb2222"]
+
+
 def test_no_value_is_offered_where_any_is_good() -> None:
     assert offers("%%happyhorse rocket.jpg --seed ") == []
 
@@ -121,7 +147,7 @@ def test_the_options_of_a_command() -> None:
 
 @given(st.sampled_from(["%happyhorse ", "%%happyhorse "]), st.text(alphabet="abc-=/~.\"' 720Pshow\t", max_size=30))
 def test_tab_never_fails_and_what_it_offers_continues_the_word(magic: str, rest: str) -> None:
-    if re.match(r"\s*(show|wait|stop|resume|again)\s", rest):
+    if re.match(r"\s*(show|wait|stop|resume|again|remove|restore)\s", rest):
         return  # of jobs: that asks the ledger
     line = magic + rest
     word = DELIMITERS.split(line)[-1]

@@ -52,7 +52,7 @@ class Tile:
         self._guard = shared.guard
         self.record: Record | None = None
         self.snapshot: Snapshot | None = None
-        self._of = (1, 1)
+        self._of, self._mixed = (1, 1), False
         self._face = shared.html()
         self._play = shared.button(f"Play video {number}", lambda: play(self), "hh-play")
         self._star = shared.button(f"Give video {number} a star", lambda: star(self), "hh-star")
@@ -63,13 +63,13 @@ class Tile:
         #: The tile, and beside it in the grid a row of its own for the film while it plays.
         self.box = shared.box([self._card], "hh-spot")
 
-    def show(self, take: Take | None, *, picked: bool = False) -> None:
-        """Show this job, or nothing."""
+    def show(self, take: Take | None, *, picked: bool = False, mixed: bool = False) -> None:
+        """Show this job, or nothing; ``mixed``: beside others that were paid for with the other kind of money."""
         record = take.record if take is not None else None
 
         def show() -> None:
             self.record = record
-            self._of = (take.place, take.of) if take is not None else (1, 1)
+            self._of, self._mixed = (take.place, take.of) if take is not None else (1, 1), mixed
             self.snapshot = record.snapshot if record is not None else None
             self.draw(picked=picked)
 
@@ -96,8 +96,13 @@ class Tile:
             set_trait(self._face, "value", "")
             return
         still = now.status != Status.DONE or now.path is None
-        classes = ("hh-tile", *(["hh-still"] if still else []), *(["hh-playing"] if playing else []))
-        one = Poster(now, record.thumbnail, record.starred, *self._of)
+        classes = (
+            "hh-tile",
+            *(["hh-still"] if still else []),
+            *(["hh-runs"] if now.status.running else []),
+            *(["hh-playing"] if playing else []),
+        )
+        one = Poster(now, record.thumbnail, record.starred, *self._of, mixed=self._mixed)
         set_trait(self._face, "value", poster(one, self.number))
         set_trait(self._card, "_dom_classes", classes)
         n = self.number

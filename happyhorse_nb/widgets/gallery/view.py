@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
@@ -158,7 +158,8 @@ class Gallery:
         self._bar.say("" if takes else notice(self._empty))
         for tile, take in zip(self._tiles, [*takes, *[None] * (PAGE - len(takes))], strict=True):
             tile.attach()
-            tile.show(take, picked=take is not None and take.record.snapshot.id in self._picked)
+            picked = take is not None and take.record.snapshot.id in self._picked
+            tile.show(take, picked=picked, mixed=_mixed(takes))
         self._bar.show(self._shelf, len(self._picked))
         shown = {take.record.snapshot.id for take in takes}
         self._live.follow([job for job in self._shelf.engine.running() if job.id in shown])
@@ -330,7 +331,10 @@ class Gallery:
     def _static(self) -> Bundle:
         # Whatever page is looked at now.
         takes = self._takes if self._shelf.page == 0 else self._shelf.newest()
-        some = [Poster(t.record.snapshot, _small(t.record.thumbnail), t.record.starred, t.place, t.of) for t in takes]
+        some = [
+            Poster(t.record.snapshot, _small(t.record.thumbnail), t.record.starred, t.place, t.of, _mixed(takes))
+            for t in takes
+        ]
         total = self._shelf.total()
         if self._shelf.count > len(some):
             total = f"The newest {len(some)} of {total}"
@@ -342,6 +346,11 @@ class Gallery:
 
 def _small(picture: bytes | None) -> bytes | None:
     return thumbnail(picture, _SAVED) if picture else None
+
+
+def _mixed(takes: Sequence[Take]) -> bool:
+    """Whether both kinds of money have paid for these: only then each says which."""
+    return len({take.record.snapshot.sandbox for take in takes}) > 1
 
 
 def _of(tile: Tile) -> Snapshot:

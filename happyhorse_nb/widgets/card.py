@@ -100,7 +100,8 @@ class Card(LiveCard[Snapshot]):
         self._drawn: tuple[tuple[str, bytes | None], str] | None = None
         super().__init__(job, embed_limit=embed_limit, places=places)
         # Made now, on the main thread, and shown at the end.
-        self._row_place, self._below = (places(), places()) if buttons else (None, None)
+        self._row_place: Place | None = places() if buttons else None
+        self._below: Place | None = places() if buttons else None
         self._row = _row(job, self._below, embed_limit, self._start) if self._below is not None else None
 
     def _between(self) -> None:

@@ -92,9 +92,12 @@ class DoneRow:
     def _larger(self, seed: int) -> Callable[[Any], None]:
         def larger(button: Any) -> None:
             from happyhorse_nb.jobs import remade
+            from happyhorse_nb.jobs.display import members
 
             self._check_money()
-            self._add(remade(self._job, resolution=_LARGER, seed=seed))
+            # The price stands on the button: the press is the answer.
+            [made] = members(remade(self._job, resolution=_LARGER, seed=seed, yes=True))
+            self._add(made)
             # Pressed again it would only show the same once more.
             button.disabled = True
 
@@ -104,7 +107,7 @@ class DoneRow:
         from happyhorse_nb.jobs import again
 
         self._check_money()
-        made = again(self._job)
+        made = again(self._job, yes=True)
         button.disabled = True
 
         def heard(snapshot: Snapshot) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -117,7 +118,7 @@ def test_python_turns_it_on_and_off_too(monkeypatch: pytest.MonkeyPatch) -> None
         ({"max_concurrent": 0}, "give 1 or more"),
     ],
 )
-def test_an_option_that_cannot_be_starts_nothing(options: dict[str, object], words: str) -> None:
+def test_an_option_that_cannot_be_starts_nothing(options: dict[str, Any], words: str) -> None:
     with pytest.raises(hh.HappyHorseError, match=re.escape(words)):
         hh.use_sandbox(**options)
     assert process.get("sandbox") is None

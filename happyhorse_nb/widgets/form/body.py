@@ -151,7 +151,7 @@ class Form:
             if not self._ready:
                 return
             values = self.values
-            self._prompt.judge(model=values.model, fit=values.fit)
+            self._prompt.judge(model=values.model, fit=bool(values.fit))
             self._request, self._equal, reason = None, [], ""
             try:
                 self._request, self._equal = self._check(values)

@@ -49,7 +49,7 @@ class Page:
 def _line() -> Any:
     import ipywidgets as widgets
 
-    class Line(widgets.Text):  # type: ignore[misc]  # ipywidgets has no types
+    class Line(widgets.Text):
         """A text that knows when a page asks for the whole of its state."""
 
         on_asked: Callable[[], None] | None = None

@@ -138,7 +138,8 @@ class FrameBox:
         with self._lock:
             # A chooser that gets no answer to what it has sent sends nothing any more. Made here, since while the page
             # asks for the state of all widgets none can be made.
-            self._next_upload = self._next_upload or self._chooser()
+            if self._next_upload is None:
+                self._next_upload = self._chooser()
             self._coming = f"{name[:80]} ({weight(size)})"
             stays = f" Should this line stay, it is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
             self._wait_for(f"{self._coming} is on its way…{stays}")

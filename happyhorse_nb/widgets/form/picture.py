@@ -82,7 +82,8 @@ class FrameBox:
         self._undo = _button("Undo", self._undone)
         self._change = widgets.HBox([*self._fits.values(), self._undo])
         self._change.add_class("hh-change")
-        self._upload, self._next_upload = self._chooser(), None
+        self._upload = self._chooser()
+        self._next_upload: Any = None
         self._text = widgets.Combobox(
             value=source if isinstance(source, str) else "",
             description="First frame",

@@ -155,7 +155,7 @@ def _explain(model: Model, param: Param, value: Any) -> str:
     nearest = _nearest(param, value)
     # Elsewhere -1 asks for a random one.
     random = ", or leave it out for a random one" if param.name == "seed" else ""
-    return f"{param.name} must be {limits} for {model.id}, not {shown}. Use {nearest}{random}."
+    return f"{param.name} {shown} cannot be used; {model.id} takes {limits}. Use {nearest}{random}."
 
 
 def _nearest(param: Param, value: Any) -> int:

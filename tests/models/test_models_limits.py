@@ -85,7 +85,7 @@ def test_a_whole_number_however_it_is_given(duration: Any) -> None:
 def test_a_number_outside_the_limits_is_refused_with_the_nearest_within(value: Any, use: int) -> None:
     line = refusal(duration=value)
     assert line == (
-        f"duration must be a whole number from 3 to 15 seconds for happyhorse-1.0-i2v, not {value!r}. Use {use}."
+        f"duration {value!r} cannot be used; happyhorse-1.0-i2v takes a whole number from 3 to 15 seconds. Use {use}."
     )
 
 
@@ -94,7 +94,7 @@ NO_NUMBERS: list[Any] = ["soon", [5], {}, b"\xff", float("nan"), float("inf"), "
 
 @pytest.mark.parametrize("value", NO_NUMBERS, ids=lambda value: type(value).__name__)
 def test_what_is_no_number_is_refused_in_one_line(value: Any) -> None:
-    assert "must be a whole number from 3 to 15" in refusal(duration=value)
+    assert "takes a whole number from 3 to 15" in refusal(duration=value)
 
 
 @pytest.mark.parametrize("value", [-1, 2147483648, True, False])

@@ -43,7 +43,8 @@ def install(shell: Any) -> None:
         line = context.line_with_cursor[: context.cursor_position]
         ours = line.split(None, 1)[:1] in ([name] for name in _NAMES)
         found = offered(shell, line, context.token) if ours else []
-        some = [SimpleCompletion(offer.text, type=offer.hint) for offer in found]
+        # Lab gives what stands beside an offer the room of its longest word: so all of it is one.
+        some = [SimpleCompletion(offer.text, type=offer.hint.replace(" ", "\N{NO-BREAK SPACE}")) for offer in found]
         return {"completions": some, "suppress": True, "ordered": True}
 
     shell.Completer.custom_matchers.append(matcher)

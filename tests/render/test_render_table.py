@@ -14,6 +14,7 @@ from render.samples import NOW, every_state, sample
 
 def told(html: str) -> str:
     """The text of a table, without its tags."""
+    html = html.replace('<span class="hh-dollar">$</span>', "")
     return " ".join(re.sub("<[^>]+>", " ", re.sub("<style>.*</style>", "", html)).split())
 
 

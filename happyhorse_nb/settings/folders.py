@@ -82,8 +82,9 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
                 f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
             )
         return chosen
-    beside = notebook_folder() / VIDEO_FOLDER
-    return beside if writable(beside) else fallback / VIDEO_FOLDER
+    folder = notebook_folder()
+    beside = folder / VIDEO_FOLDER
+    return beside if folder.is_dir() and writable(beside) else fallback / VIDEO_FOLDER
 
 
 def video_name(created: float, prompt: str, job_id: str) -> str:
@@ -164,9 +165,7 @@ def served(path: Path, start: Path) -> bool:
     return not any(part.startswith(".") for part in inside.parts)
 
 
-def _found(environ: Mapping[str, str] = os.environ) -> Path | None:
-    if not frontend.in_notebook():
-        return None
+def _found(environ: Mapping[str, str] = os.environ) -> Path:
     told = Path(environ.get("JPY_SESSION_NAME", ""))
     # A kernel that a program drives may have inherited the name of the notebook in which that program runs.
     if told.is_absolute() and told.parent.is_dir() and frontend.watched():
@@ -261,4 +260,4 @@ def _try_to_write(folder: str, name: str, _as_it_is: tuple[int, ...], _when: flo
 
 
 #: Asked once, in the cell that imports this: the background thread knows of no cell, and a reload is no import.
-_AT_IMPORT: Path | None = process.once("notebook folder", _found)
+_AT_IMPORT: Path | None = process.once("notebook folder", _found) if frontend.in_notebook() else None

@@ -41,7 +41,7 @@ _ERRORS: dict[Status, type[JobError]] = {
 }
 
 #: Of a job that the user has stopped.
-LIVES_ON = "Not watched any more, as you asked; the task goes on at the server."
+LIVES_ON = "Stopped, as you asked; the task goes on at the server."
 #: And of one that was on its way to the server then.
 NO_ANSWER = (
     "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "

@@ -155,7 +155,7 @@ def do_stop(shell: Any, args: Namespace) -> None:
         if job in queued and job.done():
             print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
         else:
-            print(f"{job.snapshot.short_id} is not watched any more; a task that the server has goes on there.")
+            print(f"{job.snapshot.short_id} is not watched any more; the server goes on with its task.")
 
 
 def do_resume(shell: Any, args: Namespace) -> None:

@@ -26,6 +26,7 @@
       const text = `${seconds.toFixed(1)} of ${length().toFixed(1)} s`;
       if (told.textContent !== text) { told.textContent = text; range.setAttribute("aria-valuetext", text); }
       range.value = String(seconds);
+      range.style.setProperty("--hh-at", String(seconds / (Number(range.max) || 1)));
     }
 
     function start(video) {

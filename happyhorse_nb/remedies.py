@@ -14,7 +14,7 @@ _ID = r"([\w-]*\w)"
 
 #: From the most particular to the most general: what a notebook's reader types, and the same in a script.
 _SAID = [
-    (rf"%happyhorse login --same-account {_ID}", r"%happyhorse login --same-account \1 in IPython"),
+    (rf"%happyhorse login --same-account {_ID}(?= joins)", r"%happyhorse login --same-account \1 in IPython"),
     (rf"%happyhorse resume {_ID} --attach {_ID}", r'hh.resume("\1", attach="\2")'),
     (rf"%happyhorse (resume|wait|again|forget) {_ID}(?= goes| takes| tries|[`:.;,]|$)", r'hh.\1("\2")'),
     (rf"%happyhorse stop {_ID}", r'hh.find("\1").stop()'),

@@ -49,7 +49,8 @@ def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, 
         done.append(f"scaled down to {image.width} x {image.height}")
     made = inspect(fitted).format
     if info.size > limits.max_bytes or info.format not in limits.formats:
-        done.append(f"encoded from {info.format}, {weight(info.size)}, to {made}, {weight(len(fitted))}")
+        turned = "" if made == info.format else f"turned from {info.format} into {made}, "
+        done.append(f"{turned}{weight(len(fitted))} instead of {weight(info.size)}")
     return fitted, ", ".join(done)
 
 

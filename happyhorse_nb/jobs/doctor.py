@@ -34,7 +34,7 @@ def _report() -> Iterator[str]:
         yield f"key          {problem}"
         return
     yield f"server       {account.origin}{' (on this machine: nothing costs money)' if account.sandbox else ''}"
-    yield f"key          {'none: a sandbox takes any' if account.realm == 'sandbox' else f'from {account.source}'}"
+    yield f"key          {'none is needed' if account.realm == 'sandbox' else f'from {account.source}'}"
     yield from _server(account.origin)
 
 

@@ -28,6 +28,7 @@ from happyhorse_nb.errors import (
     Redirected,
 )
 from happyhorse_nb.models import TAKEN_BACK, TAKEN_OUT, Snapshot, Status
+from happyhorse_nb.remedies import spoken
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs.job import Job
@@ -160,9 +161,10 @@ def last_words(jobs: Sequence[Job]) -> list[str]:
         count = Counter(_WHERE.get(snapshot.status, "being made") for snapshot in left)
         parts = ", ".join(f"{number} {where}" for where, number in count.items())
         lines.append(
-            f"{parts} ({names}); hh.resume() and hh.wait() go on with that in any Python, `happyhorse-nb jobs` lists it"
+            f"{parts} ({names}); %happyhorse resume and %happyhorse wait go on with that in any Python, "
+            "`happyhorse-nb jobs` lists it"
         )
-    return lines
+    return [spoken(line) for line in lines]
 
 
 def _by_user(snapshot: Snapshot) -> bool:

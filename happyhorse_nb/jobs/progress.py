@@ -14,6 +14,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 from happyhorse_nb.jobs import display
+from happyhorse_nb.jobs.notices import promise, promise_again, withdraw
 from happyhorse_nb.settings import frontend, process
 
 if TYPE_CHECKING:
@@ -42,10 +43,11 @@ def follow(jobs: Sequence[Job], *, last_word: bool = True) -> Progress:
     """
     if threading.current_thread() is threading.main_thread():
         if not frontend.in_notebook():
-            return _Terminal(jobs) if sys.stderr.isatty() else _Nothing()
+            return _Terminal(jobs, last_word=last_word) if sys.stderr.isatty() else _Nothing()
         code, run = frontend.running_cell()
         make = display.place()
         if code and make is not None and not display.shown_in(run, jobs):
+            promise(jobs, waits=True)
             board = process.get("waits of a cell")
             if board is None or board.run != run:
                 board = CellLine(run, make)
@@ -138,8 +140,10 @@ class _Joined:
 class _Terminal:
     """One line of text that follows the wait, in a terminal that a person looks at."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
+    def __init__(self, jobs: Sequence[Job], *, last_word: bool) -> None:
         self._jobs = list(jobs)
+        # Without a last word of ours the caller has one.
+        self._withdrawn = [] if last_word else withdraw(jobs)
         self._width = 0
         self._text = ""
         self._next = 0.0
@@ -158,6 +162,7 @@ class _Terminal:
             self._text, self._width = text, len(text)
 
     def end(self) -> None:
+        promise_again(self._withdrawn)
         if self._width:
             sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()

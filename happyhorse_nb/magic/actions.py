@@ -155,7 +155,9 @@ def do_stop(shell: Any, args: Namespace) -> None:
         if job in queued and job.done():
             print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
         else:
-            print(f"{job.snapshot.short_id} is not watched any more; the server goes on with its task.")
+            name = job.snapshot.short_id
+            rest = " if the request has left" if job.task_id is None else ""
+            print(f"{name} is not watched any more. The server makes it all the same{rest}: resume fetches it.")
 
 
 def do_resume(shell: Any, args: Namespace) -> None:

@@ -29,6 +29,7 @@ def load(shell: Any) -> None:
     happyhorse.__doc__ = help_text()
     shell.register_magic_function(happyhorse, "line_cell", "happyhorse")
     install(shell)
+    _show_lists(shell)
     settings = config()
     settings.update_config(shell.config)
     if settings not in shell.configurables:
@@ -43,8 +44,35 @@ def unload(shell: Any) -> None:
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("happyhorse", None)
     uninstall(shell)
+    _show_lists(shell, False)
     if config() in shell.configurables:
         shell.configurables.remove(config())
+
+
+def _show_lists(shell: Any, on: bool = True) -> None:
+    """Let a list of jobs show itself as a table that moves, and every other list as ever; or no longer."""
+    formatter = shell.display_formatter.ipython_display_formatter
+    for kind in (list, tuple):
+        try:
+            ours = getattr(formatter.lookup_by_type(kind), "_of_happyhorse_nb", False)
+        except KeyError:
+            ours = True
+        if ours:
+            # Of what somebody else has registered nothing is taken.
+            formatter.pop(kind, None)
+            if on:
+                formatter.for_type(kind, _show_list)
+
+
+def _show_list(some: Any) -> None:
+    from happyhorse_nb.jobs.display import show_several
+
+    register()
+    show_several(some)
+
+
+# By which it is known after the module was loaded anew.
+_show_list._of_happyhorse_nb = True  # type: ignore[attr-defined]  # noqa: SLF001  # our own
 
 
 def run_cell(shell: Any, line: str, body: str) -> None:

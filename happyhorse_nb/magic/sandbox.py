@@ -81,7 +81,7 @@ def _start(options: SandboxOptions) -> str:
     if not _is_own():
         # A key that was typed is nowhere else where there is no keyring.
         process.put(_BEFORE, process.get("account"))
-    process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="nobody: the sandbox takes any"))
+    process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="the sandbox, which needs none"))
     use(process.get(_OWN))
     return str(sandbox.origin)
 

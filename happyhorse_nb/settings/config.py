@@ -37,6 +37,7 @@ class Settings(Configurable):
     folder = Unicode("", help="where videos go; empty: happyhorse-videos beside the notebook")
     embed_limit = Float(15.0, min=0, help="videos up to this many MB are embedded in the notebook, larger ones linked")
     reuse = Bool(True, help="show the video that an equal request has made instead of buying it again")
+    notify = Bool(False, help="a notice by the browser, or a terminal's bell, when a video of over a minute is done")
     budget = Float(
         None,
         allow_none=True,

@@ -19,6 +19,15 @@ def in_notebook() -> bool:
     return getattr(shell(), "kernel", None) is not None
 
 
+def changes_are_shown() -> bool:
+    """Whether what stands in a cell's output is seen to change. Front ends of text, such as ``jupyter console``, show
+    what is put, and never what becomes of it; those of notebooks name the cell they run."""
+    if not in_notebook():
+        return False
+    told = _request().get("metadata", {})
+    return bool(told.get("cellId")) or in_colab() or not _allows_stdin()
+
+
 def in_colab() -> bool:
     """Whether this is Colab, which shows no widget update while no cell runs."""
     return "google.colab" in sys.modules

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from happyhorse_nb.jobs import Job, Takes
     from happyhorse_nb.jobs.question import Pending
+    from happyhorse_nb.models import Snapshot
     from happyhorse_nb.widgets.place import Place
 
 
@@ -14,7 +16,7 @@ def register() -> None:
     """Let jobs show themselves as cards."""
     from happyhorse_nb.jobs import display, question
 
-    display.register(_show, _show_takes, _place)
+    display.register(_show, _show_takes, _place, _notice, _show_several)
     question.register(_ask)
 
 
@@ -37,6 +39,19 @@ def _show_takes(takes: Takes) -> None:
     from happyhorse_nb.widgets.takes import show
 
     show(takes, embed_limit=embed_limit())
+
+
+def _show_several(jobs: list[Job]) -> None:
+    from happyhorse_nb.images import thumbnail
+    from happyhorse_nb.widgets.table import PICTURE, SHOWN, show
+
+    show(jobs, pictures=[thumbnail(job.thumbnail, PICTURE) if job.thumbnail else None for job in jobs[:SHOWN]])
+
+
+def _notice() -> Callable[[Snapshot], None]:
+    from happyhorse_nb.widgets.notice import notice
+
+    return notice()
 
 
 def _place() -> Place:

@@ -148,7 +148,7 @@ def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, f
     fake_server.wait_for("poll")
     assert "launch" in kernel.complete("%happyhorse stop la")
     stopped = kernel.run("%happyhorse stop launch")
-    assert "is not watched any more; the server goes on with its task." in kernel.shown(stopped)
+    assert "is not watched any more. The server makes it all the same: resume fetches it." in kernel.shown(stopped)
     kernel.run("import happyhorse_nb as hh; hh.wait(launch)")
     fake_server.task.say("success")
     assert kernel.run("%happyhorse resume launch").error == []

@@ -154,3 +154,44 @@ def test_a_wait_within_a_callback_of_a_wait_ends(kernel: Kernel, fake_server: Fa
     end(fake_server)
     assert cell.wait().ok
     assert cell.printed == "True\n"
+
+
+def test_a_list_of_jobs_is_a_table_that_moves(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("jobs = make('The rocket lifts off', 'Steam rises')")
+    cell = kernel.run("jobs")
+    kernel.wait(lambda: kernel.shown(cell).count("Generating") == 2, "both are generated")
+    end(fake_server)
+    kernel.wait(lambda: kernel.shown(cell).count("Done") == 2, "both are done")
+    # What is saved is no widget.
+    [bundle] = kernel.data(cell)
+    assert set(bundle) == {"text/html", "text/plain"}
+    assert "The rocket lifts off" in bundle["text/plain"]
+    # Ended ones are such a table at once, and takes stand among jobs.
+    [bundle] = kernel.data(kernel.run("(jobs[0], hh.jobs()[1])"))
+    assert bundle["text/html"].count("<tr") == 3
+
+
+def test_every_other_list_is_what_it_was(kernel: Kernel) -> None:
+    kernel.run("[job] = make('The rocket lifts off')")
+    for code, shown in (("[1, 2]", "[1, 2]"), ("[]", "[]"), ("(1,)", "(1,)"), ("[hh, 3][1:]", "[3]")):
+        assert kernel.data(kernel.run(code))[0]["text/plain"] == shown
+    assert "<Job" in kernel.data(kernel.run("[job, 1]"))[0]["text/plain"]
+    kernel.run("%unload_ext happyhorse_nb")
+    assert "<Job" in kernel.data(kernel.run("[job]"))[0]["text/plain"]
+
+
+def test_a_front_end_that_shows_no_changes_is_told_the_end(kernel: Kernel, fake_server: FakeServer) -> None:
+    fake_server.words = ("success",)
+    # As jupyter console is: it names no cell, and can ask its user.
+    cell = kernel.run("%%happyhorse rocket.jpg --wait\nThe rocket lifts off")
+    assert re.fullmatch(r"Done in .*\.mp4\n", cell.printed)
+
+
+def test_with_notify_a_cell_asks_for_leave_and_takes_its_script_away(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("%config HappyHorse.notify = True")
+    cell = kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off")
+    assert "Notification.requestPermission()" in str(kernel.data(cell))
+    kernel.wait(lambda: "Generating" in kernel.shown(cell), "it is accepted")
+    end(fake_server)
+    kernel.wait(lambda: "Done" in kernel.shown(cell), "it is done")
+    kernel.wait(lambda: "Notification" not in str(kernel.data(cell)), "a quick one needs no notice")

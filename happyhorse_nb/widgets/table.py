@@ -1,0 +1,93 @@
+"""Several jobs as a table that moves while any of them runs, and is an ordinary saved output at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb import render
+from happyhorse_nb.settings import working_folder
+from happyhorse_nb.widgets.live import NOTHING
+from happyhorse_nb.widgets.message_rate import MessageRate
+from happyhorse_nb.widgets.panel import WIDGET_VIEW
+from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.widgets.takes import Snapshots, Together
+
+if TYPE_CHECKING:
+    from happyhorse_nb.jobs import Job
+
+#: Rows of a table that a person looks at; its sums are over all of them.
+SHOWN = 50
+#: Pixels: the longer side of a row's picture, on a dense screen.
+PICTURE = (96, 96)
+
+
+def show(jobs: Sequence[Job], *, pictures: Sequence[bytes | None] = (), places: Places = Output) -> None:
+    """Show the jobs in the running cell; ``pictures`` are small JPEGs, one for each."""
+    table = JobTable(jobs, pictures, places())
+    table.open()
+
+
+class JobTable:
+    """The table of some jobs. From the background only a trait and its place are set."""
+
+    def __init__(self, jobs: Sequence[Job], pictures: Sequence[bytes | None], place: Any) -> None:
+        self._jobs = Together(jobs)
+        self._pictures = pictures[:SHOWN]
+        self._place = place
+        self._start = working_folder()
+        self._rate = MessageRate()
+        self._lock = RLock()
+        self._widget: Any = None
+        self._unsubscribe: Callable[[], None] | None = None
+
+    def open(self) -> None:
+        """Put it into the running cell, and follow those that run."""
+        snapshots = self._jobs.snapshot
+        if _over(snapshots):
+            self._place.put(self._bundle(snapshots))
+            return
+        import ipywidgets as widgets
+
+        bundle = self._bundle(snapshots)
+        self._widget = widgets.HTML(bundle["text/html"])
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
+        self._place.put({**NOTHING, "text/plain": bundle["text/plain"], WIDGET_VIEW: view})
+        # Not under the lock: whoever calls the listener may hold a lock of its own.
+        unsubscribe = self._jobs.subscribe(self.apply)
+        with self._lock:
+            self._unsubscribe = unsubscribe
+        self.apply(self._jobs.snapshot)
+
+    def apply(self, snapshots: Snapshots) -> None:
+        """Show how they stand, as often as the page may be told; their end in any case, and once."""
+        with self._lock:
+            unsubscribe = self._unsubscribe
+            if unsubscribe is None:
+                return
+            if not _over(snapshots):
+                if self._rate.take():
+                    self._widget.value = self._bundle(snapshots)["text/html"]
+                return
+            self._unsubscribe = None
+            bundle = self._bundle(snapshots)
+            self._place.change(bundle)
+            # A page that was reloaded meanwhile has missed that, and still shows the widget.
+            self._widget.value = bundle["text/html"]
+        unsubscribe()
+
+    def _bundle(self, snapshots: Snapshots) -> Bundle:
+        # In a table each job stands for itself, whichever cell has shown it again.
+        rows = [replace(snapshot, reused=False) for snapshot in snapshots[:SHOWN]]
+        around: dict[str, Any] = {"now": time.time(), "start": self._start, "everything": snapshots}
+        return {
+            "text/html": render.table(rows, pictures=self._pictures, **around),
+            "text/plain": render.table_text(rows, **around),
+        }
+
+
+def _over(snapshots: Snapshots) -> bool:
+    return all(snapshot.status.ended for snapshot in snapshots)

@@ -15,7 +15,7 @@ from happyhorse_nb.settings.account import missing_key
 
 #: Modules that are about magics, and commands that only cells and prose of docstrings name.
 OWN = ("remedies.py", "config.py", "cell.py", "__init__.py")
-OF_MAGICS = ("login", "form", "compare", "generate", "gallery")
+OF_MAGICS = ("login", "form", "compare", "generate", "gallery", "remove", "restore")
 
 SAID = {
     "`%happyhorse resume 8f31c2aa` goes on with it.": '`hh.resume("8f31c2aa")` goes on with it.',

@@ -93,7 +93,7 @@ class Terminal:
         bell = "\a" if config().notify and took_long(snapshot) else ""
         self._held.append(bell + line(snapshot, now=time.time()))
         app = getattr(getattr(self._shell, "pt_app", None), "app", None)
-        if getattr(app, "is_running", False):
+        if app is not None and app.is_running:
             # Where the prompt ends at this moment, the line comes at the next one.
             with suppress(RuntimeError):
                 app.loop.call_soon_threadsafe(self._above)

@@ -87,7 +87,7 @@ def test_a_command_there_is_not_is_refused_with_those_there_are(shell: Any, line
     [("job", "jobs"), ("shwo", "show"), ("gal", "gallery"), ("Jobs", "jobs"), ("forgot", "forget")],
 )
 def test_a_command_that_is_nearly_one_is_answered_with_it(shell: Any, typed: str, command: str) -> None:
-    with pytest.raises(UsageError, match=f"did you mean %happyhorse {command}\\? The commands are "):
+    with pytest.raises(UsageError, match=f"did you mean (%happyhorse|happyhorse-nb) {command}\\? The commands are "):
         run_line(shell, f"{typed} 8f31")
 
 

@@ -176,14 +176,14 @@ def test_a_keyring_that_is_locked_is_none(ring: Ring) -> None:
 
 
 @pytest.mark.parametrize("key", [None, "", "  "])
-def test_without_a_key_one_line_says_three_ways_and_the_free_one(key: str | None) -> None:
+def test_without_a_key_one_line_says_the_ways_to_give_one_and_the_free_one(key: str | None) -> None:
     with pytest.raises(MissingKey) as caught:
         current_account({} if key is None else {"MODELLIX_API_KEY": key})
     line = str(caught.value)
     assert "\n" not in line
     for way in ("MODELLIX_API_KEY", "keyring", "hh.use_sandbox()"):
         assert way in line
-    assert "three ways" in line
+    assert "Give one of two ways: " in line
 
 
 @pytest.mark.parametrize("key", ["my key", "schlüssel", "a\nb", "a\x00b", "“quoted”"])

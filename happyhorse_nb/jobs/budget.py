@@ -62,8 +62,8 @@ class Quote:
 
     @property
     def action(self) -> str:
-        """The words on the button: ``Make 4 videos, about $5.12``."""
-        return f"Make {self.what}, {self.money}"
+        """The words on the button, beside which all of it stands: ``Make 4 videos, about $5.12``."""
+        return f"Make {self.what}, {self.cost or 'price not known'}"
 
     def asks(self, above: float | None) -> bool:
         """Whether it is to be asked about, where ``above`` so many USD everything is (None: nothing is)."""

@@ -42,8 +42,7 @@ class Question:
         self._live = widgets.HTML(self._words())
         # The front end's own look of the one thing to press.
         self._button = widgets.Button(description=pending.quote.action, button_style="primary")
-        self._button.layout.width = "auto"
-        self._button.layout.margin = "6px 0 0"
+        self._button.layout = widgets.Layout(width="auto", max_width="100%", margin="6px 0 0", align_self="flex-start")
         self._button.on_click(lambda _: self._press())
         head = widgets.HTML(render.question_head(pending.prompt, pending.thumbnail))
         row = widgets.HBox([head, widgets.VBox([self._live, self._button])], _dom_classes=("hh-row",))

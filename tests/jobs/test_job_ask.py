@@ -114,7 +114,7 @@ def question(generate: Generate, settings: Settings, photo: Any, tmp_path: Any) 
 def test_until_it_is_pressed_it_says_what_to_do_and_then_it_is_what_was_bought(
     question: Pending, fake_server: FakeServer
 ) -> None:
-    assert question.quote.action == "Make 4 videos, about $14.40 of play money"
+    assert question.quote.action == "Make 4 videos, about $14.40"
     assert question
     verbs: list[Any] = [
         lambda: question.result(),
@@ -145,7 +145,7 @@ def test_what_costs_more_by_now_or_other_money_is_asked_about_once_more(
     # (The estimate of a press is made when it is pressed.)
     with pytest.raises(AskFirst, match=r"about \$15\.00"):
         question.press()
-    assert question.quote.action == "Make 4 videos, about $15.00 of play money"
+    assert question.quote.action == "Make 4 videos, about $15.00"
     with monkeypatch.context() as real:
         real.setenv("MODELLIX_BASE_URL", "https://example.invalid")
         with pytest.raises(AskFirst):

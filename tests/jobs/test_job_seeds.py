@@ -13,7 +13,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import render
-from happyhorse_nb.jobs import remade
+from happyhorse_nb.jobs import price, remade
 from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.settings import account_of
 from jobs.conftest import Generate
@@ -128,6 +128,8 @@ def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings
     assert larger.seed == job.seed
     assert larger.params == {"resolution": "1080P", "duration": 4, "seed": job.seed}
     assert larger.prompt == job.prompt
+    assert (str(price(job)), str(price(job, resolution="1080P"))) == ("about $0.56", "about $0.96")
+    assert str(price(job, resolution="1080P", duration=10, takes=2)) == "about $4.80"
     # From its card: pressed twice it is bought once, and where it was made before, not at all.
     assert remade(job, resolution="1080P", seed=job.seed) == larger
     assert remade(job.id[:6], resolution="1080P", seed=job.seed) == larger

@@ -8,7 +8,7 @@ from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
 
 CELL = "%%happyhorse rocket.jpg --takes 4 --duration 15 --name launch\nThe rocket lifts off"
-ACTION = "Make 4 videos, about $14.40 of play money"
+ACTION = "Make 4 videos, about $14.40"
 
 
 def button(cell: Cell, words: str = ACTION) -> str:
@@ -54,14 +54,14 @@ def test_a_call_in_a_cell_asks_too_and_its_value_is_what_is_bought(kernel: Kerne
     asked = kernel.run("job = hh.generate('rocket.jpg', 'a call')\njob")
     # The last value of its cell is the question itself, which stands there once.
     assert kernel.shown(asked).count("Not bought yet") == 1
-    kernel.click(button(asked, "Make 1 video, about $1.20 of play money"))
+    kernel.click(button(asked, "Make 1 video, about $1.20"))
     fake_server.wait_for("submit", 1)
     assert kernel.run("job.result(timeout=60); job.path.exists(), job.seed == hh.jobs()[0].seed").result == (True, True)
     kernel.wait(lambda: "Done" in kernel.shown(asked), "the card")
     # Named later, it is the job.
     assert kernel.run("%happyhorse show job").error == []
     new = kernel.run("%happyhorse again job --seed 7")
-    kernel.click(button(new, "Make 1 video, about $1.20 of play money"))
+    kernel.click(button(new, "Make 1 video, about $1.20"))
     fake_server.wait_for("submit", 2)
     assert kernel.run("hh.jobs()[0].seed").result == 7
 

@@ -60,7 +60,7 @@ def modules() -> list[str]:
 #: A fork for each module, each as fresh as the next: of a process that has only what others wrote.
 ALONE = """
 import importlib, os, sys
-for name in ("IPython", "PIL.Image", "aiohttp.web", "av", "ipywidgets", "jinja2", "tenacity"):
+for name in ("IPython", "PIL.Image", "aiohttp.web", "av", "filelock", "ipywidgets", "jinja2", "tenacity"):
     importlib.import_module(name)
 for name in sys.argv[1:]:
     assert not [module for module in sys.modules if module.startswith("happyhorse_nb")]
@@ -96,7 +96,7 @@ def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
 def test_the_lower_layers_are_light(tmp_path: Path, module: str) -> None:
     found = loaded(f"import happyhorse_nb.{module}", tmp_path)
     assert found & HEAVY == set()
-    assert found - set(sys.stdlib_module_names) <= {"happyhorse_nb", "typing_extensions"}
+    assert found - set(sys.stdlib_module_names) <= {"happyhorse_nb", "filelock", "typing_extensions"}
 
 
 def test_loading_the_extension_imports_nothing_heavy(tmp_path: Path) -> None:

@@ -73,8 +73,8 @@ def test_of_twenty_those_with_a_place_are_sent_and_the_others_stay_queued(
     body = "for number in range(20): hh.generate(sys.argv[2], str(number))\n"
     code, said = Script(body, folder, photo).end()
     assert code == 0
-    assert said.startswith("happyhorse_nb: 2 being made, 18 queued (")
-    assert said.count("\n") == 1
+    # (On a slow machine it says first that it waits.)
+    assert said.splitlines()[-1].startswith("happyhorse_nb: 2 being made, 18 queued (")
     assert fake_server.paid == 2
     assert sorted(str(job.status) for job in hh.jobs()) == ["pending"] * 2 + ["queued"] * 18
 

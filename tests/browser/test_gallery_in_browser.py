@@ -74,8 +74,8 @@ def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page
 
     button(gallery, "Next page").click()
     expect(tiles.first).to_contain_text("video 975 of")
-    gallery.get_by_label("Search").fill("job-00000500")
-    page.keyboard.press("Enter")
+    # As one types: nothing has to be pressed.
+    gallery.get_by_label("Search").press_sequentially("job-00000500")
     expect(tiles).to_have_count(1)
     expect(tiles).to_contain_text("video 500 of")
 
@@ -102,6 +102,54 @@ def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page
     expect(page.locator(".hh-posters a").first).to_have_attribute("href", "happyhorse-videos/video%201000.mp4")
 
 
+PLACES = "tiles => tiles.map(tile => { const r = tile.getBoundingClientRect(); return [r.x, r.y, r.width] })"
+
+
+@pytest.mark.parametrize("width", [1280, 480])
+def test_a_playing_film_is_large_and_what_stands_beside_it_stays_where_it_is(lab: Lab, page: Page, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 1400})
+    lab.write(f"large-{width}.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
+    notebook = lab.open(page, f"large-{width}.ipynb", alone=True)
+    notebook.run_to_end(0)
+    gallery = notebook.output(0).locator(".hh-gallery")
+    tiles = gallery.locator(".hh-tile:visible")
+    expect(tiles).to_have_count(24)
+    button(gallery, "Play video 1").scroll_into_view_if_needed()
+    before = tiles.evaluate_all(PLACES)
+    button(gallery, "Play video 1").click()
+    play(gallery.locator("video"))
+    button(gallery, "More of video 2").click()
+    expect(button(gallery, "Edit")).to_be_visible()
+    after = tiles.evaluate_all(PLACES)
+    beside = [place for place in before if place[1] == before[0][1]]
+    assert after[: len(beside)] == beside
+    # Those below it move down together, and keep their columns.
+    assert [place[0] for place in after] == [place[0] for place in before]
+    box = gallery.locator("video").bounding_box()
+    assert box is not None
+    assert box["width"] >= 2 * before[0][2]
+    assert serious(page, ".hh-gallery") == []
+
+
+def test_what_is_picked_is_removed_and_brought_back_by_keyboard(lab: Lab, page: Page) -> None:
+    lab.write("removed.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
+    notebook = lab.open(page, "removed.ipynb")
+    notebook.run_to_end(0)
+    gallery = notebook.output(0).locator(".hh-gallery")
+    first = gallery.locator(".hh-tile:visible").first
+    prompt = str(first.locator(".hh-prompt").get_attribute("title"))
+    for number in (1, 2):
+        button(gallery, f"Pick video {number}").focus()
+        page.keyboard.press("Space")
+    button(gallery, "Remove 2").focus()
+    page.keyboard.press("Enter")
+    expect(gallery).to_contain_text("2 jobs are removed.")
+    expect(first).not_to_contain_text(prompt)
+    button(gallery, "Undo").focus()
+    page.keyboard.press("Enter")
+    expect(first).to_contain_text(prompt)
+
+
 def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, page: Page) -> None:
     lab.write("below.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
     notebook = lab.open(page, "below.ipynb")
@@ -126,5 +174,6 @@ def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, page
     expect(form.get_by_label("Prompt")).to_have_value(re.compile(r"video \d+ of <b>many</b>"))
     expect(form).to_contain_text("JPEG, 640 x 427")
     expect(button(form, "Copy as cell")).to_be_enabled()
-    expect(videos).to_have_count(0)
+    # The comparison stays above it.
+    expect(videos).to_have_count(2)
     assert serious(page, ".hh-gallery") == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Snapshot
+from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render.gallery import notice
 from happyhorse_nb.render.player import copy_path
 from happyhorse_nb.settings import current_account
@@ -49,8 +49,10 @@ class DoneRow:
         if _can_be_larger(snapshot):
             seed = snapshot.params["seed"]
             buttons.append(self._button(_priced(job, f"Make it in {_LARGER}", resolution=_LARGER), self._larger(seed)))
-        buttons.append(self._button(_priced(job, "Another seed"), self._another))
-        buttons.append(self._button("Edit", self._edit))
+        if snapshot.model in MODELS:
+            # Of a task that was taken up by its id nobody knows what was asked for.
+            buttons.append(self._button(_priced(job, "Another seed"), self._another))
+            buttons.append(self._button("Edit", self._edit))
         self._path = widgets.HTML(_dom_classes=("hh-path",))
         self._star = self._button("☆", self._change_star)
         self._star.tooltip = "Give it a star"
@@ -177,7 +179,7 @@ def _view(widget: Any) -> Bundle:
 
 def _can_be_larger(snapshot: Snapshot) -> bool:
     """Whether the same film can be had in 1080P: with the seed of this one, where it is known."""
-    model = MODELS.get(snapshot.model or DEFAULT_MODEL)
+    model = MODELS.get(snapshot.model)
     choices = [param.choices for param in model.options if param.name == "resolution"] if model else []
     known = snapshot.params.get("seed") is not None and snapshot.params.get("resolution") == "720P"
     return known and any(_LARGER in some for some in choices)

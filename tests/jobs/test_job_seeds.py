@@ -138,7 +138,7 @@ def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings
     other = ended(hh.again(job, model="happyhorse-1.1-i2v", duration=3))
     assert (other.model, other.params["duration"], other.params["resolution"]) == ("happyhorse-1.1-i2v", 3, "720P")
     assert other.seed != job.seed
-    with pytest.raises(hh.InvalidRequest, match=r"duration 99 is not taken"):
+    with pytest.raises(hh.InvalidRequest, match=r"duration 99 cannot be used"):
         hh.again(job, duration=99)
     with pytest.raises(hh.InvalidRequest, match="is not a parameter"):
         hh.again(job, length=9)

@@ -102,7 +102,11 @@ def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page
     expect(page.locator(".hh-posters a").first).to_have_attribute("href", "happyhorse-videos/video%201000.mp4")
 
 
-PLACES = "tiles => tiles.map(tile => { const r = tile.getBoundingClientRect(); return [r.x, r.y, r.width] })"
+#: Where each tile stands in the gallery, and how wide it is, in pixels: the page itself may scroll.
+PLACES = """tiles => tiles.map(tile => {
+    const place = tile.getBoundingClientRect(), all = tile.closest('.hh-gallery').getBoundingClientRect();
+    return [place.x - all.x, place.y - all.y, place.width];
+})"""
 
 
 @pytest.mark.parametrize("width", [1280, 480])

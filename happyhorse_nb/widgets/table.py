@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
-from happyhorse_nb.settings import working_folder
+from happyhorse_nb.render.listing import sums
+from happyhorse_nb.settings import notebook_folder, process
 from happyhorse_nb.widgets.live import NOTHING
 from happyhorse_nb.widgets.message_rate import MessageRate
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
@@ -38,9 +38,9 @@ class JobTable:
         self._jobs = Together(jobs)
         self._pictures = pictures[:SHOWN]
         self._place = place
-        self._start = working_folder()
+        self._start = notebook_folder()
         self._rate = MessageRate()
-        self._lock = RLock()
+        self._guard = process.Guard()
         self._widget: Any = None
         self._unsubscribe: Callable[[], None] | None = None
 
@@ -56,35 +56,37 @@ class JobTable:
         self._widget = widgets.HTML(bundle["text/html"])
         view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
         self._place.put({**NOTHING, "text/plain": bundle["text/plain"], WIDGET_VIEW: view})
-        # Not under the lock: whoever calls the listener may hold a lock of its own.
-        unsubscribe = self._jobs.subscribe(self.apply)
-        with self._lock:
-            self._unsubscribe = unsubscribe
+        # Not under the guard: whoever calls the listener may hold a lock of its own.
+        self._unsubscribe = self._jobs.subscribe(self.apply)
         self.apply(self._jobs.snapshot)
 
     def apply(self, snapshots: Snapshots) -> None:
         """Show how they stand, as often as the page may be told; their end in any case, and once."""
-        with self._lock:
-            unsubscribe = self._unsubscribe
-            if unsubscribe is None:
-                return
-            if not _over(snapshots):
-                if self._rate.take():
-                    self._widget.value = self._bundle(snapshots)["text/html"]
-                return
-            self._unsubscribe = None
-            bundle = self._bundle(snapshots)
-            self._place.change(bundle)
-            # A page that was reloaded meanwhile has missed that, and still shows the widget.
-            self._widget.value = bundle["text/html"]
-        unsubscribe()
+        over = self._guard(lambda: self._apply(snapshots))
+        if over is not None:
+            over()
+
+    def _apply(self, snapshots: Snapshots) -> Callable[[], None] | None:
+        unsubscribe = self._unsubscribe
+        if unsubscribe is None:
+            return None
+        if not _over(snapshots):
+            if self._rate.take():
+                self._widget.value = self._bundle(snapshots)["text/html"]
+            return None
+        self._unsubscribe = None
+        bundle = self._bundle(snapshots)
+        self._place.change(bundle)
+        # A page that was reloaded meanwhile has missed that, and still shows the widget.
+        self._widget.value = bundle["text/html"]
+        return unsubscribe
 
     def _bundle(self, snapshots: Snapshots) -> Bundle:
         # In a table each job stands for itself, whichever cell has shown it again.
         rows = [replace(snapshot, reused=False) for snapshot in snapshots[:SHOWN]]
-        around: dict[str, Any] = {"now": time.time(), "start": self._start, "everything": snapshots}
+        around: dict[str, Any] = {"now": time.time(), "caption": sums(snapshots)}
         return {
-            "text/html": render.table(rows, pictures=self._pictures, **around),
+            "text/html": render.table(rows, pictures=self._pictures, start=self._start, **around),
             "text/plain": render.table_text(rows, **around),
         }
 

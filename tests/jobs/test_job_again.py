@@ -519,7 +519,8 @@ def test_a_variable_that_holds_a_stopped_job_does_not_hide_what_another_kernel_m
     assert found.cost.billed
     assert "not watched" not in repr(hh.jobs())
     Program("hh.forget(hh.find(sys.argv[2]))", folder, held.id).end()
-    assert [job.prompt for job in hh.jobs()] == [""]
+    assert list(hh.jobs()) == []
+    assert hh.find(held.id).prompt == ""
 
 
 def test_what_is_stopped_here_and_runs_in_another_kernel_is_listed_as_running_and_can_be_waited_for(
@@ -544,7 +545,8 @@ def test_what_was_forgotten_in_another_kernel_is_forgotten_here(
 ) -> None:
     held = ended(generate())
     Program("hh.forget(hh.find(sys.argv[2]))", folder, held.id).end()
-    assert [job.prompt for job in hh.jobs()] == [""]
+    assert list(hh.jobs()) == []
+    assert hh.find(held.id).prompt == ""
 
 
 ALIVE = """

@@ -96,7 +96,7 @@ def test_what_goes_wrong_is_said_beside_the_button_which_can_be_pressed_again(
 
 def test_the_form_s_button_is_the_answer_itself(kernel: Kernel, fake_server: FakeServer) -> None:
     form = kernel.run("%happyhorse form rocket.jpg --takes 4 --duration 15")
-    press = button(form, "Generate")
+    press = button(form, "Generate 4, about $14.40")
     kernel.wait(lambda: kernel.live_widgets(form)[press]["disabled"] is False, "Generate is enabled")
     kernel.click(press)
     fake_server.wait_for("submit", 2)

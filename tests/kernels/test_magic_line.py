@@ -209,22 +209,23 @@ def test_tab_offers_our_words_alone(new_kernel, python) -> None:
     assert offered[0].startswith("--")
     assert set(offered) == {
         *("--help", "--model", "--resolution", "--duration", "--seed", "--name"),
-        *("--wait", "--no-wait", "--save", "--again", "--fit", "--takes"),
+        *("--wait", "--no-wait", "--save", "--again", "--fit", "--takes", "--yes"),
     }
     assert kernel.complete("%%happyhorse rocket.jpg --resolution ") == ["720P", "1080P"]
     assert kernel.complete("%%happyhorse rocket.jpg --duration ") == ["5"]
 
 
-def test_a_job_is_removed_and_brought_back(lasting_kernel: Kernel) -> None:
-    made = lasting_kernel.run(
+def test_a_job_is_removed_and_brought_back(kernel: Kernel) -> None:
+    kernel.run("%load_ext happyhorse_nb")
+    made = kernel.run(
         "%%happyhorse rocket.jpg --seed 4711 --name gone --wait\nA rocket that nobody wants to see any more"
     )
     assert made.ok, made.error
-    name = lasting_kernel.run("print(gone.snapshot.short_id)").printed.strip()
-    said = lasting_kernel.run("%happyhorse remove gone").printed
+    name = kernel.run("print(gone.snapshot.short_id)").printed.strip()
+    said = kernel.run("%happyhorse remove gone").printed
     assert said == f"{name} is left out of tables and gallery from now on: %happyhorse restore {name} undoes that.\n"
-    assert "nobody wants to see" not in lasting_kernel.shown(lasting_kernel.run("%happyhorse jobs"))
-    assert "nobody wants to see" in lasting_kernel.shown(lasting_kernel.run("%happyhorse jobs --removed"))
-    assert lasting_kernel.run("%happyhorse restore").printed == f"{name} is back in tables and gallery.\n"
-    assert "nobody wants to see" in lasting_kernel.shown(lasting_kernel.run("%happyhorse jobs"))
-    assert lasting_kernel.run("%happyhorse restore").printed == "Nothing is removed.\n"
+    assert "nobody wants to see" not in kernel.shown(kernel.run("%happyhorse jobs"))
+    assert "nobody wants to see" in kernel.shown(kernel.run("%happyhorse jobs --removed"))
+    assert kernel.run("%happyhorse restore").printed == f"{name} is back in tables and gallery.\n"
+    assert "nobody wants to see" in kernel.shown(kernel.run("%happyhorse jobs"))
+    assert kernel.run("%happyhorse restore").printed == "Nothing is removed.\n"

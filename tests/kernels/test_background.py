@@ -66,7 +66,7 @@ def test_the_card_moves_and_the_video_comes_while_another_cell_is_busy(
     assert "Done" in kernel.shown(card)
     assert "$0.70" in kernel.shown(card)
     # What is left of the progress is ordinary output, which is saved and needs no kernel.
-    assert "hh-run" not in str(kernel.live_widgets(card))
+    assert "Generating" not in str(kernel.live_widgets(card))
 
 
 def test_nothing_from_the_background_lands_in_a_later_cell(kernel: Kernel, fake_server: FakeServer) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from happyhorse_nb.settings import process
 from happyhorse_nb.widgets.message_rate import MessageRate
 
 logger = logging.getLogger(__name__)
@@ -30,7 +31,8 @@ def in_a_while(seconds: float, act: Callable[[], None]) -> None:
     """Call it after so many seconds, on a thread that keeps no program alive."""
     timer = threading.Timer(seconds, act)
     timer.daemon = True
-    timer.start()
+    # To start one takes locks, and waits for the thread: interrupted there it would never begin.
+    process.uninterrupted(timer.start)
 
 
 class Panel:

@@ -24,7 +24,7 @@ def run(server: FakeServer, home: Path, tmp_path: Path, photo: Path, **how: Any)
     return said
 
 
-@pytest.mark.parametrize("act", ["generate", "flush", "star", "jobs", "wait"])
+@pytest.mark.parametrize("act", ["generate", "flush", "star", "jobs", "wait", "form", "gallery", "nested"])
 def test_signals_at_random_instants_leave_everything_in_order(
     fake_server: FakeServer, home: Path, tmp_path: Path, photo: Path, act: str
 ) -> None:
@@ -32,7 +32,19 @@ def test_signals_at_random_instants_leave_everything_in_order(
     assert said["hits"] == 100
 
 
-@pytest.mark.parametrize(("act", "every"), [("generate", 61), ("flush", 5), ("star", 5), ("jobs", 31), ("wait", 97)])
+@pytest.mark.parametrize(
+    ("act", "every"),
+    [
+        ("generate", 61),
+        ("flush", 5),
+        ("star", 5),
+        ("jobs", 31),
+        ("wait", 97),
+        ("form", 301),
+        ("gallery", 31),
+        ("nested", 5),
+    ],
+)
 def test_an_interrupt_between_any_two_steps_leaves_everything_in_order(
     fake_server: FakeServer, home: Path, tmp_path: Path, photo: Path, act: str, every: int
 ) -> None:

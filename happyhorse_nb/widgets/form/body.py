@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
-from threading import RLock
 from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
@@ -17,7 +17,7 @@ from happyhorse_nb.jobs.request import Request
 from happyhorse_nb.ledger import Record
 from happyhorse_nb.models import MODELS, Status
 from happyhorse_nb.render import form as html
-from happyhorse_nb.settings import frontend
+from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.widgets.form.cell import cell
 from happyhorse_nb.widgets.form.controls import Controls
 from happyhorse_nb.widgets.form.deck import Deck
@@ -56,7 +56,9 @@ class Form:
     ) -> None:
         import ipywidgets as widgets
 
-        self._lock = RLock()
+        #: Held while what was judged is shown, and never while it is judged.
+        self._guard = process.Guard()
+        self._numbers, self._shown = count(), -1
         self._ready = False
         shell = frontend.shell()
         self._namespace: MutableMapping[str, Any] = shell.user_ns if shell is not None else {}
@@ -147,24 +149,34 @@ class Form:
 
     def refresh(self) -> None:
         """Judge what stands in the form, and say what comes of it; from any thread."""
-        with self._lock:
-            if not self._ready:
+        if not self._ready:
+            return
+        # On the caller's own thread: the account may be told there alone, and an interrupt gets through.
+        number, values = next(self._numbers), self.values
+        show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit))
+        request, equal, reason = None, [], ""
+        try:
+            request, equal = self._check(values)
+        except HappyHorseError as problem:
+            reason = "" if _is_said_where_it_is_wrong(problem) else str(problem)
+        except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
+            reason = f"{type(problem).__name__}: {problem}"
+        estimate = self._estimated(values)
+
+        def show() -> None:
+            if number < self._shown:
+                # Another thread has judged what stands there later, and was faster.
                 return
-            values = self.values
-            self._prompt.judge(model=values.model, fit=bool(values.fit))
-            self._request, self._equal, reason = None, [], ""
-            try:
-                self._request, self._equal = self._check(values)
-            except HappyHorseError as problem:
-                reason = "" if _is_said_where_it_is_wrong(problem) else str(problem)
-            except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-                reason = f"{type(problem).__name__}: {problem}"
+            self._shown, self._request, self._equal, self._estimate = number, request, equal, estimate
+            show_prompt()
             _set(self._reason, "value", html.verdict(reason, "no") if reason else "")
-            self._expect(values, len(self._equal))
+            self._expect(values, len(equal))
             self._offer = self._offered(values)
             self._show_offer()
-            if self._request is None or self._copied != self._asked(values):
+            if request is None or self._copied != self._asked(values):
                 _set(self._cell, "value", "")
+
+        self._guard(show)
 
     def _offered(self, values: Values) -> Offer:
         """What the buttons would do now."""
@@ -222,11 +234,15 @@ class Form:
             load=self._frame.look.load,
         )
 
+    def _estimated(self, values: Values) -> tuple[Any, Outlook] | None:
+        """The estimate, and for what; the last one where that is the same, or there is none to be had now."""
+        asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._estimate
+        if last is None or last[0] != asked:
+            with suppress(HappyHorseError):
+                return asked, outlook(values.params, model=values.model)
+        return last
+
     def _expect(self, values: Values, made: int) -> None:
-        asked = (values.model, tuple(values.params.items()), len(self.jobs))
-        with suppress(HappyHorseError):
-            if self._estimate is None or self._estimate[0] != asked:
-                self._estimate = (asked, outlook(values.params, model=values.model))
         if self._estimate is None:
             return
         seen = self._estimate[1]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from threading import RLock
 from typing import Any
 
 from happyhorse_nb import images
@@ -14,7 +13,7 @@ from happyhorse_nb.images.check import weight
 from happyhorse_nb.images.offers import files, variables
 from happyhorse_nb.models import Fit, ImageLimits
 from happyhorse_nb.render import form as html
-from happyhorse_nb.settings import on_this_machine
+from happyhorse_nb.settings import on_this_machine, process
 from happyhorse_nb.widgets.form.latest import Work
 from happyhorse_nb.widgets.form.values import Picture
 
@@ -25,6 +24,7 @@ _AT_ONCE = 10 * 1024 * 1024
 _INSTEAD = (
     "put it beside the notebook and name its path below. JupyterLab, started by happyhorse-nb lab, takes larger ones."
 )
+_INTERRUPTED = "first frame was not looked at: that was interrupted. Choose it again, or type its name anew."
 _CHANGED = "This is another picture than was shown before; nothing was sent. Press again if it is to be this one"
 #: Too long a shape can lose its ends, or get bars.
 _EDGES: tuple[Fit, Fit] = ("crop", "pad")
@@ -71,7 +71,9 @@ class FrameBox:
         self.source, self.fit, self.look = source, fit, Look()
         self._limits, self._namespace, self._hidden = limits, namespace, hidden
         self._work, self._on_change = work, on_change
-        self._lock, self._asked, self._wanted_fit, self._note = RLock(), 0, fit, ""
+        #: Held while traits are set, and never while a picture or the request is looked at.
+        self._guard = process.Guard()
+        self._asked, self._wanted_fit, self._note = 0, fit, ""
         #: The file that the page has told of and that has not come yet, in words.
         self._coming = ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
@@ -122,42 +124,58 @@ class FrameBox:
 
     def ask(self, *, note: str = "") -> None:
         """Look at the first frame anew; ``note`` is said with the verdict."""
-        with self._lock:
+        source, fit = self.source, self.fit
+        empty = not source.strip() if isinstance(source, str) else False
+
+        def begin() -> int:
             self._note, self._coming = note, ""
-            source, fit = self.source, self.fit
-            empty = not source.strip() if isinstance(source, str) else False
-            number = self._wait_for("" if empty else _CHECKING)
+            return self._wait_for("" if empty else _CHECKING)
+
+        number = self._guard(begin)
         if empty:
             self._show(number, Look())
-        else:
+            return
+        try:
             # What was to be sent until now is not to be sent any more.
             self._on_change()
             self._work(lambda: self._judge(number, source, fit))
+        except KeyboardInterrupt:
+            # Else it would say for ever that it is being looked at.
+            self._show(number, Look(problem=InvalidRequest(_INTERRUPTED, param="image")))
+            raise
 
     def coming(self, name: str, size: int) -> None:
         """The page has read a file of so many bytes, which comes next: what is shown now is not to be sent."""
-        with self._lock:
-            # A chooser that gets no answer to what it has sent sends nothing any more. Made here, since while the page
-            # asks for the state of all widgets none can be made.
-            if self._next_upload is None:
-                self._next_upload = self._chooser()
-            self._coming = f"{name[:80]} ({weight(size)})"
-            stays = f" Should this line stay, it is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
-            self._wait_for(f"{self._coming} is on its way…{stays}")
+        # A chooser that gets no answer to what it has sent sends nothing any more. Made here, since while the page
+        # asks for the state of all widgets none can be made.
+        if self._next_upload is None:
+            self._next_upload = self._chooser()
+        told = f"{name[:80]} ({weight(size)})"
+        stays = f" Should this line stay, it is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
+
+        def wait() -> None:
+            self._coming = told
+            self._wait_for(f"{told} is on its way…{stays}")
             self._preview.value = html.preview(None)
+
+        self._guard(wait)
         self._on_change()
 
     def connected(self) -> None:
         """The page was connected anew, or loaded: a file that was on its way is lost."""
-        with self._lock:
-            if not self._coming:
-                return
-            told, self._coming = self._coming, ""
+        told = self._coming
+        if not told:
+            return
+
+        def begin_anew() -> int:
+            self._coming = ""
             self.source, self.fit = "", self._wanted_fit
             self._silently("")
             self._upload, self._next_upload = self._next_upload, None
             self.box.children = self._parts()
-            number = self._wait_for("")
+            return self._wait_for("")
+
+        number = self._guard(begin_anew)
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
         why += f"the server. Choose it again, or {_INSTEAD}"
         self._show(number, Look(problem=InvalidRequest(why, param="image")))
@@ -197,9 +215,9 @@ class FrameBox:
             return Look(problem=InvalidRequest(what, param="image"))
 
     def _show(self, number: int, look: Look) -> None:
-        with self._lock:
+        def show() -> bool:
             if number != self._asked:
-                return
+                return False
             self.look = look
             frame = look.frame or next(iter(look.fitted.values()), None)
             self._preview.value = html.preview(
@@ -210,7 +228,10 @@ class FrameBox:
             self._name.value = "" if isinstance(self.source, str) else html.picked(self.source.name)
             self._verdict.value = _verdict(look, self._note)
             self._offer_changes()
-        self._on_change()
+            return True
+
+        if self._guard(show):
+            self._on_change()
 
     def _offer_changes(self) -> None:
         offered = {} if self.look.frame else self.look.fitted
@@ -221,14 +242,17 @@ class FrameBox:
         self._change.layout.display = None if offered or undo else "none"
 
     def _fitted(self, how: Fit) -> None:
-        with self._lock:
+        def fit() -> tuple[int, images.FirstFrame] | None:
             frame = self.look.fitted.get(how)
             if frame is None:
-                return
+                return None
             self.fit, self._note = how, ""
             self._asked += 1
-            number = self._asked
-        self._show(number, Look(frame))
+            return self._asked, frame
+
+        chosen = self._guard(fit)
+        if chosen is not None:
+            self._show(chosen[0], Look(chosen[1]))
 
     def _undone(self) -> None:
         self.fit = False
@@ -253,9 +277,12 @@ class FrameBox:
     def _unreadable(self, change: Mapping[str, Any]) -> None:
         if not change["new"]:
             return
-        with self._lock:
-            number = self._wait_for("")
+
+        def stop() -> int:
             self._coming = ""
+            return self._wait_for("")
+
+        number = self._guard(stop)
         why = "first frame cannot be read: the browser could not open the file. Choose it again, or name its path."
         self._show(number, Look(problem=InvalidRequest(why, param="image")))
 

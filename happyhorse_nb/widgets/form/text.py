@@ -48,25 +48,30 @@ class PromptBox:
         """What is sent: as in a cell, ``{name}`` is replaced where there is such a variable."""
         return interpolate(self.value, self._namespace)
 
-    def judge(self, *, model: str, fit: bool) -> None:
-        """Count, and say what of it the server would not read."""
+    def judge(self, *, model: str, fit: bool) -> Callable[[], None]:
+        """Count, and see what of it the server would not read; what comes of it is called to show that."""
         param, sent, stays = MODELS[model].param("prompt"), self.sent, left(self.value, self._namespace)
-        self._maximum = maximum = param.maximum or 0
+        maximum, same = param.maximum or 0, sent == self.value.strip()
         _, dropped = fit_prompt(sent, maximum)
-        _set(self._count, html.count(_REQUIRED if param.required else _HINT, prompt_weight(sent), maximum))
+        said = ""
         if dropped:
             will = "will be" if fit else "would be"
             many = "1 character" if len(dropped) == 1 else f"{len(dropped)} characters"
-            said = f"{many} {will} cut off, from here on: “{dropped[:60].strip()}…”"
-            _set(self._verdict, html.verdict(said, "warn" if fit else "no"))
+            words = f"{many} {will} cut off, from here on: “{dropped[:60].strip()}…”"
+            said = html.verdict(words, "warn" if fit else "no")
         elif stays:
-            _set(self._verdict, html.verdict(" ".join(stays), "warn"))
-        elif sent != self.value.strip():
-            _set(self._verdict, html.verdict(f"Sent as: {sent}"))
-        else:
-            _set(self._verdict, "")
-        self._cut.layout.display = None if dropped else "none"
-        self._row.layout.display = None if self._verdict.value else "none"
+            said = html.verdict(" ".join(stays), "warn")
+        elif not same:
+            said = html.verdict(f"Sent as: {sent}")
+
+        def show() -> None:
+            self._maximum = maximum
+            _set(self._count, html.count(_REQUIRED if param.required else _HINT, prompt_weight(sent), maximum))
+            _set(self._verdict, said)
+            self._cut.layout.display = None if dropped else "none"
+            self._row.layout.display = None if said else "none"
+
+        return show
 
     def _shorten(self) -> None:
         self._text.value = fit_prompt(self.sent, self._maximum)[0]

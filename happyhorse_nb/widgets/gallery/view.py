@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import date, timedelta
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import HappyHorseError
@@ -18,7 +17,7 @@ from happyhorse_nb.jobs.query import query
 from happyhorse_nb.ledger import Record, Take
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
-from happyhorse_nb.settings import frontend, notebook_folder
+from happyhorse_nb.settings import frontend, notebook_folder, process
 from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets.form.latest import Latest, at_once
 from happyhorse_nb.widgets.form.slot import Slot
@@ -63,7 +62,8 @@ class Gallery:
         self._embed_limit = embed_limit
         self._places = places
         self._start = notebook_folder()
-        self._lock = RLock()
+        #: Held while something clicked, or looked for, is done: what is looked for is so on another thread.
+        self._guard = process.Guard()
         self._picked: dict[str, Job] = {}
         self._playing: Tile | None = None
         self._tiles: list[Tile] = []
@@ -105,7 +105,7 @@ class Gallery:
         self._screen = Screen(start=self._start, embed_limit=self._embed_limit)
         self._menu = Menu(
             shared,
-            edit=self._careful(self._edit),
+            edit=self._told(self._edit),
             reveal=self._careful(self._reveal),
             remove=self._careful(self._remove),
             forget=self._careful(self._forget),
@@ -117,7 +117,7 @@ class Gallery:
             typed=lambda: self._later(self._look),
             changed=self._careful(self._filter),
             turn=self._careful(self._turn),
-            compare=self._careful(self._compare),
+            compare=self._told(self._compare),
             remove=self._careful(self._remove_picked),
             unpick=self._careful(self._unpick),
             undo=self._careful(self._undo),
@@ -301,19 +301,25 @@ class Gallery:
                 self._bar.total(self._shelf)
 
     def _careful(self, act: Callable[..., None]) -> Callable[..., None]:
-        """What a widget's callback raises nobody sees: it is said in the gallery."""
+        """As a whole, whatever interrupts; and with nothing else beside it."""
+        told = self._told(act)
+        return lambda *args: self._guard(lambda: told(*args))
 
-        def careful(*args: Any) -> None:
-            with self._lock:
-                try:
-                    act(*args)
-                except Exception as problem:  # noqa: BLE001  # see above
-                    words = (
-                        str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
-                    )
-                    self._bar.say(notice(words, "bad"))
+    def _told(self, act: Callable[..., None]) -> Callable[..., None]:
+        """What a widget's callback raises nobody sees: it is said in the gallery.
 
-        return careful
+        By itself for what shows more widgets below: only clicks do that, and the account may have to be asked for on
+        the main thread.
+        """
+
+        def told(*args: Any) -> None:
+            try:
+                act(*args)
+            except Exception as problem:  # noqa: BLE001  # see above
+                words = str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
+                self._bar.say(notice(words, "bad"))
+
+        return told
 
     def _draw(self, tile: Tile) -> None:
         tile.draw(picked=self._is_picked(tile), playing=tile is self._playing)

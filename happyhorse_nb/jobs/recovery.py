@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import NamedTuple
 
 from happyhorse_nb.errors import APIError, ConfigError, InvalidRequest, TransportError
@@ -110,6 +111,7 @@ def _named(run: Engine, piece: str, account: Account) -> tuple[Record, str]:
         pending = Snapshot(status=Status.PENDING, task_id=piece, created=begun, submitted=begun)
         record = attaching.by_id(run, pending, account)
         run.ledger.add(record, reuse=False)
+        record = replace(record, typed=says is None)
     check_account(record, account, run.ledger)
     unknown = run.ledger.unknown(account.realm, account.key.fingerprint) if not record.snapshot.model else []
     return record, attaching.hint(record, says, unknown)

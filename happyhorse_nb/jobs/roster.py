@@ -78,7 +78,7 @@ class Roster:
             if live is not None and not live.done():
                 return live
             # Read again: what ended a moment ago was written down before anybody was told.
-            record = self.settle(self._ledger.get(record.snapshot.id) or record)
+            record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
             snapshot = record.snapshot
             if record.made:
                 return self.keep(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))

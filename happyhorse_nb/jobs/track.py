@@ -217,10 +217,10 @@ class Track:
     def gone(self) -> bool:
         """The server has just said that it does not know the task; whether that is believed.
 
-        Of an accepted task only once it has been repeated for a while. A task that is known by its id alone, which
-        somebody has typed, and that the server has not known here: at once.
+        Only once it has been repeated for a while; at once of a task that is known by nothing but an id that somebody
+        has just typed.
         """
-        typed = not self.job.record.request and not self._known
+        typed = self.job.record.typed and not self._known
         return typed or self._missing.gone(time.monotonic(), self.settings.missing_patience)
 
     # Publishing

@@ -42,6 +42,9 @@ class Record:
     take: int | None = None
     #: The digests under which older versions have written down requests that may equal this one.
     formerly: tuple[str, ...] = field(default=(), compare=False)
+    #: Whether all that is known of its task is an id that was typed just now: the server has not answered for it yet.
+    #: Not in the ledger.
+    typed: bool = field(default=False, compare=False)
 
     @property
     def made(self) -> bool:

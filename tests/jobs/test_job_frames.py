@@ -193,5 +193,21 @@ def test_what_was_done_to_a_first_frame_is_said_in_the_form(generate: Generate) 
         work=at_once,
         on_change=lambda: None,
     )
-    said = " ".join(str(getattr(child, "value", "")) for child in box.box.children)
-    assert "400 x 400, 1:1, 3 kB: values a little outside 0 to 1 were clipped" in said
+    assert "400 x 400, 1:1, 3 kB: values a little outside 0 to 1 were clipped" in str(box.box.children[3].value)
+
+
+def test_a_look_at_a_first_frame_that_is_interrupted_is_said_and_the_next_one_made(photo: Path) -> None:
+    interrupted = [False, True, False]
+
+    def work(look: Callable[[], None]) -> None:
+        if interrupted.pop(0):
+            raise KeyboardInterrupt
+        look()
+
+    box = FrameBox(str(photo), fit=False, limits=LIMITS, namespace={}, hidden=(), work=work, on_change=lambda: None)
+    with pytest.raises(KeyboardInterrupt):
+        box.ask()
+    assert "was not looked at: that was interrupted" in str(box.box.children[3].value)
+    assert box.look.frame is None
+    box.ask()
+    assert "640 x 427, 3:2" in str(box.box.children[3].value)

@@ -154,7 +154,9 @@ class Form:
         # On the caller's own thread: the account may be told there alone, and an interrupt gets through.
         number, values = next(self._numbers), self.values
         show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit))
-        request, equal, reason = None, [], ""
+        request: Request | None = None
+        equal: list[Record] = []
+        reason = ""
         try:
             request, equal = self._check(values)
         except HappyHorseError as problem:

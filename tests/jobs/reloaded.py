@@ -93,7 +93,8 @@ def old_and_new(server: FakeServer, photo: Path, job: Any, stopped: Any, takes: 
     shell = SimpleNamespace(user_ns={"launch": job, "tries": takes, "other": 1})
     assert named.job_named(shell, "launch") is job
     assert named.job_named(shell, "tries[1]") is takes[1]
-    assert complete._job_variables(shell) == ["launch", "tries"]
+    offers = complete.offered(shell, "%happyhorse show ", "")
+    assert offers[:2] == [("launch", "before"), ("tries", "takes, 2 done")], offers
 
 
 async def directly(origin: str, frame: Any) -> str:

@@ -270,6 +270,6 @@ except hh.LedgerError as problem:
         (home / "ledger.sqlite3-wal").unlink()
         kernel.tell()
         said = kernel.hear()
-    assert "its log was taken away while it was in use; restart this kernel" in said
+    assert "its log was taken away while it was in use; restart this program." in said
     assert "\n" not in said
     assert fake_server.paid == 1

@@ -49,9 +49,10 @@ class Ordeal:
 
     # Before
 
-    def requests(self) -> list[dict[str, Any]]:
-        """One to three requests that were never made before."""
-        new = [f"take {len(self.prompts) + number}" for number in range(self.random.randint(1, 3))]
+    def requests(self, count: int | None = None) -> list[dict[str, Any]]:
+        """So many requests that were never made before; one to three, unless it is said."""
+        many = self.random.randint(1, 3) if count is None else count
+        new = [f"take {len(self.prompts) + number}" for number in range(many)]
         self.prompts += new
         return [self.request(prompt) for prompt in new]
 

@@ -32,6 +32,8 @@ from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from support.forks import Forks
+
 if TYPE_CHECKING:
     from happyhorse_nb import Job, Snapshot
 
@@ -63,8 +65,13 @@ class Programs:
         path = Path(self._folder.name) / "programs"
         self._noise = tempfile.TemporaryFile()
         self._address = str(path)
+        # Run as a script, it has nothing of the tests on its path.
+        path_of_tests = os.pathsep.join(filter(None, [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH")]))
         self._parent = subprocess.Popen(
-            [sys.executable, "-P", __file__, self._address], stdout=subprocess.PIPE, stderr=self._noise
+            [sys.executable, "-P", __file__, self._address],
+            env={**os.environ, "PYTHONPATH": path_of_tests},
+            stdout=subprocess.PIPE,
+            stderr=self._noise,
         )
         assert self._parent.stdout is not None
         if self._parent.stdout.readline() != b"ready\n":
@@ -127,10 +134,18 @@ class Program:
             raise Trouble(*answer["trouble"])
         return answer["value"]
 
-    def kill(self) -> None:
-        """End it at this instant, and wait until the system has taken back all that it held, locks included."""
+    def kill(self, *, forks: bool = False) -> None:
+        """End it at this instant, and wait until the system has taken back all that it held, locks included.
+
+        Its ``forks`` go on; where there are some, until they have ended too.
+        """
         if self.alive:
             signal.pidfd_send_signal(self._process, signal.SIGKILL)
+            if forks:
+                # They have its end of the line; what they have of an answer does not matter.
+                self._line.settimeout(2 * DEADLINE)
+                with suppress(ConnectionResetError):
+                    self._file.read()
             self._gone()
 
     def end(self) -> None:
@@ -170,6 +185,7 @@ class Commands:
         #: Held here as a user's variables hold them.
         self._jobs: dict[str, Job] = {}
         self._seen: list[list[str]] = []
+        self._forks = Forks()
 
     def begin(self, env: dict[str, str], cwd: str) -> None:
         os.environ.update(env)
@@ -178,6 +194,14 @@ class Commands:
     def forbid_hard_links(self) -> None:
         """From now on the system refuses this process every hard link, as a folder on exFAT would."""
         _refuse_links()
+
+    def fork(self, **how: Any) -> None:
+        """Fork: see `Forks.fork`."""
+        self._forks.fork(**how)
+
+    def forks(self) -> list[object]:
+        """Wait for the forks: see `Forks.ends`."""
+        return self._forks.ends()
 
     def configure(self, **settings: Any) -> None:
         from happyhorse_nb.settings.config import config

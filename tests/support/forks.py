@@ -1,0 +1,194 @@
+"""Forks of a program: made at an instant of the test's choosing, in any of the ways that Python has, and with any end."""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import multiprocessing
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import warnings
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from threading import Thread, Timer
+from typing import Any, Literal, NoReturn, get_args
+
+#: Seconds after which a fork that has not ended counts as hanging: it bounds a failure, it measures nothing.
+DEADLINE = 120.0
+
+#: ``os.fork`` itself, multiprocessing's process and pool, and a process that is prepared (``preexec_fn``) and executed.
+Way = Literal["fork", "process", "pool", "subprocess"]
+#: What a fork does before it ends: nothing, it lists the jobs, or asks for a video and waits for it.
+Deed = Literal["nothing", "looks", "asks"]
+#: It leaves by ``os._exit``, ends as its way has it, ends in an error, or kills itself after ``moment``.
+End = Literal["leaves", "ends", "raises", "killed"]
+WAYS, DEEDS, ENDS = get_args(Way), get_args(Deed), get_args(End)
+
+Request = dict[str, Any] | None
+#: What it comes to: its exit code, "broken" for a pool that has lost its process.
+CODES: dict[str, object] = {"leaves": 7, "ends": 0, "raises": 1, "killed": -signal.SIGKILL}
+
+
+def expected(way: Way, end: End, *, aside: bool, **_: Any) -> object:
+    """What a fork comes to where all is well."""
+    if way == "pool" and end in ("leaves", "killed"):
+        return "broken"
+    # A process whose last thread ends so is said to have ended well.
+    return 0 if way == "fork" and aside and end == "raises" else CODES[end]
+
+
+class Forks:
+    """The forks of this process."""
+
+    def __init__(self) -> None:
+        self._threads: list[Thread] = []
+        self._ends: list[Callable[[], object]] = []
+
+    def fork(self, way: Way, *, aside: bool, after: float, **act: Any) -> None:
+        """Fork ``after`` so many seconds, on this thread or ``aside``, on another one. See `_do` for the rest."""
+        # That threads and forks do not go well together is what it is about.
+        warnings.simplefilter("ignore", DeprecationWarning)
+
+        def fork() -> None:
+            # A random instant is what it is about.
+            time.sleep(after)
+            self._ends.append(getattr(self, f"_{way}")(**act))
+
+        if aside:
+            self._threads.append(Thread(target=fork))
+            self._threads[-1].start()
+        else:
+            fork()
+
+    def ends(self) -> list[object]:
+        """Wait until all have ended. What each came to: its code, "broken" or "hangs"; in the order of the forks."""
+        for thread in self._threads:
+            thread.join()
+        return [end() for end in self._ends]
+
+    def _fork(self, **act: Any) -> Callable[[], object]:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                _act(**act)
+                code = 0
+            except Failed:
+                code = 1
+            # As a program ends; on another thread than the main one, with that thread, which is the fork's only one.
+            raise SystemExit(code)
+        fork = os.pidfd_open(pid)
+
+        def end() -> object:
+            if not select.select([fork], [], [], DEADLINE)[0]:
+                os.kill(pid, signal.SIGKILL)
+                return "hangs"
+            os.close(fork)
+            return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+        return end
+
+    def _process(self, **act: Any) -> Callable[[], object]:
+        process = multiprocessing.get_context("fork").Process(target=_act, kwargs=act)
+        process.start()
+
+        def end() -> object:
+            process.join(DEADLINE)
+            if process.exitcode is None:
+                process.kill()
+                return "hangs"
+            return process.exitcode
+
+        return end
+
+    def _pool(self, **act: Any) -> Callable[[], object]:
+        pool = ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
+        told: Future[None] = pool.submit(_act, **act)
+
+        def end() -> object:
+            try:
+                told.result(DEADLINE)
+                pool.shutdown()
+                return 0
+            except BrokenProcessPool:
+                return "broken"
+            except TimeoutError:
+                return "hangs"
+            except Failed:
+                pool.shutdown()
+                return 1
+
+        return end
+
+    def _subprocess(self, end: End, moment: float, **_: Any) -> Callable[[], object]:
+        codes = {"leaves": "import os; os._exit(7)", "ends": "", "raises": "raise SystemExit(1)", "killed": "input()"}
+        command = [sys.executable, "-S", "-c", codes[end]]
+        process = subprocess.Popen(command, preexec_fn=gc.collect, stdin=subprocess.PIPE)  # noqa: PLW1509  # as above
+        if end == "killed":
+            Timer(moment, process.kill).start()
+
+        def ended() -> object:
+            try:
+                return process.wait(DEADLINE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return "hangs"
+            finally:
+                assert process.stdin is not None
+                process.stdin.close()
+
+        return ended
+
+
+class Failed(Exception):
+    """What a fork ends in that is to end in an error."""
+
+
+def _act(**act: Any) -> None:
+    """What a fork does; whatever it did not mean to end in is told and ends it at once."""
+    try:
+        _do(**act)
+    except Failed:
+        raise
+    except BaseException:  # noqa: BLE001
+        traceback.print_exc()
+        os._exit(9)
+
+
+def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> None:
+    """In the fork: do that and end so. One that is killed is so ``moment`` seconds after it has begun."""
+    import happyhorse_nb as hh
+
+    # Where it hangs, that is told.
+    faulthandler.dump_traceback_later(0.8 * DEADLINE)
+    if end == "killed":
+        Timer(moment, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    # What it has of its parent and does not need goes at any time.
+    gc.collect()
+    if deed != "nothing":
+        assert all(job.status for job in hh.jobs())
+    if deed == "asks":
+        assert request is not None
+        job = hh.generate(**request)
+        job.result(timeout=DEADLINE)
+        assert job.path is not None
+        assert job.path.exists()
+    faulthandler.cancel_dump_traceback_later()
+    if end == "killed":
+        _wait_for_it()
+    if end == "leaves":
+        os._exit(7)
+    if end == "raises":
+        # That it is told is meant to be; what else is written is not.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+        raise Failed
+
+
+def _wait_for_it() -> NoReturn:
+    while True:
+        signal.pause()

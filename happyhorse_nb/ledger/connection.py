@@ -28,10 +28,12 @@ class Handle(process.Guard):
     """
 
     def __init__(self, opens: Callable[[], sqlite3.Connection], *, closing: Callable[[], None] = lambda: None) -> None:
-        super().__init__()
         self._opens, self._closing = opens, closing
         self._found: sqlite3.Connection | None = None
         self._over = False
+        # Last: from here on another thread may close it, for a fork.
+        super().__init__()
+        process.wait_for_forks()
 
     @property
     def connection(self) -> sqlite3.Connection:

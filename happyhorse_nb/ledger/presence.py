@@ -11,7 +11,7 @@ import os
 import secrets
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import FileLock, SoftFileLock, Timeout
 
 from happyhorse_nb.settings import private_folder, process
 
@@ -31,6 +31,7 @@ class Presence:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
         self._pid = os.getpid()
+        process.once("presences", set).add(self.id)
         self._lock = process.uninterrupted(self._locked)
 
     def alive(self, owner: str | None) -> bool:
@@ -75,13 +76,26 @@ def _lives(folder: Path, owner: str) -> bool:
     try:
         probe.acquire()
     except Timeout:
-        return True
+        return not _of_another_life(folder, owner)
     except OSError:
         # It cannot be told: no file handle is left, say.
         return True
     probe.release()
     _file(folder, owner).unlink(missing_ok=True)
     return False
+
+
+def _of_another_life(folder: Path, owner: str) -> bool:
+    """Whether it was this process, before it executed itself anew; its file is removed then.
+
+    Where there are no locks the file says whose it is, and that is what it was. A lock does not outlive it.
+    """
+    file = _file(folder, owner)
+    # Of a lock on a file (there is no record in it) this says no.
+    if owner in process.once("presences", set) or not SoftFileLock(file).is_lock_held_by_us:
+        return False
+    file.unlink(missing_ok=True)
+    return True
 
 
 def _lock(folder: Path, owner: str) -> FileLock:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from _thread import start_new_thread
 from collections.abc import Callable
 from contextlib import suppress
@@ -36,6 +37,8 @@ PAUSE = 0.2
 _FORK = 5.0
 #: Seconds that a fork waits for whoever has something open: longer than they wait for another kernel that writes.
 _LONGEST = 12.0
+#: Seconds between two looks whether a fork is over, which takes about as long.
+_MOMENT = 0.001
 T = TypeVar("T")
 
 
@@ -162,6 +165,17 @@ def at_fork(thing: Forked) -> None:
     _store().forked[id(thing)] = thing
 
 
+def wait_for_forks() -> None:
+    """Wait until no thread is in the midst of a fork: for whoever was told to `at_fork`, before it opens anything.
+
+    What was told there in time is closed for that fork; what was told later would be open in it.
+    """
+    until = time.monotonic() + _LONGEST
+    while _store().shut and time.monotonic() < until:
+        # Not a lock: the thread that forks may be the main one.
+        time.sleep(_MOMENT)
+
+
 def carry(name: str, thing: object) -> None:
     """Keep a thing for ever, here and in the forks of this process: what must never be used, nor collected."""
     _store().carried.setdefault(name, []).append(thing)
@@ -185,7 +199,9 @@ def _store() -> ModuleType:
     store = sys.modules.get(_NAME)
     if store is None:
         made = ModuleType(_NAME)
-        made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forking=set(), forks={}, carried={})
+        made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forking=set(), carried={})
+        #: The threads that fork; and those forks, for as long as nobody may open anything new.
+        made.__dict__.update(forks={}, shut=set())
         # setdefault is one step under the GIL, so two threads that come first together get the same store.
         store = sys.modules.setdefault(_NAME, made)
         if store is made:
@@ -202,22 +218,30 @@ def _open(store: ModuleType) -> list[Forked]:
 
 
 def _before_fork(store: ModuleType) -> None:
-    some = _open(store)
     closed: SimpleQueue[None] = SimpleQueue()
     over: SimpleQueue[None] = SimpleQueue()
 
     def hold() -> None:
-        for thing in some:
-            thing.before_fork()
+        held: list[Forked] = []
+        while some := [thing for thing in _open(store) if thing not in held]:
+            # Whoever has one of them may need another one, which nobody has yet.
+            store.shut.discard(over)
+            for thing in some:
+                thing.before_fork()
+            held += some
+            store.shut.add(over)
         closed.put(None)
         with suppress(Empty):
             over.get(timeout=_FORK)
-        for thing in some:
+        store.shut.discard(over)
+        for thing in held:
             thing.after_fork()
 
-    if not some:
-        return
     store.forks[get_ident()] = over
+    # Before it is looked who is there: whoever comes later waits.
+    store.shut.add(over)
+    if not _open(store):
+        return
     start_new_thread(hold, ())
     waits = True
     while waits:
@@ -229,12 +253,13 @@ def _before_fork(store: ModuleType) -> None:
 def _after_fork(store: ModuleType) -> None:
     over = store.forks.pop(get_ident(), None)
     if over is not None:
+        store.shut.discard(over)
         over.put(None)
 
 
 def _in_fork(store: ModuleType) -> None:
     # It has our objects but not our threads: of what works it starts with nothing.
     things = {name: thing for name, thing in store.things.items() if name in store.forking}
-    store.__dict__.update(lock=RLock(), things=things, forks={})
+    store.__dict__.update(lock=RLock(), things=things, forks={}, shut=set())
     for thing in _open(store):
         thing.in_fork()

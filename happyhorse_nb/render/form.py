@@ -9,7 +9,7 @@ from pathlib import Path
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.remedies import spoken
-from happyhorse_nb.render.page import fill, live, style, thumb
+from happyhorse_nb.render.page import fill, link, live, saved, style, thumb
 from happyhorse_nb.render.player import video
 from happyhorse_nb.render.units import about, plain
 
@@ -91,5 +91,5 @@ def kept(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, s
             fits = weight <= left
             left -= weight if fits else 0
             player = video(snapshot, embed_limit=weight + 0.001 if fits else 0, start=start).data["text/html"]
-        shown.append((thumb(snapshot, small), live(snapshot, now=now), player))
-    return fill("kept.html.j2", style=style() if shown else "", jobs=shown)
+        shown.append((saved(thumb(snapshot, small), live(snapshot, now=now)), player))
+    return fill("kept.html.j2", link=link("form_saved"), jobs=shown)

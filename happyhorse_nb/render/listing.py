@@ -9,6 +9,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.remedies import spoken
 from happyhorse_nb.render import words
 from happyhorse_nb.render.links import link, shown
 from happyhorse_nb.render.page import fill, style
@@ -68,7 +69,7 @@ def table_text(
     empty: str = _EMPTY,
 ) -> str:
     """The same as aligned plain text, what they cost in its last line."""
-    below = (sums(snapshots) if caption is None else caption).replace("`", "")
+    below = spoken(sums(snapshots) if caption is None else caption).replace("`", "")
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
     mixed = _mixed(snapshots)

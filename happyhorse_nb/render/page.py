@@ -6,14 +6,20 @@ import re
 from base64 import b64encode
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import words
+from happyhorse_nb.render.inline import Rules, inlined, rules
 from happyhorse_nb.render.units import plain
 from happyhorse_nb.render.view import view
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+
+#: What may stand in an attribute's address as it is; quotes, blanks, "%", "#", "&", "<" and ">" may not.
+_PUNCTUATION = ":;,.()[]{}*+~!=/-_"
 
 
 @cache
@@ -39,30 +45,43 @@ def fill(template: str, **values: Any) -> str:
 
 @cache
 def style(*more: str) -> str:
-    """The ``<style>`` element: what all views share and cards need, and the sheets of other views by their names.
+    """The ``<style>`` element: what all views share and cards need, and the sheets of other views by their names."""
+    return f"<style>{_sheet('style', *more)}</style>"
 
-    It stands in every saved output, so comments and indents are dropped.
-    """
+
+@cache
+def _sheet(*names: str) -> str:
+    """These sheets as one. It may stand in a saved output, so comments and indents are dropped."""
     from importlib.resources import files
 
     sheets = files("happyhorse_nb.render").joinpath("templates")
-    text = "\n".join(sheets.joinpath(f"{name}.css").read_text("utf-8") for name in ("style", *more))
+    text = "\n".join(sheets.joinpath(f"{name}.css").read_text("utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    text = re.sub(r"\s*([{};,])\s*", r"\1", " ".join(text.split()))
-    return f"<style>{text}</style>"
+    return re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", " ".join(text.split()))
+
+
+@cache
+def _rules() -> Rules:
+    return rules(_sheet("style", "takes"))
+
+
+def link(sheet: str) -> str:
+    """The sheet of that name as an element without a text that another page could show: for rules that look at what a
+    front end puts around an output, and so cannot be attributes of ours."""
+    return f'<link rel="stylesheet" href="data:text/css,{quote(_sheet(sheet), safe=_PUNCTUATION)}">'
+
+
+def saved(thumb: str, live: str) -> str:
+    """A card as static HTML that needs no kernel and no sheet, made of its first frame and of what it says."""
+    return inlined(fill("card.html.j2", link=link("saved"), thumb=thumb, live=live), _rules())
 
 
 def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
-    """The whole card as static HTML, with its style: an ordinary output that needs no kernel.
+    """The whole card as static HTML: an ordinary output that needs no kernel.
 
     ``thumbnail`` is a small JPEG, ``now`` Unix seconds.
     """
-    return fill(
-        "card.html.j2",
-        style=style(),
-        thumb=thumb(snapshot, thumbnail),
-        live=live(snapshot, now=now),
-    )
+    return saved(thumb(snapshot, thumbnail), live(snapshot, now=now))
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:
@@ -82,7 +101,7 @@ def question_head(prompt: str, thumbnail: bytes | None) -> str:
 
 def question_card(prompt: str, thumbnail: bytes | None, live: str) -> str:
     """The same as static HTML, without a button."""
-    return fill("card.html.j2", style=style(), thumb=_thumb(prompt, thumbnail), live=live)
+    return saved(_thumb(prompt, thumbnail), live)
 
 
 def thumb(snapshot: Snapshot, thumbnail: bytes | None) -> str:
@@ -108,4 +127,9 @@ def trouble(job_id: str, problem: Exception) -> str:
 
 def placeholder(snapshot: Snapshot) -> str:
     """One quiet line where the video will appear. It has to make sense in a notebook that was saved in mid-way, too."""
-    return fill("placeholder.html.j2", what="Your video", command="show", id=plain(snapshot.short_id, 40))
+    return place("Your video", "show", plain(snapshot.short_id, 40))
+
+
+def place(what: str, command: str, ids: str) -> str:
+    """The same for whatever will appear, and the command that brings it back."""
+    return fill("placeholder.html.j2", what=what, command=command, id=ids, link=link("placeholder"))

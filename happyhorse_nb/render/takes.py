@@ -10,7 +10,7 @@ from decimal import Decimal
 from happyhorse_nb.models import Cost, Snapshot
 from happyhorse_nb.render import words
 from happyhorse_nb.render.lines import line
-from happyhorse_nb.render.page import fill, style, thumb
+from happyhorse_nb.render.page import fill, place, saved, style, thumb
 from happyhorse_nb.render.units import plain
 from happyhorse_nb.render.view import Item, View, view
 
@@ -75,9 +75,8 @@ def takes_head(snapshots: Sequence[Snapshot], thumbnail: bytes | None) -> str:
 
 
 def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: float) -> str:
-    """The whole card as static HTML, with its style: an ordinary output that needs no kernel."""
-    head, live = takes_head(snapshots, thumbnail), takes_live(snapshots, now=now)
-    return fill("card.html.j2", style="", thumb=head, live=live)
+    """The whole card as static HTML: an ordinary output that needs no kernel."""
+    return saved(thumb(snapshots[0], thumbnail), takes_live(snapshots, now=now))
 
 
 def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
@@ -88,7 +87,7 @@ def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
 def takes_placeholder(snapshots: Sequence[Snapshot]) -> str:
     """One quiet line where the comparison will appear, with the ids that bring it back."""
     ids = " ".join(plain(snapshot.short_id, 40) for snapshot in snapshots)
-    return fill("placeholder.html.j2", what="The comparison", command="compare", id=ids)
+    return place("The comparison", "compare", ids)
 
 
 def takes_text(snapshots: Sequence[Snapshot], *, now: float) -> str:

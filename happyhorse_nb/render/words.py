@@ -41,11 +41,11 @@ _TONES = {
 #: What is said where neither the server nor the jobs layer has said anything.
 _MESSAGES = {
     Status.FAILED: "The server gives no reason.",
-    Status.REFUSED: "The request was turned down.",
+    Status.REFUSED: "The request was refused.",
     Status.EXPIRED: "The server does not know this task any more.",
     Status.UNKNOWN: "The connection broke after the request had left. It may have been charged, so it is not sent "
     "again by itself.",
-    Status.STOPPED: "The task goes on at the server.",
+    Status.STOPPED: "The task still runs on the server.",
 }
 
 _REMEDIES = {
@@ -112,7 +112,7 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.status == Status.FAILED:
         remedy = remedy or _REMEDIES[Status.FAILED]
     if snapshot.status == Status.STOPPED and snapshot.task_id and not remedy:
-        remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` takes it up again."
+        remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` watches it again."
     return message, remedy
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
-from nbconvert import HTMLExporter
+from nbconvert import HTMLExporter, MarkdownExporter
 
 from support.fake_server import KEY, FakeServer
 from support.kernel import kernel_of
@@ -126,3 +127,17 @@ async def test_nbconvert_makes_a_page_with_the_video(folder: Path, python: Path)
     assert "<video" in page
     assert "data:video/mp4;base64," in page
     assert "Done" in page
+
+
+async def test_markdown_has_the_words_of_a_card_and_the_link_to_its_video_and_no_style_sheet(
+    folder: Path, python: Path
+) -> None:
+    saved = await run(notebook_of(LOAD, CELL, CELL.replace("--name", "--again --no-wait --name")), folder, python)
+    text, _ = MarkdownExporter().from_notebook_node(saved)
+    before = text.partition("data:video/mp4")[0]
+    assert "<style" not in text
+    words = " ".join(re.sub("<[^>]*>", " ", before).split())
+    assert re.search(r"Done · in .* \$0\.70.* The rocket lifts off 5 s, 1080P.* happyhorse-videos/.*\.mp4", words)
+    # The first frame is a picture of its own length.
+    card = re.sub('data:image/jpeg;base64,[^"]*', "", before.partition('<a href="happyhorse-videos/')[0])
+    assert len(card) < 4_000

@@ -57,7 +57,7 @@ prompts = words.map(lambda text: text.encode("utf-8", "ignore").decode()[:2000])
 
 #: The elements that our own pages are made of.
 OURS = {"style", "div", "span", "b", "bdi", "br", "i", "code", "img", "figure", "figcaption", "video", "a"}
-OURS |= {"table", "caption", "thead", "tbody", "tr", "th", "td", "source", "details", "summary"}
+OURS |= {"link", "table", "caption", "thead", "tbody", "tr", "th", "td", "source", "details", "summary"}
 
 
 class Page(HTMLParser):
@@ -91,7 +91,10 @@ def check_page(name: str, html: str) -> None:
         assert tag in OURS, f"{name}: <{tag}>"
         for attribute, value in attributes.items():
             assert not attribute.startswith("on"), f"{name}: {attribute}={value[:80]!r}"
-            if attribute in ("href", "src"):
+            if tag == "link" and attribute == "href":
+                # Ours, whatever the words: rules for what a front end puts around an output.
+                assert re.fullmatch(r"data:text/css,\.jp-[^<\"']*", value), f"{name}: {value[:80]!r}"
+            elif attribute in ("href", "src"):
                 allowed = r"data:(image/jpeg|video/mp4);base64,[A-Za-z0-9+/=]*|(?![a-z+.-]+:|//)[A-Za-z0-9_.~/%-]+"
                 assert re.fullmatch(allowed, value), f"{name}: {attribute}={value[:80]!r}"
             if attribute == "style":

@@ -1,0 +1,66 @@
+"""A sheet's rules as ``style`` attributes, for HTML that is saved by itself.
+
+A ``<style>`` element with all rules is several times as long as a card, and stands as text before each of them wherever
+HTML becomes markdown (nbconvert, GitHub); attributes are never seen, and a card needs few of the rules.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+#: A selector that is looked at: names of elements and classes, by descent alone. All others need a sheet.
+_PLAIN = re.compile(r"(?:[a-z]+|\.[\w-]+)+(?: (?:[a-z]+|\.[\w-]+)+)*")
+_RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
+_BLOCK = re.compile(r"@[^{}]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
+_TAG = re.compile(r"<(/?)([a-z]\w*)([^>]*)>")
+_VOID = {"img", "br", "link", "input", "source"}
+
+#: An element: its name and its classes, each with a dot.
+_Element = frozenset[str]
+#: Selectors from the outermost element inwards, each with its declarations.
+Rules = Sequence[tuple[list[_Element], str]]
+
+
+def rules(sheet: str) -> Rules:
+    """The rules of a sheet (without comments and needless blanks) that an attribute can stand for, in its order."""
+    found = []
+    for selectors, declarations in _RULE.findall(_BLOCK.sub("", sheet)):
+        for selector in selectors.split(","):
+            if _PLAIN.fullmatch(selector):
+                parts = [frozenset(re.findall(r"\.?[\w-]+", part)) for part in selector.split(" ")]
+                found.append((parts, declarations.rstrip(";")))
+    return found
+
+
+def inlined(html: str, some: Rules) -> str:
+    """The HTML with these rules as attributes. It is ours: its tags are closed, its text and attributes are escaped."""
+    above: list[_Element] = []
+
+    def look(match: re.Match[str]) -> str:
+        closing, name, attributes = match.groups()
+        if closing:
+            above.pop()
+            return match.group()
+        classes = re.search(r'\bclass="([^"]*)"', attributes)
+        element = frozenset([name, *(f".{word}" for word in (classes[1].split() if classes else ()))])
+        said = [each for parts, each in some if _fits(parts, element, above)]
+        if name not in _VOID:
+            above.append(element)
+        own = re.search(r'\bstyle="([^"]*)"', attributes)
+        text = ";".join([*said, *([own[1]] if own else [])]).replace('"', "'")
+        if own:
+            attributes = attributes.replace(f" {own[0]}", "")
+        return f'<{name}{attributes} style="{text}">' if text else match.group()
+
+    return _TAG.sub(look, html)
+
+
+def _fits(parts: Sequence[_Element], element: _Element, above: Sequence[_Element]) -> bool:
+    if not parts[-1] <= element:
+        return False
+    left = list(parts[:-1])
+    for outer in reversed(above):
+        if left and left[-1] <= outer:
+            left.pop()
+    return not left

@@ -45,7 +45,21 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeout,
     )
-    from happyhorse_nb.jobs import Job, Takes, again, balance, find, forget, generate, jobs, resume, run, wait
+    from happyhorse_nb.jobs import (
+        Job,
+        Takes,
+        again,
+        balance,
+        find,
+        forget,
+        generate,
+        jobs,
+        remove,
+        restore,
+        resume,
+        run,
+        wait,
+    )
     from happyhorse_nb.magic.sandbox import use_sandbox
     from happyhorse_nb.models import Cost, Snapshot, Status
     from happyhorse_nb.settings.config import public as config
@@ -98,6 +112,8 @@ __all__ = [
     "generate",
     "jobs",
     "load_ipython_extension",
+    "remove",
+    "restore",
     "resume",
     "run",
     "unload_ipython_extension",
@@ -107,7 +123,11 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(
-        ["Job", "Takes", "again", "balance", "find", "forget", "generate", "jobs", "resume", "run", "wait"], "jobs"
+        [
+            *("Job", "Takes", "again", "balance", "find", "forget", "generate", "jobs", "remove", "restore", "resume"),
+            *("run", "wait"),
+        ],
+        "jobs",
     ),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",

@@ -16,10 +16,13 @@ _ID = r"([\w-]*\w)"
 _SAID = [
     (rf"%happyhorse login --same-account {_ID}(?= joins)", r"%happyhorse login --same-account \1 in IPython"),
     (rf"%happyhorse resume {_ID} --attach {_ID}", r'hh.resume("\1", attach="\2")'),
-    (rf"%happyhorse (resume|wait|again|forget) {_ID}(?= goes| takes| tries|[`:.;,]|$)", r'hh.\1("\2")'),
+    (
+        rf"%happyhorse (resume|wait|again|forget|remove|restore) {_ID}(?= goes| watches| tries| brings|[`:.;,]|$)",
+        r'hh.\1("\2")',
+    ),
     (rf"%happyhorse stop {_ID}", r'hh.find("\1").stop()'),
     (rf"%happyhorse show {_ID}", r'print(hh.find("\1").path)'),
-    (r"%happyhorse (resume|wait)\b(?! -)", r"hh.\1()"),
+    (r"%happyhorse (resume|wait|restore)\b(?! -)", r"hh.\1()"),
     (r"%happyhorse stop\b", "job.stop()"),
     (r"%happyhorse sandbox --off", "hh.use_sandbox(False)"),
     (r"%happyhorse sandbox\b", "hh.use_sandbox()"),

@@ -15,7 +15,7 @@ from happyhorse_nb.settings.account import missing_key
 
 #: Modules that are about magics, and commands that only cells and prose of docstrings name.
 OWN = ("remedies.py", "config.py", "cell.py", "__init__.py")
-OF_MAGICS = ("login", "form", "compare", "generate", "gallery", "remove", "restore")
+OF_MAGICS = ("login", "form", "compare", "generate", "gallery", "remove")
 
 SAID = {
     "`%happyhorse resume 8f31c2aa` goes on with it.": '`hh.resume("8f31c2aa")` goes on with it.',
@@ -27,12 +27,15 @@ SAID = {
     "Stop it first: %happyhorse stop.": "Stop it first: job.stop().",
     "Stop it there first: %happyhorse stop 8f31c2aa": 'Stop it there first: hh.find("8f31c2aa").stop()',
     "Wait for it: %happyhorse wait 8f31c2aa": 'Wait for it: hh.wait("8f31c2aa")',
+    "2 removed: `%happyhorse restore` undoes that": "2 removed: `hh.restore()` undoes that",
+    "`%happyhorse restore JOB` brings one back": '`hh.restore("JOB")` brings one back',
+    "`%happyhorse resume 8f31c2aa` watches it again.": '`hh.resume("8f31c2aa")` watches it again.',
     "%happyhorse jobs lists them.": "happyhorse-nb jobs lists them.",
     "Check the key with `%happyhorse doctor`, or type another one into `%happyhorse login`.": (
         "Check the key with `happyhorse-nb doctor`, or put another one into the variable MODELLIX_API_KEY."
     ),
     "Set %config HappyHorse.folder to a folder.": "Set hh.config.folder to a folder.",
-    "--save x.mp4 exists and is never written over.": "save x.mp4 exists and is never written over.",
+    "--save x.mp4 exists and is never overwritten.": "save x.mp4 exists and is never overwritten.",
     "Make it fit with --fit (fit=True).": "Make it fit with fit=True.",
     "Else --again (again=True) buys another video.": "Else again=True buys another video.",
     "The balance is 50 %, and the kernel's.": "The balance is 50 %, and the kernel's.",
@@ -47,7 +50,9 @@ def test_a_script_is_told_what_can_be_typed_in_a_script(text: str) -> None:
 
 def test_without_a_key_a_script_is_told_of_the_variable_and_the_sandbox() -> None:
     said = spoken(missing_key())
-    assert said.startswith("no API key. Give one of two ways: set MODELLIX_API_KEY, or keep it in the system's keyring")
+    assert said.startswith(
+        "no API key. Give it in one of two ways: set MODELLIX_API_KEY, or keep it in the system's keyring"
+    )
     assert said.endswith("Or try it for free, without a key: hh.use_sandbox()")
 
 

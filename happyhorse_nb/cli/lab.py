@@ -42,7 +42,7 @@ def lab(arguments: Sequence[str]) -> int:
 
             sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
             environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
-            print(f"No key is given: the sandbox at {sandbox.origin} renders the videos here, for nothing.")
+            print(f"No key is given: the sandbox at {sandbox.origin} renders the videos here, free of charge.")
         else:
             print(f"The key from {account.source} is used: {account.maker}.")
         sys.stdout.flush()

@@ -24,7 +24,7 @@ def good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
     """The JSON of a 2xx. Raises the `APIError` that any other status means, and `ConnectionLost` for no JSON."""
     if answer.sends_on:
         raise Redirected(
-            f"it sends on to {answer.sends_on}",
+            f"it redirects to {answer.sends_on}",
             status=answer.status,
             task_id=task_id,
             origin=answer.sends_on,

@@ -21,8 +21,8 @@ _FIRST = (b"ftyp", b"styp", b"free", b"skip", b"wide", b"uuid", b"moov", b"mdat"
 _LENGTHS = {b"avc1": (b"avcC", 4), b"avc3": (b"avcC", 4), b"hvc1": (b"hvcC", 21), b"hev1": (b"hvcC", 21)}
 #: Within the description of sound, its decoder: AAC, as MPEG-4 and MPEG-2 have it. (MP3 has runs of zeros in silence.)
 _AAC = re.compile(rb"esds.{4}\x03.*?\x04(?:[\x80-\xff]{0,3}[\0-\x7f])[\x40\x66-\x68]", re.DOTALL)
-_TOO_LARGE = "what came is not a video of some seconds: its index is too large"
-_BREAKS_OFF = "what came is not a whole MP4: it breaks off"
+_TOO_LARGE = "the download is no video of a few seconds: its index is too large"
+_BREAKS_OFF = "the download is not a complete MP4: it ends too early"
 
 
 class Box(NamedTuple):
@@ -70,7 +70,7 @@ def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
         head = file.read(16)
         size, kind = struct.unpack(">I4s", head[:8]) if len(head) >= 8 else (0, b"")
         if position == 0 and kind not in _FIRST:
-            raise DownloadError("what came is not an MP4" if len(head) >= 8 else _BREAKS_OFF)
+            raise DownloadError("the download is not an MP4" if len(head) >= 8 else _BREAKS_OFF)
         content = position + 8
         if size == 1 and len(head) == 16:
             size, content = struct.unpack(">Q", head[8:])[0], position + 16
@@ -91,7 +91,7 @@ def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
 def tracks(file: BinaryIO, boxes: list[Box]) -> list[Track]:
     """The tracks of a film, from the boxes of its file. Raises `DownloadError` where there is no index to read."""
     if not {b"moov", b"mdat"} <= {box.kind for box in boxes}:
-        raise DownloadError("what came is not a whole MP4: it has no film in it")
+        raise DownloadError("the download is not a complete MP4: it has no video in it")
     if sum(box.end - box.content for box in boxes if box.kind in (b"moov", b"moof")) > _MAX_INDEX:
         raise DownloadError(_TOO_LARGE)
     moov = _read(file, next(box for box in boxes if box.kind == b"moov"))
@@ -106,7 +106,7 @@ def tracks(file: BinaryIO, boxes: list[Box]) -> list[Track]:
         defaults = [data for kind, data in _children(_inner(moov, b"mvex")) if kind == b"trex"]
         _fragments(file, [box for box in boxes if box.kind == b"moof"], found, defaults)
     except (struct.error, IndexError, StopIteration):
-        raise DownloadError("what came is an MP4 without a playable video in it") from None
+        raise DownloadError("the download is an MP4 without a playable video in it") from None
     return found
 
 

@@ -134,7 +134,7 @@ class Client:
         answer = await self._wire.get(wire.task_path(task_id, hold=hold), held=hold)
         if answer.status == 404 and not isinstance(answer.body, dict):
             # Not the API's words: something before it answers, which knows of no task.
-            raise ServerError("something before the server answers, with 404", status=404, task_id=task_id)
+            raise ServerError("something in front of the server answers, with 404", status=404, task_id=task_id)
         return snapshot_of(good(answer, task_id), asked=task_id)
 
     async def wait(
@@ -157,7 +157,7 @@ class Client:
         except TimeoutError:
             if not limit.expired():
                 raise
-            message = f"task {task_id} has not ended after {timeout:g} s; it goes on at the server"
+            message = f"task {task_id} has not ended after {timeout:g} s; it still runs on the server"
         raise WaitTimeout(message)
 
     async def download(

@@ -74,7 +74,7 @@ async def download(
     except Cut as cut:
         raise tries.given_up(str(cut)) from None
     except FileExistsError:
-        raise DownloadError(f"{target} exists and is never written over; give another name") from None
+        raise DownloadError(f"{target} exists and is never overwritten; give another name") from None
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
         raise DownloadError(f"the video could not be written to {target}: {reason}") from None
@@ -179,9 +179,9 @@ class _Tries:
         """The error to end with."""
         words = f"the video could not be fetched: {why}"
         if self._kept is not None:
-            words += f"; what came, more than once the same, is kept as {self._kept}"
+            words += f"; the same damaged file came more than once, and is kept as {self._kept}"
         if self._unasked:
-            words += f"; a fresh link could not be had: {self._unasked}"
+            words += f"; no new link to it could be fetched: {self._unasked}"
         return DownloadError(words, refused=self._refused)
 
     def forget_the_damaged(self) -> None:

@@ -18,7 +18,7 @@ from happyhorse_nb.errors import DownloadError
 _HOLE = bytes(512)
 #: Bytes of a film from which on more than one thread decodes it. To start some costs more than a short one takes.
 _LONG = 1024 * 1024
-_DAMAGED = "what came is an MP4 whose pictures cannot be decoded"
+_DAMAGED = "the download is an MP4 whose pictures cannot be decoded"
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> Vide
         found = tracks(file, top_level(file, total, open_end=open_end))
         film = next((track for track in found if track.kind == b"vide"), None)
         if film is None or not film.pieces:
-            raise DownloadError("what came is an MP4 without a playable video in it")
+            raise DownloadError("the download is an MP4 without a playable video in it")
         seen = [track for track in found if track.kind in (b"vide", b"soun")]
         if any(offset < 0 or offset + size > total for track in seen for offset, size in track.pieces):
-            raise DownloadError("what came is not a whole MP4: it breaks off")
+            raise DownloadError("the download is not a complete MP4: it ends too early")
         info = VideoInfo(film.seconds, film.width, film.height)
         decoded = _decode(path, info, total) if decode and _decodes() else None
         # A hole is silence to a decoder, and to H.264's at times a picture that stands still.

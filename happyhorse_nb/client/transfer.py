@@ -29,7 +29,7 @@ _SLOWEST = 2048
 WINDOW = 30.0
 #: Seconds without a byte that are counted at most, within a connection or between two: an outage is no crawling.
 _PAUSE = 5.0
-_BROKEN = "the connection broke off again and again"
+_BROKEN = "the connection broke again and again"
 
 
 @lasting
@@ -152,7 +152,7 @@ class Transfer:
         """Write down what comes, to its end."""
         async for piece in response.content.iter_any():
             if self._crawls(len(piece)):
-                return DownloadError("the video could not be fetched: it comes too slowly")
+                return DownloadError("the video could not be fetched: the connection is too slow")
             for part in [piece] if unpacker is None else unpacker.feed(piece):
                 if self.have + len(part) > self._cap:
                     return self._too_large()
@@ -203,7 +203,7 @@ class Transfer:
                 return response
             response.close()
             return problem
-        return DownloadError("the link to the video leads in circles", refused=True)
+        return DownloadError("the link to the video redirects in circles", refused=True)
 
     def _headers(self) -> dict[str, str]:
         # As it is: a packed answer has another length, and no part of it can be asked for.
@@ -227,7 +227,7 @@ class Transfer:
             self.have = 0
         if status in (206, 408, 416, 429) or status >= 500:
             return Cut(f"its server answers {status}")
-        return DownloadError(f"the link to the video was turned down ({status})", refused=True)
+        return DownloadError(f"the link to the video was refused ({status})", refused=True)
 
     def _continues(self, response: aiohttp.ClientResponse) -> bool:
         """Whether a part is of the version that was begun with, as far as the server says so."""

@@ -215,7 +215,7 @@ class Transport:
             if isinstance(problem, UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {in_words(problem)}")
             if body is not None and not flight.whole:
-                return NotSent(f"the request did not leave as a whole: {in_words(problem)}", begun=True)
+                return NotSent(f"only a part of the request was sent: {in_words(problem)}", begun=True)
             return ConnectionLost(lost(problem))
 
     def _sends_on(self, response: aiohttp.ClientResponse) -> str:

@@ -61,7 +61,7 @@ class Unpacker:
             yield self._rest
             return
         if self._stream is None or not self._stream.eof:
-            raise CannotUnpack("it comes packed, and breaks off")
+            raise CannotUnpack("its compressed data end too early")
         yield from self._inner.end()
 
     def _look(self, head: bytes) -> None:
@@ -76,7 +76,7 @@ class Unpacker:
             # Without its own two bytes at the front, as some servers send it.
             self._form = _DEFLATE
         elif way := next((word for word in self._said if word in _UNKNOWN), None):
-            raise CannotUnpack(f"it comes packed in a way that cannot be undone here ({way})")
+            raise CannotUnpack(f"it is compressed in a way that is not supported ({way})")
         if self._form and self._layers:
             self.packed = True
             self._stream = zlib.decompressobj(self._form)
@@ -102,7 +102,7 @@ class Unpacker:
             try:
                 part = self._stream.decompress(piece, _SLICE)
             except zlib.error:
-                raise CannotUnpack("it comes packed, and what comes is damaged") from None
+                raise CannotUnpack("its compressed data are damaged") from None
             piece = self._stream.unconsumed_tail
             # A full slice may not be all that is in there, although all bytes are taken.
             more = bool(piece) or len(part) == _SLICE

@@ -67,7 +67,7 @@ def problem(info: ImageInfo, limits: ImageLimits) -> str | None:
         return f"is {info.width} x {info.height}, an aspect of {info.aspect}; it must be within {most}"
     if info.size > limits.max_bytes:
         size, most = weight(info.size), weight(limits.max_bytes)
-        return f"weighs {size if size != most else f'{info.size:,} bytes'}; at most {most} are taken"
+        return f"has {size if size != most else f'{info.size:,} bytes'}; the limit is {most}"
     return None
 
 
@@ -88,7 +88,7 @@ def first_picture(data: bytes) -> tuple[bytes, str]:
     if not end or (len(pieces) == 1 and not data[end:].strip(b"\0\xff\r\n ")):
         return data, ""
     made = b"".join(pieces)
-    return made, f"its first picture alone is sent, {weight(len(made))} of {weight(len(data))}"
+    return made, f"only its first picture is sent, {weight(len(made))} of {weight(len(data))}"
 
 
 def check_end(data: bytes) -> None:

@@ -24,7 +24,7 @@ def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, 
     Raises `InvalidRequest` when it cannot be decoded, and for a ``how`` that there is not.
     """
     if how not in (True, "pad", "crop"):
-        raise InvalidRequest(f'fit={how!r} is not taken. Give True, "pad" or "crop".', param="fit")
+        raise InvalidRequest(f'fit={how!r} cannot be used. Give True, "pad" or "crop".', param="fit")
     info = inspect(data)
     if problem(info, limits) is None:
         return data, ""

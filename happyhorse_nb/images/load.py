@@ -153,9 +153,7 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _READ_LIMIT:
-            told = (
-                f"first frame {path.name} weighs {weight(size)}; at most {weight(_READ_LIMIT)} are read. Scale it down."
-            )
+            told = f"first frame {path.name} has {weight(size)}; the limit is {weight(_READ_LIMIT)}. Scale it down."
             raise InvalidRequest(told, param="image")
         return path.read_bytes()
     except (OSError, ValueError) as problem:

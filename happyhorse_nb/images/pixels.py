@@ -215,7 +215,7 @@ def _load(image: Image) -> None:
     from PIL import Image, ImageFile
 
     if ImageFile.LOAD_TRUNCATED_IMAGES and image.format in _NESTED:
-        told = "cannot be told whole from half while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set. Save it as PNG."
+        told = "cannot be checked for missing data while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set. Save it as PNG."
         raise InvalidRequest(f"first frame is {image.format}, which {told}", param="image")
     if not isinstance(image, ImageFile.ImageFile) or not image.tile:
         # Its pixels are there already, or it decodes them on its own, strictly.

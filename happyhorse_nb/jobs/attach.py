@@ -43,7 +43,7 @@ def by_id(run: Engine, task: Snapshot, account: Account) -> Record:
             model="",
             prompt="",
             params={},
-            note="taken up by its id; what was asked for is not known here",
+            note="resumed by its task id; its prompt and settings are not known here",
             cost=task.cost if task.cost is not None and task.cost.billed else None,
             sandbox=account.sandbox,
         ),
@@ -62,7 +62,7 @@ def attach(run: Engine, task_id: str, piece: str, account: Account) -> Record:
     now on. Raises `InvalidRequest` where something speaks against it, `JobNotFound`, and what `read` raises.
     """
     if not is_task_id(task_id):
-        raise JobNotFound(f"{task_id[:40]!r} is no task's id. Copy it whole from your account's task list.")
+        raise JobNotFound(f"{task_id[:40]!r} is not a task id. Copy the whole id from your account's task list.")
     job = _now(run, run.ledger.find(piece))
     check_account(job, account, run.ledger)
     now = job.snapshot

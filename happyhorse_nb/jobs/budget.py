@@ -22,7 +22,7 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
         if one.snapshot.cost is None:
             # It may cost anything, and would not be seen in what is spent either.
             raise InvalidRequest(
-                f"budget: {_named(one.snapshot)} has no price in %config HappyHorse.prices, so it cannot be held "
+                f"budget: {_named(one.snapshot)} has no price in %config HappyHorse.prices, so it cannot be checked "
                 f"against the ${budget:.2f} of HappyHorse.budget. Set its price there, or the budget to None.",
                 param="budget",
             )
@@ -33,8 +33,8 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
     if spent + next_one.amount > Decimal(str(budget)):
         play = " of play money" if record.snapshot.sandbox else ""
         raise InvalidRequest(
-            f"budget: this kernel has spent about ${spent:.2f}{play}, and {next_one} more would pass the ${budget:.2f} "
-            "of %config HappyHorse.budget. Raise it there to go on.",
+            f"budget: this kernel has spent about ${spent:.2f}{play}, and {next_one} more would exceed the "
+            f"${budget:.2f} of %config HappyHorse.budget. Raise it there to go on.",
             param="budget",
         )
 

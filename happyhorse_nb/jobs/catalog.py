@@ -50,7 +50,7 @@ class Jobs(Sequence[Job]):
         place = index if index >= 0 else len(self) + index
         found = self._read(1, place) if place >= 0 else []
         if not found:
-            raise IndexError(f"there are {len(self)} jobs")
+            raise IndexError(f"the list has {len(self)} jobs")
         return run.known(found[0])
 
     def __iter__(self) -> Iterator[Job]:
@@ -132,5 +132,5 @@ def empty(ledger: Ledger, only: Filter) -> str:
     if not ledger.count():
         return "No jobs yet."
     if only == replace(LISTED, removed=True):
-        return "Nothing is removed."
-    return "All jobs are removed or forgotten." if only == LISTED else "No job matches."
+        return "No jobs are removed."
+    return "All jobs are removed or forgotten." if only == LISTED else "No jobs match."

@@ -48,4 +48,4 @@ def copy_of(job: Job, wished: Path) -> None:
         # Also a copy: the cell that has asked for it is run again.
         if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
             return
-    raise InvalidRequest(f"--save {wished} exists and is never written over. Give another name.", param="save")
+    raise InvalidRequest(f"--save {wished} exists and is never overwritten. Give another name.", param="save")

@@ -186,7 +186,7 @@ class Engine:
 
         def end() -> None:
             if not self._crew.stop(job) and not job.done():
-                job.publish(ended(outcome.stopped(job.snapshot, "Not followed here any more, as you asked.")))
+                job.publish(ended(outcome.stopped(job.snapshot, "No longer watched here, as you asked.")))
 
         here = self._here()
         if here is not self:
@@ -343,7 +343,7 @@ class Engine:
         except (APIError, TransportError):
             # No certain answer is none that somebody should pay for.
             pass
-        self.ledger.settle(outcome.stopped(expired.snapshot, "The server may know its task after all."), was=expired)
+        self.ledger.settle(outcome.stopped(expired.snapshot, "The server may still have its task."), was=expired)
 
     def _equal(self, record: Record) -> Record | None:
         """The job that an equal request has made, is making, or may have made."""
@@ -366,7 +366,7 @@ class Engine:
         wait, paused = allowance.wait(submit=not allowance.paused), allowance.paused
         if paused:
             return wait, outcome.asked_to_wait(paused)
-        return wait, f"The account's requests of this minute are spent until {outcome.clock(wait)}."
+        return wait, f"The account's requests for this minute are used up until {outcome.clock(wait)}."
 
     async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         office = self._crew.office(account)

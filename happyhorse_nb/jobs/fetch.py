@@ -79,7 +79,7 @@ async def _fresh(track: Track, why: str, vain: int) -> str | None:
     task_id = track.now.task_id
     assert task_id is not None, "a finished task has an id"
     if vain > _A_FEW:
-        track.quietly(replace(track.now, message=f"The video does not come yet: {why}; trying again."))
+        track.quietly(replace(track.now, message=f"The video cannot be downloaded yet: {why}; trying again."))
     # The video is made: nothing that is read now is more urgent. (A stop cuts the whole of the fetch short, this too.)
     await track.office.pace.take(lambda: math.inf)
     try:

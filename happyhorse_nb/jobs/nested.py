@@ -24,9 +24,7 @@ def run(awaitable: Awaitable[T]) -> T:
     `ConfigError` under uvloop, and what the awaitable raises.
     """
     if not inspect.isawaitable(awaitable):
-        raise UsageError(
-            f"hh.run takes what can be awaited, such as client.read(…), and not {type(awaitable).__name__}."
-        )
+        raise UsageError(f"hh.run takes an awaitable, such as client.read(…), not {type(awaitable).__name__}.")
     outer = asyncio._get_running_loop()  # noqa: SLF001  # documented; the public one raises
     if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
         if inspect.iscoroutine(awaitable):

@@ -42,7 +42,7 @@ _ERRORS: dict[Status, type[JobError]] = {
 }
 
 #: Of a job that the user has stopped.
-LIVES_ON = "Stopped, as you asked; the task goes on at the server."
+LIVES_ON = "Stopped, as you asked; the task still runs on the server."
 #: And of one that was on its way to the server then.
 NO_ANSWER = (
     "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "
@@ -123,7 +123,7 @@ def unwritten(snapshot: Snapshot, problem: LedgerError) -> Snapshot:
     if snapshot.task_id is None:
         why = f"Nothing was sent, because {trouble}"
         return replace(snapshot, status=Status.REFUSED, message=why, remedy="Then run the cell again.")
-    why = f"Task {snapshot.task_id} goes on at the server, but {trouble}"
+    why = f"Task {snapshot.task_id} still runs on the server, but {trouble}"
     remedy = f"Then `%happyhorse resume {snapshot.task_id}` goes on with it."
     return replace(snapshot, status=Status.STOPPED, message=why, remedy=remedy)
 

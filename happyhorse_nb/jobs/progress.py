@@ -94,7 +94,8 @@ class CellLine:
             return
         self._next = now + _GAP
         waited = {job.id: job for jobs in self._waits for job in jobs}
-        self._show(_waiting(list(waited.values()), "Stop"))
+        stop = "Stop" if frontend.changes_are_shown() else "Ctrl-C"
+        self._show(_waiting(list(waited.values()), stop))
 
     def leave(self, jobs: Sequence[Job], *, last_word: bool) -> None:
         """A wait has ended."""

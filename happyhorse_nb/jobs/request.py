@@ -59,7 +59,7 @@ class Request:
         """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over, nor a link."""
         if self.saved_as is not None and os.path.lexists(self.saved_as):
             raise InvalidRequest(
-                f"--save {self.saved_as} exists and is never written over. Give another name.", param="save"
+                f"--save {self.saved_as} exists and is never overwritten. Give another name.", param="save"
             )
 
     @property

@@ -219,6 +219,6 @@ def check_account(record: Record, account: Account, ledger: Ledger) -> None:
     letters = record.account[:LETTERS]
     if record.account not in (key, *ledger.keys_of(record.origin, key)):
         raise JobNotFound(
-            f"job {name} was made with another key ({letters}) than the one in use here. If both are of one "
+            f"job {name} was made with another key ({letters}) than the one in use here. If both belong to one "
             f"account, %happyhorse login --same-account {letters} joins them."
         )

@@ -139,12 +139,12 @@ async def _back_into_the_queue(track: Track, limited: RateLimited) -> None:
     office = track.office
     if office.full(limited):
         wait = office.queue.refused(limited.retry_after or None, longest=track.settings.max_backoff)
-        why = "The account runs as many tasks as it may"
+        why = "The account runs as many tasks at once as it may"
     else:
         wait = limited.retry_after or track.backoff(1, first=5.0)
         office.pace.allowance.refused(wait)
         office.queue.concurrency.hold(wait)
-        why = "The account asks too often"
+        why = "The account has made too many requests"
     when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
     why = f"{why}; nothing was charged, it is sent again {when}."
     await track.publish(replace(track.now, status=Status.QUEUED, message=why))

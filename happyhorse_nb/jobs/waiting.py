@@ -44,7 +44,9 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None, last_word: bool =
                 left = PAUSE if until is None else min(PAUSE, until - time.monotonic())
                 if left <= 0:
                     names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
-                    raise WaitTimeout(f"not ended after {timeout:g} s: {names}. The job goes on; ask again later.")
+                    raise WaitTimeout(
+                        f"not finished after {timeout:g} s: {names}. The job still runs; wait for it again later."
+                    )
                 waiting.line.look()
                 waiting.apply(left)
         finally:
@@ -59,8 +61,8 @@ def in_one_line(jobs: Sequence[Job]) -> Iterator[None]:
     except (KeyboardInterrupt, CancelledError) as interrupt:
         # (ipykernel cancels what a cell awaits.)
         names = [job.snapshot.short_id for job in jobs if not job.done()]
-        rest = f"{names[0]} goes" if len(names) == 1 else f"{len(names):,} jobs go"
-        line = f"{type(interrupt).__name__}: not waiting any more{f'; {rest} on' if names else ''}."
+        rest = f"{names[0]} still runs" if len(names) == 1 else f"{len(names):,} jobs still run"
+        line = f"{type(interrupt).__name__}: no longer waiting{f'; {rest}' if names else ''}."
         # What IPython asks for before it formats a traceback. The class is that of any interrupt, which others know.
         interrupt._render_traceback_ = lambda *_: [line]  # type: ignore[union-attr]
         raise

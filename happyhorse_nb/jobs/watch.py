@@ -41,7 +41,9 @@ async def watch(track: Track, looks: Looks) -> bool:
         left = track.settings.deadline - (time.monotonic() - began)
         if left <= 0:
             minutes = max(1, round(track.settings.deadline / 60))
-            await track.end(outcome.stopped(track.now, f"The task has not ended after {minutes} min; it goes on."))
+            await track.end(
+                outcome.stopped(track.now, f"The task has not ended after {minutes} min; it still runs on the server.")
+            )
             return False
         # What is in doubt is looked at as soon as may be.
         gap = 0.0 if reads.at_once or track.in_doubt else looks.gap()

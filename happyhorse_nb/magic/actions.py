@@ -115,7 +115,7 @@ def do_wait(shell: Any, args: Namespace) -> None:
 
     some = [job for piece in args.job for job in display.members(job_named(shell, piece))] or running()
     if not some:
-        print("No video is on its way.")
+        print("No jobs are running.")
         return
     # What is printed below is the last word.
     wait(some, timeout=args.timeout, last_word=False)
@@ -157,7 +157,7 @@ def do_stop(shell: Any, args: Namespace) -> None:
         else:
             name = job.snapshot.short_id
             rest = " if the request has left" if job.task_id is None else ""
-            print(f"{name} is not watched any more. The server makes it all the same{rest}: resume fetches it.")
+            print(f"{name} is no longer watched. The server makes the video all the same{rest}: resume fetches it.")
 
 
 def do_resume(shell: Any, args: Namespace) -> None:
@@ -206,7 +206,7 @@ def do_restore(shell: Any, args: Namespace) -> None:
 
     some = restore([job for piece in args.job for job in display.members(job_named(shell, piece))] or None)
     if not some:
-        print("Nothing is removed.")
+        print("No jobs are removed.")
         return
     names = ", ".join(job.snapshot.short_id for job in some[:5]) + (", …" if len(some) > 5 else "")
     left = len(jobs(removed=True))

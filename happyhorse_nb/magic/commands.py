@@ -64,7 +64,7 @@ def _joined_key(parser: Parser) -> None:
         metavar="KEY",
         nargs="?",
         const="",
-        help="type none; the jobs that another key of this server has made are this account's from now on, for good; "
+        help="join the jobs of another key of this server to this account, for good; no key is typed; "
         "KEY is the first letters of its fingerprint, where there are several",
     )
 
@@ -125,7 +125,7 @@ COMMANDS = {
         Command(
             "form",
             "[IMAGE] [options]",
-            "fill in a form, see what comes of it, and click",
+            "fill in a form, see size, cost and time, and click",
             actions.do_form,
             whole=form_parser,
         ),

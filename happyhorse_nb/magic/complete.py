@@ -82,7 +82,7 @@ def _offers(shell: Any, before: list[str], typed: str) -> list[Offer]:
     if before[0] == "%%happyhorse":
         return _of_parser(shell, cell_parser(), before[1:], typed)
     if len(before) == 1:
-        return [*(Offer(c.name, c.summary) for c in COMMANDS.values()), Offer("-h", "show what there is")]
+        return [*(Offer(c.name, c.summary) for c in COMMANDS.values()), Offer("-h", "list the commands")]
     command = COMMANDS.get(before[1])
     if command is None:
         return []

@@ -127,7 +127,7 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
 
 def form_parser() -> Parser:
     """What fills in a form: the image and the options of a cell that describe the request."""
-    parser = Parser("%happyhorse form", "Fill in a form, see what is made of it, and click.")
+    parser = Parser("%happyhorse form", "Fill in a form, see size, cost and time, and click.")
     _offer_request(parser, image="?")
     return parser
 

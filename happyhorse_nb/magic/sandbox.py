@@ -59,7 +59,7 @@ def switch(args: Namespace) -> str:
     options = SandboxOptions.from_arguments(args)
     origin, told = _start(options), options.told()
     return (
-        f"This kernel now uses the sandbox at {origin}: videos are rendered here, for nothing.\n"
+        f"This kernel now uses the sandbox at {origin}: videos are rendered here, free of charge.\n"
         f"{f'As you asked: {told}{chr(10)}' if told else ''}%happyhorse sandbox --off goes back."
     )
 

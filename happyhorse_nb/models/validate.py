@@ -79,7 +79,7 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
     if fit:
         return kept, f"prompt cut after “…{kept[-24:]}” ({len(dropped)} characters dropped)"
     raise InvalidRequest(
-        f"prompt weighs {prompt_weight(text)} of at most {maximum} (a Chinese character counts 2); the server would "
+        f"prompt has {prompt_weight(text)} of at most {maximum} characters (a Chinese one counts 2); the server would "
         f"silently drop all after “…{kept[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
         param="prompt",
         fixable=True,

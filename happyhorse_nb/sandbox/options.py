@@ -42,11 +42,13 @@ class SandboxOptions:
         for name in ("seconds", "accept_delay", "balance", "hold", "keep"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
-                raise ConfigError(f"sandbox: {name} {value!r} cannot be; give a number from 0 up.")
+                raise ConfigError(f"sandbox: {name} {value!r} cannot be used; give a number of at least 0.")
         for name in ("requests_per_minute", "max_concurrent"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
-                raise ConfigError(f"sandbox: {name} {limit!r} cannot be; give 1 or more, or leave it out for no limit.")
+                raise ConfigError(
+                    f"sandbox: {name} {limit!r} cannot be used; give 1 or more, or leave it out for no limit."
+                )
 
     def failure(self, prompt: str) -> str | None:
         """The message with which a task of this prompt fails, None when it is to succeed."""
@@ -68,8 +70,8 @@ class SandboxOptions:
         words = {
             "seconds": f"a task takes {self.seconds:g} s",
             "accept_delay": f"a submit is answered after {self.accept_delay:g} s",
-            "requests_per_minute": f"of the requests of a minute all but {self.requests_per_minute} are refused (429)",
-            "max_concurrent": f"of the tasks at one time all but {self.max_concurrent} are refused (429)",
+            "requests_per_minute": f"beyond {self.requests_per_minute} a minute requests are refused (429)",
+            "max_concurrent": f"beyond {self.max_concurrent} at once tasks are refused (429)",
             "balance": f"there is ${self.balance:.2f} of play money, less what was made here before",
             "hold": f"a read is held open for {self.hold:g} s at most" if self.hold else "no read is held open",
             "keep": f"a finished task is kept for {self.keep:g} s",

@@ -79,7 +79,7 @@ class Account:
         """Who makes the videos with this account, and whether that costs money, in words."""
         if self.sandbox:
             who = "the sandbox" if self.realm == "sandbox" else self.origin
-            return f"{who} on this machine renders the videos, for nothing"
+            return f"{who} on this machine renders the videos, free of charge"
         return f"videos are made by {self.origin} and cost money"
 
     @property
@@ -192,8 +192,8 @@ def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
 def missing_key() -> str:
     """What to do without a key, in one line."""
     return (
-        f"no API key. Give one of three ways: set {KEY_VARIABLE} before Jupyter starts (in Colab: among its secrets); "
-        f"type it into %happyhorse login; or keep it in the system's keyring (service happyhorse-nb, user "
+        f"no API key. Give it in one of three ways: set {KEY_VARIABLE} before Jupyter starts (in Colab: among its "
+        f"secrets); type it into %happyhorse login; or keep it in the system's keyring (service happyhorse-nb, user "
         f"{urlsplit(ORIGIN).hostname}). "
         "Or try it for free, without a key: %happyhorse sandbox"
     )

@@ -53,9 +53,11 @@ class Settings(Configurable):
     )
     requests_per_minute = Integer(100, min=1, help="requests to the server, all jobs together")
     max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")
-    max_poll_gap = Float(None, allow_none=True, min=0.1, help="seconds between two looks at a task at most")
-    deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume takes it up again")
-    max_backoff = Float(30.0, min=0.01, help="seconds between two tries at most while the server cannot be reached")
+    max_poll_gap = Float(None, allow_none=True, min=0.1, help="longest wait between two looks at a task, in seconds")
+    deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume watches it again")
+    max_backoff = Float(
+        30.0, min=0.01, help="longest wait between two tries while the server cannot be reached, in seconds"
+    )
     send_patience = Float(60.0, min=0, help="seconds for which a request that cannot be sent is tried again")
     missing_patience = Float(
         60.0, min=0, help="seconds for which the server must say that it does not know a task until that is believed"

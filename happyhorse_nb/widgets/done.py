@@ -133,7 +133,7 @@ class DoneRow:
 
     def _draw_star(self, on: bool) -> None:
         self._star.description = "★" if on else "☆"
-        self._star.tooltip = "Take its star" if on else "Give it a star"
+        self._star.tooltip = "Remove its star" if on else "Give it a star"
 
     def _check_money(self) -> None:
         """A card says what it cost; a press never spends another kind of money than that."""

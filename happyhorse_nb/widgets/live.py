@@ -136,7 +136,7 @@ class LiveCard(ABC, Generic[S]):
 
     @abstractmethod
     def _video(self, snapshot: S) -> render.VideoOutput | None:
-        """What takes the lower place at the end; None for nothing."""
+        """What takes the lower place at the end; None free of charge."""
 
     def _stop(self) -> None:
         self._obey(self._subject.stop)

@@ -58,7 +58,7 @@ def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page
     page.keyboard.press("Tab")
     expect(button(gallery, "Give video 1 a star")).to_be_focused()
     page.keyboard.press("Space")
-    expect(button(gallery, "Take the star of video 1")).to_be_visible()
+    expect(button(gallery, "Remove the star of video 1")).to_be_visible()
 
     button(gallery, "More of video 2").click()
     button(gallery, "Forget…").click()

@@ -120,7 +120,7 @@ async def test_trouble_that_lasts(client: Client, fake_server: FakeServer, task:
 BAD = {
     "login page": (b"<html><form>Sign in", "not an MP4"),
     "empty": (b"", "no film"),
-    "truncated": (None, "breaks off"),
+    "truncated": (None, "ends too early"),
     "no film": (b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", "no film"),
 }
 
@@ -304,7 +304,7 @@ async def test_a_file_that_is_there_stays(
     client: Client, fake_server: FakeServer, task: Snapshot, target: Path
 ) -> None:
     put(target, "mine")
-    with pytest.raises(hh.DownloadError, match="exists and is never written over"):
+    with pytest.raises(hh.DownloadError, match="exists and is never overwritten"):
         await client.download(task, target)
     assert fake_server.of("file") == []
     assert content(target) == b"mine"
@@ -316,7 +316,7 @@ async def test_a_file_that_appears_meanwhile_stays(
     def appear(have: int, total: int | None) -> None:
         put(target, "mine")
 
-    with pytest.raises(hh.DownloadError, match="exists and is never written over"):
+    with pytest.raises(hh.DownloadError, match="exists and is never overwritten"):
         await client.download(task, target, on_bytes=appear)
     assert content(target) == b"mine"
     assert left_in(target.parent) == ["launch.mp4"]
@@ -390,7 +390,7 @@ async def test_what_never_comes_whole_ends(client: Client, task: Snapshot, targe
         await writer.drain()
 
     async with raw_store(answer) as link:
-        with pytest.raises(hh.DownloadError, match="breaks off"):
+        with pytest.raises(hh.DownloadError, match="ends too early"):
             await client.download(replace(task, video_url=link), target, patience=0.3)
     assert left_in(target.parent) == ["launch.mp4.damaged"]
 

@@ -119,7 +119,7 @@ async def test_a_server_that_sends_on_is_named_by_its_host_alone(
     for call in (client.submit(photo, "p"), client.balance()):
         with pytest.raises(hh.Redirected) as caught:
             await call
-        assert str(caught.value).startswith(f"the server answers 307: it sends on to {origin}. ")
+        assert str(caught.value).startswith(f"the server answers 307: it redirects to {origin}. ")
         asks = f"If that is your server's new address, set MODELLIX_BASE_URL={origin}."
         assert str(caught.value).endswith(
             asks

@@ -91,11 +91,11 @@ def test_a_file_too_heavy_is_refused_with_both_weights() -> None:
     data = encoded(noise(2000, 1800), "PNG")
     assert len(data) > LIMITS.max_bytes
     line = refusal(data)
-    assert re.search(r"weighs 10\.\d MB; at most 10 MB are taken\. Make it fit with fit=True", line)
+    assert re.search(r"has 10\.\d MB; the limit is 10 MB\. Make it fit with fit=True", line)
 
 
 def test_one_byte_too_much_is_not_said_to_weigh_the_limit() -> None:
-    with pytest.raises(InvalidRequest, match=r"weighs 10,485,761 bytes; at most 10 MB are taken"):
+    with pytest.raises(InvalidRequest, match=r"has 10,485,761 bytes; the limit is 10 MB"):
         check(ImageInfo("JPEG", 640, 400, LIMITS.max_bytes + 1), LIMITS)
     check(ImageInfo("JPEG", 640, 400, LIMITS.max_bytes), LIMITS)
 

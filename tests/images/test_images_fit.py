@@ -224,5 +224,5 @@ def test_too_long_a_shape_is_cropped_to_its_middle_where_that_is_asked_for(
 
 
 def test_a_way_to_make_it_fit_that_there_is_not_is_refused_with_those_that_there_are() -> None:
-    with pytest.raises(InvalidRequest, match=r'fit=\'squeeze\' is not taken\. Give True, "pad" or "crop"\.'):
+    with pytest.raises(InvalidRequest, match=r'fit=\'squeeze\' cannot be used\. Give True, "pad" or "crop"\.'):
         load(picture(200, 100), limits=LIMITS, fit="squeeze")  # type: ignore[arg-type]  # what a user types

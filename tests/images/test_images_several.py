@@ -46,7 +46,7 @@ def test_a_phone_s_second_picture_stays_behind_and_that_is_said(tmp_path: Path) 
     assert frame.info is not None
     assert (frame.info.format, frame.info.width, frame.info.height) == ("JPEG", 400, 640)
     assert frame.wire.startswith("data:image/jpeg;base64,")
-    assert frame.note.startswith("first frame: its first picture alone is sent, ")
+    assert frame.note.startswith("first frame: only its first picture is sent, ")
 
 
 def test_a_list_of_further_pictures_that_are_not_there_is_left_out() -> None:
@@ -75,7 +75,7 @@ def test_a_list_of_further_pictures_that_are_not_there_is_left_out() -> None:
 def test_whatever_stands_behind_the_photo_is_cut_off(photo: bytes, behind: bytes) -> None:
     frame = load(photo + behind, limits=LIMITS)
     assert frame.data == photo
-    assert "its first picture alone is sent" in frame.note
+    assert "only its first picture is sent" in frame.note
     assert frame.digest == load(photo, limits=LIMITS).digest == load(photo + behind, limits=LIMITS).digest
 
 
@@ -96,7 +96,7 @@ def test_what_is_cut_off_does_not_count_against_the_limit(fit: bool) -> None:
 def test_what_is_made_to_fit_says_both() -> None:
     small = encoded(picture(200, 150), "JPEG")
     frame = load(small + FILM, limits=LIMITS, fit=True)
-    assert "its first picture alone is sent" in frame.note
+    assert "only its first picture is sent" in frame.note
     assert "scaled up to 400 x 300" in frame.note
 
 

@@ -78,7 +78,7 @@ def test_where_the_limit_is_nothing_everything_that_costs_is_asked_about(
 def test_what_the_budget_does_not_allow_is_refused_and_not_asked_about(generate: Generate, settings: Settings) -> None:
     settings.budget = 10.0
     for yes in (True, False):
-        with pytest.raises(hh.InvalidRequest, match=r"would pass the \$10\.00"):
+        with pytest.raises(hh.InvalidRequest, match=r"would exceed the \$10\.00"):
             generate(yes=yes, **DEAR)
 
 

@@ -73,7 +73,7 @@ def test_an_accepted_task_is_named_although_the_ledger_cannot_be_written(
         break_ledger(home)
     ended(job)
     assert (str(job.status), job.task_id) == ("stopped", "task-fake0001")
-    assert "Task task-fake0001 goes on at the server" in str(job.error)
+    assert "Task task-fake0001 still runs on the server" in str(job.error)
     assert 'hh.resume("task-fake0001")' in str(job.error)
     assert "\n" not in str(job.error)
     mend_ledger(home)

@@ -387,7 +387,7 @@ FILE: dict[str, tuple[list[Answer], str, str]] = {
     "429": ([Say(429)], "done", ""),
     "403 once": ([Say(403)], "done", ""),
     "404 once": ([Say(404)], "done", ""),
-    "403 always": ([Say(403)] * 90, "stopped", "was turned down (403)"),
+    "403 always": ([Say(403)] * 90, "stopped", "was refused (403)"),
     "503 always": ([Say(503)] * 90, "stopped", "could not be fetched: its server answers 503"),
     "login page once": ([Say(raw=b"<html>Sign in")], "done", ""),
     "login page": ([Say(raw=b"<html>Sign in")] * 90, "stopped", "not an MP4"),
@@ -479,7 +479,7 @@ def test_a_video_that_never_comes_says_what_the_server_said_last_and_can_be_take
     job = ended(generate())
     # Not expired, which would let an equal request buy it again: the task is asked about once more before that.
     assert str(job.status) == "stopped"
-    assert "turned down (403); a fresh link could not be had: Scripted" in str(job.error)
+    assert "refused (403); no new link to it could be fetched: Scripted" in str(job.error)
     fake_server.forget("file")
     fake_server.forget("poll")
     assert generate() is job
@@ -495,7 +495,7 @@ def test_the_card_says_that_a_video_is_tried_again_and_no_more_when_it_comes(
     seen = Seen(generate())
     ended(seen.job)
     says = [snapshot.message for snapshot in seen.snapshots if str(snapshot.status) == "downloading"]
-    assert "The video does not come yet: the link to the video was turned down (404); trying again." in says
+    assert "The video cannot be downloaded yet: the link to the video was refused (404); trying again." in says
     assert (says[0], says[-1], seen.job.snapshot.message) == ("", "", "")
 
 
@@ -596,7 +596,7 @@ def test_the_deadline(generate: Generate, fake_server: FakeServer, settings: Set
     settings.deadline = 1.0
     job = ended(generate())
     assert (str(job.status), fake_server.paid) == ("stopped", 1)
-    assert "has not ended after 1 min; it goes on." in str(job.error)
+    assert "has not ended after 1 min; it still runs on the server." in str(job.error)
     settings.deadline = 60.0
     fake_server.task.say("success")
     [resumed] = hh.resume(job.id)

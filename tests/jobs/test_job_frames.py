@@ -173,7 +173,7 @@ async def test_a_phone_s_photo_is_bought_once_and_the_card_says_what_was_cut_off
         image.save(tmp_path / "phone.jpg", "MPO", save_all=True, append_images=[image.resize((320, 320))])
     job = hh.generate("phone.jpg", "clouds")
     await job
-    assert "its first picture alone is sent" in job.snapshot.note
+    assert "only its first picture is sent" in job.snapshot.note
     await hh.generate("phone.jpg", "clouds")
     await hh.generate((tmp_path / "phone.jpg").read_bytes(), "clouds")
     assert fake_server.paid == 1

@@ -81,7 +81,7 @@ async def test_a_waiter_that_is_cancelled_leaves_the_job_alone(generate: Generat
 def test_a_wait_that_is_over_leaves_the_job_alone(generate: Generate, fake_server: FakeServer) -> None:
     fake_server.words = ("processing",)
     job = generate()
-    with pytest.raises(hh.WaitTimeout, match="The job goes on") as caught:
+    with pytest.raises(hh.WaitTimeout, match="The job still runs") as caught:
         job.result(timeout=0)
     assert isinstance(caught.value, TimeoutError)
     fake_server.wait_for("poll")
@@ -282,7 +282,7 @@ def test_a_stop_while_submitting_waits_for_the_outcome(generate: Generate, fake_
     row = engine().ledger.get(job.id)
     assert row is not None
     assert (str(row.snapshot.status), row.snapshot.task_id) == ("stopped", "task-fake0001")
-    assert "as you asked; the task goes on" in str(job.error)
+    assert "as you asked; the task still runs" in str(job.error)
 
 
 @pytest.mark.parametrize("kind", ["poll", "file"])
@@ -528,8 +528,8 @@ def test_a_queued_job_holds_a_few_kilobytes_and_one_picture_is_looked_at_once(
 @pytest.mark.parametrize(
     ("words", "why"),
     [
-        ("Rate limit exceeded", "asks too often"),
-        ("Rate limit exceeded: too many requests", "asks too often"),
+        ("Rate limit exceeded", "has made too many requests"),
+        ("Rate limit exceeded: too many requests", "has made too many requests"),
         ("Rate limit exceeded: 2 concurrent tasks", "runs as many tasks"),
         ("Too many concurrent tasks", "runs as many tasks"),
     ],

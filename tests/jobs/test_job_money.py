@@ -205,7 +205,7 @@ def test_a_budget_holds_for_play_money_too_in_a_sum_of_its_own(
     ended(generate("one"))
     with pytest.raises(
         hh.InvalidRequest,
-        match=r"spent about \$0\.70 of play money, and about \$2\.40 more would pass the \$2\.00 of hh\.config",
+        match=r"spent about \$0\.70 of play money, and about \$2\.40 more would exceed the \$2\.00 of hh\.config",
     ):
         generate("two", duration=10)
     settings.prices = {"720P": 0.14}

@@ -187,7 +187,7 @@ def test_a_file_that_appears_while_an_earlier_video_is_copied_stays(generate: Ge
                     file.write_bytes(content)
 
     sys.addaudithook(hear)
-    with pytest.raises(hh.InvalidRequest, match=r"mine\.mp4 exists and is never written over"):
+    with pytest.raises(hh.InvalidRequest, match=r"mine\.mp4 exists and is never overwritten"):
         generate(save=mine)
     assert mine.read_bytes() == b"a film of mine"
     # Another kernel has made the same copy: that is what was asked for.

@@ -103,7 +103,7 @@ def test_the_list_and_its_sum_are_of_what_was_asked_for() -> None:
         "$0.00 today, $0.00 this month, $0.70 in all, not yet billed, of play money"
     )
     assert "1 job, " in hh.jobs(text="rocket")._repr_html_()
-    assert repr(hh.jobs(text="nothing like it")).startswith("No job matches.\n")
+    assert repr(hh.jobs(text="nothing like it")).startswith("No jobs match.\n")
 
 
 @pytest.mark.usefixtures("some")
@@ -156,9 +156,18 @@ def test_what_they_take_is_seen_with_tab_and_help() -> None:
 
 
 @pytest.mark.usefixtures("some")
+def test_a_script_is_told_in_python_how_what_was_removed_comes_back() -> None:
+    [gone] = hh.remove(hh.jobs()[0])
+    assert "1 removed: hh.restore() undoes that" in repr(hh.jobs())
+    assert 'hh.restore("JOB") brings one back' in repr(hh.jobs(removed=True))
+    assert hh.restore() == [gone]
+    assert "removed" not in repr(hh.jobs())
+
+
+@pytest.mark.usefixtures("some")
 def test_a_gallery_in_a_terminal_lists_what_it_would_show() -> None:
-    assert "No job matches." not in repr(hh.gallery())
-    assert repr(hh.gallery(starred=True, model="happyhorse-1.1-i2v")).startswith("No job matches.\n")
+    assert "No jobs match." not in repr(hh.gallery())
+    assert repr(hh.gallery(starred=True, model="happyhorse-1.1-i2v")).startswith("No jobs match.\n")
 
 
 @pytest.mark.usefixtures("some")

@@ -128,7 +128,7 @@ def test_a_budget_is_held_against_all_of_them_before_any_is_sent(
     # What is no address of this machine is real money; nobody is asked anything here.
     monkeypatch.setenv("MODELLIX_BASE_URL", "https://example.invalid")
     settings.budget = 2.0
-    with pytest.raises(hh.InvalidRequest, match=r"about \$2\.80 more would pass the \$2\.00"):
+    with pytest.raises(hh.InvalidRequest, match=r"about \$2\.80 more would exceed the \$2\.00"):
         generate(takes=4, resolution="720P")
     assert len(hh.jobs()) == 0
 
@@ -137,7 +137,7 @@ def test_nothing_is_sent_when_the_file_of_one_of_them_exists(
     takes: Make, tmp_path: Path, fake_server: FakeServer
 ) -> None:
     (tmp_path / "launch-3.mp4").touch()
-    with pytest.raises(hh.InvalidRequest, match=r"launch-3\.mp4 exists and is never written over"):
+    with pytest.raises(hh.InvalidRequest, match=r"launch-3\.mp4 exists and is never overwritten"):
         takes(3, save="launch.mp4")
     assert len(hh.jobs()) == 0
     takes(2, save="launch.mp4").result(DEADLINE)

@@ -88,7 +88,7 @@ def test_what_goes_wrong_is_said_beside_the_button_which_can_be_pressed_again(
     asked = kernel.run(CELL)
     kernel.run("%config HappyHorse.budget = 1.0")
     kernel.click(button(asked))
-    kernel.wait(lambda: "would pass the $1.00" in kernel.shown(asked), "why not")
+    kernel.wait(lambda: "would exceed the $1.00" in kernel.shown(asked), "why not")
     kernel.run("%config HappyHorse.budget = None")
     kernel.click(button(asked))
     fake_server.wait_for("submit", 2)

@@ -39,7 +39,7 @@ def test_another_picture_than_was_shown_is_not_paid_for(kernel: Kernel, fake_ser
     button = wait_ready(form)
     kernel.run("img = Image.new('RGB', (500, 400), 'blue')")
     kernel.click(button)
-    kernel.wait(lambda: "another picture than was shown" in kernel.shown(form), "what is said")
+    kernel.wait(lambda: "The picture has changed" in kernel.shown(form), "what is said")
     assert "500 x 400" in kernel.shown(form)
     assert kernel.run("len(hh.jobs())").result == 0
     kernel.click(wait_ready(form))

@@ -148,7 +148,7 @@ def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, f
     fake_server.wait_for("poll")
     assert "launch" in kernel.complete("%happyhorse stop la")
     stopped = kernel.run("%happyhorse stop launch")
-    assert "is not watched any more. The server makes it all the same: resume fetches it." in kernel.shown(stopped)
+    assert "is no longer watched. The server makes the video all the same: resume fetches it." in kernel.shown(stopped)
     kernel.run("import happyhorse_nb as hh; hh.wait(launch)")
     fake_server.task.say("success")
     assert kernel.run("%happyhorse resume launch").error == []
@@ -228,4 +228,4 @@ def test_a_job_is_removed_and_brought_back(kernel: Kernel) -> None:
     assert "nobody wants to see" in kernel.shown(kernel.run("%happyhorse jobs --removed"))
     assert kernel.run("%happyhorse restore").printed == f"{name} is back in tables and gallery.\n"
     assert "nobody wants to see" in kernel.shown(kernel.run("%happyhorse jobs"))
-    assert kernel.run("%happyhorse restore").printed == "Nothing is removed.\n"
+    assert kernel.run("%happyhorse restore").printed == "No jobs are removed.\n"

@@ -35,9 +35,9 @@ def end(server: FakeServer) -> None:
         task.say("success")
 
 
-def waits(kernel: Kernel, code: str, words: str) -> Cell:
+def waits(kernel: Kernel, code: str, words: str, *, cell_id: str = "a cell of JupyterLab") -> Cell:
     """A cell that is seen to wait."""
-    cell = kernel.start(code)
+    cell = kernel.start(code, cell_id=cell_id)
     kernel.wait(lambda: any(re.search(words, line) for line in lines(kernel, cell)), f"{code} says {words}")
     return cell
 
@@ -185,6 +185,13 @@ def test_a_front_end_that_shows_no_changes_is_told_the_end(kernel: Kernel, fake_
     # As jupyter console is: it names no cell, and can ask its user.
     cell = kernel.run("%%happyhorse rocket.jpg --wait\nThe rocket lifts off")
     assert re.fullmatch(r"Done in .*\.mp4\n", cell.printed)
+
+
+def test_where_there_is_no_button_a_wait_names_the_keys_that_end_it(kernel: Kernel, fake_server: FakeServer) -> None:
+    kernel.run("[job] = make('The rocket lifts off')")
+    cell = waits(kernel, "hh.wait()", "Ctrl-C ends the wait, not the video", cell_id="")
+    end(fake_server)
+    assert cell.wait().ok
 
 
 def test_with_notify_a_cell_asks_for_leave_and_takes_its_script_away(kernel: Kernel, fake_server: FakeServer) -> None:

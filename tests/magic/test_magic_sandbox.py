@@ -42,15 +42,15 @@ def test_off_says_what_is_used_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODELLIX_BASE_URL", "http://127.0.0.1:9")
     switch(asked())
     said = switch(asked("--off"))
-    assert "http://127.0.0.1:9 on this machine renders the videos, for nothing" in said
-    assert "for nothing" in switch(asked("--off"))
+    assert "http://127.0.0.1:9 on this machine renders the videos, free of charge" in said
+    assert "free of charge" in switch(asked("--off"))
 
 
 def test_what_trouble_was_asked_for_is_said_in_a_line() -> None:
     said = switch(asked("--fail 'prompt violates the policy' --accept-delay 5 --max-concurrent 1")).splitlines()
     assert said[1] == (
         "As you asked: the next task will fail: prompt violates the policy (and so will all after it); a submit is "
-        "answered after 5 s; of the tasks at one time all but 1 are refused (429)."
+        "answered after 5 s; beyond 1 at once tasks are refused (429)."
     )
     assert len(said) == 3
     assert len(switch(asked()).splitlines()) == 2
@@ -89,7 +89,7 @@ def test_a_key_typed_while_the_sandbox_is_in_use_is_not_lost() -> None:
 
 @pytest.mark.parametrize(
     ("origin", "words"),
-    [("http://127.0.0.1:9", "for nothing."), ("https://api.modellix.ai", "and cost money.")],
+    [("http://127.0.0.1:9", "free of charge."), ("https://api.modellix.ai", "and cost money.")],
 )
 def test_only_what_costs_money_is_said_to(origin: str, words: str) -> None:
     use(account_of("some-key", origin, source="this kernel"))

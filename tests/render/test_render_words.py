@@ -73,7 +73,7 @@ def test_own_words_come_before_the_defaults() -> None:
 
 
 def test_a_stopped_job_can_be_taken_up_again_unless_it_was_never_sent() -> None:
-    assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume h0192abc` takes it up again."
+    assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume h0192abc` watches it again."
     never_sent = sample(Status.STOPPED, task_id=None, submitted=None)
     assert words.state(never_sent) == "Taken out"
     assert words.detail(never_sent, NOW) == "not charged"

@@ -66,7 +66,7 @@ def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Pat
     kernel.wait(lambda: "data:video/mp4" in str(list(kernel.widgets.values())), "the video")
     click(kernel, "Give video 1 a star")
     kernel.wait(
-        lambda: any(s.get("description") == "Take the star of video 1" for s in kernel.widgets.values()), "star"
+        lambda: any(s.get("description") == "Remove the star of video 1" for s in kernel.widgets.values()), "star"
     )
 
     click(kernel, "More of video 2")
@@ -207,4 +207,4 @@ def test_filters_choose_and_say_when_nothing_fits(kernel: Kernel) -> None:
     opened(kernel, "%load_ext happyhorse_nb\n%happyhorse gallery --text 'job-00000007 MANY'")
     assert [face.count("video 7 of") > 0 for face in faces(kernel)] == [True]
     opened(kernel, "import happyhorse_nb as hh\nhh.gallery(status='failures')")
-    assert "No job matches." in str(list(kernel.widgets.values()))
+    assert "No jobs match." in str(list(kernel.widgets.values()))

@@ -29,7 +29,7 @@ from happyhorse_nb.widgets.form.text import PromptBox
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 
-_UNKNOWN_SEED = "There is no last job with a known seed. Choose random or fixed."
+_UNKNOWN_SEED = "There is no earlier job with a known seed. Choose random or fixed."
 
 
 @dataclass(frozen=True)

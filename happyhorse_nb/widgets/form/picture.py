@@ -25,7 +25,7 @@ _INSTEAD = (
     "put it beside the notebook and name its path below. JupyterLab, started by happyhorse-nb lab, takes larger ones."
 )
 _INTERRUPTED = "first frame was not looked at: that was interrupted. Choose it again, or type its name anew."
-_CHANGED = "This is another picture than was shown before; nothing was sent. Press again if it is to be this one"
+_CHANGED = "The picture has changed since it was shown; nothing was sent. Press again to use the new one"
 #: Too long a shape can lose its ends, or get bars.
 _EDGES: tuple[Fit, Fit] = ("crop", "pad")
 #: The words on the buttons.
@@ -151,7 +151,7 @@ class FrameBox:
         if self._next_upload is None:
             self._next_upload = self._chooser()
         told = f"{name[:80]} ({weight(size)})"
-        stays = f" Should this line stay, it is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
+        stays = f" If this line stays, the file is too large for this server: {_INSTEAD}" if size > _AT_ONCE else ""
 
         def wait() -> None:
             self._coming = told
@@ -211,7 +211,7 @@ class FrameBox:
         except InvalidRequest as problem:
             return Look(problem=problem)
         except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything when it is looked at
-            what = f"first frame cannot be looked at: {type(problem).__name__}: {problem}"
+            what = f"first frame cannot be checked: {type(problem).__name__}: {problem}"
             return Look(problem=InvalidRequest(what, param="image"))
 
     def _show(self, number: int, look: Look) -> None:

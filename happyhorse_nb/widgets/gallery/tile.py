@@ -107,7 +107,7 @@ class Tile:
         set_trait(self._card, "_dom_classes", classes)
         n = self.number
         _toggle(self._play, playing, f"Close video {n}", f"Play video {n}")
-        _toggle(self._star, record.starred, f"Take the star of video {n}", f"Give video {n} a star")
+        _toggle(self._star, record.starred, f"Remove the star of video {n}", f"Give video {n} a star")
         _toggle(self._pick, picked, f"Unpick video {n}", f"Pick video {n}")
 
     def attach(self, *, screen: Any = None, menu: Any = None) -> None:

@@ -31,7 +31,7 @@ class Presence:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
         self._pid = os.getpid()
-        process.once("presences", set).add(self.id)
+        _ours().add(self.id)
         self._lock = process.uninterrupted(self._locked)
 
     def alive(self, owner: str | None) -> bool:
@@ -92,7 +92,7 @@ def _of_another_life(folder: Path, owner: str) -> bool:
     """
     file = _file(folder, owner)
     # Of a lock on a file (there is no record in it) this says no.
-    if owner in process.once("presences", set) or not SoftFileLock(file).is_lock_held_by_us:
+    if owner in _ours() or not SoftFileLock(file).is_lock_held_by_us:
         return False
     file.unlink(missing_ok=True)
     return True
@@ -106,3 +106,9 @@ def _lock(folder: Path, owner: str) -> FileLock:
 def _file(folder: Path, owner: str) -> Path:
     # An id is ours, hex; anything else in the ledger must not become a path.
     return folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"
+
+
+def _ours() -> set[str]:
+    """The presences of this process, since it was begun or has executed itself anew."""
+    ids: set[str] = process.once("presences", set)
+    return ids

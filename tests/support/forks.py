@@ -177,7 +177,10 @@ def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> N
         assert request is not None
         # (Unknown, where another process had asked for the same and was killed while it sent it.)
         with suppress(hh.OutcomeUnknown):
-            assert hh.generate(**request).result(timeout=DEADLINE).path.exists()
+            made = hh.generate(**request)
+            made.result(timeout=DEADLINE)
+            assert made.path is not None
+            assert made.path.exists()
     faulthandler.cancel_dump_traceback_later()
     if end == "killed":
         _wait_for_it()

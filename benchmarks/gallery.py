@@ -10,9 +10,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.images import thumbnail
-from happyhorse_nb.ledger import Ledger, Record
+from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.store import Ledger, Record
 from kernel import kernel
 from table import Row, show
 

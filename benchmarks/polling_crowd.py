@@ -10,9 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import virtual_time
 from happyhorse_nb import polling
-from happyhorse_nb.jobs.allowance import Allowance
-from happyhorse_nb.jobs.pace import Pace
-from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.limits.rate_limiter import Allowance, Rate
+from happyhorse_nb.limits.scheduler import Pace
 from polling_alone import Found
 from polling_tasks import Kind
 
@@ -92,7 +91,7 @@ def shared(kind: Kind) -> Job:
 
 
 class _Office:
-    """What the jobs of one account share; `happyhorse_nb.jobs.office` has a ledger and a client besides."""
+    """What the jobs of one account share; `happyhorse_nb.limits.account` has a ledger and a client besides."""
 
     def __init__(self, kind: Kind) -> None:
         self._estimate = kind.estimate

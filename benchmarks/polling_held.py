@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 import virtual_time
 from happyhorse_nb import polling
-from happyhorse_nb.jobs.allowance import Allowance
-from happyhorse_nb.jobs.pace import Pace
-from happyhorse_nb.jobs.rate import Rate
+from happyhorse_nb.limits.rate_limiter import Allowance, Rate
+from happyhorse_nb.limits.scheduler import Pace
 from happyhorse_nb.polling import PATIENCE, USUAL_HOLD, Hold, State, next_gap
 from polling_alone import Found
 from polling_crowd import JOBS, PER_MINUTE, Server

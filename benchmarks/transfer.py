@@ -21,7 +21,7 @@ import av
 from PIL import Image
 
 from happyhorse_nb import Client, Snapshot, Status
-from happyhorse_nb.images import load
+from happyhorse_nb.inputs import load
 from happyhorse_nb.models import DEFAULT_MODEL, find_model
 from table import Row, show
 

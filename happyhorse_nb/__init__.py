@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb._version import __version__
 
 if TYPE_CHECKING:
+    from happyhorse_nb.api import again, balance, find, forget, generate, jobs, remove, restore, resume, run, wait
     from happyhorse_nb.client import Client
     from happyhorse_nb.errors import (
         APIError,
@@ -45,22 +46,8 @@ if TYPE_CHECKING:
         UsageError,
         WaitTimeout,
     )
-    from happyhorse_nb.jobs import (
-        Job,
-        Takes,
-        again,
-        balance,
-        find,
-        forget,
-        generate,
-        jobs,
-        remove,
-        restore,
-        resume,
-        run,
-        wait,
-    )
-    from happyhorse_nb.magic.sandbox import use_sandbox
+    from happyhorse_nb.job import Job, Takes
+    from happyhorse_nb.magic.account import use_sandbox
     from happyhorse_nb.models import Cost, Snapshot, Status
     from happyhorse_nb.settings.config import public as config
     from happyhorse_nb.widgets.compare import compare
@@ -134,7 +121,7 @@ _HOMES = {
     "compare": "widgets.compare",
     "form": "widgets.form",
     "gallery": "widgets.gallery",
-    "use_sandbox": "magic.sandbox",
+    "use_sandbox": "magic.account",
     "config": "settings.config",
 }
 #: Those that have another name in their module.
@@ -145,12 +132,11 @@ def __getattr__(name: str) -> Any:
     if name.startswith("__") or name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOMES.get(name, "errors")
-    if home in ("jobs", "widgets.form"):
+    if home in ("api", "job", "widgets.form"):
         from happyhorse_nb.widgets.register import register
 
         register()
     found = getattr(import_module(f"{__name__}.{home}"), _THERE.get(name, name))
-    # The jobs layer is a package of the same name as the function; it is callable, so either of the two serves.
     globals()[name] = found
     return found
 

@@ -78,7 +78,7 @@ for name in sys.argv[1:]:
 def test_every_module_is_importable_alone() -> None:
     names = modules()
     assert "happyhorse_nb.wire" in names
-    assert "happyhorse_nb.jobs.engine" in names
+    assert "happyhorse_nb.engine.core" in names
     # Warnings of the others' modules are theirs.
     command = [sys.executable, "-c", ALONE, *names]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
@@ -174,7 +174,7 @@ def test_one_name_is_one_thing_however_it_is_reached(tmp_path: Path) -> None:
     code = """
 import happyhorse_nb as hh
 first = hh.jobs()
-import happyhorse_nb.jobs
+import happyhorse_nb.api.catalog
 assert repr(hh.jobs()) == repr(first) == "No jobs yet."
 from happyhorse_nb import Client, Job, generate
 from happyhorse_nb.client import Client as there

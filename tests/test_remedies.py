@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.remedies import spoken
+from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.settings.account import missing_key
 
 #: Modules that are about magics, and commands that only cells and prose of docstrings name.

@@ -2,4 +2,6 @@
 
 from happyhorse_nb.cli.main import main
 
-__all__ = ["main"]
+__all__ = [
+    "main",
+]

@@ -12,11 +12,28 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
 from happyhorse_nb.cli.notebooks import QUICKSTART, copy_to
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox import SandboxProcess
 from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+
+def own_kernel() -> KernelSpecManager:
+    """What a kernel manager asks for a kernel, and gets that of this interpreter for.
+
+    Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
+    """
+    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+
+    class Own(KernelSpecManager):
+        def get_kernel_spec(self, _: str) -> KernelSpec:
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return Own()
+
 
 _TIMEOUT = 300
 
@@ -73,8 +90,6 @@ def _execute(path: Path) -> Any:
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
-
-    from happyhorse_nb.cli.kernel import own_kernel
 
     notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -12,6 +12,24 @@ from happyhorse_nb._version import __version__
 from happyhorse_nb.errors import HappyHorseError
 
 
+def jobs(argv: Sequence[str]) -> int:
+    """Print the jobs that fit. Raises `InvalidRequest`, `LedgerError`."""
+    from happyhorse_nb.api import jobs as listed
+    from happyhorse_nb.api.catalog import FIELDS, SORT, chosen
+
+    parser = argparse.ArgumentParser(
+        prog="happyhorse-nb jobs", description="List the jobs, newest first, with what they cost.", allow_abbrev=False
+    )
+    for field in (*FIELDS, SORT):
+        if field.flag:
+            parser.add_argument(f"--{field.name}", action="store_true", default=None, help=field.help)
+        else:
+            parser.add_argument(f"--{field.name}", metavar=field.metavar, help=field.help)
+    args = parser.parse_args(argv)
+    print(listed(**chosen(args), sort=args.sort))
+    return 0
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -63,11 +81,10 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
         return sandbox(rest)
     if args.command == "doctor":
-        from happyhorse_nb.jobs.doctor import report
+        from happyhorse_nb.api.doctor import report
 
         for line in report():
             print(line, flush=True)
         return 0
-    from happyhorse_nb.cli.jobs import jobs
 
     return jobs(rest)

@@ -16,9 +16,9 @@ import aiohttp
 from tenacity import AsyncRetrying, retry_if_exception_type
 
 from happyhorse_nb import polling
-from happyhorse_nb.client.aside import at_decoder, at_disk
+from happyhorse_nb.client.files import beside, into_place, names
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
-from happyhorse_nb.client.place import beside, into_place, names
+from happyhorse_nb.client.threads import at_decoder, at_disk
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import APIError, DownloadError, TransportError
 

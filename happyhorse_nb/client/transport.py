@@ -21,12 +21,9 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.client.aside import aside
-from happyhorse_nb.client.body import Body
-from happyhorse_nb.client.flight import Flight, Patience
-from happyhorse_nb.client.links import PublicOnly
-from happyhorse_nb.client.outage import HEADERS, UNSENT, in_words, lost
-from happyhorse_nb.client.proxy import proxy_for
+from happyhorse_nb.client.body import Body, Flight, Patience
+from happyhorse_nb.client.network import HEADERS, UNSENT, PublicOnly, in_words, lost, proxy_for
+from happyhorse_nb.client.threads import aside
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
 

@@ -10,9 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from happyhorse_nb.errors import UsageError
-from happyhorse_nb.magic.named import bound_to, job_named
-from happyhorse_nb.magic.options import params_of, takes_of
-from happyhorse_nb.models.interpolate import interpolate, left
+from happyhorse_nb.magic.options import bound_to, job_named, params_of, takes_of
+from happyhorse_nb.models.check import interpolate, left
 from happyhorse_nb.settings import process
 
 #: Videos that a line each is said of.
@@ -21,8 +20,9 @@ _LISTED = 20
 
 def make(shell: Any, args: Namespace, body: str = "") -> None:
     """What a cell does: generate, bind, show, and wait where that is wanted."""
-    from happyhorse_nb.jobs import display, generate
-    from happyhorse_nb.jobs.question import Pending
+    from happyhorse_nb.api import generate
+    from happyhorse_nb.job import display
+    from happyhorse_nb.job.display import Pending
 
     if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
         raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
@@ -78,7 +78,7 @@ def do_form(shell: Any, args: Namespace) -> None:
 def do_edit(shell: Any, args: Namespace) -> None:
     from IPython.display import display
 
-    from happyhorse_nb.jobs import display as shown
+    from happyhorse_nb.job import display as shown
     from happyhorse_nb.widgets.form import edit
 
     display(edit(shown.members(job_named(shell, args.job))[0]))  # type: ignore[no-untyped-call]  # IPython has no types
@@ -87,8 +87,8 @@ def do_edit(shell: Any, args: Namespace) -> None:
 def do_jobs(shell: Any, args: Namespace) -> None:
     from IPython.display import display
 
-    from happyhorse_nb.jobs import jobs
-    from happyhorse_nb.jobs.query import chosen
+    from happyhorse_nb.api import jobs
+    from happyhorse_nb.api.catalog import chosen
 
     display(jobs(**chosen(args), sort=args.sort))  # type: ignore[no-untyped-call]  # IPython has no types
 
@@ -96,21 +96,22 @@ def do_jobs(shell: Any, args: Namespace) -> None:
 def do_gallery(shell: Any, args: Namespace) -> None:
     from IPython.display import display
 
-    from happyhorse_nb.jobs.query import chosen
+    from happyhorse_nb.api.catalog import chosen
     from happyhorse_nb.widgets.gallery import gallery
 
     display(gallery(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def do_show(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display
+    from happyhorse_nb.job import display
 
     display.present(job_named(shell, args.job))
 
 
 def do_wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, running
-    from happyhorse_nb.jobs.waiting import wait
+    from happyhorse_nb.api import running
+    from happyhorse_nb.job import display
+    from happyhorse_nb.job.waiting import wait
     from happyhorse_nb.render import line, standing
 
     some = [job for piece in args.job for job in display.members(job_named(shell, piece))] or running()
@@ -141,7 +142,7 @@ def do_compare(shell: Any, args: Namespace) -> None:
 
 
 def do_stop(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display
+    from happyhorse_nb.job import display
 
     named = job_named(shell, args.job)
     if named.done():
@@ -161,7 +162,8 @@ def do_stop(shell: Any, args: Namespace) -> None:
 
 
 def do_resume(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, take_up
+    from happyhorse_nb.api import take_up
+    from happyhorse_nb.job import display
 
     if args.attach is not None:
         unknown = display.members(job_named(shell, args.attach))
@@ -183,7 +185,8 @@ def do_resume(shell: Any, args: Namespace) -> None:
 
 
 def do_again(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import again, display
+    from happyhorse_nb.api import again
+    from happyhorse_nb.job import display
 
     changes = params_of(args)
     made = again(
@@ -193,7 +196,8 @@ def do_again(shell: Any, args: Namespace) -> None:
 
 
 def do_remove(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, remove
+    from happyhorse_nb.api import remove
+    from happyhorse_nb.job import display
 
     some = remove([job for piece in args.job for job in display.members(job_named(shell, piece))])
     one = some[0].snapshot.short_id
@@ -202,7 +206,8 @@ def do_remove(shell: Any, args: Namespace) -> None:
 
 
 def do_restore(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, jobs, restore
+    from happyhorse_nb.api import jobs, restore
+    from happyhorse_nb.job import display
 
     some = restore([job for piece in args.job for job in display.members(job_named(shell, piece))] or None)
     if not some:
@@ -215,7 +220,8 @@ def do_restore(shell: Any, args: Namespace) -> None:
 
 
 def do_forget(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import display, forget
+    from happyhorse_nb.api import forget
+    from happyhorse_nb.job import display
 
     for job in display.members(job_named(shell, args.job)):
         had_file = job.path is not None and job.path.exists()
@@ -225,14 +231,14 @@ def do_forget(shell: Any, args: Namespace) -> None:
 
 
 def do_doctor(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs.doctor import report
+    from happyhorse_nb.api.doctor import report
 
     for line in report():
         print(line, flush=True)
 
 
 def do_balance(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.jobs import balance
+    from happyhorse_nb.api import balance
     from happyhorse_nb.settings import current_account
 
     left, play = balance(), " of play money" if current_account().sandbox else ""
@@ -242,12 +248,12 @@ def do_balance(shell: Any, args: Namespace) -> None:
 
 
 def do_login(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.magic.login import login, same_account
+    from happyhorse_nb.magic.account import login, same_account
 
     print(login() if args.same_account is None else same_account(args.same_account))
 
 
 def do_sandbox(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.magic.sandbox import switch
+    from happyhorse_nb.magic.account import switch
 
     print(switch(args))

@@ -70,14 +70,14 @@ def _joined_key(parser: Parser) -> None:
 
 
 def _filters(parser: Parser) -> None:
-    from happyhorse_nb.jobs.query import FIELDS
+    from happyhorse_nb.api.catalog import FIELDS
 
     for field in FIELDS:
         parser.offer(f"--{field.name}", field.offers, field.metavar, field.help)
 
 
 def _list(parser: Parser) -> None:
-    from happyhorse_nb.jobs.query import SORT
+    from happyhorse_nb.api.catalog import SORT
 
     _filters(parser)
     parser.offer(f"--{SORT.name}", SORT.offers, SORT.metavar, SORT.help)

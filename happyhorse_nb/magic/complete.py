@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from happyhorse_nb.images.offers import SUFFIXES, files, variables
+from happyhorse_nb.inputs.load import SUFFIXES, files, variables
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.options import Parser, cell_parser
-from happyhorse_nb.render.units import plain
+from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import process
 
 _NAMES = ("%%happyhorse", "%happyhorse")
@@ -122,7 +122,7 @@ def _variables(shell: Any) -> list[Offer]:
 
 def _job_variables(shell: Any) -> list[Offer]:
     """Those that a job or takes are bound to, as a cell's ``--name`` does it; not ``_`` and ``_12``."""
-    from happyhorse_nb.jobs import Job, Takes
+    from happyhorse_nb.job import Job, Takes
 
     return [
         Offer(name, f"takes, {value.status}" if process.is_a(value, Takes) else _words(value))
@@ -132,7 +132,7 @@ def _job_variables(shell: Any) -> list[Offer]:
 
 
 def _job_ids(*, removed: bool) -> list[Offer]:
-    from happyhorse_nb.jobs import jobs
+    from happyhorse_nb.api import jobs
 
     return [Offer(job.snapshot.short_id, _words(job)) for job in jobs(removed=removed)[:50]]
 

@@ -65,7 +65,7 @@ def _show_lists(shell: Any, on: bool = True) -> None:
 
 
 def _show_list(some: Any) -> None:
-    from happyhorse_nb.jobs.display import show_several
+    from happyhorse_nb.job.display import show_several
 
     register()
     show_several(some)
@@ -114,7 +114,7 @@ def _left_over() -> str:
     if not (folder / LEDGER_FILE).exists():
         # The usual case for a newcomer, who need not wait for what reads a ledger.
         return ""
-    from happyhorse_nb.ledger import orphans
+    from happyhorse_nb.store import orphans
 
     try:
         realm, key = glance()

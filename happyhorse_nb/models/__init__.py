@@ -4,12 +4,9 @@ No class of this package has slots: ``%autoreload`` gives the objects that exist
 which Colab has, that breaks every object with slots, in the middle of a job.
 """
 
-from happyhorse_nb.models.cost import Cost
-from happyhorse_nb.models.prompt import fit_prompt, prompt_weight
-from happyhorse_nb.models.snapshot import TAKEN_BACK, TAKEN_OUT, Progress, Snapshot, join_notes
-from happyhorse_nb.models.status import Status
+from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight
+from happyhorse_nb.models.snapshot import TAKEN_BACK, TAKEN_OUT, Cost, Progress, Snapshot, Status, join_notes
 from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, Fit, ImageLimits, Model, Param
-from happyhorse_nb.models.validate import check_params, check_prompt, check_takes, find_model
 
 __all__ = [
     "DEFAULT_MODEL",

@@ -1,15 +1,71 @@
-"""What is known of a job at one instant."""
+"""What is known of a job at one moment: its status, its cost, its progress. Frozen values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.models.cost import Cost
-from happyhorse_nb.models.status import Status
+
+class Status(StrEnum):
+    """Where a job stands. ``str(status)`` is the plain word, the same in Python, the ledger and the tables."""
+
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    PENDING = "pending"
+    PROCESSING = "processing"
+    DOWNLOADING = "downloading"
+    DONE = "done"
+    REFUSED = "refused"
+    FAILED = "failed"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    STOPPED = "stopped"
+
+    @property
+    def ended(self) -> bool:
+        """True when nothing more happens by itself. A stopped or unknown job may still have a task on the server."""
+        return self in _ENDED
+
+    @property
+    def running(self) -> bool:
+        """True while this job is on its way to a video."""
+        return not self.ended
+
+    @property
+    def on_server(self) -> bool:
+        """True while the server holds the task and has not finished it, as far as is known."""
+        return self in (Status.PENDING, Status.PROCESSING)
+
+
+_ENDED = frozenset({Status.DONE, Status.REFUSED, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.STOPPED})
+
+
+@dataclass(frozen=True, order=True)
+class Cost:
+    """An amount in USD, and whether the server has billed it.
+
+    ``float(cost)`` is the amount. ``str(cost)`` says which of the two it is: ``about $0.70`` or ``$0.70``. The API
+    names no price before a task is done, so what stands there before is an estimate from list prices.
+    """
+
+    amount: Decimal
+    billed: bool = False
+
+    def __float__(self) -> float:
+        return float(self.amount)
+
+    def __str__(self) -> str:
+        return self.dollars if self.billed else f"about {self.dollars}"
+
+    @property
+    def dollars(self) -> str:
+        """The amount alone, such as ``$0.70``."""
+        return f"${self.amount:.2f}"
+
 
 #: The message of a job that the user took out of the queue: nobody has refused it.
 TAKEN_OUT = "Taken out of the queue; nothing was sent."

@@ -1,11 +1,8 @@
-"""Whether a server holds a read open until the task has news (``?wait=true``): learned from the reads themselves.
-
-A newer server answers such a read when there is something to say, or after a while; an older one takes no notice of the
-parameter; and what lies between may turn it down or cut a connection that is silent. None of this is announced, so a
-read that is due anyway asks for it, and what comes back tells.
-"""
+"""Reads that the server holds open, and how long to wait after one that failed. Pure."""
 
 from __future__ import annotations
+
+import random
 
 #: Seconds for which a server holds a read where nothing happens: about so many, the API's documents say.
 USUAL = 30.0
@@ -80,3 +77,45 @@ class Hold:
         self._failed += 1
         if self._holds is None or self._failed >= _ENOUGH:
             self._holds = False
+
+
+#: Seconds for which a server must say that it does not know a task before that is believed: longer than a replica lags
+#: behind or a deploy takes.
+MISSING = 60.0
+#: Seconds after which one read is tried although the server wants none for longer; after that it is waited as told.
+TRIED_AFTER = 60.0
+
+
+def backoff(tries: int, *, longest: float, first: float = 1.0) -> float:
+    """Seconds after so many failures in a row: 1, 2, 4 … up to ``longest``, each a little shorter by chance.
+
+    By chance, so that many who wait do not march in step.
+    """
+    return float(min(longest, first * 2.0 ** min(tries - 1, 16)) * random.uniform(0.7, 1.0))  # noqa: S311  # no secret
+
+
+class Missing:
+    """Whether a task is gone of which the server says that it does not know it (404).
+
+    One such answer may come in passing, of a task that goes on and is paid for. It has no clock: it is told when
+    (seconds of any steady clock).
+    """
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether that was last said."""
+        return self._since is not None
+
+    def gone(self, now: float, patience: float = MISSING) -> bool:
+        """It was said again just now; whether it has been said for ``patience`` seconds, more than once."""
+        if self._since is None:
+            self._since = now
+            return False
+        return now - self._since >= patience
+
+    def known(self) -> None:
+        """The server knows the task after all."""
+        self._since = None

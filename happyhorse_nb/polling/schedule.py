@@ -1,28 +1,27 @@
-"""When to look next.
-
-Each look costs ``price``: the seconds of somebody's waiting that are worth one request (see `room`). Looking often
-costs requests, looking rarely lets a finished video lie. Where the hazard rate h is constant, the wait that gathers
-unseen in a gap g is h g² / 2 a look, and the sum of both is least where that equals the price: g = sqrt(2 price / h).
-For a rate that changes slowly this is the classical rule for inspections (Barlow, Hunter and Proschan 1963, "Optimum
-checking procedures"; Keller 1974, "Optimum checking schedules for systems subject to random failure").
-
-A task's rate does not change slowly: at twenty seconds it is nearly nothing, and the root asks for a gap that leads
-far into the time in which tasks end. So the same balance is kept without the root: look when the wait that has
-gathered unseen, on average, is worth the price. With a constant rate this is the root to the letter; with ours its
-cost lies within one per cent of the optimum that dynamic programming finds (``benchmarks/polling.py``), for a few
-evaluations of a closed form.
-
-The same number, for a look that is due, is its urgency: the waiting that the request would save. Where there are more
-looks than requests, the most urgent go first.
-"""
+"""When to ask about a task next, and how far it is likely to be. Pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from happyhorse_nb.models import Progress
 from happyhorse_nb.polling.forecast import Forecast, Survivor
-from happyhorse_nb.polling.state import State
+
+
+@dataclass(frozen=True)
+class State:
+    """A task that has not ended as far as is known; ``age`` is the seconds since it was accepted.
+
+    ``queued`` is its age when it was last seen `pending`, 0 when it never was; ``pending`` whether that was also the
+    last that was heard of it.
+    """
+
+    age: float
+    queued: float = 0.0
+    pending: bool = False
+
 
 #: What a task may be, each with its chance.
 Seen = Sequence[tuple[float, Survivor]]
@@ -97,3 +96,62 @@ def _unseen(possible: Seen, gap: float) -> tuple[float, float]:
         wait += share * waits
         ends += share * ended
     return wait, ends
+
+
+#: Seconds of waiting that are worth one request when there is room for more: a task of which nothing is known but
+#: that it is about due is then looked at about once a second.
+PATIENCE = 0.0125
+#: Looks a minute that the price allows for at most, whatever the account does. So many take about a fifth of one core,
+#: and a user's cells have to share the interpreter with them.
+MOST_LOOKS = 30_000
+
+
+def price(hazards: Iterable[float], requests_per_minute: float) -> float:
+    """Seconds of waiting that one request is worth, with watched tasks that end at these rates (per second).
+
+    ``requests_per_minute`` are those that looks may take; of more than `MOST_LOOKS` no use is made. At a price p a task
+    with the rate h is looked at sqrt(h / 2p) times a second (see `schedule`). All of them together take what there is
+    at the p that this solves for: what is scarce has its price, and what is not, ours.
+    """
+    allowed = min(requests_per_minute, MOST_LOOKS) / 60
+    wanted = sum(math.sqrt(hazard) for hazard in hazards)
+    return max(PATIENCE, (wanted / allowed) ** 2 / 2)
+
+
+def bar(price: float, free: float) -> float:
+    """How urgent (seconds) a due look has to be to leave now; ``free`` is the part of the minute's requests left, to 1.
+
+    While there is plenty, whatever is due leaves. When requests run short, a look that is due for another reason (a
+    task just begun is looked at early) does not take the one that a task about to end needs.
+    """
+    return max(0.0, price - PATIENCE) * max(0.0, 1 - 2 * free)
+
+
+#: What a bar comes near to while its task runs, and how far the estimate alone takes it.
+_ALMOST, _BY_ESTIMATE = 0.99, 0.98
+#: No card says that nothing is left while its task still runs.
+_LEAST_LEFT = 0.5
+#: By how much a bar may run ahead of the estimate before the two are told apart.
+_APART = 0.1
+_NOTHING = Progress()
+
+
+def progress(estimate: Forecast, state: State, *, before: Progress = _NOTHING) -> Progress:
+    """How far a task is. Never full before the end, never standing still, never going back.
+
+    ``left`` is the median of the seconds left: as many tasks take longer as take less. Bar and words are one: what is
+    left is to the age as the rest of the bar is to what is filled. A task that takes longer than was expected has a bar
+    that can only creep, since none goes back, while more and more seconds are to be expected: then ``left`` is None.
+    """
+    age = state.age
+    # The likeliest of the possible ages; a median of medians would say no more.
+    _, worked = ages(estimate, state)[0]
+    left = max(estimate.left(worked), _LEAST_LEFT)
+    # Where the estimate was wrong it still creeps on, ever slower.
+    since = max(age - before.elapsed, 0.0)
+    crept = before.fraction + (_ALMOST - before.fraction) * -math.expm1(-since / (3 * max(age, estimate.median)))
+    told = age / (age + left)
+    fraction = max(min(told, _BY_ESTIMATE), crept)
+    if fraction - told > _APART:
+        return Progress(fraction=fraction, elapsed=age)
+    return Progress(fraction=fraction, elapsed=age, left=max(age / fraction - age, _LEAST_LEFT) if age else left)

@@ -3,12 +3,9 @@
 Nothing heavy is imported here: jinja2 and IPython are on first use.
 """
 
-from happyhorse_nb.render.compare import LETTERS, comparison, kept, kept_text
-from happyhorse_nb.render.differences import Side
-from happyhorse_nb.render.lines import line
-from happyhorse_nb.render.listing import table, table_text
-from happyhorse_nb.render.page import (
+from happyhorse_nb.render.cards import (
     card,
+    line,
     live,
     placeholder,
     question,
@@ -19,8 +16,12 @@ from happyhorse_nb.render.page import (
     thumb,
     trouble,
 )
+from happyhorse_nb.render.compare import LETTERS, Side, comparison, kept, kept_text
 from happyhorse_nb.render.player import VideoOutput, video
+from happyhorse_nb.render.tables import table, table_text
 from happyhorse_nb.render.takes import (
+    quiet_line,
+    standing,
     takes_card,
     takes_head,
     takes_line,
@@ -29,8 +30,9 @@ from happyhorse_nb.render.takes import (
     takes_spoken,
     takes_text,
     total,
+    waited,
+    waiting,
 )
-from happyhorse_nb.render.waits import quiet_line, standing, waited, waiting
 
 __all__ = [
     "LETTERS",

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
+from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.remedies import spoken
-from happyhorse_nb.render.page import fill, link, live, saved, style, thumb
+from happyhorse_nb.render.cards import fill, live, saved, style, thumb
+from happyhorse_nb.render.cards import sheet_link as link
 from happyhorse_nb.render.player import video
-from happyhorse_nb.render.units import about, plain
+from happyhorse_nb.render.words import about, plain
 
 #: The line that a caller of Python or of the magic is given, where the form has a button.
 _REMEDIES = (" Make it fit with --fit (fit=True).", " Shorten it, or cut it there with --fit (fit=True).")

@@ -9,10 +9,8 @@ from pathlib import Path
 
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.links import link, shown
-from happyhorse_nb.render.page import fill, style
-from happyhorse_nb.render.units import plain
-from happyhorse_nb.render.view import spans
+from happyhorse_nb.render.cards import fill, link, shown, spans, style
+from happyhorse_nb.render.words import plain
 
 
 @dataclass(frozen=True)

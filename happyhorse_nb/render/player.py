@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.models import Snapshot
-from happyhorse_nb.render.links import link, shown
-from happyhorse_nb.render.page import fill
-from happyhorse_nb.render.units import plain, size
+from happyhorse_nb.render.cards import fill, link, shown
+from happyhorse_nb.render.words import plain, size
 
 #: Pixels: the longer side of the player on the page.
 _LARGEST = 640

@@ -1,4 +1,4 @@
-"""Several takes of one request as one card: what they cost in all, how many stand where, and each in a row."""
+"""Several jobs as one card, and as one line while somebody waits for them. Pure."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from happyhorse_nb.models import Cost, Snapshot
+from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.lines import line
-from happyhorse_nb.render.page import fill, place, saved, style, thumb
-from happyhorse_nb.render.units import plain
-from happyhorse_nb.render.view import Item, View, view
+from happyhorse_nb.render.cards import Item, View, fill, line, place, saved, style, thumb, view
+from happyhorse_nb.render.words import about, plain
 
 
 def total(snapshots: Sequence[Snapshot]) -> Cost | None:
@@ -37,7 +35,7 @@ def costing(snapshots: Sequence[Snapshot]) -> str:
     return ", ".join(part for part in (told, before) if part)
 
 
-def standing(snapshots: Sequence[Snapshot]) -> str:
+def _standing(snapshots: Sequence[Snapshot]) -> str:
     """How many stand where, in the card's words: ``1 done, 2 generating, 1 queued``."""
     count = Counter(words.brief(s) for s in snapshots)
     return ", ".join(f"{number} {word}" for word, number in count.items())
@@ -45,7 +43,7 @@ def standing(snapshots: Sequence[Snapshot]) -> str:
 
 def takes_line(snapshots: Sequence[Snapshot]) -> str:
     """One line of plain text over the lines of the takes themselves: what they cost comes first."""
-    return f"{_title(snapshots)}: {standing(snapshots)}"
+    return f"{_title(snapshots)}: {_standing(snapshots)}"
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
         "takes.html.j2",
         tone=_tone(snapshots),
         title=_title(snapshots),
-        standing=standing(snapshots),
+        standing=_standing(snapshots),
         views=views,
         running=any(own.bar for own in views),
         meta=_meta(snapshots),
@@ -81,7 +79,7 @@ def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: f
 
 def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
     """How many stand where, for screen readers."""
-    return fill("spoken.html.j2", state=standing(snapshots))
+    return fill("spoken.html.j2", state=_standing(snapshots))
 
 
 def takes_placeholder(snapshots: Sequence[Snapshot]) -> str:
@@ -116,3 +114,65 @@ def _meta(snapshots: Sequence[Snapshot]) -> list[Item]:
     if any(snapshot.reused for snapshot in snapshots) and not any(s.status.running for s in snapshots):
         items.append(Item("new ones:", "--again"))
     return [item for item in items if item.text]
+
+
+def waiting(snapshots: Sequence[Snapshot], *, now: float, stop: str) -> str:
+    """``Waiting for 3 videos: 1 done, 2 running, about 1 min 30 s left; Stop ends the wait, not the videos.``
+
+    ``now`` is Unix seconds, ``stop`` what ends the wait.
+    """
+    if len(snapshots) == 1:
+        [one] = snapshots
+        how = ", ".join(part for part in (_lower(words.state(one)), words.detail(one, now)) if part)
+        return f"Waiting for a video: {how}; {stop} ends the wait, not the video."
+    left = _left(snapshots)
+    parts = [standing(snapshots), f"{about(left)} left" if left is not None else ""]
+    how = ", ".join(part for part in parts if part)
+    return f"Waiting for {len(snapshots):,} videos: {how}; {stop} ends the wait, not the videos."
+
+
+def waited(snapshots: Sequence[Snapshot], *, now: float) -> str:
+    """What came of it: the one job as a line, several as how many stand where, and what they cost."""
+    if len(snapshots) == 1:
+        return line(snapshots[0], now=now)
+    cost = total([one for one in snapshots if not one.reused])
+    play = " of play money" if any(one.sandbox for one in snapshots) else ""
+    paid = f", {cost}{play}" if cost is not None and cost.amount else ""
+    return f"Waited for {len(snapshots):,} videos: {standing(snapshots)}{paid}."
+
+
+def standing(snapshots: Sequence[Snapshot]) -> str:
+    """How many stand where, in a word each: ``1 done, 2 running, 1 queued``."""
+    count = Counter(_word(one) for one in snapshots)
+    return ", ".join(f"{number:,} {word}" for word, number in count.items())
+
+
+def quiet_line(text: str) -> str:
+    """A line of text as HTML, that takes no more attention than it needs."""
+    return fill("quiet.html.j2", text=text)
+
+
+def _word(snapshot: Snapshot) -> str:
+    working = snapshot.status.running and snapshot.status != Status.QUEUED
+    return "running" if working else words.brief(snapshot)
+
+
+def _left(snapshots: Sequence[Snapshot]) -> float | None:
+    """Seconds until the last of them is there, as far as that can be told; None where it cannot."""
+    running = [one for one in snapshots if not one.status.ended]
+    work = [one.progress for one in running if one.status != Status.QUEUED]
+    # What one takes from beginning to end, for those that have not begun.
+    whole = max((each.elapsed + each.left for each in work if each.left is not None), default=None)
+    lefts: list[float] = []
+    for one in running:
+        left = one.progress.left
+        if one.status == Status.QUEUED:
+            left = None if left is None or whole is None else left + whole
+        if left is None:
+            return None
+        lefts.append(left)
+    return max(lefts, default=None)
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]

@@ -13,14 +13,10 @@ from aiohttp import web
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import Model
 from happyhorse_nb.sandbox import answers
-from happyhorse_nb.sandbox.answers import Refusal
+from happyhorse_nb.sandbox.answers import Refusal, Wanted, limit_headers, playable, read_request, seconds_until
 from happyhorse_nb.sandbox.options import SandboxOptions
-from happyhorse_nb.sandbox.prices import price
-from happyhorse_nb.sandbox.request import Wanted, playable, read_request
-from happyhorse_nb.sandbox.store import TaskStore
+from happyhorse_nb.sandbox.store import Task, TaskStore, price
 from happyhorse_nb.sandbox.studio import Studio
-from happyhorse_nb.sandbox.task import Task
-from happyhorse_nb.sandbox.throttle import limit_headers, seconds_until
 
 #: Seconds between two glances at a task for somebody whose read is held open.
 _GLANCE = 0.1

@@ -6,13 +6,140 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from decimal import Decimal
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
-from happyhorse_nb.sandbox.lock import FileLock
-from happyhorse_nb.sandbox.task import Task
 from happyhorse_nb.wire import is_task_id
+
+#: USD for a second of video.
+PRICES = {"720P": Decimal("0.14"), "1080P": Decimal("0.24")}
+
+
+def price(resolution: str, duration: int) -> Decimal:
+    """The price of a clip of that many seconds, in USD."""
+    return (PRICES[resolution] * duration).quantize(Decimal("0.0001"))
+
+
+#: The part of a task's time that it spends as ``pending``.
+PENDING_SHARE = 0.15
+
+
+def new_task_id() -> str:
+    """An id that no other task has."""
+    return f"task-{secrets.token_hex(6)}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What was asked for, and what has become of it. Times are Unix seconds.
+
+    The state at any instant follows from these and the clock, so nothing has to be written when it changes by itself,
+    and a server that was away for a while is right at once.
+    """
+
+    model: str
+    prompt: str
+    resolution: str
+    duration: int
+    seed: int
+    #: When it was accepted, and how many seconds it takes at least.
+    created: float
+    seconds: float
+    id: str = field(default_factory=new_task_id)
+    #: Whoever knows it may have the file, as with a signed link.
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
+    #: Where the first frame is still to be fetched from.
+    image_url: str | None = field(default=None, repr=False)
+    #: When the rendering ended; it failed where ``error`` says something.
+    ended: float | None = None
+    error: str = ""
+    #: The video's size in pixels.
+    width: int = 0
+    height: int = 0
+
+    @property
+    def finished(self) -> float | None:
+        """When the task is over for whoever asks; None while that is not known yet."""
+        return None if self.ended is None else max(self.ended, self.created + self.seconds)
+
+    def status(self, now: float) -> str:
+        """The API's word for the state at that time."""
+        if self.finished is not None and now >= self.finished:
+            return "failed" if self.error else "success"
+        return "pending" if now < self.created + PENDING_SHARE * self.seconds else "processing"
+
+    def active(self, now: float) -> bool:
+        """Whether it counts as running at that time."""
+        return self.status(now) in ("pending", "processing")
+
+    def expired(self, now: float, keep: float) -> bool:
+        """Whether it is over for longer than ``keep`` seconds."""
+        return self.finished is not None and now >= self.finished + keep
+
+    def amount(self) -> Decimal:
+        """What it costs in play money, USD; a failed task costs nothing."""
+        return Decimal(0) if self.error else price(self.resolution, self.duration)
+
+    def to_json(self) -> dict[str, Any]:
+        """The task as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Task:
+        """The task that such data describes. Raises TypeError when something is missing."""
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in data.items() if name in known})
+
+
+class FileLock:
+    """Held by at most one server at a time, whichever process it lives in."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def acquire(self) -> bool:
+        """Take the lock if it is free; whether it was. Raises OSError when the file cannot be made."""
+        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            _lock(file)
+        except OSError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let go of the lock, if it is held."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: int) -> None:
+        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: int) -> None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
 
 #: What a server left half-made when it was killed is thrown away after this many seconds.
 _STALE = 3600.0

@@ -5,4 +5,8 @@ ipywidgets is imported on first use.
 
 from happyhorse_nb.widgets.card import Card, Job, show
 
-__all__ = ["Card", "Job", "show"]
+__all__ = [
+    "Card",
+    "Job",
+    "show",
+]

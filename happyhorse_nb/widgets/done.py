@@ -13,12 +13,11 @@ from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render.gallery import notice
 from happyhorse_nb.render.player import copy_path
 from happyhorse_nb.settings import current_account
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
-from happyhorse_nb.widgets.place import Bundle, Place
+from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, Place
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs import Job
-    from happyhorse_nb.widgets.form.slot import Slot
+    from happyhorse_nb.job import Job
+    from happyhorse_nb.widgets.form.results import Slot
 
 #: What a finished 720P video can be made in.
 _LARGER = "1080P"
@@ -93,8 +92,8 @@ class DoneRow:
 
     def _larger(self, seed: int) -> Callable[[Any], None]:
         def larger(button: Any) -> None:
-            from happyhorse_nb.jobs import remade
-            from happyhorse_nb.jobs.display import members
+            from happyhorse_nb.api import remade
+            from happyhorse_nb.job.display import members
 
             self._check_money()
             # The price stands on the button: the press is the answer.
@@ -106,7 +105,7 @@ class DoneRow:
         return larger
 
     def _another(self, button: Any) -> None:
-        from happyhorse_nb.jobs import again
+        from happyhorse_nb.api import again
 
         self._check_money()
         made = again(self._job, yes=True)
@@ -147,7 +146,7 @@ class DoneRow:
             )
 
     def _add(self, made: Job) -> None:
-        from happyhorse_nb.widgets.form.slot import Slot
+        from happyhorse_nb.widgets.form.results import Slot
 
         slots: list[Slot] = []
 
@@ -186,7 +185,7 @@ def _can_be_larger(snapshot: Snapshot) -> bool:
 
 
 def _priced(job: Job, words: str, **changes: Any) -> str:
-    from happyhorse_nb.jobs import price
+    from happyhorse_nb.api import price
 
     cost = price(job, **changes)
     return words if cost is None else f"{words}, {cost}"

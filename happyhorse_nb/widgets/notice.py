@@ -11,12 +11,11 @@ import json
 import time
 from collections.abc import Callable
 
-from happyhorse_nb.jobs.notices import took_long
+from happyhorse_nb.job.notices import took_long
 from happyhorse_nb.models import Snapshot
-from happyhorse_nb.render.units import duration, plain
-from happyhorse_nb.widgets.live import NOTHING
-from happyhorse_nb.widgets.panel import in_a_while
-from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.render.words import duration, plain
+from happyhorse_nb.widgets.card import NOTHING
+from happyhorse_nb.widgets.panel import Bundle, Output, Places, in_a_while
 
 #: Seconds after which a script that is run again, with the page or the notebook, does nothing; and for which it stands.
 _FRESH, _STANDS = 120, 5.0

@@ -4,12 +4,72 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from happyhorse_nb.settings import process
-from happyhorse_nb.widgets.message_rate import MessageRate
+
+Bundle = Mapping[str, Any]
+
+
+class Place(Protocol):
+    """Put once by the cell, then changed from wherever the job's news come."""
+
+    def put(self, bundle: Bundle) -> None:
+        """Show this MIME bundle as an output of the running cell."""
+
+    def change(self, bundle: Bundle) -> None:
+        """Show this MIME bundle in the same place instead."""
+
+
+#: Makes a place; a test passes its own.
+Places = Callable[[], Place]
+
+
+class Output:
+    """A place made of IPython's display handle."""
+
+    def __init__(self) -> None:
+        from IPython.display import DisplayHandle
+
+        # IPython's display classes have no types.
+        self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+
+    def put(self, bundle: Bundle) -> None:
+        """Show this MIME bundle as an output of the running cell."""
+        self._handle.display(dict(bundle), raw=True)
+
+    def change(self, bundle: Bundle) -> None:
+        """Show this MIME bundle in the same place instead."""
+        self._handle.update(dict(bundle), raw=True)
+
+
+#: Messages that one card may send in any second.
+MOST = 2
+
+
+class MessageRate:
+    """Counts messages over the last second. ``clock`` is any steady clock in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._sent: deque[float] = deque(maxlen=MOST)
+
+    def take(self) -> bool:
+        """True, and counted, when one more message may go out now."""
+        now = self._clock()
+        if len(self._sent) == MOST and now - self._sent[0] < 1.0:
+            return False
+        self._sent.append(now)
+        return True
+
+    def left(self) -> float:
+        """Seconds until one more message may go out, 0 when it may now."""
+        return max(0.0, 1.0 - (self._clock() - self._sent[0])) if len(self._sent) == MOST else 0.0
+
 
 logger = logging.getLogger(__name__)
 

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError
-from happyhorse_nb.jobs import Takes, display
+from happyhorse_nb.job import Takes, display
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets import card, takes
-from happyhorse_nb.widgets.live import NOTHING
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
-from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.widgets.card import NOTHING
+from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, Output, Places
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs.question import Pending
+    from happyhorse_nb.job.display import Pending
 
 logger = logging.getLogger(__name__)
 

@@ -6,18 +6,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs import Job, Takes
-    from happyhorse_nb.jobs.question import Pending
+    from happyhorse_nb.job import Job, Takes
+    from happyhorse_nb.job.display import Pending
     from happyhorse_nb.models import Snapshot
-    from happyhorse_nb.widgets.place import Place
+    from happyhorse_nb.widgets.panel import Place
 
 
 def register() -> None:
     """Let jobs show themselves as cards."""
-    from happyhorse_nb.jobs import display, question
+    from happyhorse_nb.job import display
 
     display.register(_show, _show_takes, _place, _notice, _show_several)
-    question.register(_ask)
+    display.register_question(_ask)
 
 
 def _show(job: Job) -> None:
@@ -42,7 +42,7 @@ def _show_takes(takes: Takes) -> None:
 
 
 def _show_several(jobs: list[Job]) -> None:
-    from happyhorse_nb.images import thumbnail
+    from happyhorse_nb.inputs import thumbnail
     from happyhorse_nb.widgets.table import PICTURE, SHOWN, show
 
     show(jobs, pictures=[thumbnail(job.thumbnail, PICTURE) if job.thumbnail else None for job in jobs[:SHOWN]])
@@ -55,6 +55,6 @@ def _notice() -> Callable[[Snapshot], None]:
 
 
 def _place() -> Place:
-    from happyhorse_nb.widgets.place import Output
+    from happyhorse_nb.widgets.panel import Output
 
     return Output()

@@ -8,16 +8,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
-from happyhorse_nb.render.listing import sums
+from happyhorse_nb.render.tables import sums
 from happyhorse_nb.settings import notebook_folder, process
-from happyhorse_nb.widgets.live import NOTHING
-from happyhorse_nb.widgets.message_rate import MessageRate
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
-from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.widgets.card import NOTHING
+from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, MessageRate, Output, Places
 from happyhorse_nb.widgets.takes import Snapshots, Together
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs import Job
+    from happyhorse_nb.job import Job
 
 #: Rows of a table that a person looks at; its sums are over all of them.
 SHOWN = 50

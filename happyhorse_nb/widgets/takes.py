@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import notebook_folder
-from happyhorse_nb.widgets.compare import Comparison, buttons_live
-from happyhorse_nb.widgets.keep import KeepRow
-from happyhorse_nb.widgets.live import NOTHING, LiveCard
-from happyhorse_nb.widgets.panel import Look
-from happyhorse_nb.widgets.place import Bundle, Output, Places
+from happyhorse_nb.widgets.card import NOTHING, LiveCard
+from happyhorse_nb.widgets.compare import Comparison, KeepRow, buttons_live
+from happyhorse_nb.widgets.panel import Bundle, Look, Output, Places
 
 if TYPE_CHECKING:
-    from happyhorse_nb.jobs import Job
+    from happyhorse_nb.job import Job
 
 Snapshots = tuple[Snapshot, ...]
 

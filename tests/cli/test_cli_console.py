@@ -16,8 +16,8 @@ import pytest
 from happyhorse_nb._version import __version__
 from happyhorse_nb.cli import main
 from happyhorse_nb.cli.demo import program
-from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.store import Ledger
 from ledger.rows import record
 from support.fake_server import KEY, FakeServer, Say, refused_origin
 

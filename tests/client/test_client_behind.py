@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from happyhorse_nb.client.behind import Behind
+from happyhorse_nb.client.transfer import Behind
 
 
 def failing(number: int):

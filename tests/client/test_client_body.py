@@ -15,8 +15,7 @@ from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client
-from happyhorse_nb.client.body import Body
-from happyhorse_nb.client.flight import Flight
+from happyhorse_nb.client.body import Body, Flight
 from support.fake_server import KEY, Cut, Do, FakeServer, Say
 
 

@@ -13,7 +13,7 @@ import pytest
 import happyhorse_nb as hh
 from client.test_client_body import heavy
 from happyhorse_nb import Client
-from happyhorse_nb.client.flight import Flight, Patience
+from happyhorse_nb.client.body import Flight, Patience
 from support.fake_server import KEY, SIGNATURE
 from support.line import ACCEPTED, Line, raw_server
 

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 import happyhorse_nb as hh
 from happyhorse_nb.client.download import download
-from happyhorse_nb.client.links import PublicOnly, destination
+from happyhorse_nb.client.network import PublicOnly, destination
 from happyhorse_nb.client.transport import Transport
 from happyhorse_nb.settings import account_of
 from happyhorse_nb.settings.account import HiddenText

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from happyhorse_nb.client.place import Link, beside, into_place, names
+from happyhorse_nb.client.files import Link, beside, into_place, names
 
 
 def none_here(half: Path, target: Path) -> NoReturn:

@@ -9,7 +9,7 @@ import pytest
 import happyhorse_nb as hh
 import virtual_time
 from happyhorse_nb import Snapshot, Status, polling
-from happyhorse_nb.client.until import until_ended
+from happyhorse_nb.client.poll import until_ended
 
 
 class Server:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import load
+from happyhorse_nb.inputs import load
 from images.pictures import LIMITS
 
 TOKEN = "5ecret70ken"

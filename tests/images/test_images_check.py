@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import ImageInfo, check, inspect, load
+from happyhorse_nb.inputs import ImageInfo, check, inspect, load
 from images.pictures import LIMITS, deep, encoded, exif, noise, picture, with_thumbnail, written
 
 

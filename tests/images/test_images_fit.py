@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import check, fit_into, inspect, load, output_size, thumbnail
+from happyhorse_nb.inputs import check, fit_into, inspect, load, output_size, thumbnail
 from images.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import decode_data_uri, load
+from happyhorse_nb.inputs import decode_data_uri, load
 from images.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture, written
 
 JPEG = encoded(picture(), "JPEG")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import load
+from happyhorse_nb.inputs import load
 from images.pictures import LIMITS, encoded, exif, noise, picture, with_thumbnail, written
 
 PHOTO = encoded(noise(640, 400), "JPEG", exif=exif(6))

@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import happyhorse_nb as hh
-from happyhorse_nb.images import load
+from happyhorse_nb.inputs import load
 from happyhorse_nb.models import DEFAULT_MODEL, find_model
 from happyhorse_nb.settings import account
 from happyhorse_nb.settings.config import config
@@ -88,7 +88,7 @@ def old_and_new(server: FakeServer, photo: Path, job: Any, stopped: Any, takes: 
         raise AssertionError("nobody knows it")
     assert hh.balance() == Decimal("12.34")
     assert asyncio.run(directly(server.origin, frame)) == "downloading"
-    named = importlib.import_module("happyhorse_nb.magic.named")
+    named = importlib.import_module("happyhorse_nb.magic.options")
     complete = importlib.import_module("happyhorse_nb.magic.complete")
     shell = SimpleNamespace(user_ns={"launch": job, "tries": takes, "other": 1})
     assert named.job_named(shell, "launch") is job

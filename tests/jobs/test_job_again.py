@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.extension import run_line
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
@@ -550,7 +550,7 @@ def test_what_was_forgotten_in_another_kernel_is_forgotten_here(
 
 
 ALIVE = """
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 [record] = engine().ledger.newest()
 print(json.dumps(engine().presence.alive(record.owner)))
 """

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
-from happyhorse_nb.jobs.budget import AskFirst, Quote, check_asked
-from happyhorse_nb.jobs.question import Pending
+from happyhorse_nb.engine import engine
+from happyhorse_nb.job.display import Pending
+from happyhorse_nb.limits.budget import AskFirst, Quote, check_asked
 from happyhorse_nb.models import Cost
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
@@ -95,8 +95,7 @@ def pending(generate: Generate, settings: Settings, prompt: str = "The rocket li
     def buy(quote: Quote) -> Any:
         return hh.Takes(engine().submit_all(requests, agreed=quote))
 
-    from happyhorse_nb.jobs.request import prepare
-    from happyhorse_nb.jobs.seeds import spread
+    from happyhorse_nb.job.request import prepare, spread
 
     request = prepare("rocket.jpg", prompt, {"duration": 15}, settings=settings, home=engine().folder)
     requests = spread(request, 4)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.extension import run_line
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate

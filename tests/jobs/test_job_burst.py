@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs.burst import Burst
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.engine.loop import Burst
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from support.fake_server import FakeServer
 

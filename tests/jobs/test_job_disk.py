@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended

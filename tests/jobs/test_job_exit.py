@@ -104,14 +104,14 @@ def test_the_exit_code_stays_the_scripts_own(
     [
         "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.5), ask())).start()\n",
         "from concurrent.futures import ThreadPoolExecutor\nThreadPoolExecutor().submit(ask)\n",
-        "import atexit, happyhorse_nb.jobs\nhappyhorse_nb.jobs.engine()\natexit.register(ask)\n",
+        "import atexit\nfrom happyhorse_nb.engine import engine\nengine()\natexit.register(ask)\n",
     ],
 )
 def test_what_a_thread_asks_for_when_the_script_has_ended_is_sent_too(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path, body: str
 ) -> None:
     # What Python imports in its last moments it imports badly: so this is there.
-    ask = "import happyhorse_nb.jobs.engine\ndef ask(): hh.generate(sys.argv[2], 'The rocket lifts off')\nhh.generate\n"
+    ask = "import happyhorse_nb.engine.core\ndef ask(): hh.generate(sys.argv[2], 'The rocket lifts off')\nhh.generate\n"
     code, said = Script(ask + body, folder, photo).end()
     assert (code, said) == (0, f"happyhorse_nb: {left()}")
     assert (fake_server.paid, len(fake_server.tasks)) == (1, 1)

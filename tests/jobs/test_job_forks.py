@@ -26,7 +26,7 @@ warnings.simplefilter("ignore", DeprecationWarning)
 import faulthandler
 faulthandler.dump_traceback_later(100, exit=True)
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.settings.config import config
 config().requests_per_minute, config().max_poll_gap, config().max_concurrent = 1_000_000, 0.1, 8
 photo = sys.argv[1]

@@ -17,11 +17,10 @@ from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb import InvalidRequest, Job
-from happyhorse_nb.images import FirstFrame
+from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.magic.extension import run_cell
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.widgets.form.latest import at_once
-from happyhorse_nb.widgets.form.picture import FrameBox
+from happyhorse_nb.widgets.form.picture import FrameBox, at_once
 from happyhorse_nb.widgets.form.values import Picture
 from images.pictures import LIMITS
 from jobs.seen import Seen, ended

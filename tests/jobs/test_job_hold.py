@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import ended

@@ -13,12 +13,12 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
-from happyhorse_nb.jobs.outlook import check
-from happyhorse_nb.ledger import Record
+from happyhorse_nb.api.preview import check
+from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.extension import load, run_line
 from happyhorse_nb.settings import account_of, use
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.store import Record
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended
 from jobs.test_job_again import GENERATE, Program

@@ -15,7 +15,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Snapshot
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate

@@ -12,12 +12,13 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import render
-from happyhorse_nb.jobs import engine, remove, restore
-from happyhorse_nb.jobs.budget import check_budget
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.api import remove, restore
+from happyhorse_nb.engine import engine
+from happyhorse_nb.limits.budget import check_budget
 from happyhorse_nb.models import Cost, Status
-from happyhorse_nb.render.listing import sums
+from happyhorse_nb.render.tables import sums
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
 from ledger.rows import record

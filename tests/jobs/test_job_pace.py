@@ -11,11 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from happyhorse_nb.jobs.allowance import Allowance
-from happyhorse_nb.jobs.pace import Pace
-from happyhorse_nb.jobs.rate import Rate
-from happyhorse_nb.ledger import Leases, Ledger
+from happyhorse_nb.limits.rate_limiter import Allowance, Rate
+from happyhorse_nb.limits.scheduler import Pace
 from happyhorse_nb.polling import Hold
+from happyhorse_nb.store import Leases, Ledger
 
 
 class Clock:

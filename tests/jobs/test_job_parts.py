@@ -13,13 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from happyhorse_nb import polling
-from happyhorse_nb.jobs.callbacks import Callbacks
-from happyhorse_nb.jobs.concurrency import Concurrency
-from happyhorse_nb.jobs.looks import Looks
-from happyhorse_nb.jobs.loop import outcome_of
-from happyhorse_nb.jobs.naps import Naps
-from happyhorse_nb.jobs.queue import Others, Queue
-from happyhorse_nb.jobs.rounds import Rounds
+from happyhorse_nb.engine.loop import Callbacks, Naps, outcome_of
+from happyhorse_nb.engine.runner import Rounds
+from happyhorse_nb.engine.watch import Looks
+from happyhorse_nb.limits.slots import Concurrency, Others, Queue
 from happyhorse_nb.models import Snapshot, Status
 
 

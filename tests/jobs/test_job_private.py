@@ -20,7 +20,7 @@ import json, os, shutil, sys
 os.umask(0)
 from pathlib import Path
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 
 home = Path(os.environ["HAPPYHORSE_HOME"])
 def modes():

@@ -45,7 +45,7 @@ def test_cards_move_on_after_that(generate: Generate, fake_server: FakeServer) -
     fake_server.words = ("processing",)
     job = generate()
     fake_server.wait_for("poll")
-    crew = sys.modules["happyhorse_nb.jobs.crew"].__dict__
+    crew = sys.modules["happyhorse_nb.engine.runner"].__dict__
     kept = dict(crew)
     crew.clear()
     # Longer than it is from one tick to the next.

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs.request import save_path
+from happyhorse_nb.job.request import save_path
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import ended

@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.settings import current_account
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended

@@ -13,9 +13,9 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import render
-from happyhorse_nb.jobs import price, remade
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.api import price, remade
 from happyhorse_nb.settings import account_of
+from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
 from ledger.rows import at_once, older

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import display, engine
-from happyhorse_nb.jobs.request import prepare
-from happyhorse_nb.ledger import Presence
+from happyhorse_nb.engine import engine
+from happyhorse_nb.job import display
+from happyhorse_nb.job.request import prepare
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import current_account
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.store import Presence
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE
 from ledger.rows import record

@@ -11,7 +11,7 @@ import pytest
 import happyhorse_nb as hh
 from client.test_client_body import heavy
 from happyhorse_nb import Job
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended
 from support.line import ACCEPTED, Line, raw_server

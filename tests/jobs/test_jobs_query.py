@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import sys
 from dataclasses import replace
@@ -13,9 +12,10 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import Job, engine
-from happyhorse_nb.jobs.query import GROUPS, query
-from happyhorse_nb.jobs.waiting import Waiting
+from happyhorse_nb.api.catalog import GROUPS, query
+from happyhorse_nb.engine import engine
+from happyhorse_nb.job import Job
+from happyhorse_nb.job.waiting import Waiting
 from happyhorse_nb.models import Status
 from ledger.rows import record
 
@@ -140,18 +140,10 @@ def test_both_of_a_job_that_is_held_twice_are_shown_in_the_cell_that_waits() -> 
     assert heard == [0, 1]
 
 
-@pytest.mark.usefixtures("some")
-def test_the_package_of_that_name_takes_the_same() -> None:
-    package: Any = importlib.import_module("happyhorse_nb.jobs")
-    assert [job.id for job in package("done", text="rocket")] == ["launch"]
-
-
 def test_what_they_take_is_seen_with_tab_and_help() -> None:
-    package: Any = importlib.import_module("happyhorse_nb.jobs")
-    for jobs in (package, package.jobs):
-        assert list(inspect.signature(jobs).parameters) == [
-            *("status", "text", "since", "model", "starred", "removed", "sort")
-        ]
+    assert list(inspect.signature(hh.jobs).parameters) == [
+        *("status", "text", "since", "model", "starred", "removed", "sort")
+    ]
     assert {"duration", "resolution", "seed"} <= set(inspect.signature(hh.form).parameters)
 
 

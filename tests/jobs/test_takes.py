@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import Takes
+from happyhorse_nb.job import Takes
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended

@@ -11,9 +11,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.ledger import Record
-from happyhorse_nb.ledger.migrations import MIGRATIONS
 from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.store import Record
+from happyhorse_nb.store.connection import MIGRATIONS
 
 _numbers = itertools.count(1)
 

@@ -14,8 +14,8 @@ from threading import Event
 import pytest
 
 from happyhorse_nb.errors import LedgerError
-from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Status
+from happyhorse_nb.store import Ledger
 from ledger.rows import record
 
 

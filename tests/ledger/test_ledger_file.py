@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from happyhorse_nb.errors import LedgerError
-from happyhorse_nb.ledger import Ledger
-from happyhorse_nb.ledger.migrations import MIGRATIONS, NewerLedger, migrate
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import account_of
+from happyhorse_nb.store import Ledger
+from happyhorse_nb.store.connection import MIGRATIONS, NewerLedger, migrate
 from ledger.rows import at_once, older, record
 from support.fake_server import KEY, SIGNATURE
 
@@ -41,7 +41,7 @@ def test_the_steps_are_numbered_and_each_is_recorded(folder: Path) -> None:
 
 
 def test_several_kernels_may_open_a_new_ledger_at_once(folder: Path) -> None:
-    prepare = "from pathlib import Path; from happyhorse_nb.ledger import Ledger"
+    prepare = "from pathlib import Path; from happyhorse_nb.store import Ledger"
     act = "run = Ledger(Path(args[0])); print(run.count()); run.close()"
     for attempt in range(3):
         new = folder / str(attempt)

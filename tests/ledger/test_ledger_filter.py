@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from happyhorse_nb.ledger import Filter, Ledger
 from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.store import Filter, Ledger
 from ledger.rows import older, record
 
 NOW = 1_800_000_000.0

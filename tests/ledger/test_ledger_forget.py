@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from happyhorse_nb.ledger import Frames, Ledger, Presence, orphans
 from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.store import Frames, Ledger, Presence, orphans
 from ledger.rows import record
 
 SECRET = "a prompt that nobody else may read"

@@ -13,16 +13,16 @@ from typing import Any
 import pytest
 
 from happyhorse_nb.errors import InvalidRequest, JobNotFound, LedgerError
-from happyhorse_nb.ledger import Frames, Leases, Ledger
-from happyhorse_nb.ledger.record import CHANGING, FIXED, changing, fixed
 from happyhorse_nb.models import Cost, Snapshot, Status
+from happyhorse_nb.store import Frames, Leases, Ledger
+from happyhorse_nb.store.record import CHANGING, FIXED, changing, fixed
 from ledger.rows import at_once, older, record
 
 IMPORTS = """
 sys.path[:0] = args[1:]
 from pathlib import Path
 from dataclasses import replace
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.store import Ledger
 from happyhorse_nb.models import Status
 from ledger.rows import record
 run = Ledger(Path(args[0]))
@@ -352,7 +352,7 @@ def test_in_an_older_ledger_each_key_is_an_account_and_each_task_is_the_server_s
 def test_two_kernels_that_join_keys_at_once_agree(ledger: Ledger) -> None:
     keys = ["a", "b", "c", "d"]
     act = "ledger.join('https://x', args[1 + me], args[2 + me])"
-    prepare = "from pathlib import Path\nfrom happyhorse_nb.ledger import Ledger\nledger = Ledger(Path(args[0]))"
+    prepare = "from pathlib import Path\nfrom happyhorse_nb.store import Ledger\nledger = Ledger(Path(args[0]))"
     at_once(3, prepare, act, ledger.folder, *keys)
     assert {ledger.account("https://x", key) for key in keys} == {ledger.account("https://x", "a")}
     assert ledger.keys_of("https://x", "b") == frozenset(keys)

@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from happyhorse_nb.ledger import Presence
+from happyhorse_nb.store import Presence
 
 KERNEL = """
 import sys
 from pathlib import Path
-from happyhorse_nb.ledger import Presence
+from happyhorse_nb.store import Presence
 me = Presence(Path(sys.argv[1]))
 print(me.id, flush=True)
 sys.stdin.readline()
@@ -108,7 +108,7 @@ def test_a_kernel_that_cannot_be_looked_at_counts_as_alive(here: Presence, tmp_p
 def test_a_kernel_whose_file_was_cleaned_away_shows_itself_again(here: Presence, tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "kernels")
     here.renew()
-    code = "import sys; from pathlib import Path; from happyhorse_nb.ledger import Presence; "
+    code = "import sys; from pathlib import Path; from happyhorse_nb.store import Presence; "
     code += "print(Presence(Path(sys.argv[1])).alive(sys.argv[2]))"
     said = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path), here.id], capture_output=True, text=True, check=True
@@ -122,8 +122,8 @@ import errno, os, sys, time
 from pathlib import Path
 sys.path.insert(0, {str(Path(__file__).parents[1])!r})
 from support.programs import FLOCK, refuse_calls
-from happyhorse_nb.ledger import Presence
-from happyhorse_nb.ledger.presence import kernels, lives
+from happyhorse_nb.store import Presence
+from happyhorse_nb.store.presence import kernels, lives
 folder = Path(sys.argv[1])
 if sys.argv[2]:
     refuse_calls(FLOCK, errno.ENOSYS)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from happyhorse_nb.ledger import LISTED, ORDERS, Ledger
 from happyhorse_nb.models import Cost, Status
+from happyhorse_nb.store import LISTED, ORDERS, Ledger
 from ledger.rows import older, record
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from happyhorse_nb.jobs import engine
+from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.complete import complete, offered
 from happyhorse_nb.magic.options import cell_parser

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.magic.extension import load
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import account_of
+from happyhorse_nb.store import Ledger
 from ledger.rows import record
 
 ORIGIN = "https://videos.example.com"

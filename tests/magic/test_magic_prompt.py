@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from happyhorse_nb.models.interpolate import interpolate
+from happyhorse_nb.models.check import interpolate
 
 NAMES: dict[str, Any] = {"mood": "golden light", "n": 3, "größe": "XL", "_x": "under", "nested": "{mood}", "none": None}
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
+from happyhorse_nb.magic.account import switch
 from happyhorse_nb.magic.commands import COMMANDS
-from happyhorse_nb.magic.sandbox import switch
 from happyhorse_nb.settings import account_of, current_account, process, use
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import Side, comparison, kept, kept_text
-from happyhorse_nb.render.differences import differences, prompts, summary
+from happyhorse_nb.render.compare import differences, prompts, summary
 
 START = Path("/work")
 

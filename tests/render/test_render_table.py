@@ -7,8 +7,8 @@ from pathlib import Path
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Cost, Status
-from happyhorse_nb.render.listing import sums
-from happyhorse_nb.render.units import columns
+from happyhorse_nb.render.tables import sums
+from happyhorse_nb.render.words import columns
 from render.samples import NOW, every_state, sample
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 
-from happyhorse_nb.render import units
+from happyhorse_nb.render import words as units
 from render.samples import HOSTILE, NOW
 
 

@@ -11,12 +11,10 @@ import pytest
 from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.images import output_size
+from happyhorse_nb.inputs import output_size
 from happyhorse_nb.models import MODELS
-from happyhorse_nb.sandbox.camera import Move, View, choose_move
-from happyhorse_nb.sandbox.film import Interrupted, render
-from happyhorse_nb.sandbox.picture import upright
-from happyhorse_nb.sandbox.prices import PRICES
+from happyhorse_nb.sandbox.film import Interrupted, Move, View, choose_move, render, upright
+from happyhorse_nb.sandbox.store import PRICES
 from sandbox.calls import PICTURE, encoded, picture
 
 STILL = Move(View(1.0), View(1.0))

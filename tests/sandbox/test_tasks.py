@@ -11,8 +11,7 @@ import pytest
 
 from happyhorse_nb.errors import ConfigError, HappyHorseError
 from happyhorse_nb.sandbox import Sandbox, SandboxOptions
-from happyhorse_nb.sandbox.store import TaskStore
-from happyhorse_nb.sandbox.task import Task
+from happyhorse_nb.sandbox.store import Task, TaskStore
 from sandbox.calls import PICTURE, Caller, data_uri
 from sandbox.conftest import Running
 

@@ -14,7 +14,7 @@ from happyhorse_nb import wire
 from happyhorse_nb.errors import ConfigError, InsufficientBalance, RateLimited
 from happyhorse_nb.models import Status
 from happyhorse_nb.sandbox import SandboxOptions
-from happyhorse_nb.sandbox.throttle import Throttle
+from happyhorse_nb.sandbox.answers import Throttle
 from sandbox.conftest import Running
 
 

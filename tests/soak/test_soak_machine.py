@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from happyhorse_nb.client import check_mp4
-from happyhorse_nb.ledger import Ledger
+from happyhorse_nb.store import Ledger
 from soak.ordeal import QUICK
 from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Kind, Request, Say
 from support.programs import Program, Programs

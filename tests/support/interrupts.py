@@ -236,7 +236,7 @@ class _Nested:
 def _acts(photo: str) -> dict[str, Callable[[], Callable[[int], object]]]:
     """What is made ready for each of them, before the first interrupt, and then done."""
     import happyhorse_nb as hh
-    from happyhorse_nb.jobs import engine
+    from happyhorse_nb.engine import engine
 
     first = hh.generate(photo, "the first one")
     first.result()
@@ -267,7 +267,7 @@ def _acts(photo: str) -> dict[str, Callable[[], Callable[[int], object]]]:
 def _main(act: str, how: str, count: int, photo: str) -> None:
     faulthandler.dump_traceback_later(DEADLINE, exit=True)
     import happyhorse_nb as hh
-    from happyhorse_nb.jobs import engine
+    from happyhorse_nb.engine import engine
     from happyhorse_nb.settings.config import config
 
     settings = config()

@@ -268,7 +268,7 @@ class Commands:
 
     def wake(self) -> None:
         """Ask the server about every job at once."""
-        from happyhorse_nb.jobs import engine
+        from happyhorse_nb.engine import engine
 
         engine().wake()
 
@@ -279,7 +279,7 @@ class Commands:
     def html(self, name: str) -> dict[str, str]:
         """All that a job is drawn as."""
         from happyhorse_nb import render
-        from happyhorse_nb.render import links
+        from happyhorse_nb.render import cards as links
 
         job, now = self._jobs[name], time.time()
         drawn = {
@@ -379,7 +379,7 @@ def _obey(line: socket.socket) -> None:
 #: All that a program imports sooner or later.
 _IMPORTS = (
     "aiohttp", "IPython.display", "jinja2", "PIL.Image", "pydantic", "tenacity",
-    "happyhorse_nb.client", "happyhorse_nb.images", "happyhorse_nb.jobs", "happyhorse_nb.render.player",
+    "happyhorse_nb.client", "happyhorse_nb.inputs", "happyhorse_nb.api", "happyhorse_nb.render.player",
 )  # fmt: skip
 
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
-from happyhorse_nb.images import thumbnail
-from happyhorse_nb.ledger import Frames, Ledger
+from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Status
+from happyhorse_nb.store import Frames, Ledger
 from ledger.rows import record
 
 

@@ -12,13 +12,11 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 
-from happyhorse_nb.images import FirstFrame
+from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.magic.options import cell_parser, params_of, takes_of
 from happyhorse_nb.models import MODELS
-from happyhorse_nb.models.interpolate import interpolate
-from happyhorse_nb.widgets.form.cell import cell
-from happyhorse_nb.widgets.form.naming import name_of
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, Picture, Values
+from happyhorse_nb.models.check import interpolate
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, Picture, Values, cell, name_of
 
 LINE = st.text(st.characters(exclude_categories=("C", "Zl", "Zp")), min_size=1).filter(lambda t: t == t.strip())
 PROMPT = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_characters="\n\t")).map(str.strip)

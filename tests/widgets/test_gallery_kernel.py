@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb
-from happyhorse_nb.ledger import Ledger
 from happyhorse_nb.models import Status
+from happyhorse_nb.store import Ledger
 from ledger.rows import record
 from support.kernel import Cell, Kernel
 from widgets.gallery_ledger import fill

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from happyhorse_nb.models import Progress, Snapshot, Status
-from happyhorse_nb.widgets.gallery.live import Live
+from happyhorse_nb.widgets.gallery.screen import Live
 
 
 class Running:

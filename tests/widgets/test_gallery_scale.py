@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb
-from happyhorse_nb.ledger import Filter, Ledger
+from happyhorse_nb.store import Filter, Ledger
 from support.kernel import Kernel
 from widgets.gallery_ledger import fill
 

@@ -10,7 +10,7 @@ import ipywidgets
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.jobs import Takes
+from happyhorse_nb.job import Takes
 from happyhorse_nb.models import Status
 from happyhorse_nb.widgets.compare import Comparison, check
 from happyhorse_nb.widgets.panel import WIDGET_VIEW

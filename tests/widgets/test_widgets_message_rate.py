@@ -7,8 +7,7 @@ from typing import Any
 import ipywidgets
 import pytest
 
-from happyhorse_nb.widgets.message_rate import MessageRate
-from happyhorse_nb.widgets.panel import Look, Panel
+from happyhorse_nb.widgets.panel import Look, MessageRate, Panel
 
 
 class Clock:

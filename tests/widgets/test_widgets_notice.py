@@ -9,7 +9,7 @@ import pytest
 
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.widgets.notice import notice
-from happyhorse_nb.widgets.place import Bundle
+from happyhorse_nb.widgets.panel import Bundle
 from render.samples import sample
 
 NOW = 1_800_000_000.0

@@ -9,24 +9,21 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from happyhorse_nb.api import again, generate
+from happyhorse_nb.api.preview import Outlook, check, last_seed, outlook
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
-from happyhorse_nb.images import FirstFrame, output_size
-from happyhorse_nb.jobs import Job, Takes, again, display, generate
-from happyhorse_nb.jobs.outlook import Outlook, check, last_seed, outlook
-from happyhorse_nb.jobs.request import Request
-from happyhorse_nb.ledger import Record
+from happyhorse_nb.inputs import FirstFrame, output_size
+from happyhorse_nb.job import Job, Takes, display
+from happyhorse_nb.job.request import Request
 from happyhorse_nb.models import MODELS, Status
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import frontend, process
-from happyhorse_nb.widgets.form.cell import cell
-from happyhorse_nb.widgets.form.controls import Controls
-from happyhorse_nb.widgets.form.deck import Deck
-from happyhorse_nb.widgets.form.latest import Latest, Work, at_once
-from happyhorse_nb.widgets.form.naming import name_of
+from happyhorse_nb.store import Record
+from happyhorse_nb.widgets.form.controls import Controls, PromptBox
 from happyhorse_nb.widgets.form.page import Page
-from happyhorse_nb.widgets.form.picture import FrameBox
-from happyhorse_nb.widgets.form.text import PromptBox
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
+from happyhorse_nb.widgets.form.picture import FrameBox, Latest, Work, at_once
+from happyhorse_nb.widgets.form.results import Deck
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values, cell, name_of
 from happyhorse_nb.widgets.panel import WIDGET_VIEW
 
 _UNKNOWN_SEED = "There is no earlier job with a known seed. Choose random or fixed."

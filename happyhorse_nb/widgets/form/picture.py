@@ -2,20 +2,60 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Mapping
+from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from happyhorse_nb import images
+from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import ConfigError, InvalidRequest
-from happyhorse_nb.images.check import weight
-from happyhorse_nb.images.offers import files, variables
+from happyhorse_nb.inputs.check import weight
+from happyhorse_nb.inputs.load import files, variables
 from happyhorse_nb.models import Fit, ImageLimits
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import on_this_machine, process
-from happyhorse_nb.widgets.form.latest import Work
 from happyhorse_nb.widgets.form.values import Picture
+
+Work = Callable[[], None]
+
+
+class Latest:
+    """Runs one piece of work at a time on a thread of its own; of those that come meanwhile only the newest."""
+
+    def __init__(self) -> None:
+        self._guard = process.Guard()
+        self._next: Work | None = None
+        self._busy = False
+
+    def __call__(self, work: Work) -> None:
+        """Do this next, instead of whatever waits. ``work`` raises nothing."""
+
+        def put() -> None:
+            self._next = work
+            if not self._busy:
+                # With an empty context: else its messages bear the name of the cell that was running.
+                run = Context().run
+                threading.Thread(target=run, args=(self._run,), name="happyhorse-form", daemon=True).start()
+                self._busy = True
+
+        self._guard(put)
+
+    def _run(self) -> None:
+        while (work := self._guard(self._taken)) is not None:
+            work()
+
+    def _taken(self) -> Work | None:
+        work, self._next = self._next, None
+        self._busy = work is not None
+        return work
+
+
+def at_once(work: Work) -> None:
+    """Where a page hears nothing from a thread: in Colab, while no cell runs."""
+    work()
+
 
 _NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
 _CHECKING = "checking…"

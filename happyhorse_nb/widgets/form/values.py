@@ -1,13 +1,15 @@
-"""What stands in a form, as plain values."""
+"""What stands in a form, as values: kept over reloads, named, and written down as a cell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.models import Fit
+from happyhorse_nb.inputs import FirstFrame
+from happyhorse_nb.models import MODELS, Fit
 from happyhorse_nb.settings import process
 
 RANDOM, SAME, FIXED = "random", "same", "fixed"
@@ -66,3 +68,123 @@ def _differ(one: Any, other: Any) -> bool:
         # Arrays compare element by element, and figures not at all.
         return one.value is not other.value
     return bool(one != other)
+
+
+_ODD = re.compile(r"[^\w. -]")
+
+
+def name_of(source: str | Picture, frame: FirstFrame, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
+    """The word for the first frame in a cell of this notebook, and what was done so that it holds, in words.
+
+    A chosen file is written into the working folder, unless it is there, and never over another one; where that cannot
+    be done it becomes a variable.
+    """
+    if isinstance(source, str):
+        return _typed(source.strip(), namespace)
+    for name, value in list(namespace.items()):
+        if value is source.value and not name.startswith("_") and not Path(name).exists():
+            return name, ""
+    data = source.value if isinstance(source.value, bytes) else frame.data
+    if data is None:
+        return frame.url or "", ""
+    suffix = Path(source.name).suffix or f".{(frame.info.format if frame.info else 'png').lower()}"
+    stem = _ODD.sub("_", Path(source.name).stem)[:80].strip(" .-") or "first-frame"
+    try:
+        path, made = _file(data, stem, suffix)
+    except OSError:
+        return _variable(data, namespace)
+    return path, f"The picture was saved as {path} beside the notebook." if made else ""
+
+
+def _typed(text: str, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
+    if text.isprintable():
+        return text, ""
+    return _variable(text, namespace)
+
+
+def _file(data: bytes, stem: str, suffix: str) -> tuple[str, bool]:
+    for count in range(1, 1000):
+        path = Path(f"{stem}{suffix}" if count == 1 else f"{stem} {count}{suffix}")
+        try:
+            with path.open("xb") as file:
+                file.write(data)
+        except FileExistsError:
+            if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
+                return str(path), False
+            continue
+        return str(path), True
+    raise OSError("a thousand files of that name")
+
+
+def _variable(value: Any, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
+    name, count = "first_frame", 1
+    while (name in namespace and namespace[name] != value) or Path(name).exists():
+        count += 1
+        name = f"first_frame_{count}"
+    namespace[name] = value
+    return name, f"The picture is in the variable {name}, as long as this kernel lives."
+
+
+#: Words that the parser of a cell's line, and IPython before it, take as they are.
+_BARE = re.compile(r"[\w./:@%+,~=-]+", re.ASCII)
+#: Where IPython may take the beginning of a cell's line for a prompt that was copied along, and drop it.
+_COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
+
+
+def cell(values: Values, image: str) -> str:
+    """The cell; ``image`` is what to call the first frame in it.
+
+    Without a prompt it is one line. With words that IPython would change or drop, and where the first frame is cropped,
+    it is the call in Python.
+    """
+    given = image + values.save
+    # Whether IPython replaces $name depends on how many single quotes follow it.
+    changed = ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines())
+    # In a cell --fit pads.
+    if changed or values.fit == "crop":
+        return _call(values, image)
+    words = [quote(f"./{image}" if image.startswith("-") else image)]
+    for option, value in _options(values):
+        shown = quote(str(value))
+        words.append(f"{option}={shown}" if str(value).startswith("-") else f"{option} {shown}")
+    if values.fit:
+        words.append("--fit")
+    line, prompt = " ".join(words), values.prompt.strip()
+    if not prompt:
+        return f"%happyhorse generate {line}"
+    return f"%%happyhorse {line}\n{prompt}"
+
+
+def quote(word: str) -> str:
+    """The word as it has to stand in a cell's line: what the line's parser, and IPython before it, make of it is the
+    word again. It must have no line break."""
+    # IPython replaces $name and {expression} in every line before a magic sees it.
+    word = re.sub(r"\$(?=[\w.])", "$$", word).replace("{", "{{").replace("}", "}}")
+    if _BARE.fullmatch(word):
+        return word
+    # Quotes group, and there is no escape: a piece with one kind of quote stands between those of the other.
+    pieces = re.findall(r"[^\"]+|\"+", word) or [""]
+    return "".join(f"'{piece}'" if piece[0:1] == '"' else f'"{piece}"' for piece in pieces)
+
+
+def _call(values: Values, image: str) -> str:
+    options = {option.removeprefix("--"): value for option, value in _options(values)}
+    if values.fit:
+        options["fit"] = values.fit
+    words = "".join(f", {name}={value!r}" for name, value in options.items())
+    return (
+        f"import happyhorse_nb as hh\n\nhh.generate({image!r}, {values.prompt.strip()!r}{words}, namespace=globals())"
+    )
+
+
+def _options(values: Values) -> list[tuple[str, Any]]:
+    options: list[tuple[str, Any]] = [("--model", values.model)]
+    names = [p.name for p in MODELS[values.model].options]
+    options += [(f"--{name}", values.params[name]) for name in names if values.params.get(name) is not None]
+    if "seed" in names and values.seed_mode != RANDOM:
+        options.append(("--seed", values.seed))
+    if values.takes > 1:
+        options.append(("--takes", values.takes))
+    if values.save:
+        options.append(("--save", values.save))
+    return options

@@ -2,4 +2,7 @@
 
 from happyhorse_nb.widgets.gallery.view import Gallery, gallery
 
-__all__ = ["Gallery", "gallery"]
+__all__ = [
+    "Gallery",
+    "gallery",
+]

@@ -9,27 +9,23 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
+from happyhorse_nb.api import Jobs, forget, remove, restore
+from happyhorse_nb.api.catalog import empty, query
+from happyhorse_nb.engine import engine
 from happyhorse_nb.errors import HappyHorseError
-from happyhorse_nb.images import thumbnail
-from happyhorse_nb.jobs import Job, Jobs, engine, forget, remove, restore
-from happyhorse_nb.jobs.catalog import empty
-from happyhorse_nb.jobs.query import query
-from happyhorse_nb.ledger import Record, Take
+from happyhorse_nb.inputs import thumbnail
+from happyhorse_nb.job import Job
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
 from happyhorse_nb.settings import frontend, notebook_folder, process
 from happyhorse_nb.settings.config import embed_limit
-from happyhorse_nb.widgets.form.latest import Latest, at_once
-from happyhorse_nb.widgets.form.slot import Slot
-from happyhorse_nb.widgets.gallery.bar import Bar
-from happyhorse_nb.widgets.gallery.live import Live
-from happyhorse_nb.widgets.gallery.menu import Menu, focus
-from happyhorse_nb.widgets.gallery.screen import Screen
-from happyhorse_nb.widgets.gallery.shelf import PAGE, Shelf
-from happyhorse_nb.widgets.gallery.tile import Shared, Tile
-from happyhorse_nb.widgets.message_rate import MessageRate
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
-from happyhorse_nb.widgets.place import Bundle, Output, Place, Places
+from happyhorse_nb.store import Record, Take
+from happyhorse_nb.widgets.form.picture import Latest, at_once
+from happyhorse_nb.widgets.form.results import Slot
+from happyhorse_nb.widgets.gallery.bar import PAGE, Bar, Shelf
+from happyhorse_nb.widgets.gallery.screen import Live, Screen
+from happyhorse_nb.widgets.gallery.tile import Menu, Shared, Tile, focus
+from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, MessageRate, Output, Place, Places
 
 if TYPE_CHECKING:
     from happyhorse_nb.widgets.form import Form

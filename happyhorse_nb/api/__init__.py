@@ -1,0 +1,39 @@
+"""What `hh.*` calls: one function for each action, the same that the magics and the widgets call."""
+
+from happyhorse_nb.api.calls import (
+    again,
+    balance,
+    forget,
+    generate,
+    jobs,
+    price,
+    remade,
+    remove,
+    restore,
+    resume,
+    running,
+    take_up,
+    wait,
+)
+from happyhorse_nb.api.catalog import Jobs
+from happyhorse_nb.api.lookup import find
+from happyhorse_nb.api.nested import run
+
+__all__ = [
+    "Jobs",
+    "again",
+    "balance",
+    "find",
+    "forget",
+    "generate",
+    "jobs",
+    "price",
+    "remade",
+    "remove",
+    "restore",
+    "resume",
+    "run",
+    "running",
+    "take_up",
+    "wait",
+]

@@ -1,0 +1,355 @@
+"""The jobs of the ledger as a sequence: all of them, or those that fit a filter."""
+
+from __future__ import annotations
+
+import re
+import time
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+from math import isfinite
+from typing import TYPE_CHECKING, Any, overload
+
+from happyhorse_nb.engine.core import engine
+from happyhorse_nb.errors import InvalidRequest, UsageError
+from happyhorse_nb.job.job import Job
+from happyhorse_nb.models import MODELS, Snapshot, Status
+from happyhorse_nb.settings import notebook_folder
+from happyhorse_nb.store import EVERYTHING, LISTED, ORDERS, Filter, Ledger, Record
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+#: Words for several states at once. An end without a video is a failure, whoever's fault it is.
+GROUPS: dict[str, frozenset[Status]] = {
+    "all": frozenset(),
+    "running": frozenset(status for status in Status if status.running),
+    "ended": frozenset(status for status in Status if status.ended),
+    "failures": frozenset(status for status in Status if status.ended and status != Status.DONE),
+}
+#: Words that are looked for at once; each is a condition of SQLite's, which takes no thousand.
+_WORDS = 100
+_UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+_SPAN = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One filter: its name in Python and as an option, what it takes, and some of the values."""
+
+    name: str
+    help: str
+    metavar: str = ""
+    offers: tuple[str, ...] = ()
+
+    @property
+    def flag(self) -> bool:
+        """Whether it takes no value."""
+        return not self.metavar
+
+
+FIELDS = (
+    Field("status", "only these states, with commas between them", "STATE", (*map(str, Status), *GROUPS)),
+    Field("text", "only those with these words in prompt, id or file name", "WORDS"),
+    Field("since", "only those of the last 30min, 12h or 2d, or since a date", "WHEN", ("1h", "12h", "1d", "7d")),
+    Field("model", "only those of this model", "ID", tuple(MODELS)),
+    Field("starred", "only those with a star"),
+    Field("removed", "only those that were removed"),
+)
+#: In which order the table stands; the gallery has one of its own.
+SORT = Field("sort", "in this order; without it the newest first", "ORDER", tuple(ORDERS))
+
+
+def query(
+    status: str | Status | Iterable[str | Status] | None = None,
+    text: str | None = None,
+    since: str | float | date | timedelta | None = None,
+    model: str | None = None,
+    starred: bool | None = None,
+    removed: bool | None = None,
+    *,
+    now: float | None = None,
+) -> Filter:
+    """The filter of these words; None lets every job pass, but those that are forgotten, or removed and not asked for.
+    ``now`` is Unix seconds, the clock's where left out.
+
+    Raises `InvalidRequest` in one line that says what can be given.
+    """
+    return Filter(
+        status=_states(status),
+        text=_text(text),
+        since=None if since is None else _instant(since, time.time() if now is None else now),
+        model=_model(model),
+        starred=_flag("starred", starred),
+        forgotten=False,
+        removed=bool(_flag("removed", removed)),
+    )
+
+
+def order(word: str | None) -> str:
+    """The order of that word, newest first for None. Raises `InvalidRequest`."""
+    found = "newest" if word is None else str(word).strip().lower()
+    if found not in ORDERS:
+        raise InvalidRequest(f"there is no order {_short(str(word))!r}. There are {', '.join(ORDERS)}.", param="sort")
+    return found
+
+
+def chosen(args: Namespace) -> dict[str, Any]:
+    """The filters among parsed options."""
+    return {field.name: getattr(args, field.name) for field in FIELDS}
+
+
+def _states(given: object) -> frozenset[Status]:
+    if given is None:
+        return frozenset()
+    # One that is no text and cannot be gone through is no state either, and said to be none.
+    some = given if isinstance(given, Iterable) else (given,)
+    words = str(given).split(",") if isinstance(given, str) else [str(word) for word in some]
+    found: set[Status] = set()
+    for word in (word.strip().lower() for word in words):
+        if word == "all":
+            return frozenset()
+        if word in GROUPS:
+            found |= GROUPS[word]
+        elif word in Status._value2member_map_:
+            found.add(Status(word))
+        else:
+            known = ", ".join([*map(str, Status), *GROUPS])
+            raise InvalidRequest(f"there is no status {_short(word)!r}. There are {known}.", param="status")
+    return frozenset(found)
+
+
+def _text(given: object) -> str:
+    if given is None:
+        return ""
+    words = given.split() if isinstance(given, str) else []
+    try:
+        "".join(words).encode()
+    except UnicodeEncodeError:
+        # Half a character, which no file of ours can hold.
+        words = []
+    if not isinstance(given, str) or (given.strip() and not words) or len(words) > _WORDS:
+        raise InvalidRequest(
+            f"text={_short(ascii(given))} cannot be looked for. Give up to {_WORDS} words of prompt, id or file name.",
+            param="text",
+        )
+    return " ".join(words)
+
+
+def _flag(name: str, given: object) -> bool | None:
+    if given is None or isinstance(given, bool):
+        return given
+    raise InvalidRequest(f"{name}={_short(repr(given))} is neither True nor False.", param=name)
+
+
+def _instant(given: object, now: float) -> float:
+    """Unix seconds."""
+    try:
+        if isinstance(given, timedelta):
+            return now - given.total_seconds()
+        if isinstance(given, datetime):
+            return given.timestamp()
+        if isinstance(given, date):
+            return datetime(given.year, given.month, given.day).astimezone().timestamp()
+        if isinstance(given, int | float) and not isinstance(given, bool) and isfinite(given):
+            return float(given)
+        if isinstance(given, str):
+            span = _SPAN.fullmatch(given.strip().lower())
+            if span:
+                return now - float(span[1]) * _UNITS[span[2]]
+            return datetime.fromisoformat(given.strip()).timestamp()
+    except (ValueError, OverflowError, OSError):
+        pass
+    raise InvalidRequest(
+        f"since={_short(str(given))!r} is no time. Give 30min, 12h, 2d, a date such as 2026-11-20, a datetime, a "
+        "timedelta, or Unix seconds.",
+        param="since",
+    )
+
+
+def _model(given: str | None) -> str:
+    # A model that the ledger knows and this version does not would be told apart by its id too.
+    if given is None or not str(given).strip():
+        return ""
+    if str(given) not in MODELS:
+        raise InvalidRequest(f"there is no model {_short(str(given))!r}. There are {', '.join(MODELS)}.", param="model")
+    return str(given)
+
+
+def _short(word: str) -> str:
+    return word if len(word) <= 40 else word[:39] + "…"
+
+
+_TIMES = ("created", "submitted", "ended")
+
+
+def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
+    """One row a job, from its snapshot and whether it has a star. Raises `UsageError` where pandas is missing."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise UsageError("a DataFrame needs pandas, which is not installed: pip install pandas.") from None
+    options = {param.name: param.kind for model in MODELS.values() for param in model.options}
+    rows = [_row(snapshot, starred, options) for snapshot, starred in jobs]
+    columns = list(_row(Snapshot(status=Status.QUEUED), False, options))
+    table = pd.DataFrame(rows, columns=columns)
+    integers = [*(name for name, kind in options.items() if kind == "integer"), "width", "height", "size"]
+    for name in _TIMES:
+        table[name] = pd.to_datetime(table[name].astype("float64"), unit="s", utc=True)
+    for name in ("cost", "took"):
+        table[name] = table[name].astype("float64")
+    for name in integers:
+        # Missing ones stay missing, and the others stay whole numbers.
+        table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
+    for name in ("billed", "sandbox", "starred"):
+        table[name] = table[name].astype("bool")
+    return table
+
+
+def _row(snapshot: Snapshot, starred: bool, options: Mapping[str, str]) -> dict[str, Any]:
+    cost = snapshot.charge
+    return {
+        "id": snapshot.id,
+        "task_id": snapshot.task_id,
+        "status": str(snapshot.status),
+        "created": snapshot.created,
+        "submitted": snapshot.submitted,
+        "ended": snapshot.ended,
+        "model": snapshot.model,
+        "prompt": snapshot.prompt,
+        **{name: snapshot.params.get(name, _default(snapshot.model, name)) for name in options},
+        "cost": None if cost is None else float(cost),
+        "billed": cost is not None and cost.billed,
+        "took": snapshot.took,
+        "width": snapshot.width,
+        "height": snapshot.height,
+        "size": snapshot.size,
+        "path": None if snapshot.path is None else str(snapshot.path),
+        "starred": starred,
+        "sandbox": snapshot.sandbox,
+        "message": snapshot.message,
+    }
+
+
+def _default(model: str, name: str) -> Any:
+    """What the server takes where a parameter was left out; None for what it chooses, or what is not known."""
+    table = MODELS.get(model)
+    return next((param.default for param in table.options if param.name == name), None) if table else None
+
+
+#: Rows of a table that a person looks at; the sums are over all jobs.
+_SHOWN = 50
+#: Pixels: the longer side of a row's picture, on a dense screen.
+_PICTURE = (96, 96)
+
+
+class Jobs(Sequence[Job]):
+    """The jobs of the ledger that fit a filter, newest first or as asked. Reads what is asked for, not everything.
+
+    In a notebook it shows itself as a table with what they cost, and what was spent; `to_frame` makes a DataFrame.
+    """
+
+    def __init__(self, only: Filter = LISTED, order: str = "newest") -> None:
+        self._only = only
+        self._order = order
+
+    def __len__(self) -> int:
+        return engine().ledger.count(self._only)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Job]: ...
+    def __getitem__(self, index: int | slice) -> Job | list[Job]:
+        run = engine()
+        if isinstance(index, slice):
+            first, last, step = index.indices(len(self))
+            if step > 0:
+                return [run.known(record) for record in self._read(max(0, last - first), first)[::step]]
+            return [self[place] for place in range(first, last, step)]
+        place = index if index >= 0 else len(self) + index
+        found = self._read(1, place) if place >= 0 else []
+        if not found:
+            raise IndexError(f"the list has {len(self)} jobs")
+        return run.known(found[0])
+
+    def __iter__(self) -> Iterator[Job]:
+        run = engine()
+        return iter([run.known(record) for record in self._read()])
+
+    def to_frame(self) -> DataFrame:
+        """A pandas DataFrame, one row a job: times in UTC, costs in USD, durations in seconds, sizes in bytes.
+
+        Raises `UsageError` where pandas is not installed.
+        """
+        run = engine()
+        # The star as it was read just now: a live job's record is from when it was submitted.
+        return frame([(run.known(record).snapshot, record.starred) for record in self._read()])
+
+    def __repr__(self) -> str:
+        from happyhorse_nb.render import table_text
+
+        return table_text(**self._around(self._read(_SHOWN)))
+
+    def _repr_html_(self) -> str:
+        from happyhorse_nb.inputs import thumbnail
+        from happyhorse_nb.render import table
+
+        records = self._read(_SHOWN)
+        return table(
+            pictures=[thumbnail(r.thumbnail, _PICTURE) if r.thumbnail else None for r in records],
+            start=notebook_folder(),
+            sort=self._order,
+            **self._around(records),
+        )
+
+    def _read(self, limit: int = -1, offset: int = 0) -> list[Record]:
+        return engine().ledger.newest(limit, offset, only=self._only, order=self._order)
+
+    def _around(self, records: Sequence[Record]) -> dict[str, Any]:
+        """What a table of these shows, and what stands below it."""
+        run, now = engine(), time.time()
+        return {
+            # In a table each job stands for itself, whichever cell has shown it again.
+            "snapshots": [replace(run.known(record).snapshot, reused=False) for record in records],
+            "stars": [record.starred for record in records],
+            "now": now,
+            "caption": caption(run.ledger, self._only, now=now, limit=_SHOWN),
+            "empty": empty(run.ledger, self._only),
+        }
+
+
+def caption(ledger: Ledger, only: Filter, *, now: float, limit: int | None = None) -> str:
+    """What stands below jobs wherever they are listed: how many, what they cost, and what was spent. At most ``limit``
+    of them are shown; a command in it stands between backticks."""
+    from happyhorse_nb.render.tables import sums
+
+    return sums(
+        ledger.costs(only),
+        limit=limit,
+        spent=spent(ledger, now=now) if not only.removed else None,
+        whole=only == LISTED,
+        removed=ledger.count(replace(LISTED, removed=True)),
+        back=bool(only.removed),
+    )
+
+
+def spent(ledger: Ledger, *, now: float) -> dict[str, list[Snapshot]]:
+    """All that was made today, this month, and in all, by the day it was asked for: removed and forgotten ones too, for
+    they were paid for."""
+    day = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    return {
+        "today": ledger.costs(Filter(since=day.timestamp())),
+        "this month": ledger.costs(Filter(since=day.replace(day=1).timestamp())),
+        "in all": ledger.costs(EVERYTHING),
+    }
+
+
+def empty(ledger: Ledger, only: Filter) -> str:
+    """What is said where no job is listed."""
+    if not ledger.count():
+        return "No jobs yet."
+    if only == replace(LISTED, removed=True):
+        return "No jobs are removed."
+    return "All jobs are removed or forgotten." if only == LISTED else "No jobs match."

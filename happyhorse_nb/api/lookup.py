@@ -1,0 +1,311 @@
+"""Takes up tasks that nobody watches, in whatever kernel they were begun."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from happyhorse_nb.engine.core import Engine, engine
+from happyhorse_nb.engine.registry import check_account
+from happyhorse_nb.errors import APIError, ConfigError, InvalidRequest, JobNotFound, NotFound, TransportError
+from happyhorse_nb.job.display import settled
+from happyhorse_nb.job.job import Job
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import Account, current_account, video_folder
+from happyhorse_nb.settings.config import config
+from happyhorse_nb.store import Record
+from happyhorse_nb.wire import is_task_id
+
+
+def find(piece: str) -> Job:
+    """The job with that piece of an id. Raises `JobNotFound`."""
+    run = engine()
+    return run.known(run.ledger.find(piece))
+
+
+def jobs_of(verb: str, named: Any) -> list[Job]:
+    """The jobs that are named by a `Job`, `Takes`, any unambiguous piece of an id, or several of these.
+
+    ``verb`` is what is to be done with them, for the error. Raises `JobNotFound`, and `InvalidRequest` for what names
+    no job, or one that is not bought yet.
+    """
+    named = settled(named)
+    if isinstance(named, str):
+        return [find(named)]
+    # Not by its class: after a user's importlib.reload there are two of them.
+    if hasattr(named, "snapshot"):
+        return [named]
+    if isinstance(named, Iterable):
+        return [job for one in named for job in jobs_of(verb, one)]
+    raise no_job(verb, named)
+
+
+def no_job(verb: str, named: Any) -> InvalidRequest:
+    """The error for what names no job."""
+    kind = type(named).__name__
+    message = f"{verb} takes a job, takes or a piece of an id, not a {kind}. Give one of them."
+    return InvalidRequest(message, param="job")
+
+
+#: Seconds by which the server's clock may differ from ours.
+_SLACK = 600.0
+
+
+def read_task(run: Engine, task_id: str) -> Snapshot:
+    """What the server says of a task. Raises `JobNotFound` where it knows none, `APIError` and `TransportError`.
+
+    A mistyped id must not end the doubt about a paid task, which could then be bought again.
+    """
+    try:
+        return run.ask(lambda client: client.read(task_id))
+    except NotFound:
+        raise JobNotFound(
+            f"neither the ledger nor the server knows task {task_id}. Look the id up in your account's task list; "
+            "results are kept for some days only."
+        ) from None
+
+
+def task_record(run: Engine, task: Snapshot, account: Account) -> Record:
+    """A row for a task that is known by its id alone, with what is known of it: not what it was asked for."""
+    return Record(
+        snapshot=replace(
+            task,
+            id=secrets.token_hex(6),
+            model="",
+            prompt="",
+            params={},
+            note="resumed by its task id; its prompt and settings are not known here",
+            cost=task.cost if task.cost is not None and task.cost.billed else None,
+            sandbox=account.sandbox,
+        ),
+        origin=account.realm,
+        account=account.key.fingerprint,
+        request="",
+        frame="",
+        target=video_folder(config().folder, fallback=run.folder),
+    )
+
+
+def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Record:
+    """The job of that piece of an id, to which this task belongs from now on, as the user says.
+
+    Its outcome must not be known, or known by such a word alone; a task that it had by that is a job of its own from
+    now on. Raises `InvalidRequest` where something speaks against it, `JobNotFound`, and what `read_task` raises.
+    """
+    if not is_task_id(task_id):
+        raise JobNotFound(f"{task_id[:40]!r} is not a task id. Copy the whole id from your account's task list.")
+    job = _now(run, run.ledger.find(piece))
+    check_account(job, account, run.ledger)
+    now = job.snapshot
+    if now.task_id == task_id:
+        return job
+    if not job.attached and (now.status != Status.UNKNOWN or now.task_id is not None):
+        raise InvalidRequest(
+            f"--attach: job {now.short_id} is {now.status}. Only a job that is unknown takes a task; without --attach "
+            f"task {task_id} is a job of its own.",
+            param="attach",
+        )
+    other = run.ledger.of_task(task_id, account.realm)
+    if other is not None:
+        check_account(other, account, run.ledger)
+        if other.snapshot.model:
+            raise InvalidRequest(
+                f"--attach: task {task_id} is that of job {other.snapshot.id}. Look the id up in your account's task "
+                "list.",
+                param="attach",
+            )
+    says = read_task(run, task_id)
+    against = contradiction(job, says)
+    if against:
+        raise InvalidRequest(
+            f"--attach: task {task_id} is not that of job {now.short_id}: {against}. Look the id up in your account's "
+            "task list.",
+            param="attach",
+        )
+    job = _let_go(run, job)
+    other = None if other is None else _let_go(run, other)
+    freed = None if job.snapshot.task_id is None else task_record(run, job.snapshot, account)
+    attached = replace(job, attached=True, owner=None, snapshot=_with_task(job, says, other))
+    if not run.ledger.attach(attached, was=job, instead=other, freed=freed):
+        raise InvalidRequest(f"--attach: job {now.short_id} has changed meanwhile. Try again.", param="attach")
+    return attached
+
+
+def contradiction(job: Record, says: Snapshot) -> str:
+    """What in the server's answer about a task speaks against its being a job's; empty where nothing does."""
+    now = job.snapshot
+    if says.model and says.model != now.model:
+        return f"its model is {says.model}, and the job's {now.model}"
+    if says.created and says.created < now.created - _SLACK:
+        return "it is older than the job"
+    if says.created and now.status == Status.UNKNOWN and now.ended and says.created > now.ended + _SLACK:
+        return "it was made after the job had ended"
+    if says.took and says.took > time.time() - now.created + _SLACK:
+        return f"it took {says.took / 60:.0f} min, and the job is younger than that"
+    return ""
+
+
+def attach_hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) -> str:
+    """How a task that was taken up by its id is attached to a job whose outcome is not known; empty without one."""
+    fitting = [job.snapshot for job in unknown if not job.forgotten and (says is None or not contradiction(job, says))]
+    if task.snapshot.model or not fitting:
+        return ""
+    which = (
+        f"job {fitting[0].short_id}" if len(fitting) == 1 else f"one of {', '.join(s.short_id for s in fitting[:5])}"
+    )
+    return (
+        f"Task {task.snapshot.task_id} is a job of its own now. If it is that of {which}, whose outcome is not known: "
+        f"%happyhorse resume {task.snapshot.task_id} --attach {fitting[0].short_id}"
+    )
+
+
+def _now(run: Engine, record: Record) -> Record:
+    """The row as it is, a job settled whose kernel has died."""
+    run.known(record)
+    return run.ledger.get(record.snapshot.id) or record
+
+
+def _let_go(run: Engine, record: Record) -> Record:
+    """The row of a job that nobody watches any more."""
+    run.release(record)
+    return run.ledger.get(record.snapshot.id) or record
+
+
+def _with_task(job: Record, says: Snapshot, other: Record | None) -> Snapshot:
+    """A job with a task: what was made of that one so far is its own."""
+    now = job.snapshot
+    found = other.snapshot if other is not None and other.made and not other.forgotten else says
+    made = found is not says
+    estimate = now.cost
+    if estimate is None or estimate.billed:
+        estimate = config().estimate(dict(now.params), model=now.model) if now.model else None
+    return replace(
+        now,
+        status=Status.DONE if made else Status.STOPPED,
+        task_id=says.task_id,
+        said="",
+        message="",
+        remedy="",
+        submitted=now.submitted or now.created,
+        ended=found.ended if made else time.time(),
+        took=found.took,
+        cost=found.cost or estimate,
+        expires_at=found.expires_at,
+        width=found.width,
+        height=found.height,
+        path=found.path if made else None,
+        size=found.size if made else None,
+    )
+
+
+#: The fewest characters of a server's id that does not say of itself that it is one; and our own ids, whole.
+_LEAST, _OUR_ID = 12, r"[0-9a-f]{12}"
+
+
+class Taken(NamedTuple):
+    """What was taken up, and why the rest of it was not sent: None where there is no rest.
+
+    ``hint`` says how a task that was named by its id is attached to a job whose outcome is not known.
+    """
+
+    jobs: list[Job]
+    refusal: InvalidRequest | None
+    hint: str = ""
+
+
+def resume(run: Engine, pieces: Sequence[str] | None = None, *, attach: str | None = None) -> Taken:
+    """Go on with the jobs named by pieces of their ids, or with every unfinished one of the account in use.
+
+    An id that the ledger does not know is taken as that of a task submitted elsewhere; with ``attach``, a piece of an
+    id, as that of this job, whose outcome is not known. Raises `JobNotFound`, and then none of them is taken up, and
+    `InvalidRequest` for a task that cannot be that job's.
+    """
+    account = current_account()
+    if pieces is not None and attach is not None:
+        return _taken(run, [attach_task(run, piece, attach, account) for piece in pieces], account)
+    if pieces is not None:
+        named = [_named(run, piece, account) for piece in pieces]
+        hints = [hint for _, hint in named if hint]
+        return _taken(run, [record for record, _ in named], account)._replace(hint="\n".join(hints))
+    found = run.ledger.unfinished(account.realm, account.key.fingerprint)
+    taken = _taken(run, found, account)
+    # As they were read: one that was queued may have ended by now.
+    queued = {record.snapshot.id for record in found if record.snapshot.status == Status.QUEUED}
+    return taken._replace(jobs=[job for job in taken.jobs if job.task_id or job.id in queued])
+
+
+def everywhere(run: Engine) -> list[Job]:
+    """The jobs that run now, those of other live processes with the same account followed from here."""
+    here = run.running()
+    try:
+        account = current_account()
+    except ConfigError:
+        return here
+    found = {job.id: job for job in here}
+    for record in run.ledger.unfinished(account.realm, account.key.fingerprint):
+        if record.snapshot.status.running and run.presence.alive(record.owner):
+            job = run.take_up(record, account)
+            found[job.id] = job
+    return list(found.values())
+
+
+def _taken(run: Engine, records: Sequence[Record], account: Account) -> Taken:
+    """Take them up; a job that may not be sent keeps back none of the others."""
+    taken: dict[str, Job] = {}
+    refused: list[InvalidRequest] = []
+    # What is paid for comes first: whatever is wrong with a job that is still to be bought, its task runs out of time.
+    for record in sorted(records, key=lambda record: record.snapshot.task_id is None):
+        try:
+            taken[record.snapshot.id] = run.take_up(record, account)
+        except InvalidRequest as problem:
+            refused.append(problem)
+    jobs = [taken[record.snapshot.id] for record in records if record.snapshot.id in taken]
+    return Taken(jobs, _refusal(refused) if refused else None)
+
+
+def _refusal(refused: Sequence[InvalidRequest]) -> InvalidRequest:
+    """One line for all that were not sent. The last one's reason: it counts what those before it have cost."""
+    last = refused[-1]
+    waiting = "1 queued video still waits" if len(refused) == 1 else f"{len(refused)} queued videos still wait"
+    return InvalidRequest(f"{waiting}, not sent: {last}", param=last.param)
+
+
+def _named(run: Engine, piece: str, account: Account) -> tuple[Record, str]:
+    """The job of that piece of an id, of this account, and a hint where it may be another job's task.
+
+    Raises `JobNotFound`.
+    """
+    says: Snapshot | None = None
+    if piece.startswith("task-") and is_task_id(piece):
+        # A server's id is taken whole: a longer one that begins like it is another task.
+        record = run.ledger.of_task(piece, account.realm)
+    elif _is_foreign(piece):
+        record = run.ledger.known(piece)
+    else:
+        record = run.ledger.find(piece)
+    if record is None:
+        with suppress(APIError, TransportError):
+            says = read_task(run, piece)
+        begun = time.time()
+        pending = Snapshot(status=Status.PENDING, task_id=piece, created=begun, submitted=begun)
+        record = task_record(run, pending, account)
+        run.ledger.add(record, reuse=False)
+        record = replace(record, typed=says is None)
+    check_account(record, account, run.ledger)
+    unknown = run.ledger.unknown(account.realm, account.key.fingerprint) if not record.snapshot.model else []
+    return record, attach_hint(record, says, unknown)
+
+
+def _is_foreign(piece: str) -> bool:
+    """Whether what the ledger does not know may be a server's id, and no mistyped name or piece of one of ours."""
+    return (
+        is_task_id(piece)
+        and len(piece) >= _LEAST
+        and any(letter.isdigit() for letter in piece)
+        and re.fullmatch(_OUR_ID, piece) is None
+    )

@@ -1,0 +1,127 @@
+"""Runs a coroutine to its end in a plain cell, beside the kernel's own loop."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+from weakref import WeakSet
+
+from happyhorse_nb.errors import ConfigError, UsageError
+from happyhorse_nb.settings import process
+
+_ABSENT = object()
+_guard = process.Guard()
+#: Those that it was applied for, and those of them, and others, that need it no more.
+_loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+_over: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+_before: list[tuple[Any, str, object]] = []
+
+
+@contextmanager
+def nesting(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+    """Let this loop run while another one runs on the same thread.
+
+    Beside the loop's class nest_asyncio replaces tasks, futures and `asyncio.run` for the whole process, which makes
+    every task slower and takes ``loop_factory`` from `asyncio.run`. So all that is put back when the last user is done,
+    or, where an interrupt has come between, the next one; where the user has applied it before, it is the user's and
+    stays.
+    """
+    try:
+        _guard(lambda: _begin(loop))
+        yield
+    finally:
+        _over.add(loop)
+        _guard(_end)
+
+
+def _begin(loop: asyncio.AbstractEventLoop) -> None:
+    import nest_asyncio
+
+    if loop in _over:
+        # An interrupt was faster.
+        return
+    if not _before and not hasattr(asyncio, "_nest_patched"):
+        _before.extend((owner, name, vars(owner).get(name, _ABSENT)) for owner, name in _replaced())
+    nest_asyncio.apply(loop)
+    _loops.add(loop)
+
+
+def _end() -> None:
+    # One that is closed was left by an interrupt.
+    if not all(loop in _over or loop.is_closed() for loop in _loops):
+        return
+    while _before:
+        owner, name, value = _before.pop()
+        if value is not _ABSENT:
+            setattr(owner, name, value)
+        elif name in vars(owner):
+            delattr(owner, name)
+
+
+def _replaced() -> Iterator[tuple[Any, str]]:
+    """What nest_asyncio 1.6.0, its last release, replaces beside the loop's class."""
+    yield from ((asyncio, name) for name in ("run", "Task", "Future", "get_event_loop", "_nest_patched"))
+    yield from ((asyncio.tasks, name) for name in ("Task", "_CTask"))
+    yield from ((asyncio.futures, name) for name in ("Future", "_CFuture"))
+    yield from ((asyncio.events, name) for name in ("get_event_loop", "_get_event_loop"))
+    yield type(asyncio.get_event_loop_policy()), "get_event_loop"
+    if "tornado.concurrent" in sys.modules:
+        yield from ((sys.modules["tornado.concurrent"], name) for name in ("Future", "FUTURES"))
+
+
+T = TypeVar("T")
+
+
+class _PrivateLoop(asyncio.SelectorEventLoop):
+    """A loop class of our own: nest_asyncio patches the class of the loop it is given, and this one nobody else has."""
+
+
+def run(awaitable: Awaitable[T]) -> T:
+    """Run an awaitable to its end and return its result, also where a loop runs already, as in a notebook's cell.
+
+    It runs on a private loop on this thread. The kernel's own loop stands still meanwhile and is not touched, so cells
+    queued behind this one are all run after it. An interrupt cancels it. Raises `UsageError` for what is no awaitable,
+    `ConfigError` under uvloop, and what the awaitable raises.
+    """
+    if not inspect.isawaitable(awaitable):
+        raise UsageError(f"hh.run takes an awaitable, such as client.read(…), not {type(awaitable).__name__}.")
+    outer = asyncio._get_running_loop()  # noqa: SLF001  # documented; the public one raises
+    if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
+        if inspect.iscoroutine(awaitable):
+            awaitable.close()
+        raise ConfigError("hh.run cannot work inside uvloop, which lets no second loop run. Use await in the cell.")
+    if outer is None:
+        return _to_the_end(_PrivateLoop(), awaitable)
+
+    loop = _PrivateLoop()
+    with nesting(loop):
+        return _to_the_end(loop, awaitable)
+
+
+def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+    try:
+        task = loop.create_task(_awaited(awaitable))
+        try:
+            return loop.run_until_complete(task)
+        finally:
+            # After an interrupt the task itself is among them; otherwise what it has left behind.
+            rest = asyncio.all_tasks(loop)
+            for left in rest:
+                left.cancel()
+            if rest:
+                loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
+            if task.done() and not task.cancelled():
+                # An interrupt that came in the middle of a step is raised here and is also the task's own.
+                task.exception()
+            loop.run_until_complete(loop.shutdown_asyncgens())
+            loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
+
+
+async def _awaited(awaitable: Awaitable[T]) -> T:
+    return await awaitable

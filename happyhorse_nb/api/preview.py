@@ -1,0 +1,101 @@
+"""What a request would be, cost and take, and what would refuse it; nothing is written or sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb import inputs as images
+from happyhorse_nb import polling
+from happyhorse_nb.engine.core import engine
+from happyhorse_nb.errors import MissingKey
+from happyhorse_nb.job.request import Request, prepare, spread
+from happyhorse_nb.limits.budget import check_budget
+from happyhorse_nb.models import Cost, Fit, Snapshot, Status, check_takes
+from happyhorse_nb.settings import current_account, is_loopback, told_origin
+from happyhorse_nb.settings.config import config
+from happyhorse_nb.store import Record
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What one video costs (USD; None where the list prices do not say), how many seconds it takes, whether all of it
+    is play money, and how many are made at once."""
+
+    cost: Cost | None
+    seconds: float
+    sandbox: bool
+    at_once: int
+
+    def seconds_of(self, videos: int) -> float:
+        """How many seconds so many take: those that find no place wait for one."""
+        return self.seconds * math.ceil(videos / self.at_once)
+
+
+def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
+    """The estimates for a request of these parameters. Raises `LedgerError`, `ConfigError`."""
+    try:
+        sandbox = current_account().sandbox
+    except MissingKey:
+        sandbox = is_loopback(told_origin())
+    wanted = {name: value for name, value in params.items() if value is not None}
+    asked = Snapshot(status=Status.QUEUED, model=model, params=wanted, sandbox=sandbox)
+    typical = polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
+    seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
+    settings = config()
+    return Outlook(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
+
+
+def check(
+    image: Any,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    *,
+    model: str,
+    takes: int = 1,
+    fit: Fit = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    load: Callable[..., images.FirstFrame] = images.load,
+) -> tuple[Request, list[Record]]:
+    """The request that `generate` would submit, and those of its takes that were asked for before: none of them is
+    paid for again.
+
+    ``load`` as in `prepare`. Raises what `generate` would raise.
+    """
+    run, settings, count = engine(), config(), check_takes(takes)
+    request = prepare(
+        image,
+        prompt,
+        params,
+        settings=settings,
+        home=run.folder,
+        model=model,
+        fit=fit,
+        save=save,
+        namespace=namespace,
+        load=load,
+    )
+    account = current_account()
+    cost = settings.estimate(request.params, model=request.model)
+    requests = spread(request, count)
+    records = [one.record(account, owner=run.presence.id, cost=cost) for one in requests]
+    before = [run.ledger.equal(record) if settings.reuse else None for record in records]
+    new = [(one, record) for one, record, equal in zip(requests, records, before, strict=True) if equal is None]
+    for one, _ in new:
+        one.check_target()
+    if new:
+        first, *rest = (record for _, record in new)
+        check_budget(settings.budget, first, run.ledger, *rest)
+    return request, [equal for equal in before if equal is not None]
+
+
+def last_seed() -> tuple[int, str] | None:
+    """The seed of the newest job, in whatever notebook, and its short id; None where it is not known: the job was made
+    elsewhere, or by an older version. Raises `LedgerError`."""
+    newest = engine().ledger.newest(1)
+    seed = newest[0].snapshot.params.get("seed") if newest else None
+    return (seed, newest[0].snapshot.short_id) if isinstance(seed, int) else None

@@ -1,0 +1,415 @@
+"""What runs the jobs of this process, for one ledger."""
+
+from __future__ import annotations
+
+import atexit
+import math
+import os
+import sys
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import CancelledError
+from contextlib import suppress
+from multiprocessing import parent_process
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from happyhorse_nb.engine.files import FOLDER, bring_back, copy_of, throw_away
+from happyhorse_nb.engine.loop import Callbacks, outcome_of
+from happyhorse_nb.engine.registry import Roster, follow
+from happyhorse_nb.engine.runner import Crew
+from happyhorse_nb.engine.task import resting
+from happyhorse_nb.engine.track import ended
+from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
+from happyhorse_nb.inputs import FirstFrame
+from happyhorse_nb.job import outcome
+from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.request import Request
+from happyhorse_nb.job.waiting import wait
+from happyhorse_nb.limits.budget import Quote, check_asked, check_budget
+from happyhorse_nb.models import Status
+from happyhorse_nb.settings import Account, current_account, frontend, home, process
+from happyhorse_nb.settings.config import config
+from happyhorse_nb.store import Frames, Ledger, Presence, Record
+
+if TYPE_CHECKING:
+    from happyhorse_nb.client import Client
+
+T = TypeVar("T")
+#: Seconds after which the end of a script says what it waits for.
+_SILENCE = 3.0
+#: Seconds that the loop is given when Python ends (a paid request in mid-air may take three), and users' callbacks.
+_LAST_WORDS, _LAST_CALLS = 4.0, 1.0
+#: Seconds that a question waits without a word, and at most.
+_SILENT, _LONG = 2.0, 60.0
+#: Seconds that a job is given to end where its user wants it to.
+_RELEASE = 30.0
+
+
+def engine() -> Engine:
+    """The engine of this process, for the ledger in use now. Raises `LedgerError`, `ConfigError`."""
+    return _of(home())
+
+
+def _of(folder: Path) -> Engine:
+    return process.once(f"engine {folder}", lambda: Engine(folder))
+
+
+class Engine:
+    """Submits, watches and remembers jobs. Its public methods are called from any thread.
+
+    All but three return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
+    equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video
+    that was made before. What is decided is decided as a whole: an interrupt ends the waiting for it alone
+    (`process.uninterrupted`), so that a job is both written down and begun, or neither.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger(folder)
+        self.frames = Frames(folder)
+        try:
+            self.presence = Presence(folder)
+        except OSError as problem:
+            raise _unwritable(folder, problem) from None
+        self._pid = os.getpid()
+        script = not frontend.in_notebook()
+        self._crew = Crew(self.ledger, self.presence, config, follow=self._begin_to_follow, remembers=script)
+        self._roster = Roster(
+            self.ledger,
+            self.presence,
+            self,
+            go_on=self._begin,
+            follow=self._begin_to_follow,
+            check_budget=lambda record: check_budget(config().budget, record, self.ledger),
+        )
+        self._closed = self._interrupted = False
+        #: The ids of the jobs of which the end of a script has spoken.
+        self._told: set[str] = set()
+        # Whoever ends a kernel gives it some seconds, and its user sees the cards.
+        atexit.register(self._leave if script else self.close)
+        if script:
+            # Before the threads that a request needs are taken away, and so before what atexit calls. There is no
+            # public way to that; where this one is gone, the rest of it still counts.
+            with suppress(AttributeError, RuntimeError):
+                threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
+
+    def submit(self, request: Request, *, again: bool = False, yes: bool = False) -> Job:
+        """Write the intent down and start; or, for a request equal to one in the ledger, the job that this one is.
+
+        Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
+        """
+        return self.submit_all([request], again=again, yes=yes)[0]
+
+    def submit_all(
+        self, requests: Sequence[Request], *, again: bool = False, yes: bool = False, agreed: Quote | None = None
+    ) -> list[Job]:
+        """`submit` for each of them, all or none: what is wrong with one of them here keeps back all. ``agreed`` is
+        what the user has been asked about and wants."""
+        account, settings = current_account(), config()
+        ask_above = None if yes else settings.ask_above
+        reuse = settings.reuse and not again
+        records = [
+            request.record(account, owner=self.presence.id, cost=settings.estimate(request.params, model=request.model))
+            for request in requests
+        ]
+        if reuse:
+            # Before the lock, which the owned loop needs too.
+            for record in records:
+                self._ask_about_expired(record, account)
+
+        def may(new: Sequence[Record]) -> None:
+            check_budget(settings.budget, new[0], self.ledger, *new[1:])
+            check_asked(ask_above, new, agreed=agreed)
+
+        return process.uninterrupted(lambda: self._submitted(requests, records, account, may, reuse=reuse))
+
+    def _submitted(
+        self,
+        requests: Sequence[Request],
+        records: Sequence[Record],
+        account: Account,
+        may: Callable[[Sequence[Record]], None],
+        *,
+        reuse: bool,
+    ) -> list[Job]:
+        with self._roster.lock:
+            equals = [self._equal(record) if reuse else None for record in records]
+            new = [place for place, equal in enumerate(equals) if equal is None]
+            for place in new:
+                requests[place].check_target()
+            if new:
+                may([records[place] for place in new])
+            jobs = {
+                place: self._taken_up(requests[place], equal, account)
+                for place, equal in enumerate(equals)
+                if equal is not None
+            }
+            frames = {place: self._kept(requests[place].frame) for place in new}
+            # Another kernel may have been faster with some of them.
+            added = self.ledger.add_all([records[place] for place in new], reuse=reuse) if new else []
+            for place, equal in zip(new, added, strict=True):
+                if equal is None:
+                    jobs[place] = self._roster.keep(Job(records[place], self))
+                    self._crew.begin(jobs[place], account, frames[place])
+            for place, equal in zip(new, added, strict=True):
+                if equal is not None:
+                    jobs[place] = self._taken_up(requests[place], equal, account)
+            return [jobs[place] for place in range(len(requests))]
+
+    def take_up(self, record: Record, account: Account) -> Job:
+        """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
+        return process.uninterrupted(lambda: self._roster.take_up(record, account))
+
+    def known(self, record: Record) -> Job:
+        """A job of the ledger as it is, without going on with it."""
+        return self._roster.known(record)
+
+    def running(self) -> list[Job]:
+        """The jobs that this process watches, or follows in another kernel."""
+        return self._roster.running()
+
+    def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through.
+
+        Where the server has said to wait, or the minute's requests are spent, it says until when, in a line on
+        standard error; or raises `RateLimited` with that, where it is more than a minute. Raises `MissingKey`,
+        `ConfigError`, and what the question raises.
+        """
+        return self._asked(current_account(), question)
+
+    def stop(self, job: Job) -> None:
+        """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
+
+        def end() -> None:
+            if not self._crew.stop(job) and not job.done():
+                job.publish(ended(outcome.stopped(job.snapshot, "No longer watched here, as you asked.")))
+
+        here = self._here()
+        if here is not self:
+            here.stop(job)
+        elif job.status != Status.QUEUED or not process.uninterrupted(lambda: self._roster.take_out(job)):
+            self._crew.loop.call(end)
+
+    def release(self, record: Record) -> None:
+        """Watch a job of the ledger no longer, and come back when nobody does.
+
+        Raises `InvalidRequest` where another kernel does, and `WaitTimeout`.
+        """
+        if not self._roster.in_hand(record):
+            return
+        if record.owner != self.presence.id:
+            raise InvalidRequest(
+                f"job {record.snapshot.short_id} is watched in another kernel. Stop it there first: %happyhorse stop "
+                f"{record.snapshot.short_id}"
+            )
+        job = self.known(record)
+        self.stop(job)
+        wait([job], timeout=_RELEASE)
+
+    def watch(self, job: Job) -> None:
+        """See to it that a job that somebody waits for comes to its end."""
+        here = self._here()
+        if here is not self:
+            here.watch(job)
+        else:
+            self._roster.watch(job)
+
+    def starred(self, job: Job) -> bool:
+        """Whether a job has a star, in whatever kernel it was given."""
+        return self._here().ledger.starred(job.id)
+
+    def star(self, job: Job, on: bool) -> None:
+        """Give a job a star, or take it back."""
+        self._here().ledger.star(job.id, on=on)
+
+    def call_user(self, function: Callable[[], None]) -> None:
+        """Run a user's callback on a thread of its own, so that it may take its time."""
+        process.once("callbacks", Callbacks).call(function)
+
+    def forget(self, job: Job, *, trash: bool = False) -> None:
+        """Wipe what an ended job was about from the ledger, and its first frame unless another job has the same.
+
+        With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
+        """
+        process.uninterrupted(lambda: self._forget(job, trash))
+
+    def _forget(self, job: Job, trash: bool) -> None:
+        path = job.path if trash and job.path is not None and job.path.exists() else None
+        if path is not None and path.parent.name == FOLDER:
+            # It lies there already.
+            path = None
+        thrown = throw_away(path) if path is not None else None
+        try:
+            frame = self.ledger.forget(job.id, path=thrown)
+        except LedgerError:
+            if path is not None and thrown is not None:
+                bring_back(thrown, path)
+            raise
+        if frame is not None:
+            self.frames.drop(frame)
+        self._roster.drop(job)
+
+    def wake(self) -> None:
+        """Ask about every job at once, as after a sleep of the machine."""
+        self._crew.loop.call(self._crew.wake)
+
+    def close(self) -> None:
+        """End quietly, leaving every job so that another kernel can go on with it."""
+        if os.getpid() != self._pid:
+            # A fork: the jobs, and the presence in the ledger's folder, are its parent's.
+            return
+        self._closed = True
+        atexit.unregister(self.close)
+        atexit.unregister(self._leave)
+        with suppress(KeyboardInterrupt):
+            process.uninterrupted(self._close)
+
+    def _close(self) -> None:
+        with suppress(TimeoutError, CancelledError):
+            outcome_of(self._crew.start(self._crew.end), _LAST_WORDS)
+        callbacks = process.get("callbacks")
+        if callbacks is not None:
+            callbacks.drain(_LAST_CALLS)
+        with suppress(LedgerError):
+            self.ledger.flush(patience=_LAST_CALLS)
+        self.presence.close()
+        self.ledger.close()
+
+    def _here(self) -> Engine:
+        """The engine of this process: a fork has its parent's jobs, and an engine of its own."""
+        return self if os.getpid() == self._pid else _of(self.folder)
+
+    def _leave(self) -> None:
+        """The end of a script, when its threads have ended too: what they have asked for is sent as well, and what is
+        left is said in a line."""
+        self._finish()
+        with suppress(KeyboardInterrupt):
+            self._tell()
+        self.close()
+
+    def _finish(self) -> None:
+        """The end of a script's own code: what can be sent now is sent. Its threads may wait for it still."""
+        if self._closed or os.getpid() != self._pid:
+            return
+        if not self._interrupted:
+            settling = self._crew.start(self._crew.settle)
+            try:
+                try:
+                    outcome_of(settling, _SILENCE)
+                except TimeoutError:
+                    _say("waiting until it is known whether the server has accepted what was asked for; Ctrl-C ends it")
+                    outcome_of(settling)
+            except (KeyboardInterrupt, CancelledError):
+                self._interrupted = True
+        if parent_process() is not None:
+            # At the end of multiprocessing's forks nothing else is called.
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._closed or os.getpid() != self._pid:
+            return
+        jobs = [job for job in self._crew.jobs if job.id not in self._told]
+        self._told.update(job.id for job in jobs)
+        for line in outcome.last_words(jobs):
+            _say(line)
+
+    def _taken_up(self, request: Request, equal: Record, account: Account) -> Job:
+        """The job that an equal request has made, with its video where this one wants it."""
+        job = self.take_up(equal, account)
+        if request.saved_as is not None:
+            copy_of(job, request.saved_as)
+        return job
+
+    def _kept(self, frame: FirstFrame) -> FirstFrame:
+        """The first frame with its bytes on disk: a job may wait for hours, and many jobs may."""
+        return frame if frame.data is None else frame.resting(self.frames.keep(frame.digest, frame.data))
+
+    def _ask_about_expired(self, record: Record, account: Account) -> None:
+        """Where an equal request would be bought again because its task had expired, ask the server once more.
+
+        Unless it says again that it does not know the task, that job is to be taken up and nothing to be bought.
+        """
+        expired = self.ledger.expired(record) if self.ledger.equal(record) is None else None
+        if expired is None or (task_id := expired.snapshot.task_id) is None:
+            return
+        try:
+            self._asked(account, lambda client: client.read(task_id))
+        except NotFound:
+            return
+        except (APIError, TransportError):
+            # No certain answer is none that somebody should pay for.
+            pass
+        self.ledger.settle(outcome.stopped(expired.snapshot, "The server may still have its task."), was=expired)
+
+    def _equal(self, record: Record) -> Record | None:
+        """The job that an equal request has made, is making, or may have made."""
+        while True:
+            equal = self.ledger.equal(record)
+            if equal is None or self._roster.settle(equal) == equal:
+                return equal
+
+    def _asked(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        wait, why = outcome_of(self._crew.start(lambda: self._wait(account)))
+        if wait > _LONG:
+            raise RateLimited(f"{why} Ask again then.", retry_after=wait)
+        if wait > _SILENT:
+            _say(why)
+        return outcome_of(self._crew.start(lambda: self._ask(account, question)))
+
+    async def _wait(self, account: Account) -> tuple[float, str]:
+        """For how many seconds no question may leave, and why."""
+        allowance = self._crew.office(account).pace.allowance
+        wait, paused = allowance.wait(submit=not allowance.paused), allowance.paused
+        if paused:
+            return wait, outcome.asked_to_wait(paused)
+        return wait, f"The account's requests for this minute are used up until {outcome.clock(wait)}."
+
+    async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
+        office = self._crew.office(account)
+        allowance = office.pace.allowance
+        # Somebody sits and waits for it: like a submit it goes before all reads. While the server wants nothing it is
+        # the most urgent read, for one of these is tried all the same.
+        await office.pace.take(_most_urgent if allowance.paused else None)
+        try:
+            return await question(office.client)
+        except RateLimited as limited:
+            if not limited.retry_after:
+                raise
+            allowance.refused(limited.retry_after)
+            message = f"{outcome.sentence(limited.message)} {outcome.asked_to_wait(allowance.paused)}"
+            raise RateLimited(
+                message, status=limited.status, code=limited.code, task_id=limited.task_id, retry_after=allowance.paused
+            ) from None
+
+    def _begin(self, job: Job, account: Account) -> None:
+        self._crew.begin(job, account, resting(job.record, self.frames) if job.task_id is None else None)
+
+    def _begin_to_follow(self, job: Job, account: Account) -> None:
+        self._crew.start(lambda: self._follow(job, account))
+
+    async def _follow(self, job: Job, account: Account) -> None:
+        while (record := await follow(job, self.ledger, self.presence)) is not None:
+            try:
+                if self._roster.adopt(job, record, account):
+                    return
+            except (LedgerError, InvalidRequest) as problem:
+                job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+
+
+def _most_urgent() -> float:
+    return math.inf
+
+
+def _say(line: str) -> None:
+    """A line for whoever runs the script; without a terminal or a file for it there is nobody to tell."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"happyhorse_nb: {line}\n")
+        sys.stderr.flush()
+
+
+def _unwritable(folder: Path, problem: OSError) -> LedgerError:
+    reason = (problem.strerror or type(problem).__name__).lower()
+    return LedgerError(
+        f"the folder {folder} cannot be written: {reason}. Check the disk, or set HAPPYHORSE_HOME elsewhere."
+    )

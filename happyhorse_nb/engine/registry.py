@@ -1,0 +1,256 @@
+"""The jobs that this process has in its hands, and how it takes up those of the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from threading import RLock
+from weakref import WeakValueDictionary
+
+from happyhorse_nb.engine.track import ended
+from happyhorse_nb.errors import JobNotFound, LedgerError
+from happyhorse_nb.job import outcome
+from happyhorse_nb.job.job import Controls, Job
+from happyhorse_nb.models import Status
+from happyhorse_nb.settings import Account, current_account, process
+from happyhorse_nb.store import Ledger, Presence, Record, changing
+from happyhorse_nb.store.questions import LETTERS
+
+#: Seconds between two looks into the ledger.
+_LOOK = 1.0
+
+
+async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
+    """Publish what the kernel that watches a job writes into the ledger, until the job has ended here or there.
+
+    Returns the job's row when that kernel has died and somebody else has to go on with it.
+    """
+    known = job.record.snapshot
+    while not job.done():
+        try:
+            record = ledger.look_at(job.id)
+        except LedgerError as problem:
+            job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+            return None
+        if record is None:
+            job.publish(ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
+            return None
+        if record.snapshot != known:
+            known = record.snapshot
+            job.publish(replace(known, progress=job.snapshot.progress))
+        elif not presence.alive(record.owner):
+            # Only when its last words have been read: a kernel may finish a job and end between two looks.
+            return record
+        else:
+            await asyncio.sleep(_LOOK)
+    return None
+
+
+#: Starts work on a job.
+Starter = Callable[[Job, Account], None]
+
+
+class Roster:
+    """Each job once: whoever asks for one that is watched here gets the same object.
+
+    ``go_on`` works on a job here, ``follow`` on one that another process watches; both are called with ``lock`` held.
+    ``check_budget`` raises `InvalidRequest` for what this process may not buy.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        presence: Presence,
+        controls: Controls,
+        *,
+        go_on: Starter,
+        follow: Starter,
+        check_budget: Callable[[Record], None],
+    ) -> None:
+        #: Held while it is decided who watches a job, so that two threads never watch the same one. Not by the main
+        #: thread: see `settings.process`.
+        self.lock = RLock()
+        self._ledger = ledger
+        self._presence = presence
+        self._controls = controls
+        self._go_on = go_on
+        self._follow = follow
+        self._check_budget = check_budget
+        self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+
+    def keep(self, job: Job) -> Job:
+        """This is now the job of its id."""
+        self._jobs[job.id] = job
+        return job
+
+    def drop(self, job: Job) -> None:
+        """Let go of a job; whoever asks for it next gets what the ledger says."""
+        self._jobs.pop(job.id, None)
+
+    def running(self) -> list[Job]:
+        """The jobs that this process watches, or follows in another one."""
+        return [job for job in list(self._jobs.values()) if not job.done()]
+
+    def known(self, record: Record) -> Job:
+        """A job of the ledger as it is, without going on with it.
+
+        The live one, unless it has ended here and another kernel has gone on with it, or has forgotten it.
+        """
+        live = self._jobs.get(record.snapshot.id)
+        if live is not None and not (live.done() and self._is_past(live, record)):
+            return live
+        return Job(self.settle(record), self._controls)
+
+    def take_up(self, record: Record, account: Account) -> Job:
+        """A job of the ledger: the live one, else one that goes on here, or that follows the process it runs in."""
+        with self.lock:
+            live = self._jobs.get(record.snapshot.id)
+            if live is not None and not live.done():
+                return live
+            # Read again: what ended a moment ago was written down before anybody was told.
+            record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
+            snapshot = record.snapshot
+            if record.made:
+                return self.keep(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
+            check_account(record, account, self._ledger)
+            if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
+                job = self.keep(Job(record, self._controls))
+                self._follow(job, account)
+                return job
+            if snapshot.status == Status.QUEUED:
+                return self._send(record, account)
+            if snapshot.task_id is None:
+                current = live is not None and live.status == snapshot.status
+                return live if live is not None and current else self.keep(Job(record, self._controls))
+            return self._resume(record, account, live)
+
+    def watch(self, job: Job) -> None:
+        """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
+        if self._jobs.get(job.id) is job or job.done():
+            return
+        # On the caller's own thread: where keys are kept, some are told to the running cell alone.
+        account = current_account()
+        check_account(job.record, account, self._ledger)
+
+        def watch() -> None:
+            with self.lock:
+                live = self._jobs.get(job.id)
+                if live is job or job.done():
+                    return
+                if live is None or live.done():
+                    self.keep(job)
+                self._follow(job, account)
+
+        process.uninterrupted(watch)
+
+    def settle(self, record: Record) -> Record:
+        """What a job is that nobody works on any more though it was on its way out."""
+        # One that was queued waits on: it was not sent, and whoever takes it up sends it.
+        if record.snapshot.status != Status.SUBMITTING:
+            return record
+        return process.uninterrupted(lambda: self._settled(record))
+
+    def _settled(self, record: Record) -> Record:
+        # Under the lock, for a new job of this process is written down before it is in the roster.
+        with self.lock:
+            return record if self.in_hand(record) else self._doubted(record)
+
+    def _doubted(self, record: Record) -> Record:
+        snapshot = record.snapshot
+        settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
+        settled = replace(settled, ended=time.time())
+        if not self._ledger.settle(settled, was=record):
+            # It has moved on since it was read.
+            return self._ledger.get(settled.id) or record
+        return replace(record, snapshot=settled)
+
+    def in_hand(self, record: Record) -> bool:
+        """Whether somebody works on a job: another living process, or this one."""
+        if record.owner != self._presence.id:
+            return self._presence.alive(record.owner)
+        live = self._jobs.get(record.snapshot.id)
+        return live is not None and not live.done()
+
+    def _is_past(self, live: Job, record: Record) -> bool:
+        """Whether a job that has ended here is not what the ledger says any more."""
+        if record.forgotten and not live.record.forgotten:
+            return True
+        # What this process owns is as it is here: its end may still be on its way into the ledger. A note may be of a
+        # callback here, which is nobody else's matter.
+        elsewhere = record.owner != self._presence.id
+        return elsewhere and changing(replace(record.snapshot, note="")) != changing(replace(live.snapshot, note=""))
+
+    def adopt(self, job: Job, record: Record, account: Account) -> bool:
+        """Go on with a job whose process has died. False when another process was faster."""
+        with self.lock:
+            record = self.settle(record)
+            snapshot = record.snapshot
+            if snapshot.status.ended:
+                job.publish(snapshot)
+                return True
+            queued = snapshot.status == Status.QUEUED
+            if queued:
+                self._check_budget(replace(record, owner=self._presence.id))
+            if not self._ledger.own(job.id, self._presence.id, instead_of=record.owner, buys=queued):
+                return False
+            self._go_on(job, account)
+            return True
+
+    def take_out(self, job: Job) -> bool:
+        """Take a queued job of another process out, dead or alive; False when there is nothing to take out.
+
+        One that lives sees that when the job's turn has come.
+        """
+        with self.lock:
+            record = self._ledger.get(job.id)
+            mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
+            if record is None or record.snapshot.status != Status.QUEUED or mine:
+                return False
+            out = replace(outcome.taken_out(record.snapshot), ended=time.time())
+            if not self._ledger.settle(out, was=record):
+                return False
+            job.publish(out)
+            return True
+
+    def _send(self, record: Record, account: Account) -> Job:
+        """Send a job whose kernel ended while it was queued. Raises `InvalidRequest` (the budget)."""
+        self._check_budget(replace(record, owner=self._presence.id))
+        if not self._ledger.own(record.snapshot.id, self._presence.id, instead_of=record.owner, buys=True):
+            # Another process was faster.
+            return self.take_up(self._ledger.get(record.snapshot.id) or record, account)
+        job = self.keep(Job(replace(record, owner=self._presence.id), self._controls))
+        self._go_on(job, account)
+        return job
+
+    def _resume(self, record: Record, account: Account, live: Job | None) -> Job:
+        """Watch a task that nobody watches."""
+        snapshot = replace(
+            record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
+        )
+        taken = replace(record, snapshot=snapshot, owner=self._presence.id)
+        if live is None:
+            job = self.keep(Job(taken, self._controls))
+        else:
+            job = live
+            job.revive(taken)
+        if record.owner == self._presence.id or self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
+            self._ledger.update(snapshot)
+            self._go_on(job, account)
+        else:
+            self._follow(job, account)
+        return job
+
+
+def check_account(record: Record, account: Account, ledger: Ledger) -> None:
+    """Raises `JobNotFound` for a job of another account: with this key its server would not know it."""
+    name, key = record.snapshot.short_id, account.key.fingerprint
+    if record.origin != account.realm:
+        raise JobNotFound(f"job {name} belongs to {record.origin}, and this kernel uses {account.realm}.")
+    letters = record.account[:LETTERS]
+    if record.account not in (key, *ledger.keys_of(record.origin, key)):
+        raise JobNotFound(
+            f"job {name} was made with another key ({letters}) than the one in use here. If both belong to one "
+            f"account, %happyhorse login --same-account {letters} joins them."
+        )

@@ -1,0 +1,81 @@
+"""A first frame, ready to be sent."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.inputs.check import ImageInfo
+
+
+@dataclass(frozen=True)
+class FirstFrame:
+    """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``.
+
+    One that waits needs no memory: `resting` has its bytes in ``file``, from where `read` gets them.
+    """
+
+    label: str
+    url: str | None = None
+    data: bytes | None = field(default=None, repr=False)
+    info: ImageInfo | None = None
+    #: What was done to make it fit, in words; empty when it goes out byte for byte.
+    note: str = ""
+    #: A small upright JPEG; None for an address, which is not fetched from here.
+    thumbnail: bytes | None = field(default=None, repr=False)
+    #: Where the bytes are while ``data`` is None, and their SHA-256.
+    file: Path | None = None
+    known: str = ""
+
+    @cached_property
+    def digest(self) -> str:
+        """Tells two first frames apart: SHA-256 of the bytes, or of the address."""
+        return self.known or sha256(self.data if self.data is not None else (self.url or "").encode())
+
+    @property
+    def lead(self) -> str:
+        """What stands in the request before the base64 of the bytes; for an address, all that does."""
+        return f"data:image/{self.info.format.lower()};base64," if self.info is not None else self.url or ""
+
+    @property
+    def wire(self) -> str:
+        """What stands in the request: the address, or a data URI of exactly the bytes."""
+        return self.lead + base64.b64encode(self.read()).decode("ascii")
+
+    def resting(self, file: Path) -> FirstFrame:
+        """The same with its bytes in a file that holds just them; an address as it is."""
+        return self if self.data is None else replace(self, data=None, file=file, known=self.digest)
+
+    def read(self) -> bytes:
+        """The bytes, empty for an address. Raises `InvalidRequest` when their file is gone, or is another one now."""
+        if self.file is None:
+            return self.data or b""
+        with suppress(OSError):
+            data = self.file.read_bytes()
+            if sha256(data) == self.digest:
+                return data
+        raise InvalidRequest(
+            f"first frame {self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.",
+            param="image",
+        )
+
+
+def sha256(data: bytes) -> str:
+    """The bytes' SHA-256, in hexadecimal."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def output_size(width: int, height: int, resolution: str) -> tuple[int, int]:
+    """About the size in pixels of the video made from a first frame: the level's number of pixels at its aspect.
+
+    Sides are even, as H.264 wants them.
+    """
+    lines = int(resolution.rstrip("Pp"))
+    pixels = lines * lines * 16 / 9
+    scale = (pixels / (width * height)) ** 0.5
+    return max(2, round(width * scale / 2) * 2), max(2, round(height * scale / 2) * 2)

@@ -1,0 +1,366 @@
+"""Finds a first frame wherever a user has it: a file, an address, bytes, an object of a library, a variable."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import io
+import ipaddress
+import os
+import re
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote_to_bytes
+
+from happyhorse_nb.errors import InvalidRequest, meant
+from happyhorse_nb.inputs.check import ImageInfo, check, check_end, first_picture, fit_into, inspect, thumbnail, weight
+from happyhorse_nb.inputs.frame import FirstFrame, sha256
+from happyhorse_nb.inputs.pixels import DAMAGED, check_brightness, check_floats, check_integers, encode, judged
+from happyhorse_nb.models import Fit, ImageLimits, join_notes
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+_PARTS = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
+#: A host as it stands in an address once it is ASCII, and a port.
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.?)(?::(\d{0,5}))?", re.ASCII)
+_NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
+#: What stands in an address as it is; a % too, since what it begins is encoded already.
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
+#: The last part of names that no public server resolves: RFC 6761 and 6762, ICANN's "internal", RFC 8375's home.arpa,
+#: and those that routers and companies use.
+_INSIDE = frozenset(
+    ("arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain", "localhost", "private", "workgroup")
+)
+#: All that is public in IPv6; and the prefix by which it carries an address of IPv4 (RFC 6052).
+_GLOBAL, _CARRIED = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
+_REMEDY = "Give the file's path, or its bytes."
+
+
+def check_address(source: str, *, local: bool) -> str:
+    """An http(s) address as it is sent: what cannot stand in one is percent-encoded, a host of other scripts is IDNA.
+
+    ``local``: the server is on this machine, so it may be given addresses of it. To any other one they are of no use,
+    and the token in one (Jupyter's) would be given away with it. No name is resolved: what it leads to is the server's
+    business.
+
+    Raises `InvalidRequest`.
+    """
+    odd = next((char for char in source if not char.isprintable()), None)
+    if odd is not None:
+        raise _refused(f"with a character in it that is not seen, U+{ord(odd):04X}. Type the address anew.")
+    found = _PARTS.fullmatch(source)
+    scheme, place, rest = found.groups() if found else ("", "", "")
+    if "@" in place:
+        raise _refused(f"with a user name or password in it, which the server would be given. {_REMEDY}")
+    place = _ascii(place)
+    named = _HOST.fullmatch(place)
+    if named is None or int(named[2] or 0) > 65535:
+        raise _refused("whose host cannot be read. Give the whole URL, such as https://example.com/rocket.jpg.")
+    host = named[1]
+    try:
+        public = _is_public(host)
+    except ValueError:
+        raise _refused(f"on {host[:80]}, an IP address in a spelling that the server may not read. {_REMEDY}") from None
+    if not (public or local):
+        given = "and it would be given whatever token stands in the address"
+        raise _refused(f"on {host[:80]}, which the server cannot reach, {given}. {_REMEDY}")
+    # A % that begins nothing is one itself.
+    rest = quote(re.sub("%(?![0-9A-Fa-f]{2})", "%25", rest), safe=_SAFE)
+    return f"{scheme.lower()}://{place}{rest}"
+
+
+def _refused(words: str) -> InvalidRequest:
+    return InvalidRequest(f"first frame is an address {words}", param="image")
+
+
+def _ascii(place: str) -> str:
+    """A host and its port as a client looks the host up; "" for one that cannot be."""
+    if place.isascii():
+        return place
+    from yarl import URL
+
+    host, colon, port = place.partition(":")
+    try:
+        return f"{URL.build(scheme='https', host=host).raw_host or ''}{colon}{port}"
+    except ValueError:  # a UnicodeError is one
+        return ""
+
+
+def _is_public(host: str) -> bool:
+    """Whether the internet at large has it. Raises `ValueError` for an IP address that is none, or is oddly spelt."""
+    if host.startswith("["):
+        return _is_global(ipaddress.IPv6Address(host[1:-1]))
+    labels = host.lower().removesuffix(".").split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        # As clients do, which also read 127.1, 0x7f000001 and 0177.0.0.1: only the plain spelling is taken here.
+        return _is_global(ipaddress.IPv4Address(".".join(labels)))
+    return len(labels) > 1 and labels[-1] not in _INSIDE
+
+
+def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    """Whether it is one of the internet's; of one of IPv6 that carries one of IPv4, whether that is."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address.is_global and not address.is_multicast
+    carried = address.ipv4_mapped or address.sixtofour
+    if address in _CARRIED:
+        carried = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if carried is not None:
+        return _is_global(carried)
+    return address.is_global and address in _GLOBAL
+
+
+class NoImage(InvalidRequest):
+    """An object that is no picture of any kind."""
+
+
+def from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes, str]:
+    """What it is called, the bytes of its file, and what was done to its values in words, "" where nothing was.
+
+    Raises `InvalidRequest`, `NoImage` for what is no picture.
+    """
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return "bytes", bytes(value), ""
+    if callable(getattr(value, "savefig", None)):
+        out = io.BytesIO()
+        value.savefig(out, format="png")
+        return "figure", out.getvalue(), ""
+    from PIL import Image
+
+    note = ""
+    if not isinstance(value, Image.Image) and hasattr(value, "__array_interface__"):
+        value, note = _from_array(value)
+    if not isinstance(value, Image.Image):
+        raise NoImage(
+            f"first frame is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or "
+            "matplotlib figure.",
+            param="image",
+        )
+    picture, clipped = judged(value)
+    data = encode(picture)
+    # What is encoded here anyway need not be refused for its weight.
+    return "image", data if len(data) <= limits.max_bytes else encode(picture, lossy=True), note or clipped
+
+
+def _from_array(array: Any) -> tuple[Image, str]:
+    """An array as an image of 8 bits, and what was done to its values in words."""
+    from PIL import Image
+
+    kind, shape = array.dtype.kind, array.shape
+    what = f"first frame is an array of shape {shape} and type {array.dtype}"
+    taken = "height x width (x 3 or 4) with integers from 0 to 255 or floats from 0 to 1"
+    good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
+    if not good_shape or kind not in "buif" or not array.size:
+        raise InvalidRequest(f"{what}; give {taken}.", param="image")
+    if getattr(array, "mask", None) is not None and array.mask.any():
+        raise InvalidRequest(f"{what}, with values that are masked. Say what they are: .filled(0).", param="image")
+    low, high, shown, note = float(array.min()), float(array.max()), array, ""
+    if kind == "f":
+        note = check_floats(low, high, what, taken)
+        shown = (array.clip(0, 1) * 255).round()
+    elif kind == "b":
+        shown = array * 255
+    else:
+        check_integers(low, high, 255, what, taken)
+    # Opacity is no brightness, and is in the same scale.
+    for part in (slice(0, 3), slice(3, 4)) if shape[2:] == (4,) else (slice(None),):
+        check_brightness(float(array[..., part].max()), float(shown[..., part].max()), what)
+    if shape[2:] == (1,):
+        shown = shown[:, :, 0]
+    return Image.fromarray(shown.astype("uint8")), note
+
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+#: Names of types that can hold one; PIL's are known by their module.
+_KINDS = ("str", "bytes", "ndarray", "Figure", "PosixPath", "WindowsPath")
+
+
+def files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[str]:
+    """Folders and files with these endings, spelled as typed so far."""
+    head, slash, _ = typed.rpartition("/")
+    try:
+        inside = sorted(Path(head + slash if slash else ".").expanduser().iterdir())
+    except (OSError, RuntimeError, ValueError):
+        return []
+    found = []
+    for path in inside:
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            found.append(f"{head}{slash}{path.name}/")
+        elif path.suffix.lower() in endings:
+            found.append(f"{head}{slash}{path.name}")
+    return found
+
+
+def variables(namespace: Mapping[str, Any], hidden: Collection[str] = ()) -> list[str]:
+    """The variables that can hold an image."""
+    return [
+        name
+        for name, value in list(namespace.items())
+        if not name.startswith("_")
+        and name not in hidden
+        and (type(value).__name__ in _KINDS or type(value).__module__.startswith("PIL."))
+    ]
+
+
+#: A file larger than this is not even read to be made to fit.
+_READ_LIMIT = 256 * 1024 * 1024
+#: What was looked at lately, by the SHA-256 of its bytes: of one picture many videos are made, and all jobs that wait
+#: share one thumbnail.
+_SEEN: dict[str, tuple[ImageInfo, bytes]] = {}
+_MOST_SEEN = 64
+_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def load(
+    source: Any,
+    *,
+    limits: ImageLimits,
+    namespace: Mapping[str, Any] | None = None,
+    fit: Fit = False,
+    local: bool = False,
+) -> FirstFrame:
+    """Find the first frame, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
+    ``"crop"`` crops it.
+
+    ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
+    channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
+    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable. ``local``: the
+    server is on this machine, and may be given addresses of it.
+
+    Of a JPEG with more behind it the first picture goes out alone, as it is, and the ``note`` says so.
+
+    Raises `InvalidRequest` with the limit that is broken and the remedy.
+    """
+    if isinstance(source, str):
+        return _from_text(source, limits, namespace, fit, local)
+    if isinstance(source, os.PathLike):
+        path = _path(source)
+        return _ready(path.name, _read(path), "", limits, fit)
+    return _ready(*from_object(source, limits), limits, fit)
+
+
+def decode_data_uri(uri: str) -> bytes:
+    """The bytes of a ``data:image/…`` URI. Raises `InvalidRequest` when it is not one."""
+    head, comma, body = uri.partition(",")
+    if not comma or not re.match(r"data:image/", head, re.IGNORECASE):
+        raise InvalidRequest("first frame is a data URI, but not one of an image (data:image/…).", param="image")
+    try:
+        if head.lower().endswith(";base64"):
+            # Long ones are often broken into lines.
+            body = "".join(body.split())
+            return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
+        return unquote_to_bytes(body)
+    except (binascii.Error, ValueError):
+        raise InvalidRequest(
+            "first frame is a data URI whose base64 is damaged. Encode it again.", param="image"
+        ) from None
+
+
+def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit) -> FirstFrame:
+    data, cut = first_picture(data)
+    data, made = fit_into(data, limits, fit) if fit else (data, "")
+    said = "; ".join(words for words in (clipped, cut) if words)
+    note = join_notes(f"first frame: {said}" if said else "", f"first frame {made}" if made else "")
+    digest = sha256(data)
+    info, small = _SEEN.get(digest, (None, None))
+    if info is None:
+        info = inspect(data)
+        check(info, limits)
+        # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid
+        # for.
+        small = thumbnail(data)
+        if small is None:
+            raise InvalidRequest(DAMAGED, param="image")
+        check_end(data)
+        while len(_SEEN) >= _MOST_SEEN:
+            _SEEN.pop(next(iter(_SEEN)), None)
+        _SEEN[digest] = (info, small)
+    check(info, limits)
+    label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+    return FirstFrame(label, data=data, info=info, note=note, thumbnail=small, known=digest)
+
+
+def _from_text(
+    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: Fit, local: bool
+) -> FirstFrame:
+    source = source.strip()
+    if re.match(r"data:", source, re.IGNORECASE):
+        return _ready("data URI", decode_data_uri(source), "", limits, fit)
+    if re.match(r"https?://", source, re.IGNORECASE):
+        return _from_url(source, local)
+    path = _path(source)
+    if source and _is_file(path):
+        return _ready(path.name, _read(path), "", limits, fit)
+    if namespace is not None and source in namespace:
+        value = namespace[source]
+        if isinstance(value, str):
+            return _from_text(value, limits, None, fit, local)
+        if isinstance(value, os.PathLike):
+            return load(value, limits=limits, fit=fit)
+        try:
+            return _ready(source, *from_object(value, limits)[1:], limits, fit)
+        except NoImage:
+            raise InvalidRequest(
+                f"variable {source} holds a {type(value).__name__}; a first frame is a path, bytes, a PIL image, a "
+                "NumPy array or a matplotlib figure. Put one of these in it.",
+                param="image",
+            ) from None
+    raise InvalidRequest(_not_found(source, path, namespace), param="image")
+
+
+def _from_url(source: str, local: bool) -> FirstFrame:
+    address = check_address(source, local=local)
+    _, _, place = re.split("[?#]", source, maxsplit=1)[0].partition("://")
+    host, _, path = place.partition("/")
+    return FirstFrame(Path(path).name or host, url=address)
+
+
+def _path(source: str | os.PathLike[str]) -> Path:
+    try:
+        return Path(source).expanduser()
+    except RuntimeError:
+        # No home of that user: then it is a name that begins so.
+        return Path(source)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def _read(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > _READ_LIMIT:
+            told = f"first frame {path.name} has {weight(size)}; the limit is {weight(_READ_LIMIT)}. Scale it down."
+            raise InvalidRequest(told, param="image")
+        return path.read_bytes()
+    except (OSError, ValueError) as problem:
+        reason = str(getattr(problem, "strerror", None) or problem).lower()
+        raise InvalidRequest(f"first frame {path} cannot be read: {reason}. Check the path.", param="image") from None
+
+
+def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
+    shown = source if len(source) <= 80 else source[:79] + "…"
+    # By what a person remembers of a file: its name without the ending.
+    names = {n: n for n in namespace or () if not n.startswith("_")}
+    missing = "there is no such file"
+    with suppress(OSError, ValueError):
+        if path.is_dir():
+            missing = "it is a folder and no file"
+        names |= {p.stem: p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES}
+    close = meant(path.stem, names)
+    hint = f" Did you mean {names[close]}?" if close else " Check the spelling, or give the whole path."
+    variable = (
+        "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
+    )
+    return (
+        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), {missing}, "
+        f"and {variable}.{hint}"
+    )

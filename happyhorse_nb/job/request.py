@@ -1,0 +1,231 @@
+"""One request as several takes of it, each with a seed of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import time
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from happyhorse_nb import inputs as images
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import (
+    TAKES,
+    Cost,
+    Fit,
+    Model,
+    Snapshot,
+    Status,
+    check_params,
+    check_prompt,
+    find_model,
+    join_notes,
+)
+from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
+from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.store import Record
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be made, and where it goes. ``note`` says what was done to make it fit."""
+
+    model: str
+    prompt: str
+    params: dict[str, Any]
+    frame: images.FirstFrame
+    target: Path
+    note: str = ""
+    #: Which of several takes it is, from 1 on, where its seed was drawn here; 0 where the seed is what was asked for.
+    take: int = 0
+
+    @property
+    def seed(self) -> int:
+        """The seed that is sent: there is one always, or nobody could make the same video once more."""
+        return int(self.params["seed"])
+
+    @property
+    def saved_as(self) -> Path | None:
+        """The file that was asked for by name, None where only a folder was."""
+        return self.target if self.target.suffix == ".mp4" and not self.target.is_dir() else None
+
+    def check_target(self) -> None:
+        """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over, nor a link."""
+        if self.saved_as is not None and os.path.lexists(self.saved_as):
+            raise InvalidRequest(
+                f"--save {self.saved_as} exists and is never overwritten. Give another name.", param="save"
+            )
+
+    @property
+    def digest(self) -> str:
+        """What two requests have in common that differ in their seeds alone: model, other parameters, prompt, image.
+
+        Whether they ask for the same is told by their seeds, or, where these were drawn, by which take each is: the
+        same cell, run again, asks for the same takes, the first of which is the request itself.
+        """
+        return self._digest()
+
+    def _digest(self, *more: str, seed: int | None = None) -> str:
+        table = find_model(self.model)
+        told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": seed}
+        parts: list[Any] = [self.model, sorted(told.items()), self.prompt, self.frame.digest, *more]
+        return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
+
+    @property
+    def _formerly(self) -> tuple[str, ...]:
+        """The digests of equal requests in rows from before a seed was drawn for each: of those that named theirs, and
+        of takes but the first."""
+        if self.take:
+            return (self._digest(f"take {self.take}"),) if self.take > 1 else ()
+        takes = range(2, (TAKES.maximum or 1) + 1)
+        return (self._digest(seed=self.seed), *(self._digest(f"take {number}") for number in takes))
+
+    def made(self, record: Record) -> bool:
+        """Whether a job is of this very request."""
+        same = record.take == self.take if self.take else record.snapshot.params.get("seed") == self.seed
+        return same and record.request == self.digest
+
+    def record(self, account: Account, *, owner: str, cost: Cost | None) -> Record:
+        """A new row of the ledger for it: the intent. ``cost`` is the estimate."""
+        snapshot = Snapshot(
+            status=Status.QUEUED,
+            id=secrets.token_hex(6),
+            model=self.model,
+            prompt=self.prompt,
+            params=self.params,
+            note=self.note,
+            created=time.time(),
+            cost=cost,
+            sandbox=account.sandbox,
+        )
+        return Record(
+            snapshot=snapshot,
+            origin=account.realm,
+            account=account.key.fingerprint,
+            request=self.digest,
+            take=self.take,
+            formerly=self._formerly,
+            frame=self.frame.url or self.frame.digest,
+            frame_label=self.frame.label,
+            target=self.target,
+            owner=owner,
+            thumbnail=self.frame.thumbnail,
+        )
+
+
+def prepare(
+    image: Any,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    *,
+    settings: Settings,
+    home: Path,
+    model: str | None = None,
+    fit: Fit = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    load: Callable[..., images.FirstFrame] = images.load,
+    unset: Collection[str] = (),
+) -> Request:
+    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line.
+
+    Without a seed one is drawn. ``load`` finds the first frame; who checks at every keystroke passes one that has
+    looked at it before. ``unset`` names the options of which the settings' defaults are not wanted.
+    """
+    table = find_model(model or settings.model)
+    given = {name: value for name, value in params.items() if value is not None}
+    usual = {name: value for name, value in settings.defaults(table.id).items() if name not in unset}
+    checked = check_params(table, {**usual, **given})
+    drawn = "seed" not in checked
+    if drawn:
+        [checked["seed"]] = draw(table)
+    text, cut = check_prompt(table, prompt, fit=bool(fit))
+    limits = table.param("image").image
+    assert limits is not None, "every image parameter of the table has limits"
+    frame = load(image, limits=limits, namespace=namespace, fit=fit, local=on_this_machine())
+    target = save_path(save) if save else video_folder(settings.folder, fallback=home)
+    return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut), take=int(drawn))
+
+
+def draw(model: Model, count: int = 1) -> list[int]:
+    """So many seeds that a model takes, each another one."""
+    limits = model.param("seed")
+    return secrets.SystemRandom().sample(range(limits.minimum or 0, (limits.maximum or 0) + 1), count)
+
+
+def save_path(save: str | Path) -> Path:
+    """The file that is asked for, absolute. Raises `InvalidRequest` where it can be none."""
+    # Of a long one its end: there is the name.
+    shown = str(save) if len(str(save)) <= 80 else f"…{str(save)[-79:]}"
+    try:
+        path = Path(save).expanduser().absolute()
+        # Raises for what no file system takes: a zero, half a character, a name that is too long.
+        os.fsencode(path).decode()
+        if "\0" in str(path):
+            raise ValueError
+        wrong = _wrong_name(path, str(save)) or _wrong_folder(path.parent)
+        if not wrong and not nameable(path):
+            raise ValueError
+    except (OSError, RuntimeError, ValueError):
+        wrong = "cannot be a file's name there. Give another one."
+    if wrong:
+        raise InvalidRequest(f"--save {shown!r} {wrong}", param="save")
+    return path
+
+
+def _wrong_name(path: Path, written: str) -> str:
+    """What is wrong with the name itself, and what to do; empty where nothing is. Raises OSError."""
+    if path.is_dir() or re.search(r"[/\\]\.?$" if os.name == "nt" else r"/\.?$", written):
+        return "is a folder. Give the name of a file in it."
+    if path.suffix != ".mp4":
+        return "is not the name of an .mp4 file. Give it that ending."
+    if os.path.lexists(path) and not path.exists():
+        return "is a link that leads nowhere. Remove it, or give another name."
+    if path.exists() and not path.is_file():
+        return "is there already, and is no file. Give another name."
+    return ""
+
+
+def _wrong_folder(folder: Path) -> str:
+    """The same of the folder in which it is to be."""
+    if folder.exists() and not folder.is_dir():
+        return f"cannot be made: {folder} is a file and no folder. Choose another folder."
+    if not folder.is_dir():
+        return f"cannot be made: there is no folder {folder}. Make it first."
+    if not writable(folder):
+        return f"cannot be made: nothing can be written to {folder}. Choose another folder."
+    return ""
+
+
+def spread(request: Request, count: int) -> list[Request]:
+    """So many requests that differ in their seeds. Raises `InvalidRequest` for a file that cannot be named.
+
+    From a seed that was asked for on, they are counted up. Else the seeds are drawn here, and the takes are known by
+    their numbers: running the same cell again asks for the same takes, and for more of them keeps those that there are.
+    A file ``launch.mp4`` becomes ``launch-1.mp4``, ``launch-2.mp4``, ….
+    """
+    if count == 1:
+        return [request]
+    model = find_model(request.model)
+    if request.take:
+        seeds = draw(model, count)
+    else:
+        limits = model.param("seed")
+        low, high = limits.minimum or 0, limits.maximum or 0
+        seeds = [low + (request.seed - low + step) % (high - low + 1) for step in range(count)]
+    name = request.saved_as
+    return [
+        replace(
+            request,
+            params={**request.params, "seed": seed},
+            take=number if request.take else 0,
+            target=request.target if name is None else save_path(name.with_name(f"{name.stem}-{number}.mp4")),
+        )
+        for number, seed in enumerate(seeds, 1)
+    ]

@@ -1,0 +1,109 @@
+"""What this process may spend, and what is asked about before it is spent. Play money is counted like real money, apart
+from it, so that both can be rehearsed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import MODELS, Cost, Snapshot
+from happyhorse_nb.store import Ledger, Record
+
+
+def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Record) -> None:
+    """Raises `InvalidRequest` when the request would pass ``budget`` (USD, by the estimates; None: no limit), together
+    with those that are sent ``also``, and when the price of one of them is not known."""
+    if budget is None or record.owner is None:
+        return
+    amounts = []
+    for one in (record, *also):
+        if one.snapshot.cost is None:
+            # It may cost anything, and would not be seen in what is spent either.
+            raise InvalidRequest(
+                f"budget: {_named(one.snapshot)} has no price in %config HappyHorse.prices, so it cannot be checked "
+                f"against the ${budget:.2f} of HappyHorse.budget. Set its price there, or the budget to None.",
+                param="budget",
+            )
+        amounts.append(one.snapshot.cost.amount)
+    next_one = Cost(sum(amounts, Decimal(0)))
+    spent = ledger.spent(record.owner, sandbox=record.snapshot.sandbox)
+    # As decimals: of floats, three times $0.70 is more than $2.10.
+    if spent + next_one.amount > Decimal(str(budget)):
+        play = " of play money" if record.snapshot.sandbox else ""
+        raise InvalidRequest(
+            f"budget: this kernel has spent about ${spent:.2f}{play}, and {next_one} more would exceed the "
+            f"${budget:.2f} of %config HappyHorse.budget. Raise it there to go on.",
+            param="budget",
+        )
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What one cell, press or call would buy: how many videos, what they cost together (USD; None where the price of
+    one is not known), and whether that is play money."""
+
+    videos: int
+    cost: Cost | None
+    sandbox: bool
+
+    @property
+    def what(self) -> str:
+        """How many they are: ``4 videos``."""
+        return "1 video" if self.videos == 1 else f"{self.videos} videos"
+
+    @property
+    def money(self) -> str:
+        """What they cost: ``about $5.12``."""
+        if self.cost is None:
+            return "at a price that is not known"
+        return f"{self.cost} of play money" if self.sandbox else str(self.cost)
+
+    @property
+    def action(self) -> str:
+        """The words on the button, beside which all of it stands: ``Make 4 videos, about $5.12``."""
+        return f"Make {self.what}, {self.cost or 'price not known'}"
+
+    def asks(self, above: float | None) -> bool:
+        """Whether it is to be asked about, where ``above`` so many USD everything is (None: nothing is)."""
+        return above is not None and (self.cost is None or self.cost.amount > Decimal(str(above)))
+
+    def within(self, agreed: Quote | None) -> bool:
+        """Whether it is no more than what was agreed to, and of the same money."""
+        if agreed is None or agreed.sandbox != self.sandbox:
+            return False
+        if self.cost is None or agreed.cost is None:
+            return self.cost == agreed.cost and self.videos <= agreed.videos
+        return self.cost.amount <= agreed.cost.amount
+
+
+class AskFirst(InvalidRequest):
+    """More than `HappyHorse.ask_above` would be spent, and nobody has said that it is meant; nothing was sent."""
+
+    def __init__(self, message: str, *, quote: Quote, param: str | None = "ask_above", fixable: bool = False) -> None:
+        super().__init__(message, param=param, fixable=fixable)
+        self.quote = quote
+
+
+def check_asked(above: float | None, records: Sequence[Record], *, agreed: Quote | None = None) -> None:
+    """Raises `AskFirst` where so many requests cost more than ``above`` (USD; None: no limit), and not what was
+    ``agreed`` to."""
+    costs = [record.snapshot.cost for record in records]
+    known = [cost.amount for cost in costs if cost is not None]
+    whole = Cost(sum(known, Decimal(0))) if len(known) == len(costs) else None
+    quote = Quote(len(records), whole, any(record.snapshot.sandbox for record in records))
+    if quote.asks(above) and not quote.within(agreed):
+        verb = "may be" if quote.cost is None else "is" if quote.videos == 1 else "are"
+        raise AskFirst(
+            f"{quote.what}, {quote.money}, {verb} above the ${above:.2f} of HappyHorse.ask_above, and nothing is sent. "
+            "Add --yes (yes=True) if it is meant, or raise HappyHorse.ask_above.",
+            quote=quote,
+        )
+
+
+def _named(snapshot: Snapshot) -> str:
+    """What a price is for: the resolution, also where it is the one that the server takes."""
+    table = MODELS.get(snapshot.model)
+    defaults = {param.name: param.default for param in table.options} if table is not None else {}
+    return str({**defaults, **snapshot.params}.get("resolution") or f"a request of {snapshot.model}")

@@ -1,0 +1,280 @@
+"""Counts the requests of the last minute: never more than the account allows. Pure; the clock is passed in."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+from happyhorse_nb.polling import TRIED_AFTER, Hold
+from happyhorse_nb.store.leases import LEASED, MINUTE, Lease
+
+#: Seconds in which several refusals are one: they were sent before the first was heard.
+_ONE_REFUSAL = 10.0
+#: What refusals without a word about the limit may lower it to at most.
+_FLOOR = 2.0
+#: How it grows in a minute: up to about where it was refused last, and from there on.
+_FAST, _SLOW = 2.0, 1.05
+_MOST = 1_000_000
+
+
+class Rate:
+    """Starts from a setting; down at once, where the server says so or refuses; up slowly.
+
+    ``start`` is asked each time: a changed setting counts at once, and is the start again. ``clock`` is any steady
+    clock in seconds.
+    """
+
+    def __init__(self, start: Callable[[], int], clock: Callable[[], float]) -> None:
+        self._start = start
+        self._clock = clock
+        self._seen = start()
+        self._value = self._goal = float(self._seen)
+        #: At how many in a minute it was refused last.
+        self._wall: float | None = None
+        self._at = clock()
+        self._refused = float("-inf")
+
+    @property
+    def per_minute(self) -> int:
+        """Requests that may leave in a minute now."""
+        now, start = self._clock(), self._start()
+        passed, self._at = max(0.0, now - self._at), now
+        if start != self._seen:
+            self._seen, self._wall = start, None
+            self._value = self._goal = float(start)
+        if self._value < self._goal:
+            self._grow(passed)
+        return max(1, int(self._value))
+
+    def told(self, limit: int) -> None:
+        """The server says how many it allows."""
+        self._goal = float(min(max(limit, 1), _MOST))
+        self._value = min(float(self.per_minute), self._goal)
+
+    def refused(self, sent: int) -> None:
+        """The server has refused one, after ``sent`` in the last minute."""
+        now, value = self._clock(), float(self.per_minute)
+        if now - self._refused >= _ONE_REFUSAL:
+            lowered = 0.75 * value
+            if sent >= value / 2:
+                lowered = min(lowered, 0.9 * sent)
+            self._value = min(value, max(lowered, _FLOOR))
+            self._wall = max(float(sent), _FLOOR)
+        self._refused = now
+
+    def _grow(self, passed: float) -> None:
+        soft = self._goal if self._wall is None else min(0.9 * self._wall, self._goal)
+        if self._value < soft:
+            self._value = min(soft, self._value * _FAST ** (passed / 60))
+        else:
+            self._value = min(self._goal, self._value * _SLOW ** (passed / 60))
+
+
+#: The part of a minute's requests that is kept for submits, and that for reads; never more than every second one.
+_KEPT, _ONE_IN = 0.03, 2
+#: Reads that may leave at once: a part of a minute's requests, or so many; of few requests every second one.
+_BURST, _FEW = 8, 10
+#: And so many when the minute was spent, and some of it comes back.
+_SOME = 3
+#: What is left of a wait by floating point alone.
+_EPSILON = 1e-4
+#: Seconds between two leases at least; a submit may have the next one sooner.
+_BETWEEN, _BETWEEN_FOR_SUBMITS = 1.0, 0.2
+
+
+class Shared(Protocol):
+    """Where kernels share what one account allows: `ledger.Leases`."""
+
+    def lease(self, *, used: int, ago: float, wants: int, limit: int, keep: int) -> Lease | None:
+        """Give back what is left of the last lease, and take a new one; None where that cannot be told now."""
+
+
+class Allowance:
+    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds; ``hold`` counts the reads that
+    the server holds open, None where there are none."""
+
+    def __init__(
+        self, rate: Rate, clock: Callable[[], float], leases: Shared | None = None, hold: Hold | None = None
+    ) -> None:
+        self.rate = rate
+        #: Requests that wait now; so many are leased.
+        self.wanted = 1
+        self._clock = clock
+        self._leases = leases
+        self._hold = hold
+        self._sent: deque[tuple[float, bool]] = deque()
+        self._submits = 0
+        #: By how many reads they are ahead of coming evenly, and when that was counted.
+        self._ahead, self._counted = 0.0, clock()
+        self._paused = float("-inf")
+        #: When one read leaves though the server has said to wait for longer; whether that one is on its way.
+        self._try, self._trying = float("inf"), False
+        #: What the server says is left, and until when.
+        self._left, self._until = 0, float("-inf")
+        #: What is left of the lease, when it ends, and what was spent since the kernels were last told.
+        self._in_hand, self._ends = 0, float("-inf")
+        self._used, self._last_used = 0, clock()
+        self._asked = float("-inf")
+        #: Whether the others were told; how many want some now and how many have wanted some lately, with this one.
+        self._told, self._kernels, self._known = True, 1, 1
+
+    @property
+    def sent(self) -> int:
+        """Requests of the last minute."""
+        self._drop_old()
+        return len(self._sent)
+
+    @property
+    def free(self) -> float:
+        """The part of a minute's requests that is left, to 1."""
+        return max(0.0, 1 - self.sent / self.rate.per_minute)
+
+    @property
+    def paused(self) -> float:
+        """Seconds for which the server still wants nothing, as it has said; 0 where it has not."""
+        return max(0.0, self._paused - self._clock())
+
+    @property
+    def share(self) -> float:
+        """Requests a minute that this kernel's reads may take, while others want some too."""
+        rate = self.rate.per_minute
+        return (rate - _kept(rate)) / self._kernels
+
+    def wait(self, *, submit: bool) -> float:
+        """Seconds until one more may leave, as far as is known; 0: now."""
+        now = self._clock()
+        if now < self._paused and (submit or now < self._try):
+            return (self._paused if submit else min(self._try, self._paused)) - now
+        rate = self.rate.per_minute
+        kept = _kept(rate)
+        if now < self._until and self._left <= (0 if submit else kept):
+            return self._until - now
+        full = self._full(now, rate, kept, submit=submit)
+        burst = _burst(rate)
+        gap = MINUTE / (rate - kept)
+        ahead = self._ahead_now(now, gap)
+        if full > 0:
+            if not submit:
+                # Spent, not saved: those that come back are for all of the next minute, not for its first instant.
+                self._ahead = max(ahead, full / gap + burst - _SOME)
+            return full
+        if not submit:
+            # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
+            wait = gap * (ahead - burst - self._early())
+            if wait > _EPSILON:
+                return wait
+        return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
+
+    def take(self, *, submit: bool) -> None:
+        """One leaves now."""
+        now = self._clock()
+        self._sent.append((now, submit))
+        self._submits += submit
+        self._left -= 1
+        self._in_hand -= 1
+        self._used += 1
+        self._last_used = now
+        if not submit:
+            if now < self._paused:
+                self._try, self._trying = float("inf"), True
+            rate = self.rate.per_minute
+            self._ahead = self._ahead_now(now, MINUTE / (rate - _kept(rate))) + 1
+
+    def late(self, seconds: float) -> None:
+        """A submit that was taken so many seconds ago leaves only now."""
+        now = self._clock()
+        for place in range(len(self._sent) - 1, -1, -1):
+            at, submit = self._sent[place]
+            if submit and at <= now - seconds + _EPSILON:
+                del self._sent[place]
+                self._sent.append((now, True))
+                return
+
+    def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
+        """The server says its limit, what is left of it, and in how many seconds that begins anew."""
+        if limit is not None:
+            self.rate.told(limit)
+        if left is not None and seconds is not None:
+            # What was sent since, and may not have been counted yet, is gone already.
+            self._left, self._until = left - in_flight, self._clock() + min(seconds, MINUTE)
+
+    def refused(self, seconds: float) -> None:
+        """The server wants nothing for so many seconds."""
+        self.rate.refused(self.sent)
+        now = self._clock()
+        if now >= self._paused:
+            # Else it is the same wait, and the one read was tried in it, or will be.
+            self._try = now + TRIED_AFTER
+        self._trying = False
+        self._paused = max(self._paused, now + seconds)
+
+    def answered(self) -> None:
+        """The server has just answered one: if that was the one that was tried, nobody waits any longer."""
+        if self._trying:
+            self.resume()
+
+    def resume(self) -> None:
+        """Forget what the server said about when: the machine has slept, or somebody will not wait."""
+        self._paused = self._until = float("-inf")
+        self._trying = False
+
+    def rest(self) -> None:
+        """Give back what is left of a lease that has run out."""
+        now = self._clock()
+        if self._leases is not None and self._in_hand > 0 and now >= self._ends:
+            self._lease_again(now, 0, self.rate.per_minute, 0)
+
+    def _ahead_now(self, now: float, gap: float) -> float:
+        # Counted in reads, not in seconds: the rate changes.
+        passed, self._counted = max(0.0, now - self._counted), now
+        self._ahead = max(0.0, self._ahead - passed / gap)
+        return self._ahead
+
+    def _early(self) -> int:
+        # One more for each submit of the minute: a task that fails does so when it has just begun. Not where reads are
+        # held open: those that leave together end together, and then nothing is left for the next ones.
+        return 0 if self._hold is not None and self._hold.open else self._submits
+
+    def _full(self, now: float, rate: int, kept: int, *, submit: bool) -> float:
+        self._drop_old()
+        others = len(self._sent) - self._submits if submit else self._submits
+        most = rate - max(0, kept - others)
+        if not self._told:
+            # What the other kernels spend cannot be told now.
+            most = max(1, most // self._known)
+        if len(self._sent) < most:
+            return 0.0
+        return max(self._sent[len(self._sent) - most][0] + MINUTE - now, 0.001)
+
+    def _drop_old(self) -> None:
+        old = self._clock() - MINUTE + _EPSILON
+        while self._sent and self._sent[0][0] <= old:
+            self._submits -= self._sent.popleft()[1]
+
+    def _until_leased(self, now: float, rate: int, kept: int, between: float) -> float:
+        if self._leases is None or (self._in_hand > 0 and now < self._ends):
+            return 0.0
+        if now < self._asked + between:
+            return self._asked + between - now
+        self._lease_again(now, min(rate, self.wanted + max(2, math.ceil(LEASED * rate / 60))), rate, kept)
+        return 0.0 if self._in_hand > 0 else between
+
+    def _lease_again(self, now: float, wants: int, rate: int, kept: int) -> None:
+        assert self._leases is not None, "asked by those who have looked"
+        found = self._leases.lease(used=self._used, ago=now - self._last_used, wants=wants, limit=rate, keep=kept)
+        self._asked, self._ends, self._told = now, now + LEASED, found is not None
+        if found is None:
+            self._in_hand = wants
+        else:
+            self._in_hand, self._used = found.count, 0
+            self._kernels, self._known = found.kernels, found.known
+
+
+def _kept(rate: int) -> int:
+    return min(rate // _ONE_IN, math.ceil(_KEPT * rate))
+
+
+def _burst(rate: int) -> float:
+    return max(rate / _BURST, min(_FEW, rate / 2))

@@ -1,0 +1,229 @@
+"""How many tasks an account may run at once, and the jobs that wait for a slot."""
+
+from __future__ import annotations
+
+import time
+from bisect import insort
+from collections.abc import Callable
+from dataclasses import dataclass
+
+#: Seconds that a job has waited when one more than is known is tried for it; between two such tries at first, at most.
+PATIENCE = 60.0
+_SELDOM = 600.0
+#: Seconds before a refused one is tried again where the server does not say, and fewer run than the setting has.
+_FIRST = 5.0
+
+
+class Concurrency:
+    """Starts from a setting, and learns: a refused task costs nothing and tells, an accepted one too.
+
+    ``setting`` is asked each time: a changed one counts at once. Of a place that may still be held by a task that
+    nobody watches nothing is known, so it is tried. ``clock`` is any steady clock in seconds.
+    """
+
+    def __init__(self, setting: Callable[[], int], clock: Callable[[], float]) -> None:
+        self._setting = setting
+        self._clock = clock
+        self._seen = self.known = setting()
+        #: Whether one more than is known is on its way.
+        self.trying = False
+        self._told = self._next_try = float("-inf")
+        self._pause, self._long_pause = _FIRST, PATIENCE
+
+    def may(self, taken: int, waited: float) -> bool:
+        """Whether a task more may be tried while ``taken`` run, for a job that has waited so many seconds."""
+        now, setting = self._clock(), self._setting()
+        if setting != self._seen:
+            self._seen = self.known = setting
+            self._next_try = float("-inf")
+            self._pause, self._long_pause = _FIRST, PATIENCE
+        if now < self._told:
+            return False
+        if taken < self.known:
+            return True
+        if self.trying or now < self._next_try:
+            return False
+        return taken < setting or (waited >= PATIENCE and taken >= self.known)
+
+    def accepted(self, taken: int) -> None:
+        """A task was accepted, with which ``taken`` run."""
+        self.trying = False
+        if taken > self.known:
+            self.known = taken
+            self._pause, self._long_pause = _FIRST, PATIENCE
+            self._next_try = self._clock() + (PATIENCE if taken >= self._seen else 0.0)
+
+    def refused(self, taken: int, told: float | None, *, longest: float = 30.0) -> float:
+        """A task was refused while ``taken`` others ran. ``told`` is the server's word on how long to wait.
+
+        Returns the seconds until the next try. ``longest`` is what they may be where the server is silent and fewer
+        tasks run than the setting has.
+        """
+        self.trying = False
+        self.known = min(self.known, taken)
+        if self.known < self._seen:
+            wait, self._pause = told or min(self._pause, longest), 2 * self._pause
+        else:
+            wait, self._long_pause = max(told or 0.0, self._long_pause), min(2 * self._long_pause, _SELDOM)
+        self._next_try = self._clock() + wait
+        if told:
+            self.hold(told)
+        return wait
+
+    def hold(self, seconds: float) -> None:
+        """Try nothing for so many seconds."""
+        self._told = max(self._told, self._clock() + seconds)
+
+    def wake(self) -> None:
+        """Forget what the server said about when."""
+        self._told = self._next_try = float("-inf")
+
+
+#: Paid requests that are on their way at once. Each holds its first frame in memory.
+_AT_ONCE = 16
+#: Seconds that a free place is left to an older job of another kernel.
+_COURTESY = 5.0
+
+
+@dataclass(frozen=True)
+class Others:
+    """The other live kernels of this machine with the same account: tasks that they run, and when (Unix seconds) their
+    oldest queued job was created."""
+
+    running: int = 0
+    oldest: float | None = None
+
+
+@dataclass(eq=False)
+class Entry:
+    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its place (1 is next) or None."""
+
+    order: tuple[float, int]
+    job_id: str
+    send: Callable[[], None]
+    moved: Callable[[int | None], None]
+    since: float
+    told: int | None = None
+
+
+class Queue:
+    """The jobs of one account. ``others`` says what other kernels do; ``clock`` is any steady clock in seconds."""
+
+    def __init__(
+        self,
+        concurrency: Concurrency,
+        *,
+        others: Callable[[], Others] = Others,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.concurrency = concurrency
+        self._others = others
+        self._clock = clock
+        self._running: set[str] = set()
+        self._sending: dict[str, Entry] = {}
+        self._waiting: list[Entry] = []
+        self._number = 0
+        self._courtesy: float | None = None
+        self._closed = False
+
+    @property
+    def running(self) -> frozenset[str]:
+        """The ids of the jobs that hold a place."""
+        return frozenset(self._running)
+
+    @property
+    def sending(self) -> int:
+        """How many have a place and no answer yet."""
+        return len(self._sending)
+
+    def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
+        """Call ``send`` when the job has a place; at once where there is one."""
+        self._number += 1
+        entry = Entry((created, self._number), job_id, send, moved, since=self._clock())
+        insort(self._waiting, entry, key=_order)
+        self.fill()
+        if entry in self._waiting[-1:]:
+            self._tell(entry, len(self._waiting))
+
+    def take(self, job_id: str) -> None:
+        """A place for a task that runs on the server already; it may be one more than the limit."""
+        self._running.add(job_id)
+
+    def accepted(self, job_id: str) -> None:
+        """The server has taken the job's task."""
+        if self._sending.pop(job_id, None) is not None:
+            self.concurrency.accepted(len(self._running) + self._others().running)
+            self.fill()
+
+    def refused(self, told: float | None, *, longest: float) -> float:
+        """One was refused: the server runs as many tasks as it may. Returns in how many seconds the next is tried."""
+        return self.concurrency.refused(len(self._running) - 1 + self._others().running, told, longest=longest)
+
+    def back(self, job_id: str) -> None:
+        """Back into the queue, to where it was."""
+        entry = self._sending.pop(job_id)
+        self._running.discard(job_id)
+        self.concurrency.trying = False
+        entry.told = None
+        insort(self._waiting, entry, key=_order)
+
+    def leave(self, job_id: str) -> bool:
+        """Give a place back, or give up waiting; whether the job was still waiting."""
+        if self._sending.pop(job_id, None) is not None:
+            self.concurrency.trying = False
+        waiting = [entry for entry in self._waiting if entry.job_id == job_id] if job_id not in self._running else []
+        for entry in waiting:
+            self._waiting.remove(entry)
+        if job_id in self._running:
+            self._running.discard(job_id)
+            self.fill()
+        return bool(waiting)
+
+    def fill(self) -> None:
+        """Let in who may run now."""
+        while not self._closed and self._waiting and len(self._sending) < _AT_ONCE and self._may(self._waiting[0]):
+            entry = self._waiting.pop(0)
+            self._courtesy = None
+            self._running.add(entry.job_id)
+            self._sending[entry.job_id] = entry
+            if entry.told is not None:
+                entry.told = None
+                entry.moved(None)
+            entry.send()
+
+    def close(self) -> None:
+        """Let nobody in any more: what waits is for another kernel."""
+        self._closed = True
+
+    def tell(self, part: int = 0, parts: int = 1) -> None:
+        """Tell those whose place has changed; now and then, for each change moves all of them.
+
+        Of many ``parts`` only this one, 0 to ``parts`` - 1.
+        """
+        waiting = list(self._waiting)
+        for index in range(part, len(waiting), parts):
+            self._tell(waiting[index], index + 1)
+
+    def _tell(self, entry: Entry, place: int) -> None:
+        if entry.told != place:
+            entry.told = place
+            entry.moved(place)
+
+    def _may(self, head: Entry) -> bool:
+        now, others = self._clock(), self._others()
+        taken = len(self._running) + others.running
+        if not self.concurrency.may(taken, now - head.since):
+            self._courtesy = None
+            return False
+        if others.oldest is not None and others.oldest < head.order[0]:
+            # The other kernel sees the same place within a second.
+            if self._courtesy is None:
+                self._courtesy = now
+            if now - self._courtesy < _COURTESY:
+                return False
+        self.concurrency.trying |= taken >= self.concurrency.known
+        return True
+
+
+def _order(entry: Entry) -> tuple[float, int]:
+    return entry.order

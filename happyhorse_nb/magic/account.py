@@ -1,0 +1,213 @@
+"""Switches this process to the embedded server and back: for the magic, and `use_sandbox` for Python."""
+
+from __future__ import annotations
+
+import re
+from argparse import Namespace
+from dataclasses import fields
+from getpass import getpass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from happyhorse_nb.errors import ConfigError, HappyHorseError, MissingKey, UsageError
+from happyhorse_nb.settings import (
+    KEY_VARIABLE,
+    SANDBOX_KEY,
+    account_of,
+    current_account,
+    home,
+    keep_key,
+    process,
+    told_origin,
+    use,
+)
+
+if TYPE_CHECKING:
+    from happyhorse_nb.sandbox import SandboxOptions
+
+
+def login() -> str:
+    """Ask for the key, unseen; keep it in the system's keyring, or else in this kernel. Says which."""
+    origin = told_origin()
+    typed = account_of(_ask(), origin)
+    kept = keep_key(typed)
+    where = "the system's keyring" if kept else "this kernel"
+    use(account_of(typed.key.reveal(), origin, source=where))
+    return f"The key is kept in {where}." + ("" if kept else " It is gone when the kernel ends.")
+
+
+def same_account(letters: str) -> str:
+    """Join another key of this server to the account in use; ``letters`` begin its fingerprint, if there are several.
+
+    Says what that changes. Nothing is asked of the server. Raises `UsageError`, `MissingKey`, `LedgerError`.
+    """
+    from happyhorse_nb.engine import engine
+
+    letters = letters.lower()
+    if re.fullmatch("[0-9a-f]*", letters) is None:
+        # Not repeated: it may be a key.
+        raise UsageError("--same-account takes the first letters of a key's fingerprint (0 to 9, a to f), not a key.")
+    account, ledger = current_account(), engine().ledger
+    realm, own = account.realm, account.key.fingerprint
+    every, ours = ledger.keys(), ledger.keys_of(realm, own)
+    named = [key for key in every if key.fingerprint.startswith(letters)]
+    others = [key for key in every if key.origin == realm and key.fingerprint not in ours]
+    known = f" The others used here are {'; '.join(map(str, others))}." if others else ""
+    meant = [key for key in named if key in others]
+    if len({key.account for key in meant}) > 1:
+        raise UsageError(
+            f"more than one key may be meant.{known} Name one by its first letters: "
+            f"%happyhorse login --same-account {meant[0].letters}"
+        )
+    if meant:
+        ledger.join(realm, own, meant[0].fingerprint)
+        return (
+            f"The jobs made with key {meant[0].letters} are this account's from now on. %happyhorse resume goes on "
+            "with those that have not ended."
+        )
+    if letters and any(key.origin == realm for key in named):
+        return f"Key {letters} is one of this account's already."
+    if letters and named:
+        raise UsageError(
+            f"key {letters} was used on {named[0].origin}, and this kernel uses {realm}: keys of two servers are never "
+            f"one account.{known}"
+        )
+    raise UsageError(
+        f"no job in the ledger was made on {realm} with {f'key {letters}' if letters else 'another key'}.{known}"
+    )
+
+
+def _ask() -> str:
+    try:
+        key = getpass("Modellix API key: ").strip()
+    except EOFError:
+        key = ""
+    except RuntimeError:
+        # ipykernel's error for a front end that nobody sits at; it is of another class in each version.
+        raise UsageError(f"nobody can be asked for a key here. Set {KEY_VARIABLE} before the run.") from None
+    if not key:
+        raise UsageError("no key was typed. Run %happyhorse login again.")
+    return key
+
+
+#: Where the process keeps the account of the sandbox started here, and the one that was chosen before it.
+_OWN, _BEFORE = "account of the sandbox", "account before the sandbox"
+
+
+def use_sandbox(on: bool = True, **options: Any) -> None:
+    """Use the embedded server in this process from now on: it renders real clips here, for nothing, without a key.
+
+    ``on=False`` goes back to what was in use before. ``options`` say how it behaves, such as ``seconds`` (how long a
+    task takes, default 10) or ``fail`` (a message with which its tasks fail); `%happyhorse sandbox -h` lists them. It
+    ends with this process. Raises `UsageError` for an option that it has not, `ConfigError` for a value that cannot
+    work, `HappyHorseError` where it does not come up.
+    """
+    from happyhorse_nb.sandbox import SandboxOptions
+
+    if not on:
+        _off()
+        return
+    try:
+        chosen = SandboxOptions(**options)
+    except TypeError:
+        known = [field.name for field in fields(SandboxOptions)]
+        odd = next((name for name in options if name not in known), None)
+        if odd is None:
+            raise UsageError("hh.use_sandbox: an option has a value of a wrong type.") from None
+        raise UsageError(f"hh.use_sandbox has no option {odd!r}; the options are {', '.join(known)}.") from None
+    _start(chosen)
+
+
+def switch(args: Namespace) -> str:
+    """Start the sandbox with the given options, and use it from now on. Says what is in use."""
+    from happyhorse_nb.sandbox import SandboxOptions
+
+    if args.off:
+        return _off()
+    if args.if_no_key:
+        try:
+            account = current_account()
+        except MissingKey:
+            pass
+        else:
+            if account.realm == "sandbox":
+                return f"No API key is given: {account.maker}."
+            return f"The key from {account.source} is used: {account.maker}."
+    options = SandboxOptions.from_arguments(args)
+    origin, told = _start(options), options.told()
+    return (
+        f"This kernel now uses the sandbox at {origin}: videos are rendered here, free of charge.\n"
+        f"{f'As you asked: {told}{chr(10)}' if told else ''}%happyhorse sandbox --off goes back."
+    )
+
+
+def _start(options: SandboxOptions) -> str:
+    """Start it, in place of one that was started before, and use it; gives its origin."""
+    from happyhorse_nb.sandbox import SandboxProcess
+
+    # On the port of the one before it, so that jobs it was rendering find it again and go on.
+    port = _stop()
+    try:
+        sandbox = SandboxProcess(home() / "sandbox", options, port=port)
+    except HappyHorseError:
+        if not port:
+            raise
+        # Somebody else may have it now.
+        sandbox = SandboxProcess(home() / "sandbox", options)
+    process.put("sandbox", sandbox)
+    if not _is_own():
+        # A key that was typed is nowhere else where there is no keyring.
+        process.put(_BEFORE, process.get("account"))
+    process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="the sandbox, which needs none"))
+    use(process.get(_OWN))
+    return str(sandbox.origin)
+
+
+def _off() -> str:
+    """Stop the sandbox of this kernel, and use what was in use before it."""
+    if process.get("sandbox") is None:
+        return f"This kernel uses no sandbox of its own. {_in_use()}"
+    left = _unfinished()
+    _stop()
+    if _is_own():
+        use(process.get(_BEFORE))
+    return f"The sandbox of this kernel is off. {_in_use()}{left}"
+
+
+def _is_own() -> bool:
+    """Whether the account in use is that of a sandbox started here, and not one that was typed in since."""
+    own = process.get(_OWN)
+    return own is not None and process.get("account") is own
+
+
+def _in_use() -> str:
+    """Who makes the videos now, or what is missing for that, as a sentence."""
+    try:
+        account = current_account()
+    except ConfigError as problem:
+        said = str(problem)
+        return said[:1].upper() + said[1:]
+    return f"Now {account.maker}, with the key from {account.source}."
+
+
+def _unfinished() -> str:
+    """What becomes of the jobs of the sandbox that this kernel works on; empty where there are none."""
+    if process.get("sandbox") is None:
+        return ""
+    from happyhorse_nb.engine import engine
+
+    count = sum(job.snapshot.sandbox for job in engine().running())
+    if not count:
+        return ""
+    some = "1 job of the sandbox is" if count == 1 else f"{count} jobs of the sandbox are"
+    return f"\n{some} not finished: %happyhorse sandbox goes on with {'it' if count == 1 else 'them'}."
+
+
+def _stop() -> int:
+    """Stop the sandbox of this kernel; the port it listened on, or the last one did, 0 where there was none."""
+    running = process.get("sandbox")
+    if running is not None:
+        running.stop()
+        process.put("sandbox", None)
+        process.put("sandbox port", urlsplit(running.origin).port)
+    return process.get("sandbox port") or 0

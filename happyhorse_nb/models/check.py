@@ -1,0 +1,214 @@
+"""Checks parameters and prompts against a model's table, before anything is written or sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import lru_cache
+from operator import index
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb.errors import InvalidRequest, meant
+from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+# Han characters: the unified block with its extensions A to I, the compatibility blocks, and the supplementary planes.
+_CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+
+
+def prompt_weight(text: str) -> int:
+    """The length of a prompt in the API's own counting: a Chinese character weighs 2, any other 1."""
+    return len(text) + len(_CHINESE.findall(text))
+
+
+def fit_prompt(text: str, maximum: int) -> tuple[str, str]:
+    """Split a prompt where the server would cut it off: what it reads (weight at most ``maximum``), what it drops."""
+    weight = 0
+    for position, char in enumerate(text):
+        weight += prompt_weight(char)
+        if weight > maximum:
+            return text[:position], text[position:]
+    return text, ""
+
+
+_NAME = re.compile(r"\{([^\W\d]\w*)\}")
+#: As Python's own formatted strings would have it: an attribute, an item, a format.
+_MORE = re.compile(r"\{([^\W\d]\w*)[.:!\[][^{}]{0,60}\}")
+
+
+def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
+    """The body with ``{name}`` replaced where the namespace has that name; all other braces stay as they are."""
+
+    def value(match: re.Match[str]) -> str:
+        name = match.group(1)
+        return str(namespace[name]) if name in namespace else match.group(0)
+
+    return _NAME.sub(value, body).strip()
+
+
+def left(body: str, namespace: Mapping[str, Any]) -> list[str]:
+    """What stays in the prompt, braces and all, though it looks as if it was meant for a variable: a sentence each."""
+    unknown = [name for name in _NAME.findall(body) if name not in namespace]
+    more = [match.group() for match in _MORE.finditer(body) if match.group(1) in namespace]
+    return [
+        *(
+            f"There is no variable {name}, so the prompt has {{{name}}} as it stands."
+            for name in dict.fromkeys(unknown)
+        ),
+        *(f"The prompt has {text} as it stands: only a bare {{name}} is replaced." for text in dict.fromkeys(more)),
+    ]
+
+
+def find_model(model_id: Any) -> Model:
+    """The model of that id. Raises `InvalidRequest` naming the known ones."""
+    found = MODELS.get(model_id) if isinstance(model_id, str) else None
+    if found is None:
+        known = ", ".join(MODELS)
+        raise InvalidRequest(
+            f"model {_shown(model_id)} is not known; the models are {known}. Use one of them.", param="model"
+        )
+    return found
+
+
+def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
+    """The given parameters in their proper types, without those that are None.
+
+    Raises `InvalidRequest` for the first one outside its documented limits: what, the limit, the remedy.
+    """
+    from pydantic import ValidationError
+
+    given = {name: value for name, value in values.items() if value is not None}
+    for name, value in given.items():
+        _known(model, name)
+        # True is 1 to Python and to pydantic, but nobody means a seed by it.
+        if isinstance(value, bool):
+            raise InvalidRequest(_explain(model, model.param(name), value), param=name)
+    normal = {name: _normal(model.param(name), value) for name, value in given.items()}
+    try:
+        checked = _schema(model)(**normal)
+    except ValidationError as problem:
+        name = str(problem.errors()[0]["loc"][0])
+        raise InvalidRequest(_explain(model, model.param(name), given[name]), param=name) from None
+    return checked.model_dump(exclude_none=True)
+
+
+def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | None, str]:
+    """The prompt to send and what fitting it did (empty for nothing).
+
+    Raises `InvalidRequest` when it is too long, or no text.
+    """
+    param = model.param("prompt")
+    if text is not None and not isinstance(text, str):
+        raise InvalidRequest(
+            f"prompt {_shown(text)} is no text; {model.id} takes one of at most {param.maximum} characters. "
+            "Give a str, or leave it out.",
+            param="prompt",
+        )
+    text = (text or "").strip()
+    if not text:
+        if param.required:
+            raise InvalidRequest(f"prompt is empty; {model.id} needs one. Write what happens.", param="prompt")
+        return None, ""
+    half = re.search("[\ud800-\udfff]", text)
+    if half:
+        where = f"U+{ord(half[0]):X} at position {half.start() + 1}"
+        raise InvalidRequest(
+            f"prompt has half a character ({where}); text can be sent only whole. Type it again.", param="prompt"
+        )
+    maximum = param.maximum or 0
+    kept, dropped = fit_prompt(text, maximum)
+    if not dropped:
+        return text, ""
+    if fit:
+        return kept, f"prompt cut after “…{kept[-24:]}” ({len(dropped)} characters dropped)"
+    raise InvalidRequest(
+        f"prompt has {prompt_weight(text)} of at most {maximum} characters (a Chinese one counts 2); the server would "
+        f"silently drop all after “…{kept[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
+        param="prompt",
+        fixable=True,
+    )
+
+
+def check_takes(value: Any) -> int:
+    """How many takes are asked for, one where that is left open. Raises `InvalidRequest`."""
+    low, high = TAKES.minimum or 1, TAKES.maximum or 1
+    if value is None:
+        return low
+    with suppress(TypeError):
+        # Whole numbers of NumPy too. True is 1 to Python, but nobody means a number by it.
+        number = low - 1 if isinstance(value, bool) else index(value)
+        if low <= number <= high:
+            return number
+    raise InvalidRequest(
+        f"takes cannot be {_shown(value)}; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
+        param="takes",
+    )
+
+
+def _known(model: Model, name: str) -> None:
+    options = [p.name for p in model.options]
+    if name not in options:
+        close = meant(name, options)
+        remedy = f" Did you mean {close}?" if close else ""
+        raise InvalidRequest(
+            f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.{remedy}", param=name
+        )
+
+
+def _normal(param: Param, value: Any) -> Any:
+    """A choice is matched whatever its case, as a person types it."""
+    if param.kind == "choice" and isinstance(value, str):
+        return next((c for c in param.choices if c.casefold() == value.casefold()), value)
+    return value
+
+
+@lru_cache
+def _schema(model: Model) -> type[BaseModel]:
+    from typing import Annotated, Literal
+
+    from pydantic import Field, create_model
+
+    fields: dict[str, Any] = {}
+    for param in model.options:
+        kind: Any = Literal[param.choices] if param.choices else int
+        if param.kind == "integer":
+            kind = Annotated[int, Field(ge=param.minimum, le=param.maximum)]
+        fields[param.name] = (kind | None, None)
+    return create_model(f"Params of {model.id}", **fields)
+
+
+def _shown(value: Any) -> str:
+    try:
+        shown = repr(value)
+    except ValueError:
+        # Python refuses to write out integers of thousands of digits.
+        shown = f"(a huge {type(value).__name__})"
+    return shown if len(shown) <= 60 else shown[:59] + "…"
+
+
+def _explain(model: Model, param: Param, value: Any) -> str:
+    shown = _shown(value)
+    if param.choices:
+        return (
+            f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "
+            f"Use {meant(str(value)[:60], param.choices) or param.choices[0]}."
+        )
+    unit = f" {param.unit}" if param.unit else ""
+    limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
+    nearest = _nearest(param, value)
+    # Elsewhere -1 asks for a random one.
+    random = ", or leave it out for a random one" if param.name == "seed" else ""
+    return f"{param.name} {shown} cannot be used; {model.id} takes {limits}. Use {nearest}{random}."
+
+
+def _nearest(param: Param, value: Any) -> int:
+    low, high = param.minimum or 0, param.maximum or 0
+    # ``20s`` is a number to a person.
+    number = re.match(r"\s*[+-]?\d+(\.\d+)?", value) if isinstance(value, str) else None
+    try:
+        return min(max(round(float(number[0] if number else value)), low), high)
+    except (TypeError, ValueError, OverflowError):
+        return param.default if isinstance(param.default, int) else low

@@ -1,0 +1,198 @@
+"""Many jobs as a table, in HTML and in plain text."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from itertools import zip_longest
+from pathlib import Path
+
+from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.render import words
+from happyhorse_nb.render.cards import fill, link, shown, spans, style
+from happyhorse_nb.render.words import about, columns, instant, plain
+
+_HEADS = ("what", "state", "id", "how", "$", "when", "★", "file")
+_EMPTY = "No jobs yet."
+#: Which head the jobs stand in order by, and which way.
+_SORTED = {
+    "newest": ("when", "descending"),
+    "oldest": ("when", "ascending"),
+    "cost": ("$", "descending"),
+    "prompt": ("what", "ascending"),
+    "starred": ("star", "descending"),
+}
+#: Characters of a prompt in a line of text.
+_PROMPT = 48
+
+
+def table(
+    snapshots: Sequence[Snapshot],
+    *,
+    now: float,
+    start: Path | None = None,
+    pictures: Sequence[bytes | None] = (),
+    stars: Sequence[bool] = (),
+    caption: str | None = None,
+    sort: str = "newest",
+    empty: str = _EMPTY,
+) -> str:
+    """An HTML table, one row a job, prompt first.
+
+    Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. ``pictures`` are small
+    JPEGs, one a row, as ``stars`` say which have one; ``caption`` is what `sums` says, of these where it is left out;
+    ``empty`` is what is said where there is no row.
+    """
+    mixed, some = _mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
+    head, way = _SORTED.get(sort, ("", ""))
+    return fill(
+        "table.html.j2",
+        style=style(),
+        rows=[_cells(*row, now, start, mixed) for row in some],
+        caption=spans(sums(snapshots) if caption is None else caption),
+        sorted=head,
+        way=way,
+        empty=empty,
+    )
+
+
+def table_text(
+    snapshots: Sequence[Snapshot],
+    *,
+    now: float,
+    stars: Sequence[bool] = (),
+    caption: str | None = None,
+    empty: str = _EMPTY,
+) -> str:
+    """The same as aligned plain text, what they cost in its last line."""
+    below = spoken(sums(snapshots) if caption is None else caption).replace("`", "")
+    if not snapshots:
+        return f"{empty}\n{below}".rstrip()
+    mixed = _mixed(snapshots)
+    lines = [_HEADS, *(_line(*row, now, mixed) for row in zip_longest(snapshots, stars[: len(snapshots)]))]
+    widths = [max(columns(line[place]) for line in lines) for place in range(len(_HEADS))]
+    told = [
+        "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    ]
+    return "\n".join([*told, "", below])
+
+
+def sums(
+    snapshots: Sequence[Snapshot],
+    *,
+    limit: int | None = None,
+    spent: Mapping[str, Sequence[Snapshot]] | None = None,
+    whole: bool = False,
+    removed: int = 0,
+    back: bool = False,
+) -> str:
+    """How many jobs, what they cost, and what was ``spent``, by the words for when: bills and estimates are told apart,
+    real and play money are never in one sum. At most ``limit`` of the jobs are shown.
+
+    ``whole``: they are all there are, so what was spent says what they cost. ``removed`` is how many are hidden;
+    ``back``: these are those. A command stands between backticks.
+    """
+    count = f"{len(snapshots)} {'removed ' if back else ''}job{'' if len(snapshots) == 1 else 's'}"
+    if limit is not None and limit < len(snapshots):
+        count = f"the first {limit} of {count}"
+    alone = "" if whole and spent else _money({"": snapshots})
+    counted = ", ".join(part for part in (count, alone) if part) if snapshots else ""
+    all_told = _money(spent) if spent else ""
+    told = "; ".join(part for part in (counted, f"spent: {all_told}" if all_told and not whole else all_told) if part)
+    hint = f"{removed} removed: `%happyhorse restore` undoes that" if removed else ""
+    if back:
+        hint = "`%happyhorse restore JOB` brings one back" if snapshots else ""
+    return ". ".join(part for part in (told, hint) if part)
+
+
+def _money(spent: Mapping[str, Sequence[Snapshot]]) -> str:
+    """What was spent by when: in dollars, and in play money where there is some; the kind is said once."""
+    parts = []
+    for play in (False, True):
+        some = {when: [s for s in told if s.sandbox == play] for when, told in spent.items()}
+        sums = {when: _amount(told) for when, told in some.items()}
+        if not any(total for total, _ in sums.values()):
+            continue
+        amounts = [f"${total:.2f} {when}".rstrip() for when, (total, _) in sums.items()]
+        open_ = max(guess for _, guess in sums.values())
+        every = open_ == max(total for total, _ in sums.values())
+        unbilled = "not yet billed" if every else f"about ${open_:.2f} of it not yet billed"
+        told = ", ".join([*amounts, *([unbilled] if open_ else [])])
+        if every and len(amounts) == 1:
+            told = f"about {told}"
+        parts.append(f"{told}{',' if ',' in told else ''} of play money" if play else told)
+    return "; ".join(parts)
+
+
+def _amount(snapshots: Sequence[Snapshot]) -> tuple[Decimal, Decimal]:
+    """What these jobs cost in all, and how much of it is no bill yet, in USD."""
+    total = open_ = Decimal(0)
+    for snapshot in snapshots:
+        cost = snapshot.charge
+        # A reused job was paid for in the row that made it.
+        if cost is not None and not snapshot.reused:
+            total += cost.amount
+            open_ += Decimal(0) if cost.billed else cost.amount
+    return total, open_
+
+
+def _mixed(snapshots: Sequence[Snapshot]) -> bool:
+    """Whether some of these were paid for with play money and some were not: only then a row says which."""
+    return len({snapshot.sandbox for snapshot in snapshots}) > 1
+
+
+def _dollars(snapshot: Snapshot, mixed: bool) -> str:
+    told = words.amount(snapshot)
+    return f"{told} play" if told and mixed and snapshot.sandbox else told
+
+
+def _when(snapshot: Snapshot, now: float) -> str:
+    return instant(snapshot.created, now).removeprefix("on ") if snapshot.created else ""
+
+
+def _state(snapshot: Snapshot) -> str:
+    left = snapshot.progress.left
+    going = snapshot.status.running and snapshot.status != Status.QUEUED and left is not None and left > 0
+    return f"{words.short_state(snapshot)}, {about(left)} left" if going and left else words.short_state(snapshot)
+
+
+def _line(snapshot: Snapshot, starred: bool | None, now: float, mixed: bool) -> tuple[str, ...]:
+    return (
+        plain(snapshot.prompt, _PROMPT) or "No prompt",
+        words.short_state(snapshot),
+        plain(snapshot.short_id, 40),
+        words.parameters(snapshot),
+        _dollars(snapshot, mixed),
+        _when(snapshot, now),
+        "★" if starred else "",
+        "" if snapshot.path is None else shown(snapshot.path),
+    )
+
+
+def _cells(
+    snapshot: Snapshot, picture: bytes | None, starred: bool | None, now: float, start: Path | None, mixed: bool
+) -> dict[str, object]:
+    path = snapshot.path
+    file, address = ("", "") if path is None else (shown(path), "") if start is None else link(path, start)
+    return {
+        "picture": b64encode(picture).decode("ascii") if picture else "",
+        "tone": words.tone(snapshot),
+        "prompt": plain(snapshot.prompt, 240) or "No prompt",
+        "state": _state(snapshot),
+        "id": plain(snapshot.short_id, 40),
+        "name": plain(snapshot.name, 60) if snapshot.name else "",
+        "how": words.parameters(snapshot),
+        "cost": _dollars(snapshot, mixed).removeprefix("~"),
+        "guess": _dollars(snapshot, mixed).startswith("~"),
+        "money": words.money(snapshot) if snapshot.charged else "not charged",
+        "when": _when(snapshot, now),
+        "starred": bool(starred),
+        "message": " ".join(part for part in words.say(snapshot) if part).replace("`", ""),
+        "task": plain(snapshot.task_id, 200) if snapshot.task_id else "",
+        "model": plain(snapshot.model, 60),
+        "file": file,
+        "link": address,
+    }

@@ -1,0 +1,25 @@
+"""What is kept on disk: the jobs, the first frames, and which kernels are alive."""
+
+from happyhorse_nb.store.filter import EVERYTHING, LISTED, ORDERS, Filter
+from happyhorse_nb.store.frames import Frames
+from happyhorse_nb.store.leases import Lease, Leases
+from happyhorse_nb.store.ledger import Ledger
+from happyhorse_nb.store.presence import Presence, orphans
+from happyhorse_nb.store.questions import Take
+from happyhorse_nb.store.record import Record, changing
+
+__all__ = [
+    "EVERYTHING",
+    "LISTED",
+    "ORDERS",
+    "Filter",
+    "Frames",
+    "Lease",
+    "Leases",
+    "Ledger",
+    "Presence",
+    "Record",
+    "Take",
+    "changing",
+    "orphans",
+]

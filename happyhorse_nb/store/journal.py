@@ -1,0 +1,309 @@
+"""Writes the ledger: on disk before anything is paid for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from errno import ENOENT
+from pathlib import Path
+from threading import Lock, get_ident
+from typing import Any, TypeVar
+
+from happyhorse_nb.errors import LedgerError
+from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.settings import LEDGER_FILE, bring_to_disk, process
+from happyhorse_nb.store.connection import Handle, connect, identity, reader, trouble
+from happyhorse_nb.store.record import CHANGING, SHARED, Record, changing, from_row
+
+
+class Disk:
+    """Of one open connection, which it sets up: `harden` does at the end what every commit would do by itself.
+
+    ``sync`` waits until the file behind a descriptor is on the disk. Its lock is not for the main thread: see
+    `settings.process`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
+        [mode] = connection.execute("PRAGMA journal_mode").fetchone()
+        #: None where the file system allows no log: then every commit waits for the disk.
+        self._log = path.with_name(f"{path.name}-wal") if mode == "wal" else None
+        # NORMAL still brings the log to the disk before any of it is moved into the ledger, and then the ledger.
+        connection.execute(f"PRAGMA synchronous = {'FULL' if self._log is None else 'NORMAL'}")
+        #: Which file the connection writes its log into, as long as it is open.
+        self._file = identity(self._log) if self._log is not None else None
+        self._sync = sync
+        self._lock = Lock()
+        self._commits = self._hard = 0
+
+    def check(self) -> None:
+        """Raises FileNotFoundError where the log is not the one that is written: nobody would ever read it.
+
+        That is so when it was deleted, or when a fork has dropped the locks by which others know that it is in use.
+        """
+        wanted = self._file
+        if self._log is None or wanted is None or _found(self._log) == wanted:
+            return
+        # Not where the connection was closed while we looked: then it is gone rightly.
+        if self._file is not None:
+            raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; restart this kernel")
+
+    def closed(self) -> None:
+        """The connection is about to be closed, and whoever closes the last one brings all of the log to the disk."""
+        self._file = None
+
+    def committed(self) -> None:
+        """A commit more has been made. Called by one thread at a time."""
+        self._commits += 1
+
+    def harden(self) -> None:
+        """Wait until all that is committed would outlive a power cut. Raises OSError."""
+        if self._log is None or self._file is None:
+            return
+        wanted = self._commits
+        with self._lock:
+            # Whoever had the disk before may have brought ours along.
+            if self._hard >= wanted:
+                return
+            until = self._commits
+            # Opened anew: SQLite may have begun another log. It holds no lock on this file that a close would drop.
+            try:
+                log = os.open(self._log, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            except FileNotFoundError:
+                # Nothing is left of it, rightly, if the connection was closed in this instant.
+                self.check()
+                return
+            try:
+                bring_to_disk(log, self._sync)
+            finally:
+                os.close(log)
+            self.check()
+            self._hard = until
+
+
+def _found(log: Path) -> tuple[int, int] | None:
+    try:
+        return identity(log)
+    except FileNotFoundError:
+        return None
+
+
+T = TypeVar("T")
+#: A job with the picture of its first frame. An older kernel that is still open writes it into the row.
+_ROW = (
+    "SELECT *, coalesce((SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame), thumbnail) "  # noqa: S608 - ours
+    f"AS picture, {SHARED} AS shared FROM jobs"
+)
+#: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
+_WIPE_WAIT = 100
+
+
+class Journal:
+    """One SQLite file in ``folder``, with the jobs of all kernels on this machine.
+
+    Safe to use from several threads, from several processes at once, and in a fork. Every method raises `LedgerError`
+    when the file cannot be read or written. ``sync`` waits until the file behind a descriptor is on the disk.
+
+    What is read and written is so on a thread that no interrupt reaches (`process.uninterrupted`): one that comes
+    meanwhile ends the waiting for it, and a write is made as a whole, or not at all.
+    """
+
+    def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
+        self.folder = folder
+        self.path = folder / LEDGER_FILE
+        self._sync = sync
+        #: Which file it is, known when it has been opened once.
+        self._file: tuple[int, int] | None = None
+        self._disk: Disk | None = None
+        self._writing = Handle(self._open, closing=self._closing)
+        self._reading = Handle(self._open_to_read)
+        #: The thread that is in a transaction: it sees what it writes.
+        self._writer: int | None = None
+        #: What is still to be written down, by job; whoever adds to it waits for no write.
+        self._owed: dict[str, Snapshot] = {}
+        self._owing = process.Guard()
+
+        def begin() -> None:
+            with self._writing, self._reading:
+                pass
+
+        process.uninterrupted(begin)
+
+    def close(self) -> None:
+        """Close the file."""
+
+        def close() -> None:
+            self._reading.close()
+            self._writing.close()
+
+        process.uninterrupted(close)
+
+    def update_later(self, snapshot: Snapshot) -> None:
+        """Write down what a job has become as soon as the file can be written: with the next write, or `flush`.
+
+        Until then this `Ledger` gives the job as it has become. A paid task's id is never lost to a lock.
+        """
+        self._owing(lambda: self._owed.update({snapshot.id: snapshot}))
+
+    @property
+    def owes(self) -> bool:
+        """Whether something is still to be written down."""
+        return bool(self._owed)
+
+    def flush(self, *, patience: float = 0.1) -> None:
+        """Write down what is owed, waiting at most ``patience`` seconds for whoever is writing.
+
+        It outlives this process, and a power cut from the next `write` on.
+        """
+        # A transaction begins with what is owed, so within one there is nothing left to do.
+        if self._owed and self._writer != get_ident():
+            process.uninterrupted(lambda: self._flush(patience))
+
+    def _flush(self, patience: float) -> None:
+        if not self._writing.acquire(patience):
+            return
+        try:
+            connection = self._connection
+            [[usual]] = connection.execute("PRAGMA busy_timeout").fetchall()
+            try:
+                connection.execute(f"PRAGMA busy_timeout = {int(1000 * patience)}")
+                self._transact(lambda: None, safe=False)
+            finally:
+                with suppress(sqlite3.Error):
+                    connection.execute(f"PRAGMA busy_timeout = {usual}")
+        except (sqlite3.Error, OSError) as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
+        finally:
+            self._writing.release()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        return self._writing.connection
+
+    @property
+    def _reader(self) -> sqlite3.Connection:
+        return self._reading.connection
+
+    def _open(self) -> sqlite3.Connection:
+        if self._file is not None:
+            self._check()
+        connection = connect(self.path)
+        self._file = identity(self.path)
+        self._disk = Disk(connection, self.path, self._sync)
+        return connection
+
+    def _open_to_read(self) -> sqlite3.Connection:
+        self._check()
+        return reader(self.path)
+
+    def _closing(self) -> None:
+        if self._disk is not None:
+            self._disk.closed()
+
+    def _check(self) -> None:
+        """Raises FileNotFoundError where what is written here is what nobody will ever read."""
+        if identity(self.path) != self._file:
+            raise FileNotFoundError(ENOENT, "another file is in its place")
+        if self._disk is not None:
+            self._disk.check()
+
+    def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
+        columns = ", ".join(f"{name} = ?" for name in CHANGING)
+        # What is done stays done, with its path: a file that was moved away and cannot be fetched again may come back.
+        kept = "" if snapshot.status == Status.DONE else "AND status != 'done'"
+        statement = f"UPDATE jobs SET {columns} WHERE id = ? {kept} {only}"  # noqa: S608 - the names are ours
+        return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
+
+    def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
+        def select() -> list[Record]:
+            with suppress(LedgerError):
+                self.flush()
+            return self._read(rest, values)
+
+        return process.uninterrupted(select)
+
+    def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
+        """`_select` without a try to write down what is owed: it waits for nobody who writes."""
+        rows = self._rows(f"{_ROW} {rest}", values)
+        found = readable(from_row, rows)
+        return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
+
+    def _wipe(self) -> None:
+        """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever
+        waited for that would hold up all who write. The last one to close the ledger does it then.
+        """
+
+        def wipe() -> None:
+            with self._reading:
+                [[usual]] = self._rows("PRAGMA busy_timeout", ())
+                self._rows(f"PRAGMA busy_timeout = {_WIPE_WAIT}", ())
+                try:
+                    self._rows("PRAGMA wal_checkpoint(TRUNCATE)", ())
+                finally:
+                    self._rows(f"PRAGMA busy_timeout = {usual}", ())
+
+        process.uninterrupted(wipe)
+
+    def _rows(self, statement: str, values: Sequence[Any]) -> list[sqlite3.Row]:
+        def rows() -> list[sqlite3.Row]:
+            if self._writer == get_ident():
+                return self._connection.execute(statement, values).fetchall()
+            with self._reading as connection:
+                return connection.execute(statement, values).fetchall()
+
+        try:
+            return process.uninterrupted(rows)
+        except (sqlite3.Error, UnicodeError, OSError) as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
+
+    def _transaction(self, work: Callable[[], T], *, safe: bool = True) -> T:
+        """Do the work in one transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
+        return process.uninterrupted(lambda: self._transact(work, safe=safe))
+
+    def _transact(self, work: Callable[[], T], *, safe: bool) -> T:
+        try:
+            with self._writing as connection:
+                disk = self._disk
+                assert disk is not None, "it comes with the connection"
+                # What is bought is written where others look: also when somebody has put another file there meanwhile.
+                self._check()
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    self._writer = get_ident()
+                    owed = list(self._owed.values())
+                    for snapshot in owed:
+                        self._change(snapshot)
+                    answer = work()
+                    connection.execute("COMMIT")
+                    disk.committed()
+                finally:
+                    self._writer = None
+                    # On a full disk SQLite has rolled back by itself.
+                    if connection.in_transaction:
+                        connection.execute("ROLLBACK")
+                self._check()
+                self._owing(lambda: self._paid(owed))
+            if safe:
+                # With the lock free again: others write meanwhile.
+                disk.harden()
+            return answer
+        except (sqlite3.Error, UnicodeError, OSError) as problem:
+            raise LedgerError(trouble(self.path, problem)) from None
+
+    def _paid(self, owed: Sequence[Snapshot]) -> None:
+        for snapshot in owed:
+            # What it has become meanwhile is still owed.
+            if self._owed.get(snapshot.id) is snapshot:
+                del self._owed[snapshot.id]
+
+
+def readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:
+    """What the rows say, without those that somebody has written who should not have: the others are still of use."""
+    for row in rows:
+        try:
+            found = read(row)
+        except (ValueError, TypeError, ArithmeticError):
+            continue
+        yield found

@@ -1,0 +1,133 @@
+"""Which kernels live, and which jobs those that died have left behind."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import replace
+from pathlib import Path
+
+from filelock import FileLock, SoftFileLock, Timeout
+
+from happyhorse_nb.settings import private_folder, process
+from happyhorse_nb.store.ledger import Ledger
+from happyhorse_nb.store.record import Record
+
+
+def kernels(home: Path) -> Path:
+    """Where the processes' files lie, beside the ledger."""
+    return home / "kernels"
+
+
+class Presence:
+    """This process, as the others on the machine see it: a locked file named by ``id`` in the ledger's folder.
+
+    Raises OSError where the file cannot be made or locked.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.id = secrets.token_hex(8)
+        self._folder = kernels(folder)
+        self._pid = os.getpid()
+        _ours().add(self.id)
+        self._lock = process.uninterrupted(self._locked)
+
+    def alive(self, owner: str | None) -> bool:
+        """Whether the process of that id lives. Its file is removed when it does not."""
+        return (owner == self.id and os.getpid() == self._pid) or lives(self._folder, owner)
+
+    def renew(self) -> None:
+        """Lay the file down again where somebody has cleaned it away; cheap when it is there. Raises OSError."""
+        if not _file(self._folder, self.id).exists():
+            process.uninterrupted(self._renew)
+
+    def close(self) -> None:
+        """Say that this process is gone."""
+        process.uninterrupted(self._lock.release)
+        _file(self._folder, self.id).unlink(missing_ok=True)
+
+    def _renew(self) -> None:
+        # The old one locks a file that nobody sees any more.
+        self._lock.release()
+        self._lock = self._locked()
+
+    def _locked(self) -> FileLock:
+        private_folder(self._folder)
+        lock = _lock(self._folder, self.id)
+        lock.acquire()
+        return lock
+
+
+def lives(folder: Path, owner: str | None) -> bool:
+    """Whether the process of that id lives; ``folder`` holds the processes' files. Its own is removed if not."""
+    return bool(owner) and process.uninterrupted(lambda: _lives(folder, owner or ""))
+
+
+def _lives(folder: Path, owner: str) -> bool:
+    try:
+        _file(folder, owner).stat()
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    probe = _lock(folder, owner)
+    try:
+        probe.acquire()
+    except Timeout:
+        return not _of_another_life(folder, owner)
+    except OSError:
+        # It cannot be told: no file handle is left, say.
+        return True
+    probe.release()
+    _file(folder, owner).unlink(missing_ok=True)
+    return False
+
+
+def _of_another_life(folder: Path, owner: str) -> bool:
+    """Whether it was this process, before it executed itself anew; its file is removed then.
+
+    Where there are no locks the file says whose it is, and that is what it was. A lock does not outlive it.
+    """
+    file = _file(folder, owner)
+    # Of a lock on a file (there is no record in it) this says no.
+    if owner in _ours() or not SoftFileLock(file).is_lock_held_by_us:
+        return False
+    file.unlink(missing_ok=True)
+    return True
+
+
+def _lock(folder: Path, owner: str) -> FileLock:
+    # Held by the process, whichever thread asks.
+    return FileLock(_file(folder, owner), timeout=0, mode=0o600, thread_local=False)
+
+
+def _file(folder: Path, owner: str) -> Path:
+    # An id is ours, hex; anything else in the ledger must not become a path.
+    return folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"
+
+
+def _ours() -> set[str]:
+    """The presences of this process, since it was begun or has executed itself anew."""
+    ids: set[str] = process.once("presences", set)
+    return ids
+
+
+#: Seconds after which a result is gone from the server, as its newer documents have it.
+_KEPT = 7 * 86400.0
+
+
+def orphans(home: Path, *, now: float, origin: str = "", key: str | None = None) -> list[Record]:
+    """The jobs that kernels which have ended left behind, and that wait to be taken up. Raises `LedgerError`.
+
+    What was made with a key that is joined to this one, of that server, is given as made with this one.
+    """
+    ledger = Ledger(home)
+    try:
+        found = ledger.interrupted(since=now - _KEPT)
+        if key is not None:
+            ours = ledger.keys_of(origin, key)
+            found = [replace(r, account=key) if r.origin == origin and r.account in ours else r for r in found]
+        living = {owner: lives(kernels(home), owner) for owner in {record.owner for record in found}}
+    finally:
+        ledger.close()
+    return [record for record in found if not living[record.owner]]

@@ -1,0 +1,342 @@
+"""What the ledger is asked: which jobs there are, which of them go on, what they cost and how long they took."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from happyhorse_nb.errors import InvalidRequest, JobNotFound
+from happyhorse_nb.models import MODELS, Snapshot, Status
+from happyhorse_nb.store.filter import CHARGE, EVERYTHING, ORDERS, Filter, of_account
+from happyhorse_nb.store.journal import Journal, readable
+from happyhorse_nb.store.record import SHARED, Record, cost_of
+
+#: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
+#: one has none, and no video: running again makes one, once the server was asked about that task again (`expired`).
+_BOUGHT = (
+    Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
+    Status.UNKNOWN, Status.STOPPED,
+)  # fmt: skip
+#: As the index of these says it, word for word: else it is not used.
+_UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
+#: So many letters of a fingerprint name a key.
+LETTERS = 6
+#: The same as `SHARED`, for many jobs at once: few tasks are there twice, and only those are looked at one by one.
+_SHARED = (
+    "rowid IN (SELECT rowid FROM jobs WHERE task_id IN (SELECT task_id FROM jobs WHERE task_id IS NOT NULL "  # noqa: S608 - ours
+    f"GROUP BY task_id HAVING count(*) > 1) AND {SHARED})"
+)
+_OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """What one process does on an account: how many tasks run, and when its oldest queued job was created."""
+
+    owner: str | None
+    running: int
+    oldest: float | None
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key that jobs were made with, by its fingerprint: on which server, as a key of which account (the fingerprint
+    of one of that account's keys), and when the last time (Unix seconds)."""
+
+    origin: str
+    fingerprint: str
+    account: str
+    last: float
+
+    @property
+    def letters(self) -> str:
+        """The first ones, which name it."""
+        return self.fingerprint[:LETTERS]
+
+    def __str__(self) -> str:
+        return f"{self.letters}, last used {time.strftime('%Y-%m-%d %H:%M', time.localtime(self.last))}"
+
+
+@dataclass(frozen=True)
+class Take:
+    """A job with its place, from 1 on, among those ``of`` one request that are asked for."""
+
+    record: Record
+    place: int = 1
+    of: int = 1
+
+
+class Questions(Journal):
+    """The ledger as those see it who only read it. What is owed is told as if it were written down."""
+
+    def equal(self, record: Record) -> Record | None:
+        """The newest job that an equal request has made, is making, or may have made.
+
+        Of the same account; else one of another key of the same server, with its video on disk. Raises `InvalidRequest`
+        where another key's has none there: that key may be of the same account, and it would be paid for twice.
+        """
+        marks = ", ".join("?" * len(_BOUGHT))
+        ours, who = of_account(record.origin, record.account)
+        asked, alike = _asks_for(record)
+        bought = f"WHERE {asked} AND origin = ? AND status IN ({marks})"
+        values = (*alike, record.origin, *map(str, _BOUGHT))
+        found = self._select(f"{bought} AND {ours} ORDER BY created DESC LIMIT 1", (*values, *who))
+        if found:
+            return found[0]
+        theirs = self._select(f"{bought} AND NOT ({ours}) ORDER BY created DESC", (*values, *who))
+        for other in theirs:
+            if other.made:
+                return other
+        if theirs:
+            raise self._made_with_another_key(theirs[0])
+        return None
+
+    def _made_with_another_key(self, equal: Record) -> InvalidRequest:
+        now = equal.snapshot
+        key = next(key for key in self.keys() if (key.origin, key.fingerprint) == (equal.origin, equal.account))
+        state = "done, its file gone," if now.status == Status.DONE else str(now.status)
+        return InvalidRequest(
+            f"an equal request is {state} as {now.short_id}, under another key of this server ({key}). Is that key of "
+            f"this account? %happyhorse login --same-account {key.letters} joins its jobs to it. Else --again "
+            "(again=True) buys another video.",
+            param="again",
+        )
+
+    def keys(self) -> list[Key]:
+        """The keys that jobs were made with, the one used last first."""
+        rows = self._rows(
+            "SELECT jobs.origin, jobs.account AS key, coalesce(joined.account, jobs.account) AS account, "
+            "max(jobs.created) AS last FROM jobs LEFT JOIN joined ON joined.origin = jobs.origin AND "
+            "joined.key = jobs.account GROUP BY jobs.origin, jobs.account ORDER BY last DESC",
+            (),
+        )
+        return [Key(row["origin"], row["key"], row["account"], row["last"]) for row in rows]
+
+    def account(self, origin: str, key: str) -> str:
+        """The account that a key is of: the fingerprint of one of its keys."""
+        rows = self._rows("SELECT account FROM joined WHERE origin = ? AND key = ?", (origin, key))
+        return str(rows[0]["account"]) if rows else key
+
+    def keys_of(self, origin: str, key: str) -> frozenset[str]:
+        """The fingerprints of all keys of the account that a key is of, with that one."""
+        rows = self._rows(
+            "SELECT key FROM joined WHERE origin = ? AND account = ?", (origin, self.account(origin, key))
+        )
+        return frozenset({key, *(str(row["key"]) for row in rows)})
+
+    def expired(self, record: Record) -> Record | None:
+        """The newest job of the account that an equal request has made and whose task its server did not know any
+        more."""
+        asked, alike = _asks_for(record)
+        ours, who = of_account(record.origin, record.account)
+        found = self._select(
+            f"WHERE {asked} AND {ours} AND status = 'expired' AND task_id IS NOT NULL ORDER BY created DESC LIMIT 1",
+            (*alike, *who),
+        )
+        return found[0] if found else None
+
+    def get(self, job_id: str) -> Record | None:
+        """The job of that id."""
+        found = self._select("WHERE id = ?", (job_id,))
+        return found[0] if found else None
+
+    def look_at(self, job_id: str) -> Record | None:
+        """The job of that id, without waiting for whoever writes: for those who look again and again."""
+        found = self._read("WHERE id = ?", (job_id,))
+        return found[0] if found else None
+
+    def of_task(self, task_id: str, origin: str) -> Record | None:
+        """The job of that task on that server."""
+        found = self._select("WHERE task_id = ? AND origin = ?", (task_id, origin))
+        return found[0] if found else None
+
+    def sharer(self, job_id: str) -> Record | None:
+        """The earliest other job with the task of this one on its server, where this one is not the first of them."""
+        found = self._read(
+            "WHERE rowid IN (SELECT other.rowid FROM jobs, jobs AS other WHERE jobs.id = ? AND other.id != jobs.id "  # noqa: S608 - ours
+            f"AND other.task_id = jobs.task_id AND other.origin = jobs.origin AND {SHARED}) "
+            "ORDER BY coalesce(submitted, created), rowid LIMIT 1",
+            (job_id,),
+        )
+        return found[0] if found else None
+
+    def unfinished(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account whose task may still give a video, oldest first."""
+        ours, who = of_account(origin, account)
+        return self._select(f"WHERE {_UNFINISHED} AND {ours} ORDER BY created, rowid", who)
+
+    def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
+        """What the owners other than ``but`` have on an account: tasks that run, and their oldest queued job."""
+        ours, who = of_account(origin, account)
+        rows = self._rows(
+            f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
+            f"AND status NOT IN ('downloading', 'stopped') AND {ours} AND owner IS NOT ? GROUP BY owner",
+            (*who, but),
+        )
+        return [Busy(row["owner"], row["running"], row["oldest"]) for row in rows]
+
+    def unknown(self, origin: str, account: str) -> list[Record]:
+        """The jobs of an account of which it is not known whether the server accepted them."""
+        ours, who = of_account(origin, account)
+        return self._select(f"WHERE {ours} AND status = 'unknown' AND task_id IS NULL ORDER BY created DESC", who)
+
+    def interrupted(self, *, since: float) -> list[Record]:
+        """The jobs created since then (Unix seconds) that were on their way when they were last written down."""
+        return self._select(
+            f"WHERE {_UNFINISHED} AND status NOT IN ('submitting', 'stopped') AND (status = 'queued' OR task_id IS NOT "
+            "NULL) AND created >= ?",
+            (since,),
+        )
+
+    def find(self, piece: str) -> Record:
+        """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
+        found = self.known(piece)
+        if found is None:
+            raise JobNotFound(f"no job has {_shown(piece)} in its id. %happyhorse jobs lists them.")
+        return found
+
+    def known(self, piece: str) -> Record | None:
+        """The one job whose id or task id contains the piece, None for none. Raises `JobNotFound` for more than one."""
+        piece = piece.strip()
+        if not piece:
+            raise JobNotFound("no piece of an id is given. %happyhorse jobs lists them.")
+        escaped = piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        found = self._select(
+            "WHERE id LIKE ? ESCAPE '\\' OR task_id LIKE ? ESCAPE '\\' "
+            "ORDER BY coalesce(? IN (id, task_id), 0) DESC, created DESC LIMIT 6",
+            (f"%{escaped}%", f"%{escaped}%", piece),
+        )
+        exact = [r for r in found if piece in (r.snapshot.id, r.snapshot.task_id, r.snapshot.short_id)]
+        if len(found) == 1 or len(exact) == 1:
+            return (exact or found)[0]
+        if not found:
+            return None
+        names = [r.snapshot.short_id for r in found[:5]]
+        if len(set(names)) < len(names):
+            # Ids of this server begin alike, or one task is known twice: ours tell them apart.
+            names = [r.snapshot.id for r in found[:5]]
+        some = ", ".join(names)
+        raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some}). Give more of it.")
+
+    def newest(
+        self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING, order: str = "newest"
+    ) -> list[Record]:
+        """Jobs, newest first, or in another of the `ORDERS`."""
+        where, values = only.where()
+        by = f"ORDER BY {ORDERS[order].replace('charge', CHARGE)}"
+        # Inside, only the index is read: what a page skips costs nothing, however many jobs it is.
+        page = f"SELECT rowid FROM jobs {where} {by} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
+        return self._select(f"WHERE rowid IN ({page}) {by}", (*values, limit, offset))
+
+    def together(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Take]:
+        """Jobs, newest first; those that differ in their seeds alone stand together, in the order they were made."""
+        where, values = only.where()
+        same = (
+            "CASE WHEN frame = '' AND prompt = '' THEN id ELSE model || char(10) || frame || char(10) || "
+            "unseeded(params) || char(10) || prompt END"
+        )
+        rows = self._rows(
+            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - ours
+            "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last "
+            f"FROM (SELECT id, created, rowid AS number, {same} AS same FROM jobs {where}) "
+            "ORDER BY last DESC, same, place LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        marks = ", ".join("?" * len(rows))
+        found = {r.snapshot.id: r for r in self._select(f"WHERE id IN ({marks})", [row["id"] for row in rows])}
+        return [Take(found[row["id"]], row["place"], row["several"]) for row in rows if row["id"] in found]
+
+    def count(self, only: Filter = EVERYTHING) -> int:
+        """How many jobs there are."""
+        where, values = only.where()
+        return int(self._rows(f"SELECT count(*) FROM jobs {where}", values)[0][0])  # noqa: S608 - the filter's own
+
+    def costs(self, only: Filter = EVERYTHING) -> list[Snapshot]:
+        """What each job costs, in no order: snapshots with state, cost, whether it was sent, and is play money.
+
+        What many jobs cost alike is read once, and one snapshot stands for them as often as there are such jobs.
+        """
+        where, values = only.where()
+        told = f"status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent, {_SHARED} AS shared"
+        rows = self._rows(
+            f"SELECT {told}, count(*) AS jobs FROM jobs {where} "  # noqa: S608 - the filter's own
+            "GROUP BY status, bill, estimate, sandbox, sent, shared",
+            values,
+        )
+
+        def alike(row: sqlite3.Row) -> list[Snapshot]:
+            cost, sent = cost_of(row), 0.0 if row["sent"] else None
+            snapshot = Snapshot(
+                status=Status(row["status"]),
+                cost=cost,
+                submitted=sent,
+                sandbox=bool(row["sandbox"]),
+                shared=bool(row["shared"]),
+            )
+            return [snapshot] * int(row["jobs"])
+
+        return [snapshot for some in readable(alike, rows) for snapshot in some]
+
+    def removed_last(self) -> list[Record]:
+        """The jobs that were removed last, all at once; none where none is removed."""
+        return self._select("WHERE removed = (SELECT max(removed) FROM jobs WHERE forgotten = 0) AND forgotten = 0", ())
+
+    def starred(self, job_id: str) -> bool:
+        """Whether a job has a star."""
+        return any(row["starred"] for row in self._rows("SELECT starred FROM jobs WHERE id = ?", (job_id,)))
+
+    def spent(self, buyer: str, *, sandbox: bool = False) -> Decimal:
+        """USD that one process has spent: bills, and estimates where there is none yet; of the sandbox's play money, or
+        of real money."""
+        rows = self._rows(
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = ? AND status != 'refused' "  # noqa: S608 - ours
+            f"AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
+            (buyer, int(sandbox)),
+        )
+        return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))
+
+    def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
+        """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""
+        rows = self._rows(
+            "SELECT took, params FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND sandbox = ? "
+            "ORDER BY created DESC LIMIT ?",
+            (snapshot.model, int(snapshot.sandbox), 20 * limit),
+        )
+        work = _work(snapshot.model, snapshot.params)
+
+        def took(row: sqlite3.Row) -> float | None:
+            return float(row["took"]) if _work(snapshot.model, json.loads(row["params"])) == work else None
+
+        return [seconds for seconds in readable(took, rows) if seconds is not None][:limit]
+
+
+def _asks_for(record: Record) -> tuple[str, tuple[Any, ...]]:
+    """The SQL of the jobs whose request equals that one, with its values.
+
+    One that names its seed equals all that were made with it. Else the seed was drawn: then it is the same take of the
+    same request, whatever seed that has.
+    """
+    older = ", ".join("?" * len(record.formerly))
+    if record.take == 0:
+        # Not all that was ever written there need be JSON.
+        seed = "CASE WHEN json_valid(params) THEN json_extract(params, '$.seed') END"
+        named = (record.request, *record.formerly, record.snapshot.params.get("seed"))
+        return f"request IN (?{', ' if older else ''}{older}) AND {seed} = ?", named
+    drawn = (record.request, record.take, *record.formerly)
+    return f"((request = ? AND coalesce(take, 1) = coalesce(?, 1)) OR request IN ({older}))", drawn
+
+
+def _shown(piece: str) -> str:
+    piece = piece.strip()
+    return repr(piece if len(piece) <= 40 else piece[:39] + "…")
+
+
+def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What decides how long a task takes: all parameters, given or not, except the random numbers' start."""
+    defaults = {p.name: p.default for p in MODELS[model].options} if model in MODELS else {}
+    return {name: value for name, value in {**defaults, **params}.items() if name != "seed"}

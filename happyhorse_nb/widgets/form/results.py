@@ -1,0 +1,147 @@
+"""The cards under a form, newest first, and their copy in the saved notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from happyhorse_nb.job import Job, Takes, display
+from happyhorse_nb.models import Snapshot
+from happyhorse_nb.render import form as html
+from happyhorse_nb.settings import notebook_folder, process
+from happyhorse_nb.settings.config import embed_limit
+from happyhorse_nb.widgets import takes
+from happyhorse_nb.widgets.card import show
+from happyhorse_nb.widgets.panel import Bundle, Output
+
+
+class Slot:
+    """A `Place` made of an Output widget; its outputs outlive a reload of the page, and reach one in Voilà."""
+
+    def __init__(self) -> None:
+        import ipywidgets as widgets
+
+        self.widget: Any = widgets.Output()
+
+    def put(self, bundle: Bundle) -> None:
+        """Show this MIME bundle."""
+        self.widget.outputs = ({"output_type": "display_data", "data": dict(bundle), "metadata": {}},)
+
+    change = put
+
+
+class Deck:
+    """The cards of a form's jobs. ``on_end`` is called when one of them has ended, on any thread."""
+
+    def __init__(self, *, on_end: Callable[[], None]) -> None:
+        import ipywidgets as widgets
+
+        self._on_end = on_end
+        self._guard = process.Guard()
+        self._cards: dict[str, _Card] = {}
+        # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
+        self._kept = Output()
+        self._start = notebook_folder()
+        self._closed = False
+        self.box = widgets.VBox()
+        self.box.add_class("hh-deck")
+
+    @property
+    def shown(self) -> list[Job | Takes]:
+        """What has a card here, newest first."""
+        return [card.made for card in self._cards.values()]
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The jobs, newest first."""
+        return [job for card in self._cards.values() for job in card.jobs]
+
+    def open(self) -> None:
+        """Put the copy for the saved notebook into the running cell."""
+        self._kept.put(self._copy())
+
+    def close(self) -> None:
+        """Change nothing any more: another form has taken over."""
+
+        def close() -> None:
+            self._closed = True
+            for card in self._cards.values():
+                card.close()
+
+        self._guard(close)
+
+    def add(self, *made: Job | Takes) -> None:
+        """Show these on top, in this order."""
+
+        def add() -> None:
+            fresh = dict(map(self._card, made))
+            for name in fresh.keys() & self._cards.keys():
+                if self._cards[name] is not fresh[name]:
+                    self._cards[name].close()
+            self._cards = {**fresh, **{name: card for name, card in self._cards.items() if name not in fresh}}
+            self.box.children = tuple(card.box for card in self._cards.values())
+
+        self._guard(add)
+        self._keep()
+
+    def _card(self, made: Job | Takes) -> tuple[str, _Card]:
+        name = "+".join(job.id for job in display.members(made))
+        old = self._cards.get(name)
+        if old is not None and not made.done() and old.jobs == display.members(made):
+            # It is on its way; pressed again, it only comes to the top.
+            return name, old
+        return name, _Card(made, on_end=self._ended)
+
+    def _ended(self) -> None:
+        self._keep()
+        if not self._closed:
+            self._on_end()
+
+    def _keep(self) -> None:
+
+        def keep() -> None:
+            if not self._closed:
+                self._kept.change(self._copy())
+
+        self._guard(keep)
+
+    def _copy(self) -> dict[str, str]:
+        # By its state: a job is done() only when all who listen to it have been told.
+        ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
+        made = html.kept(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
+        return {"text/html": made, "text/plain": ""}
+
+
+class _Card:
+    """The card of a job or of takes, with the video."""
+
+    def __init__(self, made: Job | Takes, *, on_end: Callable[[], None]) -> None:
+        import ipywidgets as widgets
+
+        self.made = made
+        self.jobs = display.members(made)
+        self._on_end = on_end
+        slots: list[Slot] = []
+
+        def place() -> Slot:
+            slots.append(Slot())
+            return slots[-1]
+
+        limit = embed_limit()
+        if process.is_a(made, Takes):
+            takes.show(made, embed_limit=limit, places=place)
+        else:
+            show(cast(Job, made), embed_limit=limit, places=place)
+        self.box: Any = widgets.VBox([slot.widget for slot in slots])
+        self.box.add_class("hh-slot")
+        self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
+
+    def close(self) -> None:
+        """Listen no longer."""
+        for undo in self._undo:
+            undo()
+
+    def _heard(self, snapshot: Snapshot) -> None:
+        if snapshot.status.ended:
+            self._on_end()

@@ -29,7 +29,11 @@ class Presence:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
         self._pid = os.getpid()
+<<<<<<< HEAD:happyhorse_nb/store/presence.py
         _ours().add(self.id)
+=======
+        _own().add(self.id)
+>>>>>>> 9dc0c14 (Soak of forks: what hangs is told with its stack, within the time for an answer):happyhorse_nb/ledger/presence.py
         self._lock = process.uninterrupted(self._locked)
 
     def alive(self, owner: str | None) -> bool:
@@ -90,10 +94,19 @@ def _of_another_life(folder: Path, owner: str) -> bool:
     """
     file = _file(folder, owner)
     # Of a lock on a file (there is no record in it) this says no.
+<<<<<<< HEAD:happyhorse_nb/store/presence.py
     if owner in _ours() or not SoftFileLock(file).is_lock_held_by_us:
+=======
+    if owner in _own() or not SoftFileLock(file).is_lock_held_by_us:
+>>>>>>> 9dc0c14 (Soak of forks: what hangs is told with its stack, within the time for an answer):happyhorse_nb/ledger/presence.py
         return False
     file.unlink(missing_ok=True)
     return True
+
+
+def _own() -> set[str]:
+    """The ids of this process, in this life."""
+    return process.once("presences", set[str])
 
 
 def _lock(folder: Path, owner: str) -> FileLock:

@@ -52,7 +52,7 @@ def fork_at_random(ordeal: Ordeal, start: Callable[[], Program], noise: Callable
             program.kill(forks=True)
             ordeal.counts["killed with forks"] += 1
         else:
-            # In the order of the forks, of which those aside are later than they are asked for.
+            # (Those aside are made later than they are asked for.)
             assert sorted(map(str, program.ask("forks"))) == sorted(str(expected(**fork)) for fork in forks), noise()
             rows = program.ask("wait")
             asked = [fork["request"] for fork in forks if "request" in fork and fork["end"] != "killed"]

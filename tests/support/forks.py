@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import gc
 import multiprocessing
+import multiprocessing.util
 import os
 import select
 import signal
@@ -20,8 +22,9 @@ from contextlib import suppress
 from threading import Thread, Timer
 from typing import Any, Literal, NoReturn, get_args
 
-#: Seconds after which a fork that has not ended counts as hanging: it bounds a failure, it measures nothing.
-DEADLINE = 120.0
+#: Seconds after which forks that have not ended count as hanging: it bounds a failure, it measures nothing. (Less than
+#: those for which an answer of a program is waited for.)
+DEADLINE = 50.0
 
 #: ``os.fork`` itself, multiprocessing's process and pool, and a process that is prepared (``preexec_fn``) and executed.
 Way = Literal["fork", "process", "pool", "subprocess"]
@@ -32,6 +35,8 @@ End = Literal["leaves", "ends", "raises", "killed"]
 WAYS, DEEDS, ENDS = get_args(Way), get_args(Deed), get_args(End)
 
 Request = dict[str, Any] | None
+#: Waits so many seconds for the end of a fork, and says what it came to.
+Await = Callable[[float], object]
 #: What it comes to: its exit code, "broken" for a pool that has lost its process.
 CODES: dict[str, object] = {"leaves": 7, "ends": 0, "raises": 1, "killed": -signal.SIGKILL}
 
@@ -49,7 +54,7 @@ class Forks:
 
     def __init__(self) -> None:
         self._threads: list[Thread] = []
-        self._ends: list[Callable[[], object]] = []
+        self._ends: list[Await] = []
 
     def fork(self, way: Way, *, aside: bool, after: float, **act: Any) -> None:
         """Fork ``after`` so many seconds, on this thread or ``aside``, on another one. See `_do` for the rest."""
@@ -68,14 +73,18 @@ class Forks:
             fork()
 
     def ends(self) -> list[object]:
-        """Wait until all have ended. What each came to: its code, "broken" or "hangs"; in the order of the forks."""
+        """Wait until all have ended. What each came to: its code, "broken" or "hangs"; as they were made."""
+        until = time.monotonic() + DEADLINE
         for thread in self._threads:
-            thread.join()
-        return [end() for end in self._ends]
+            thread.join(max(0.0, until - time.monotonic()))
+        stuck = ["is not made" for thread in self._threads if thread.is_alive()]
+        return [*stuck, *(end(max(0.0, until - time.monotonic())) for end in list(self._ends))]
 
-    def _fork(self, **act: Any) -> Callable[[], object]:
+    def _fork(self, **act: Any) -> Await:
         pid = os.fork()
         if pid == 0:
+            # On the way out it would wait for processes that are this one's sisters, and complain that it cannot.
+            atexit.unregister(getattr(multiprocessing.util, "_exit_function"))  # noqa: B009  # it has no type
             try:
                 _act(**act)
                 code = 0
@@ -85,8 +94,8 @@ class Forks:
             raise SystemExit(code)
         fork = os.pidfd_open(pid)
 
-        def end() -> object:
-            if not select.select([fork], [], [], DEADLINE)[0]:
+        def end(patience: float) -> object:
+            if not select.select([fork], [], [], patience)[0]:
                 os.kill(pid, signal.SIGKILL)
                 return "hangs"
             os.close(fork)
@@ -94,12 +103,12 @@ class Forks:
 
         return end
 
-    def _process(self, **act: Any) -> Callable[[], object]:
+    def _process(self, **act: Any) -> Await:
         process = multiprocessing.get_context("fork").Process(target=_act, kwargs=act)
         process.start()
 
-        def end() -> object:
-            process.join(DEADLINE)
+        def end(patience: float) -> object:
+            process.join(patience)
             if process.exitcode is None:
                 process.kill()
                 return "hangs"
@@ -107,13 +116,13 @@ class Forks:
 
         return end
 
-    def _pool(self, **act: Any) -> Callable[[], object]:
+    def _pool(self, **act: Any) -> Await:
         pool = ProcessPoolExecutor(1, multiprocessing.get_context("fork"))
         told: Future[None] = pool.submit(_act, **act)
 
-        def end() -> object:
+        def end(patience: float) -> object:
             try:
-                told.result(DEADLINE)
+                told.result(patience)
                 pool.shutdown()
                 return 0
             except BrokenProcessPool:
@@ -126,16 +135,16 @@ class Forks:
 
         return end
 
-    def _subprocess(self, end: End, moment: float, **_: Any) -> Callable[[], object]:
+    def _subprocess(self, end: End, moment: float, **_: Any) -> Await:
         codes = {"leaves": "import os; os._exit(7)", "ends": "", "raises": "raise SystemExit(1)", "killed": "input()"}
         command = [sys.executable, "-S", "-c", codes[end]]
         process = subprocess.Popen(command, preexec_fn=gc.collect, stdin=subprocess.PIPE)  # noqa: PLW1509  # as above
         if end == "killed":
             Timer(moment, process.kill).start()
 
-        def ended() -> object:
+        def ended(patience: float) -> object:
             try:
-                return process.wait(DEADLINE)
+                return process.wait(patience)
             except subprocess.TimeoutExpired:
                 process.kill()
                 return "hangs"
@@ -177,10 +186,9 @@ def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> N
         assert request is not None
         # (Unknown, where another process had asked for the same and was killed while it sent it.)
         with suppress(hh.OutcomeUnknown):
-            made = hh.generate(**request)
-            made.result(timeout=DEADLINE)
-            assert made.path is not None
-            assert made.path.exists()
+            path = hh.generate(**request).result(timeout=DEADLINE).path
+            assert path is not None
+            assert path.exists()
     faulthandler.cancel_dump_traceback_later()
     if end == "killed":
         _wait_for_it()

@@ -110,12 +110,9 @@ __all__ = [
 
 _HOMES = {
     **dict.fromkeys(
-        [
-            *("Job", "Takes", "again", "balance", "find", "forget", "generate", "jobs", "remove", "restore", "resume"),
-            *("run", "wait"),
-        ],
-        "jobs",
+        ["again", "balance", "find", "forget", "generate", "jobs", "remove", "restore", "resume", "run", "wait"], "api"
     ),
+    **dict.fromkeys(["Job", "Takes"], "job"),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),
     "Client": "client",
     "compare": "widgets.compare",

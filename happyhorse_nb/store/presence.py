@@ -29,11 +29,7 @@ class Presence:
         self.id = secrets.token_hex(8)
         self._folder = kernels(folder)
         self._pid = os.getpid()
-<<<<<<< HEAD:happyhorse_nb/store/presence.py
-        _ours().add(self.id)
-=======
         _own().add(self.id)
->>>>>>> 9dc0c14 (Soak of forks: what hangs is told with its stack, within the time for an answer):happyhorse_nb/ledger/presence.py
         self._lock = process.uninterrupted(self._locked)
 
     def alive(self, owner: str | None) -> bool:
@@ -94,11 +90,7 @@ def _of_another_life(folder: Path, owner: str) -> bool:
     """
     file = _file(folder, owner)
     # Of a lock on a file (there is no record in it) this says no.
-<<<<<<< HEAD:happyhorse_nb/store/presence.py
-    if owner in _ours() or not SoftFileLock(file).is_lock_held_by_us:
-=======
     if owner in _own() or not SoftFileLock(file).is_lock_held_by_us:
->>>>>>> 9dc0c14 (Soak of forks: what hangs is told with its stack, within the time for an answer):happyhorse_nb/ledger/presence.py
         return False
     file.unlink(missing_ok=True)
     return True
@@ -117,12 +109,6 @@ def _lock(folder: Path, owner: str) -> FileLock:
 def _file(folder: Path, owner: str) -> Path:
     # An id is ours, hex; anything else in the ledger must not become a path.
     return folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"
-
-
-def _ours() -> set[str]:
-    """The presences of this process, since it was begun or has executed itself anew."""
-    ids: set[str] = process.once("presences", set)
-    return ids
 
 
 #: Seconds after which a result is gone from the server, as its newer documents have it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -68,9 +69,9 @@ def kernel(**options: float) -> Iterator[Kernel]:
 
 
 @contextmanager
-def kernel_on(origin: str, folder: str) -> Iterator[Kernel]:
-    """A fresh kernel in a folder, with its ledger there, on a server that is there already."""
-    manager = KernelManager(kernel_spec_manager=own_kernel())
+def kernel_on(origin: str, folder: str, python: Path | str = sys.executable) -> Iterator[Kernel]:
+    """A fresh kernel of an interpreter, in a folder, with its ledger there, on a server that is there already."""
+    manager = KernelManager(kernel_spec_manager=own_kernel(str(python)))
     environment = {
         **os.environ,
         "HAPPYHORSE_HOME": folder,

@@ -45,9 +45,9 @@ def main() -> None:
         photo = Path(folder) / "photo.jpg"
         Image.effect_noise((640, 427), 40).convert("RGB").save(photo)
         for takes in _TAKES:
-            with _server(folder, takes) as origin:
+            with server(folder, takes) as origin:
                 _throughput(folder, origin, photo, takes)
-        with _server(folder, 60.0) as origin:
+        with server(folder, 60.0) as origin:
             _at_work(folder, origin)
 
 
@@ -124,7 +124,7 @@ def _run(folder: str, origin: str, program: str, *arguments: object) -> dict[str
 
 
 @contextmanager
-def _server(folder: str, seconds: float) -> Iterator[str]:
+def server(folder: str, seconds: float) -> Iterator[str]:
     """The fast server in a process of its own, with a real video."""
     video = Path(folder) / "clip.mp4"
     if not video.exists():

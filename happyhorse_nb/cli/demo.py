@@ -21,12 +21,12 @@ from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE
 
 
-def own_kernel() -> KernelSpecManager:
-    """What a kernel manager asks for a kernel, and gets that of this interpreter for.
+def own_kernel(python: str = sys.executable) -> KernelSpecManager:
+    """What a kernel manager asks for a kernel, and gets that of an interpreter for, of this one if no other is named.
 
     Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
     """
-    command = [sys.executable, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+    command = [python, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
 
     class Own(KernelSpecManager):
         def get_kernel_spec(self, _: str) -> KernelSpec:

@@ -37,7 +37,7 @@ PAUSE = 0.2
 _FORK = 5.0
 #: Seconds that a fork waits for whoever has something open: longer than they wait for another kernel that writes.
 _LONGEST = 12.0
-#: Seconds between two looks whether a fork is over, which takes about as long.
+#: Seconds between two looks whether a fork is over, or may be made; it takes about as long.
 _MOMENT = 0.001
 T = TypeVar("T")
 
@@ -170,10 +170,8 @@ def wait_for_forks() -> None:
 
     What was told there in time is closed for that fork; what was told later would be open in it.
     """
-    until = time.monotonic() + _LONGEST
-    while _store().shut and time.monotonic() < until:
-        # Not a lock: the thread that forks may be the main one.
-        time.sleep(_MOMENT)
+    # Not a lock: the thread that forks may be the main one.
+    _wait_while(lambda: _store().shut, _LONGEST)
 
 
 def carry(name: str, thing: object) -> None:
@@ -237,6 +235,7 @@ def _before_fork(store: ModuleType) -> None:
         for thing in held:
             thing.after_fork()
 
+    _wait_while(_loading, _LONGEST)
     store.forks[get_ident()] = over
     # Before it is looked who is there: whoever comes later waits.
     store.shut.add(over)
@@ -248,6 +247,22 @@ def _before_fork(store: ModuleType) -> None:
         with suppress(Empty):
             closed.get(timeout=PAUSE)
             waits = False
+    # Somebody may have begun to meanwhile.
+    _wait_while(_loading, _FORK / 2)
+
+
+def _loading() -> bool:
+    """Whether another thread loads a module of ours: in the fork nobody would end that, and whoever wants the module
+    would wait for it for ever."""
+    locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
+    owners = [getattr(lock(), "owner", None) for name, lock in list(locks.items()) if name.startswith("happyhorse_nb")]
+    return any(owner not in (None, get_ident()) for owner in owners)
+
+
+def _wait_while(so: Callable[[], object], longest: float) -> None:
+    until = time.monotonic() + longest
+    while so() and time.monotonic() < until:
+        time.sleep(_MOMENT)
 
 
 def _after_fork(store: ModuleType) -> None:

@@ -119,9 +119,9 @@ async def test_trouble_that_lasts(client: Client, fake_server: FakeServer, task:
 
 BAD = {
     "login page": (b"<html><form>Sign in", "not an MP4"),
-    "empty": (b"", "no film"),
+    "empty": (b"", "no video"),
     "truncated": (None, "ends too early"),
-    "no film": (b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", "no film"),
+    "no film": (b"\x00\x00\x00\x10ftypisom\x00\x00\x00\x00", "no video"),
 }
 
 
@@ -404,7 +404,7 @@ async def test_a_video_that_crawls_is_given_up(target: Path) -> None:
             await asyncio.sleep(0.02)
 
     async with raw_store(answer) as link, aiohttp.ClientSession() as session:
-        with pytest.raises(hh.DownloadError, match="too slowly"):
+        with pytest.raises(hh.DownloadError, match="too slow"):
             await download(session, link, target, loopback=True, window=0.2)
     assert left_in(target.parent) == []
 
@@ -426,7 +426,7 @@ async def store_that_cuts(video: bytes, step: int) -> AsyncIterator[str]:
 
 async def test_a_video_that_comes_a_byte_at_a_connection_is_given_up(target: Path, small_mp4: bytes) -> None:
     async with store_that_cuts(small_mp4, 1) as link, aiohttp.ClientSession() as session:
-        with pytest.raises(hh.DownloadError, match="too slowly"):
+        with pytest.raises(hh.DownloadError, match="too slow"):
             await download(session, link, target, loopback=True, window=0.2)
     assert left_in(target.parent) == []
 

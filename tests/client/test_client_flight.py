@@ -88,7 +88,7 @@ async def test_a_line_that_breaks_in_mid_upload_has_not_brought_the_request(part
         line.reset()
 
     async with client_of(breaks) as (client, lines):
-        with pytest.raises(hh.NotSent, match="did not leave as a whole") as caught:
+        with pytest.raises(hh.NotSent, match="only a part of the request was sent") as caught:
             await client.submit(PICTURE, "p")
     assert caught.value.begun
     assert len(lines) == 1

@@ -138,7 +138,7 @@ async def test_a_part_that_is_packed_otherwise_than_the_whole_is_not_put_behind_
 DAMAGED = {
     "not what it begins like": (b"\x1f\x8b\x08" + b"no such thing" * 9, "damaged"),
     "damaged within": (gzip.compress(bytes(range(256)) * 99)[:40] + b"\xff" * 400, "damaged|ends too early"),
-    "br": (b"\x8b\x02\x80ello and so on\x03", r"packed in a way that cannot be undone here \(br\)"),
+    "br": (b"\x8b\x02\x80ello and so on\x03", r"compressed in a way that is not supported \(br\)"),
 }
 
 

@@ -175,7 +175,7 @@ def test_a_task_that_cannot_be_read_now_is_not_attached(generate: Generate, fake
         with pytest.raises(kind):
             hh.resume(fake_server.task.id, attach=job)
     for piece in ("launch of the rocket", "../x", ""):
-        with pytest.raises(hh.JobNotFound, match="no task's id"):
+        with pytest.raises(hh.JobNotFound, match="is not a task id"):
             hh.resume(piece, attach=job)
     assert [str(found.status) for found in hh.jobs()] == ["unknown"]
 

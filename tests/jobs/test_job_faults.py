@@ -41,14 +41,14 @@ SUBMIT: dict[str, tuple[Answer, str, int, str]] = {
         Say(303, headers={"Location": "https://done.example/1"}),
         "unknown",
         1,
-        "sends on to https://done.example)",
+        "redirects to https://done.example)",
     ),
     **{
         str(status): (
             Say(status, headers={"Location": "https://new.example/x?y"}),
             "refused",
             1,
-            f"The server answers {status}: it sends on to https://new.example. If that is your server's new address, "
+            f"The server answers {status}: it redirects to https://new.example. If that is your server's new address, "
             "set MODELLIX_BASE_URL=https://new.example. Then run this again; nothing was charged.",
         )
         for status in (301, 307, 308)
@@ -203,7 +203,7 @@ def test_a_server_that_has_moved_while_its_task_ran_is_named(
     fake_server.script("poll", *[Say(308, headers={"Location": "https://new.example/x?y"})] * 4)
     seen = Seen(generate())
     assert str(ended(seen.job).status) == "done"
-    said = "The server answers 308: it sends on to https://new.example. If that is your server's new address"
+    said = "The server answers 308: it redirects to https://new.example. If that is your server's new address"
     assert any(snapshot.message.startswith(said) for snapshot in seen.snapshots)
 
 

@@ -59,20 +59,17 @@ def test_what_was_paid_counts_wherever_it_is_summed_whatever_is_removed_or_forgo
     remove(some[0])
     hh.forget(some[1])
     assert [job.id for job in hh.jobs()] == [some[2].id]
-    below = (
-        "1 job; $2.10 today, $2.10 this month, $2.10 in all, of play money. 1 removed: %happyhorse restore undoes that"
-    )
+    below = "1 job; $2.10 today, $2.10 this month, $2.10 in all, of play money. 1 removed: hh.restore() undoes that"
     assert repr(hh.jobs()).splitlines()[-1] == below
     assert repr(hh.gallery()).splitlines()[-1] == below
-    assert hh.gallery()._shelf.total().replace("`", "") == below
+    assert hh.gallery()._shelf.total().replace("`%happyhorse restore`", "hh.restore()") == below
     assert hh.jobs().to_frame()["cost"].sum() == pytest.approx(0.7)
     every = engine().ledger.costs()
     assert sum(float(one.charge or 0) for one in every) == pytest.approx(2.1)
     removed = hh.jobs(removed=True)
     assert [job.id for job in removed] == [some[0].id]
-    assert (
-        repr(removed).splitlines()[-1] == "1 removed job, $0.70 of play money. %happyhorse restore JOB brings one back"
-    )
+    back = '1 removed job, $0.70 of play money. hh.restore("JOB") brings one back'
+    assert repr(removed).splitlines()[-1] == back
     assert [job.id for job in restore()] == [some[0].id]
     assert [job.id for job in hh.jobs()] == [some[2].id, some[0].id]
     assert restore() == []

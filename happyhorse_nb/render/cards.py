@@ -196,7 +196,7 @@ def _rules() -> Rules:
 def sheet_link(sheet: str) -> str:
     """The sheet of that name as an element without a text that another page could show: for rules that look at what a
     front end puts around an output, and so cannot be attributes of ours."""
-    return f'<sheet_link rel="stylesheet" href="data:text/css,{quote(_sheet(sheet), safe=_PUNCTUATION)}">'
+    return f'<link rel="stylesheet" href="data:text/css,{quote(_sheet(sheet), safe=_PUNCTUATION)}">'
 
 
 def saved(thumb: str, live: str) -> str:

@@ -27,7 +27,6 @@ HEAVY = {
     "nest_asyncio",
     "numpy",
     "pandas",
-    "pydantic",
     "tenacity",
     "yarl",
 }
@@ -92,7 +91,7 @@ def test_importing_the_package_imports_nothing_heavy(tmp_path: Path) -> None:
     assert found - set(sys.stdlib_module_names) == {"happyhorse_nb"}
 
 
-@pytest.mark.parametrize("module", ["models", "errors", "wire", "polling", "settings", "ledger", "images", "render"])
+@pytest.mark.parametrize("module", ["models", "errors", "wire", "polling", "settings", "store", "inputs", "render"])
 def test_the_lower_layers_are_light(tmp_path: Path, module: str) -> None:
     found = loaded(f"import happyhorse_nb.{module}", tmp_path)
     assert found & HEAVY == set()

@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
+from enum import Enum
 from operator import index
-from typing import TYPE_CHECKING, Any
+from typing import Any, SupportsFloat, SupportsIndex
 
 from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
-
-if TYPE_CHECKING:
-    from pydantic import BaseModel
 
 # Han characters: the unified block with its extensions A to I, the compatibility blocks, and the supplementary planes.
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -78,21 +75,16 @@ def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
 
     Raises `InvalidRequest` for the first one outside its documented limits: what, the limit, the remedy.
     """
-    from pydantic import ValidationError
-
     given = {name: value for name, value in values.items() if value is not None}
-    for name, value in given.items():
+    for name in given:
         _known(model, name)
-        # True is 1 to Python and to pydantic, but nobody means a seed by it.
-        if isinstance(value, bool):
-            raise InvalidRequest(_explain(model, model.param(name), value), param=name)
-    normal = {name: _normal(model.param(name), value) for name, value in given.items()}
-    try:
-        checked = _schema(model)(**normal)
-    except ValidationError as problem:
-        name = str(problem.errors()[0]["loc"][0])
-        raise InvalidRequest(_explain(model, model.param(name), given[name]), param=name) from None
-    return checked.model_dump(exclude_none=True)
+    checked: dict[str, Any] = {}
+    for param in model.options:
+        if (value := given.get(param.name)) is not None:
+            checked[param.name] = _choice(param, value) if param.choices else _integer(param, value)
+            if checked[param.name] is None:
+                raise InvalidRequest(_explain(model, param, value), param=param.name)
+    return checked
 
 
 def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | None, str]:
@@ -158,26 +150,43 @@ def _known(model: Model, name: str) -> None:
         )
 
 
-def _normal(param: Param, value: Any) -> Any:
-    """A choice is matched whatever its case, as a person types it."""
-    if param.kind == "choice" and isinstance(value, str):
-        return next((c for c in param.choices if c.casefold() == value.casefold()), value)
-    return value
+def _choice(param: Param, value: Any) -> str | None:
+    """The choice that a text means, whatever its case; None for none of them."""
+    return next((c for c in param.choices if isinstance(value, str) and c.casefold() == value.casefold()), None)
 
 
-@lru_cache
-def _schema(model: Model) -> type[BaseModel]:
-    from typing import Annotated, Literal
+#: A whole number as text; zeros behind a point change nothing. (Digits are ASCII: ``int`` takes those of any script.)
+_WHOLE = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 
-    from pydantic import Field, create_model
 
-    fields: dict[str, Any] = {}
-    for param in model.options:
-        kind: Any = Literal[param.choices] if param.choices else int
-        if param.kind == "integer":
-            kind = Annotated[int, Field(ge=param.minimum, le=param.maximum)]
-        fields[param.name] = (kind | None, None)
-    return create_model(f"Params of {model.id}", **fields)
+def _integer(param: Param, value: Any) -> int | None:
+    """The whole number within the parameter's limits that a value of any type stands for, None for no such number."""
+    if isinstance(value, Enum):
+        value = value.value
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    number: int | None = None
+    # (OverflowError: an infinite one. ValueError: not a number, or of thousands of digits.)
+    with suppress(TypeError, ValueError, OverflowError):
+        if isinstance(value, str):
+            match = _WHOLE.fullmatch(value.strip())
+            number = int(match[1]) if match else None
+        elif not isinstance(value, bool):
+            # True is 1 to Python, but nobody means a seed by it.
+            number = _exact(value)
+    low, high = param.minimum, param.maximum
+    return number if number is not None and (low or 0) <= number and (high is None or number <= high) else None
+
+
+def _exact(value: Any) -> int | None:
+    """The integer that a number of any library equals. Raises TypeError, ValueError, OverflowError."""
+    with suppress(TypeError):
+        if isinstance(value, SupportsIndex):
+            return index(value)
+    if not isinstance(value, SupportsFloat):
+        return None
+    number: Any = value  # what supports float supports int too
+    return whole if (whole := int(number)) == number else None
 
 
 def _shown(value: Any) -> str:

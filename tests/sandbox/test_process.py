@@ -177,4 +177,4 @@ def test_it_ends_with_the_process_that_started_it_however_hard_that_ends(folder:
 def test_importing_the_package_is_light() -> None:
     code = "import sys, happyhorse_nb.sandbox as s, happyhorse_nb.sandbox.process; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"aiohttp", "av", "PIL", "numpy", "pydantic", "asyncio"} & set(loaded)
+    assert not {"aiohttp", "av", "PIL", "numpy", "asyncio"} & set(loaded)

@@ -378,23 +378,14 @@ def _obey(line: socket.socket) -> None:
 
 #: All that a program imports sooner or later.
 _IMPORTS = (
-    "aiohttp", "IPython.display", "jinja2", "PIL.Image", "pydantic", "tenacity",
+    "aiohttp", "IPython.display", "jinja2", "PIL.Image", "tenacity",
     "happyhorse_nb.client", "happyhorse_nb.inputs", "happyhorse_nb.api", "happyhorse_nb.render.player",
 )  # fmt: skip
-
-
-def _check_something() -> None:
-    """pydantic loads most of itself when it is first used."""
-    from happyhorse_nb.models import MODELS, check_params
-
-    for model in MODELS.values():
-        check_params(model, {})
 
 
 def _main(address: str) -> None:
     for name in _IMPORTS:
         import_module(name)
-    _check_something()
     # The dead leave nothing that somebody has to clear away.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as door:

@@ -18,7 +18,7 @@ from happyhorse_nb.cli import main
 from happyhorse_nb.cli.demo import program
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Ledger
-from ledger.rows import record
+from store.rows import record
 from support.fake_server import KEY, FakeServer, Say, refused_origin
 
 Console = Callable[..., "subprocess.CompletedProcess[str]"]

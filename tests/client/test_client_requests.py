@@ -14,7 +14,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb import Client, Status
-from images.pictures import encoded, picture
+from inputs.pictures import encoded, picture
 from support.fake_server import KEY, Answer, Cut, Do, FakeServer, Say, refused_origin
 from support.videos import look_into
 

@@ -15,7 +15,7 @@ from happyhorse_nb.models import Cost
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
-from ledger.rows import record
+from store.rows import record
 from support.fake_server import FakeServer
 
 #: Four of these cost $14.40 by the list prices.

@@ -21,7 +21,7 @@ from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
-from ledger.rows import record
+from store.rows import record
 from support.fake_server import Do, FakeServer, Say
 
 

@@ -18,7 +18,7 @@ from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
-from ledger.rows import at_once, older
+from store.rows import at_once, older
 from support.fake_server import KEY, FakeServer
 
 LARGEST = 2_147_483_647

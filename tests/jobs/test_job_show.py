@@ -17,7 +17,7 @@ from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.store import Presence
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE
-from ledger.rows import record
+from store.rows import record
 
 
 @pytest.mark.parametrize("status", list(Status))

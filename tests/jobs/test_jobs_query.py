@@ -17,7 +17,7 @@ from happyhorse_nb.engine import engine
 from happyhorse_nb.job import Job
 from happyhorse_nb.job.waiting import Waiting
 from happyhorse_nb.models import Status
-from ledger.rows import record
+from store.rows import record
 
 NOW = 1_800_000_000.0
 

@@ -16,8 +16,8 @@ from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.magic.complete import complete, offered
 from happyhorse_nb.magic.options import cell_parser
 from happyhorse_nb.models import MODELS, Status
-from images.pictures import picture
-from ledger.rows import record
+from inputs.pictures import picture
+from store.rows import record
 
 #: Where IPython breaks a line into words.
 DELIMITERS = re.compile("[ \t\n`!@#$^&*()=+[{\\]}\\\\|;:'\",<>?]")

@@ -13,7 +13,7 @@ from happyhorse_nb.magic.extension import load
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
-from ledger.rows import record
+from store.rows import record
 
 ORIGIN = "https://videos.example.com"
 

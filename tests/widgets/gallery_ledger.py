@@ -10,7 +10,7 @@ from pathlib import Path
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Status
 from happyhorse_nb.store import Frames, Ledger
-from ledger.rows import record
+from store.rows import record
 
 
 def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> None:

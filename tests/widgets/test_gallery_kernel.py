@@ -12,7 +12,7 @@ import pytest
 import happyhorse_nb
 from happyhorse_nb.models import Status
 from happyhorse_nb.store import Ledger
-from ledger.rows import record
+from store.rows import record
 from support.kernel import Cell, Kernel
 from widgets.gallery_ledger import fill
 

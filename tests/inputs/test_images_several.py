@@ -13,7 +13,7 @@ from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import load
-from images.pictures import LIMITS, encoded, exif, noise, picture, with_thumbnail, written
+from inputs.pictures import LIMITS, encoded, exif, noise, picture, with_thumbnail, written
 
 PHOTO = encoded(noise(640, 400), "JPEG", exif=exif(6))
 FILM = b"\0\0\0\x18ftypmp42" + bytes(range(256)) * 40

@@ -12,7 +12,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Frames, Ledger, Presence, orphans
-from ledger.rows import record
+from store.rows import record
 
 SECRET = "a prompt that nobody else may read"
 PICTURE = b"the bytes of a very private thumbnail"

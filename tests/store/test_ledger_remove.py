@@ -12,7 +12,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import LISTED, ORDERS, Ledger
-from ledger.rows import older, record
+from store.rows import older, record
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Filter, Ledger
-from ledger.rows import older, record
+from store.rows import older, record
 
 NOW = 1_800_000_000.0
 

@@ -16,7 +16,7 @@ import pytest
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Status
 from happyhorse_nb.store import Ledger
-from ledger.rows import record
+from store.rows import record
 
 
 class SlowDisk:

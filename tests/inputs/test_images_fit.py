@@ -12,7 +12,7 @@ from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import check, fit_into, inspect, load, output_size, thumbnail
-from images.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture
+from inputs.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture
 
 
 def fitted(data: bytes) -> tuple[Image.Image, str]:

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import ImageInfo, check, inspect, load
-from images.pictures import LIMITS, deep, encoded, exif, noise, picture, with_thumbnail, written
+from inputs.pictures import LIMITS, deep, encoded, exif, noise, picture, with_thumbnail, written
 
 
 def refusal(data: bytes) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import decode_data_uri, load
-from images.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture, written
+from inputs.pictures import LIMITS, deep, encoded, exif, mean, noise, opened, picture, written
 
 JPEG = encoded(picture(), "JPEG")
 

@@ -16,7 +16,7 @@ from happyhorse_nb.errors import InvalidRequest, JobNotFound, LedgerError
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.store import Frames, Leases, Ledger
 from happyhorse_nb.store.record import CHANGING, FIXED, changing, fixed
-from ledger.rows import at_once, older, record
+from store.rows import at_once, older, record
 
 IMPORTS = """
 sys.path[:0] = args[1:]
@@ -24,7 +24,7 @@ from pathlib import Path
 from dataclasses import replace
 from happyhorse_nb.store import Ledger
 from happyhorse_nb.models import Status
-from ledger.rows import record
+from store.rows import record
 run = Ledger(Path(args[0]))
 """
 TESTS = Path(__file__).parent.parent

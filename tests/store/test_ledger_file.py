@@ -15,7 +15,7 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
 from happyhorse_nb.store.connection import MIGRATIONS, NewerLedger, migrate
-from ledger.rows import at_once, older, record
+from store.rows import at_once, older, record
 from support.fake_server import KEY, SIGNATURE
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import load
-from images.pictures import LIMITS
+from inputs.pictures import LIMITS
 
 TOKEN = "5ecret70ken"
 

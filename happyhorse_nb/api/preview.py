@@ -95,7 +95,7 @@ def check(
 
 def last_seed() -> tuple[int, str] | None:
     """The seed of the newest job, in whatever notebook, and its short id; None where it is not known: the job was made
-    elsewhere, or by an older version. Raises `LedgerError`."""
+    elsewhere. Raises `LedgerError`."""
     newest = engine().ledger.newest(1)
     seed = newest[0].snapshot.params.get("seed") if newest else None
     return (seed, newest[0].snapshot.short_id) if isinstance(seed, int) else None

@@ -119,7 +119,7 @@ class Job:
 
     @property
     def seed(self) -> int | None:
-        """The seed it is made with, asked for or drawn; None where it was made elsewhere, or by an older version."""
+        """The seed it is made with, asked for or drawn; None where it was made elsewhere."""
         return self._snapshot.params.get("seed")
 
     @property

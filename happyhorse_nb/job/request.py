@@ -16,7 +16,6 @@ from typing import Any
 from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import (
-    TAKES,
     Cost,
     Fit,
     Model,
@@ -69,22 +68,10 @@ class Request:
         Whether they ask for the same is told by their seeds, or, where these were drawn, by which take each is: the
         same cell, run again, asks for the same takes, the first of which is the request itself.
         """
-        return self._digest()
-
-    def _digest(self, *more: str, seed: int | None = None) -> str:
         table = find_model(self.model)
-        told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": seed}
-        parts: list[Any] = [self.model, sorted(told.items()), self.prompt, self.frame.digest, *more]
+        told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": None}
+        parts = [self.model, sorted(told.items()), self.prompt, self.frame.digest]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
-
-    @property
-    def _formerly(self) -> tuple[str, ...]:
-        """The digests of equal requests in rows from before a seed was drawn for each: of those that named theirs, and
-        of takes but the first."""
-        if self.take:
-            return (self._digest(f"take {self.take}"),) if self.take > 1 else ()
-        takes = range(2, (TAKES.maximum or 1) + 1)
-        return (self._digest(seed=self.seed), *(self._digest(f"take {number}") for number in takes))
 
     def made(self, record: Record) -> bool:
         """Whether a job is of this very request."""
@@ -110,7 +97,6 @@ class Request:
             account=account.key.fingerprint,
             request=self.digest,
             take=self.take,
-            formerly=self._formerly,
             frame=self.frame.url or self.frame.digest,
             frame_label=self.frame.label,
             target=self.target,

@@ -91,10 +91,10 @@ def _found(log: Path) -> tuple[int, int] | None:
 
 
 T = TypeVar("T")
-#: A job with the picture of its first frame. An older kernel that is still open writes it into the row.
+#: A job with the picture of its first frame.
 _ROW = (
-    "SELECT *, coalesce((SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame), thumbnail) "  # noqa: S608 - ours
-    f"AS picture, {SHARED} AS shared FROM jobs"
+    "SELECT *, (SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame) AS picture, "  # noqa: S608 - ours
+    f"{SHARED} AS shared FROM jobs"
 )
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100

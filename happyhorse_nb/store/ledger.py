@@ -130,15 +130,16 @@ class Ledger(Questions):
         def forget() -> str | None:
             row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
             self._connection.execute(
-                "UPDATE jobs SET prompt = '', thumbnail = NULL, frame = '', frame_label = '', request = '', "
+                "UPDATE jobs SET prompt = '', frame = '', frame_label = '', request = '', "
                 "message = '', note = '', said = '', forgotten = 1, path = coalesce(?, path) WHERE id = ?",
                 (str(path) if path else None, job_id),
             )
             frame = str(row["frame"]) if row is not None else ""
             used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
-            # Not this one alone: an older kernel that is still open knows nothing of them.
-            self._connection.execute("DELETE FROM thumbnails WHERE frame NOT IN (SELECT frame FROM jobs)")
-            return None if used is not None or not frame else frame
+            if used is not None or not frame:
+                return None
+            self._connection.execute("DELETE FROM thumbnails WHERE frame = ?", (frame,))
+            return frame
 
         frame = self._transaction(forget)
         self._wipe()
@@ -148,12 +149,11 @@ class Ledger(Questions):
         equal = self.equal(record) if reuse else None
         if equal is not None:
             return equal
-        # Whoever watches it later, it is this process that has paid for it.
-        names = (*FIXED, *CHANGING, "buyer", "take")
+        names = (*FIXED, *CHANGING)
         marks = ", ".join("?" * len(names))
         self._connection.execute(
             f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
-            (*fixed(record), *changing(record.snapshot), record.owner, record.take),
+            (*fixed(record), *changing(record.snapshot)),
         )
         if record.thumbnail is not None:
             self._connection.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (record.frame, record.thumbnail))

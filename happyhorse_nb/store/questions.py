@@ -321,14 +321,11 @@ def _asks_for(record: Record) -> tuple[str, tuple[Any, ...]]:
     One that names its seed equals all that were made with it. Else the seed was drawn: then it is the same take of the
     same request, whatever seed that has.
     """
-    older = ", ".join("?" * len(record.formerly))
     if record.take == 0:
         # Not all that was ever written there need be JSON.
         seed = "CASE WHEN json_valid(params) THEN json_extract(params, '$.seed') END"
-        named = (record.request, *record.formerly, record.snapshot.params.get("seed"))
-        return f"request IN (?{', ' if older else ''}{older}) AND {seed} = ?", named
-    drawn = (record.request, record.take, *record.formerly)
-    return f"((request = ? AND coalesce(take, 1) = coalesce(?, 1)) OR request IN ({older}))", drawn
+        return f"request = ? AND {seed} = ?", (record.request, record.snapshot.params.get("seed"))
+    return "request = ? AND take = ?", (record.request, record.take)
 
 
 def _shown(piece: str) -> str:

@@ -37,11 +37,8 @@ class Record:
     removed: bool = False
     #: Whether the user has said which task is its.
     attached: bool = False
-    #: 0 where its seed was asked for; where it was drawn here, which of several takes it is, from 1 on. None in a row
-    #: of an older version.
-    take: int | None = None
-    #: The digests under which older versions have written down requests that may equal this one.
-    formerly: tuple[str, ...] = field(default=(), compare=False)
+    #: 0 where its seed was asked for; where it was drawn here, which of several takes it is, from 1 on.
+    take: int = 1
     #: Whether all that is known of its task is an id that was typed just now: the server has not answered for it yet.
     #: Not in the ledger.
     typed: bool = field(default=False, compare=False)
@@ -59,8 +56,8 @@ CHANGING = (
     "expires_at", "width", "height", "path", "size",
 )  # fmt: skip
 FIXED = (
-    "id", "created", "origin", "account", "sandbox", "request", "owner", "model", "prompt", "params", "frame",
-    "frame_label", "target",
+    "id", "created", "origin", "account", "sandbox", "request", "take", "owner", "buyer", "model", "prompt", "params",
+    "frame", "frame_label", "target",
 )  # fmt: skip
 
 
@@ -107,6 +104,9 @@ def fixed(record: Record) -> tuple[Any, ...]:
         record.account,
         int(snapshot.sandbox),
         record.request,
+        record.take,
+        # Whoever watches it later, this process has paid for it.
+        record.owner,
         record.owner,
         snapshot.model,
         snapshot.prompt,

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +11,11 @@ import pytest
 import happyhorse_nb as hh
 from happyhorse_nb import render
 from happyhorse_nb.api import price, remade
-from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
 from jobs.conftest import Generate
 from jobs.seen import DEADLINE, ended
-from store.rows import at_once, older
-from support.fake_server import KEY, FakeServer
+from store.rows import at_once
+from support.fake_server import FakeServer
 
 LARGEST = 2_147_483_647
 
@@ -185,66 +181,6 @@ def test_two_processes_at_once_draw_once(generate: Generate, fake_server: FakeSe
     assert told[1] == told[3]
     assert told[1].endswith(" 7")
     assert sorted(sent(fake_server)) == sorted(int(one.split()[1]) for one in told[:2])
-
-
-def digest_before(options: dict[str, Any], prompt: str, frame: str, *more: str) -> str:
-    """What an equal request had for its digest before seeds were drawn here."""
-    told = {"resolution": "1080P", "duration": 5, "seed": None, **options}
-    parts = ["happyhorse-1.0-i2v", sorted(told.items()), prompt, frame, *more]
-    return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
-
-
-@pytest.fixture
-def before(home: Path, photo: Path, folder: Path, fake_server: FakeServer) -> Callable[..., None]:
-    """Adds a finished job to a ledger that an earlier version has left."""
-    folder.mkdir()
-    account = account_of(KEY, fake_server.origin)
-    frame = hashlib.sha256(photo.read_bytes()).hexdigest()
-    old = older(home, 7)
-
-    def add(name: str, params: dict[str, Any], *more: str, asked: bool = True) -> None:
-        options = params if asked else {**params, "seed": None}
-        (folder / f"{name}.mp4").write_bytes(b"a film")
-        old.execute(
-            "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, "
-            "frame_label, target, status, task_id, said, message, remedy, note, path, buyer) "
-            "VALUES (?, 1, ?, ?, 1, ?, 'happyhorse-1.0-i2v', ?, ?, ?, '', ?, 'done', ?, '', '', '', '', ?, 'x')",
-            (
-                name,
-                account.realm,
-                account.key.fingerprint,
-                digest_before(options, "The rocket lifts off", frame, *more),
-                "The rocket lifts off",
-                json.dumps(params),
-                frame,
-                str(folder),
-                f"task-{name}",
-                str(folder / f"{name}.mp4"),
-            ),
-        )
-
-    return add
-
-
-def test_the_jobs_of_a_ledger_of_before_keep_their_equal_requests(
-    before: Callable[..., None], generate: Generate, fake_server: FakeServer
-) -> None:
-    before("random", {"duration": 3})
-    before("seven", {"duration": 5, "seed": 7})
-    before("first take", {"seed": 11}, asked=False)
-    before("second take", {"seed": 12}, "take 2", asked=False)
-    random = generate(duration=3)
-    assert random.id == "random"
-    assert random.seed is None
-    assert "random seed" in render.card(random.snapshot, None, now=0.0)
-    assert generate(seed=7).id == "seven"
-    assert generate().id == "first take"
-    assert generate(seed=12).id == "second take"
-    assert generate(seed=11).id == "first take"
-    some: Any = generate(takes=2)
-    assert [job.id for job in some] == ["first take", "second take"]
-    assert fake_server.paid == 0
-    assert generate(duration=3, seed=7).id not in ("random", "seven")
 
 
 def test_a_row_whose_parameters_nobody_can_read_is_in_nobody_s_way(generate: Generate, home: Path) -> None:

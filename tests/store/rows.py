@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sqlite3
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -13,7 +12,6 @@ from typing import Any
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.store import Record
-from happyhorse_nb.store.connection import MIGRATIONS
 
 _numbers = itertools.count(1)
 
@@ -44,18 +42,6 @@ def record(request: str = "", *, owner: str | None = "0a", **changes: Any) -> Re
         owner=owner,
         thumbnail=b"\xff\xd8 a small picture",
     )
-
-
-def older(folder: Path, steps: int) -> sqlite3.Connection:
-    """A ledger of which only so many migrations have run, opened for its rows."""
-    folder.mkdir(exist_ok=True)
-    old = sqlite3.connect(folder / "ledger.sqlite3", isolation_level=None)
-    old.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
-    for number, step in enumerate(MIGRATIONS[:steps], 1):
-        for statement in step:
-            old.execute(statement)
-        old.execute("INSERT INTO migrations VALUES (?, 0)", (number,))
-    return old
 
 
 def at_once(count: int, prepare: str, act: str, *arguments: object) -> list[str]:

@@ -13,7 +13,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Filter, Ledger
-from store.rows import older, record
+from store.rows import record
 
 NOW = 1_800_000_000.0
 
@@ -138,20 +138,3 @@ def test_counts_sums_and_pages_never_look_behind_a_thumbnail(ledger: Ledger, onl
         assert scans
         assert all("USING COVERING INDEX" in step for step in scans), plan
     look.close()
-
-
-def test_jobs_forgotten_before_there_were_stars_are_known_as_forgotten(tmp_path: Path) -> None:
-    folder = tmp_path / "old"
-    old = older(folder, 2)
-    for name, request, model in (("kept", "digest", "m"), ("wiped", "", "m"), ("foreign", "", "")):
-        old.execute(
-            "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, "
-            "frame_label, target, status, said, message, remedy, note) "
-            "VALUES (?, 1, '', '', 0, ?, ?, '', '{}', '', '', '/v', 'done', '', '', '', '')",
-            (name, request, model),
-        )
-    old.close()
-    ledger = Ledger(folder)
-    assert ids(ledger, forgotten=True) == {"wiped"}
-    assert ids(ledger, starred=False) == {"kept", "wiped", "foreign"}
-    ledger.close()

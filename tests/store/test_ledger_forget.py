@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
@@ -54,23 +53,6 @@ def test_the_first_frame_goes_with_the_last_job_that_has_it(ledger: Ledger) -> N
     assert [row.thumbnail is None for name in ("one", "two") if (row := ledger.get(name))] == [True, True]
     frames.drop(digest)
     assert frames.get(digest) is None
-
-
-def test_pictures_that_an_older_kernel_handles_are_shown_and_forgotten_too(ledger: Ledger) -> None:
-    for name in ("one", "two", "three"):
-        ledger.add(replace(record(id=name), frame=name, thumbnail=PICTURE + name.encode()), reuse=False)
-    old = sqlite3.connect(ledger.path)
-    # As the one before wrote it, and as it forgot.
-    old.execute("DELETE FROM thumbnails WHERE frame = 'one'")
-    old.execute("UPDATE jobs SET thumbnail = ? WHERE id = 'one'", (PICTURE + b"one",))
-    old.execute("UPDATE jobs SET thumbnail = NULL, frame = '' WHERE id = 'two'")
-    old.commit()
-    old.close()
-    [row] = [row for row in ledger.newest() if row.snapshot.id == "one"]
-    assert row.thumbnail == PICTURE + b"one"
-    ledger.forget("one")
-    content = b"".join(path.read_bytes() for path in ledger.folder.iterdir() if path.is_file())
-    assert [PICTURE + name in content for name in (b"one", b"two", b"three")] == [False, False, True]
 
 
 def test_a_forgotten_request_is_not_taken_for_an_equal_one(ledger: Ledger) -> None:

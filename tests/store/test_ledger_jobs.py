@@ -15,8 +15,7 @@ import pytest
 from happyhorse_nb.errors import InvalidRequest, JobNotFound, LedgerError
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.store import Frames, Leases, Ledger
-from happyhorse_nb.store.record import CHANGING, FIXED, changing, fixed
-from store.rows import at_once, older, record
+from store.rows import at_once, record
 
 IMPORTS = """
 sys.path[:0] = args[1:]
@@ -329,24 +328,6 @@ def test_joined_keys_share_the_requests_a_minute_of_their_account(ledger: Ledger
     assert left(other) == 10
     for leased in (one, two, other):
         leased.close()
-
-
-def test_in_an_older_ledger_each_key_is_an_account_and_each_task_is_the_server_s_word(tmp_path: Path) -> None:
-    old = older(tmp_path / "old", 6)
-    row = record("the same")
-    names = (*FIXED, *CHANGING)
-    old.execute(
-        f"INSERT INTO jobs ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})",
-        (*fixed(row), *changing(replace(row.snapshot, status=Status.PENDING, task_id="task-1"))),
-    )
-    old.close()
-    ledger = Ledger(tmp_path / "old")
-    [key] = ledger.keys()
-    assert (key.fingerprint, key.account, key.last) == ("fingerprint", "fingerprint", row.snapshot.created)
-    found = ledger.find("task-1")
-    assert not found.attached
-    assert ledger.equal(record("the same")) == found
-    ledger.close()
 
 
 def test_two_kernels_that_join_keys_at_once_agree(ledger: Ledger) -> None:

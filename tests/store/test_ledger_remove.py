@@ -12,7 +12,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import LISTED, ORDERS, Ledger
-from store.rows import older, record
+from store.rows import record
 
 
 @pytest.fixture
@@ -52,19 +52,6 @@ def test_a_removed_job_is_not_bought_again(ledger: Ledger) -> None:
     equal = ledger.add(record("same", id="two"), reuse=True)
     assert equal is not None
     assert equal.snapshot.id == "one"
-
-
-def test_a_ledger_of_a_version_before_has_nothing_removed(tmp_path: Path) -> None:
-    old = older(tmp_path / "home", 7)
-    old.execute(
-        "INSERT INTO jobs (id, created, origin, account, sandbox, request, model, prompt, params, frame, frame_label, "
-        "target, status, said, message, remedy, note) VALUES ('one', 1, 'o', 'a', 0, 'r', 'm', 'p', '{}', 'f', '', '', "
-        "'done', '', '', '', '')"
-    )
-    old.close()
-    ledger = Ledger(tmp_path / "home")
-    assert ids(ledger) == ["one"]
-    ledger.close()
 
 
 def test_jobs_that_differ_in_their_seeds_alone_stand_together_as_they_were_made(ledger: Ledger) -> None:

@@ -1,0 +1,124 @@
+"""The ledger's tables, in numbered steps.
+
+Nothing of the package is imported here, so that `scripts/upgrade_ledger.py` can read the steps with a bare Python.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+
+#: Marks a file as a ledger of these steps (SQLite's ``application_id``). The builds before the first release counted
+#: their steps differently and left no mark.
+MARK = 0x48485242
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    # 1. Times are Unix seconds; amounts are USD as decimal text, which adds up exactly.
+    (
+        f"PRAGMA application_id = {MARK}",
+        # `account` is the fingerprint of a key. `owner` watches the job now, `buyer` has paid for it. `take` is 0 where
+        # the seed was asked for; where it was drawn, which of several takes it is, from 1 on. `removed` is when the job
+        # was removed from tables and gallery. `attached`: its task was named by the user, not by the server.
+        """
+        CREATE TABLE jobs (
+            id TEXT PRIMARY KEY,
+            created REAL NOT NULL,
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            sandbox INTEGER NOT NULL,
+            request TEXT NOT NULL,
+            take INTEGER NOT NULL,
+            owner TEXT,
+            buyer TEXT,
+            model TEXT NOT NULL,
+            prompt TEXT NOT NULL,
+            params TEXT NOT NULL,
+            frame TEXT NOT NULL,
+            frame_label TEXT NOT NULL,
+            target TEXT NOT NULL,
+            status TEXT NOT NULL,
+            task_id TEXT,
+            said TEXT NOT NULL,
+            message TEXT NOT NULL,
+            remedy TEXT NOT NULL,
+            note TEXT NOT NULL,
+            submitted REAL,
+            ended REAL,
+            took REAL,
+            estimate TEXT,
+            bill TEXT,
+            expires_at REAL,
+            width INTEGER,
+            height INTEGER,
+            path TEXT,
+            size INTEGER,
+            starred INTEGER NOT NULL DEFAULT 0,
+            forgotten INTEGER NOT NULL DEFAULT 0,
+            removed REAL,
+            attached INTEGER NOT NULL DEFAULT 0
+        )
+        """,
+        "CREATE INDEX jobs_request ON jobs (request, created)",
+        "CREATE INDEX jobs_task ON jobs (task_id)",
+        "CREATE INDEX jobs_buyer ON jobs (buyer)",
+        # All that counts and sums look at.
+        "CREATE INDEX jobs_sums ON jobs (created, status, starred, forgotten, removed, model, sandbox, bill, "
+        "estimate, submitted, task_id)",
+        "CREATE INDEX jobs_unfinished ON jobs (origin, account, status) WHERE status IN ('queued', 'submitting', "
+        "'pending', 'processing', 'downloading', 'stopped')",
+        # One small picture for all jobs of a first frame. Not in `jobs`: a row is rewritten whole at every change.
+        "CREATE TABLE thumbnails (frame TEXT PRIMARY KEY, picture BLOB NOT NULL)",
+        # What each kernel takes of an account's requests a minute, see `leases`. No number is given twice, for a kernel
+        # that has slept still knows its own.
+        """
+        CREATE TABLE leases (
+            number INTEGER PRIMARY KEY AUTOINCREMENT,
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            ends REAL NOT NULL,
+            count INTEGER NOT NULL,
+            wants INTEGER NOT NULL,
+            allows INTEGER NOT NULL
+        )
+        """,
+        # Keys that the user has joined to one account: those with the same `account`. A key without a row is an account
+        # of its own.
+        """
+        CREATE TABLE joined (
+            origin TEXT NOT NULL,
+            key TEXT NOT NULL,
+            account TEXT NOT NULL,
+            PRIMARY KEY (origin, key)
+        )
+        """,
+    ),
+)
+
+
+def migrate(connection: sqlite3.Connection, *, now: float) -> None:
+    """Bring the tables up to date. Raises sqlite3.Error."""
+    connection.execute("CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
+    for number in range(version(connection) + 1, len(MIGRATIONS) + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            # Another kernel may have been faster.
+            if version(connection) < number:
+                for statement in MIGRATIONS[number - 1]:
+                    connection.execute(statement)
+                connection.execute("INSERT INTO migrations VALUES (?, ?)", (number, now))
+            connection.execute("COMMIT")
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+
+
+def version(connection: sqlite3.Connection) -> int:
+    """The number of the last step that was made, 0 in a file without tables. Raises sqlite3.Error."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
+        return 0
+    return int(connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0])
+
+
+def unmarked(connection: sqlite3.Connection) -> bool:
+    """Whether the file is a ledger of a build before the first release. Raises sqlite3.Error."""
+    return version(connection) > 0 and connection.execute("PRAGMA application_id").fetchone()[0] != MARK

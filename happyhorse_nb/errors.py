@@ -22,6 +22,7 @@
     ├── WaitTimeout             waiting took longer than asked (also a TimeoutError); the job goes on
     └── JobError                a job that ended without a video; holds the job
         ├── JobRefused          nothing was charged: refused by us or by the server, or never sent
+        │   └── JobCancelled    taken out of the queue by the user
         ├── JobFailed           the server accepted the task and failed it; failed tasks are not charged
         ├── JobExpired          the server knows the task no longer
         ├── JobStopped          not watched any more; the task lives on
@@ -299,6 +300,10 @@ class JobError(HappyHorseError):
 
 class JobRefused(JobError):
     """Refused before anything was charged, or never sent at all."""
+
+
+class JobCancelled(JobRefused):
+    """Taken out of the queue by the user before the server had it."""
 
 
 class JobFailed(JobError):

@@ -21,6 +21,11 @@ from pathlib import Path
 from typing import Any
 
 SCHEMA = runpy.run_path(str(Path(__file__).parents[1] / "happyhorse_nb" / "store" / "schema.py"))
+#: What was said of a job that was taken out of the queue, before that was a state of its own.
+CANCELLED = (
+    "Taken out of the queue; nothing was sent.",
+    "Taken back before all of it was sent; nothing was accepted.",
+)
 #: What a request that left them out got from the models of that time.
 DEFAULTS = {"resolution": "1080P", "duration": 5}
 
@@ -84,8 +89,10 @@ def of_now(job: Mapping[str, Any]) -> dict[str, Any]:
         params = dict(json.loads(job["params"]))
     except (ValueError, TypeError):
         params = {}
+    cancelled = job["status"] == "refused" and job["message"] in CANCELLED
     return {
         **job,
+        "status": "cancelled" if cancelled else job["status"],
         "forgotten": forgotten,
         "request": digest(job, params) if job["request"] else "",
         "take": take_of(job, params),

@@ -208,7 +208,7 @@ class Roster:
             mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
             if record is None or record.snapshot.status != Status.QUEUED or mine:
                 return False
-            out = replace(outcome.taken_out(record.snapshot), ended=time.time())
+            out = replace(outcome.cancelled(record.snapshot), ended=time.time())
             if not self._ledger.settle(out, was=record):
                 return False
             job.publish(out)

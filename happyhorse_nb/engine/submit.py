@@ -132,7 +132,7 @@ async def heard_late(track: Track, sending: asyncio.Task[Snapshot]) -> None:
     if accepted.task_id is None:
         return
     now = replace(track.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
-    await track.correct(outcome.failed(now) if now.status == Status.FAILED else outcome.stopped(now, outcome.LIVES_ON))
+    await track.correct(outcome.failed(now) if now.status == Status.FAILED else outcome.stopped_by_user(now))
 
 
 async def _back_into_the_queue(track: Track, limited: RateLimited) -> None:

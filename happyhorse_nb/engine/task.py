@@ -162,8 +162,8 @@ class Lifecycle:
     def _stopped_by_user(self) -> Snapshot:
         now = self._track.now
         if now.task_id is None:
-            return ended(outcome.taken_out(now))
-        return ended(outcome.stopped(now, outcome.LIVES_ON))
+            return ended(outcome.cancelled(now))
+        return ended(outcome.stopped_by_user(now))
 
     def _moved(self, place: int | None) -> None:
         self._track.quietly(replace(self._track.now, place=place))

@@ -275,8 +275,7 @@ class Track:
         finally:
             self.claiming = False
         if record is None:
-            gone = replace(outcome.taken_out(self.now), message="It is not in the ledger any more; nothing was sent.")
-            self.job.publish(ended(gone))
+            self.job.publish(ended(outcome.lost(self.now)))
         elif record.snapshot.status.ended:
             self.job.publish(record.snapshot)
         else:

@@ -16,6 +16,7 @@ from happyhorse_nb.errors import (
     DownloadError,
     HappyHorseError,
     InsufficientBalance,
+    JobCancelled,
     JobError,
     JobExpired,
     JobFailed,
@@ -28,12 +29,13 @@ from happyhorse_nb.errors import (
     Redirected,
 )
 from happyhorse_nb.errors import in_words_here as spoken
-from happyhorse_nb.models import TAKEN_BACK, TAKEN_OUT, Snapshot, Status
+from happyhorse_nb.models import Snapshot, Status
 
 if TYPE_CHECKING:
     from happyhorse_nb.job.job import Job
 
 _ERRORS: dict[Status, type[JobError]] = {
+    Status.CANCELLED: JobCancelled,
     Status.REFUSED: JobRefused,
     Status.FAILED: JobFailed,
     Status.EXPIRED: JobExpired,
@@ -41,13 +43,12 @@ _ERRORS: dict[Status, type[JobError]] = {
     Status.UNKNOWN: OutcomeUnknown,
 }
 
-#: Of a job that the user has stopped.
-LIVES_ON = "Stopped, as you asked; the task still runs on the server."
-#: And of one that was on its way to the server then.
+#: Of a job that the user has stopped on its way to the server.
 NO_ANSWER = (
     "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "
     "itself; an answer that still comes is noted."
 )
+_SEND = "Run the cell again to send it."
 #: Where a job stands that a script leaves, and how many of them a line names.
 _WHERE, _NAMED = {Status.QUEUED: "queued", Status.SUBMITTING: "on the way to the server"}, 3
 
@@ -95,13 +96,14 @@ def expired(snapshot: Snapshot, *, by_id: bool = False) -> Snapshot:
     return replace(snapshot, status=Status.EXPIRED, message=message, remedy=remedy)
 
 
-def stopped(snapshot: Snapshot, why: str) -> Snapshot:
+def stopped(snapshot: Snapshot, why: str, *, by_user: bool = False) -> Snapshot:
     """Not watched any more; the task lives on."""
     return replace(
         snapshot,
         status=Status.STOPPED,
         message=why,
         remedy=f"`%happyhorse resume {snapshot.short_id}` goes on with it.",
+        by_user=by_user,
     )
 
 
@@ -138,19 +140,29 @@ def broken(snapshot: Snapshot, bug: Exception) -> Snapshot:
     return replace(snapshot, status=Status.REFUSED, message=sentence(f"{why}; nothing was sent"), remedy="")
 
 
-def taken_out(snapshot: Snapshot) -> Snapshot:
-    """Taken out of the queue before anything was sent, or back before all of it was."""
-    return replace(
-        snapshot,
-        status=Status.REFUSED,
-        message=TAKEN_BACK if snapshot.status == Status.SUBMITTING else TAKEN_OUT,
-        remedy="Run the cell again to send it.",
-    )
+def stopped_by_user(snapshot: Snapshot) -> Snapshot:
+    """The user watches the job no longer; the task lives on."""
+    return stopped(snapshot, "Stopped, as you asked; the task still runs on the server.", by_user=True)
+
+
+def cancelled(snapshot: Snapshot) -> Snapshot:
+    """The user took it out of the queue before anything was sent, or back before all of it was."""
+    if snapshot.status == Status.SUBMITTING:
+        why = "Taken back before all of it was sent; nothing was accepted."
+    else:
+        why = "Taken out of the queue; nothing was sent."
+    return replace(snapshot, status=Status.CANCELLED, message=why, remedy=_SEND)
+
+
+def lost(snapshot: Snapshot) -> Snapshot:
+    """Its row was deleted before it was sent."""
+    why = "It is not in the ledger any more; nothing was sent."
+    return replace(snapshot, status=Status.REFUSED, message=why, remedy=_SEND)
 
 
 def last_words(jobs: Sequence[Job]) -> list[str]:
     """What a script that ends says of its jobs: a line for each that has failed unheard, and one for what it leaves."""
-    unheard = [job for job in jobs if job.done() and not job.asked and not _by_user(job.snapshot)]
+    unheard = [job for job in jobs if job.done() and not job.asked and not _wanted(job.snapshot)]
     failed = [(job.snapshot.short_id, job.error) for job in unheard if job.error is not None]
     lines = [f"job {name}: {problem}" for name, problem in failed[:_NAMED]]
     if len(failed) > _NAMED:
@@ -167,8 +179,11 @@ def last_words(jobs: Sequence[Job]) -> list[str]:
     return [spoken(line) for line in lines]
 
 
-def _by_user(snapshot: Snapshot) -> bool:
-    return snapshot.taken_out or snapshot.message == LIVES_ON
+def _wanted(snapshot: Snapshot) -> bool:
+    """Whether the user knows of the end, for it was asked for."""
+    if snapshot.status == Status.STOPPED:
+        return snapshot.by_user or snapshot.unsent
+    return snapshot.status == Status.CANCELLED
 
 
 def parked(problem: APIError) -> str:

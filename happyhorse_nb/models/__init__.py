@@ -5,14 +5,12 @@ which Colab has, that breaks every object with slots, in the middle of a job.
 """
 
 from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight
-from happyhorse_nb.models.snapshot import TAKEN_BACK, TAKEN_OUT, Cost, Progress, Snapshot, Status, join_notes
+from happyhorse_nb.models.snapshot import Cost, Progress, Snapshot, Status, join_notes
 from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, Fit, ImageLimits, Model, Param
 
 __all__ = [
     "DEFAULT_MODEL",
     "MODELS",
-    "TAKEN_BACK",
-    "TAKEN_OUT",
     "TAKES",
     "Cost",
     "Fit",

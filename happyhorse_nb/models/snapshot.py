@@ -19,6 +19,7 @@ class Status(StrEnum):
     PROCESSING = "processing"
     DOWNLOADING = "downloading"
     DONE = "done"
+    CANCELLED = "cancelled"
     REFUSED = "refused"
     FAILED = "failed"
     EXPIRED = "expired"
@@ -28,12 +29,12 @@ class Status(StrEnum):
     @property
     def ended(self) -> bool:
         """True when nothing more happens by itself. A stopped or unknown job may still have a task on the server."""
-        return self in _ENDED
+        return not self.running
 
     @property
     def running(self) -> bool:
         """True while this job is on its way to a video."""
-        return not self.ended
+        return self in _RUNNING
 
     @property
     def on_server(self) -> bool:
@@ -41,7 +42,7 @@ class Status(StrEnum):
         return self in (Status.PENDING, Status.PROCESSING)
 
 
-_ENDED = frozenset({Status.DONE, Status.REFUSED, Status.FAILED, Status.EXPIRED, Status.UNKNOWN, Status.STOPPED})
+_RUNNING = frozenset({Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING})
 
 
 @dataclass(frozen=True, order=True)
@@ -65,12 +66,6 @@ class Cost:
     def dollars(self) -> str:
         """The amount alone, such as ``$0.70``."""
         return f"${self.amount:.2f}"
-
-
-#: The message of a job that the user took out of the queue: nobody has refused it.
-TAKEN_OUT = "Taken out of the queue; nothing was sent."
-#: And of one whose request was on its way then, with its end still here.
-TAKEN_BACK = "Taken back before all of it was sent; nothing was accepted."
 
 
 def join_notes(*notes: str) -> str:
@@ -135,6 +130,8 @@ class Snapshot:
     reused: bool = False
     #: The server gave this request the task of an earlier one, so its cost is counted there.
     shared: bool = False
+    #: Stopped because the user asked for it. Not in the ledger.
+    by_user: bool = False
     #: Made on a local sandbox: no real money.
     sandbox: bool = False
     progress: Progress = Progress()
@@ -155,10 +152,8 @@ class Snapshot:
         )
 
     @property
-    def taken_out(self) -> bool:
-        """Whether the user took it out before the server could have it, so that nothing was accepted."""
-        if self.status == Status.REFUSED:
-            return self.message in (TAKEN_OUT, TAKEN_BACK)
+    def unsent(self) -> bool:
+        """Whether it is not watched any more, and the server never had it."""
         return self.status == Status.STOPPED and self.task_id is None and self.submitted is None
 
     @property
@@ -168,11 +163,11 @@ class Snapshot:
 
     @property
     def charged(self) -> bool:
-        """Whether this state costs money, or may: what was refused, failed, never sent, or is counted with another job
-        does not."""
+        """Whether this state costs money, or may: what was cancelled, refused, failed, never sent, or is counted with
+        another job does not."""
         if self.shared:
             return False
-        free = self.status in (Status.REFUSED, Status.FAILED) or self.taken_out
+        free = self.status in (Status.CANCELLED, Status.REFUSED, Status.FAILED) or self.unsent
         # Documented so. If a server bills one all the same, that is what must be seen.
         return not free or (self.cost is not None and self.cost.billed and self.cost.amount > 0)
 

@@ -95,6 +95,7 @@ _STATES = {
     Status.PROCESSING: "Generating",
     Status.DOWNLOADING: "Downloading",
     Status.DONE: "Done",
+    Status.CANCELLED: "Cancelled",
     Status.REFUSED: "Refused",
     Status.FAILED: "Failed",
     Status.EXPIRED: "Expired",
@@ -112,6 +113,7 @@ _SHORT = {
 _TONES = {
     Status.QUEUED: "wait",
     Status.DONE: "done",
+    Status.CANCELLED: "warn",
     Status.REFUSED: "bad",
     Status.FAILED: "bad",
     Status.EXPIRED: "bad",
@@ -122,6 +124,7 @@ _TONES = {
 #: What is said where neither the server nor the jobs layer has said anything.
 _MESSAGES = {
     Status.FAILED: "The server gives no reason.",
+    Status.CANCELLED: "Taken out of the queue; nothing was sent.",
     Status.REFUSED: "The request was refused.",
     Status.EXPIRED: "The server does not know this task any more.",
     Status.UNKNOWN: "The connection broke after the request had left. It may have been charged, so it is not sent "
@@ -143,25 +146,23 @@ def state(snapshot: Snapshot) -> str:
         return f"Queued, {ordinal(snapshot.place)}"
     if snapshot.status == Status.DONE and snapshot.reused:
         return "Already made"
-    if snapshot.taken_out:
-        return "Taken out"
     return _STATES[snapshot.status]
 
 
 def short_state(snapshot: Snapshot) -> str:
     """The same for a table's column."""
-    return state(snapshot) if snapshot.taken_out else _SHORT.get(snapshot.status) or state(snapshot)
+    return _SHORT.get(snapshot.status) or state(snapshot)
 
 
 def brief(snapshot: Snapshot) -> str:
     """The same without its place or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
-    word = "Taken out" if snapshot.taken_out else _SHORT.get(snapshot.status, _STATES[snapshot.status])
+    word = _SHORT.get(snapshot.status, _STATES[snapshot.status])
     return word[:1].lower() + word[1:]
 
 
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
-    return "warn" if snapshot.taken_out else _TONES.get(snapshot.status, "run")
+    return _TONES.get(snapshot.status, "run")
 
 
 def detail(snapshot: Snapshot, now: float) -> str:
@@ -185,7 +186,7 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     """
     message = sentence(plain(snapshot.message, 600))
     remedy = sentence(plain(snapshot.remedy, 600))
-    if snapshot.taken_out:
+    if snapshot.unsent:
         return message, remedy
     if not message:
         message = _MESSAGES.get(snapshot.status, "")
@@ -289,7 +290,7 @@ def _time(snapshot: Snapshot, now: float) -> str:
         when = instant(snapshot.ended or snapshot.created, now)
         return f"{when} for {money(snapshot)}" if snapshot.cost else when
     seconds = _took(snapshot)
-    if seconds is None or snapshot.status in (Status.UNKNOWN, Status.REFUSED, Status.EXPIRED):
+    if seconds is None or snapshot.status in (Status.UNKNOWN, Status.CANCELLED, Status.REFUSED, Status.EXPIRED):
         return ""
     return f"{'in' if snapshot.status == Status.DONE else 'after'} {duration(seconds)}"
 

@@ -79,8 +79,8 @@ ORDERS = {
 }
 #: What a job costs, as `Snapshot.charge` has it, to put jobs in order by it.
 CHARGE = (
-    "CASE WHEN (status IN ('refused', 'failed') AND bill IS NULL) OR (status = 'stopped' AND task_id IS NULL AND "
-    "submitted IS NULL) THEN 0 ELSE CAST(coalesce(bill, estimate, 0) AS REAL) END"
+    "CASE WHEN (status IN ('cancelled', 'refused', 'failed') AND bill IS NULL) OR (status = 'stopped' AND "
+    "task_id IS NULL AND submitted IS NULL) THEN 0 ELSE CAST(coalesce(bill, estimate, 0) AS REAL) END"
 )
 
 

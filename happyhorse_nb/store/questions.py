@@ -294,8 +294,8 @@ class Questions(Journal):
         """USD that one process has spent: bills, and estimates where there is none yet; of the sandbox's play money, or
         of real money."""
         rows = self._rows(
-            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = ? AND status != 'refused' "  # noqa: S608 - ours
-            f"AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
+            "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = ? AND "  # noqa: S608 - ours
+            f"status NOT IN ('cancelled', 'refused') AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
             (buyer, int(sandbox)),
         )
         return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))

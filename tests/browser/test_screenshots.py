@@ -61,7 +61,7 @@ READY = {
     "gallery": "img",
     "jobs": "table",
     "running": ".hh-state:has-text('Generating')",
-    "out": ".hh-state:has-text('Taken out')",
+    "out": ".hh-state:has-text('Cancelled')",
 }
 THEMES = {"light": "JupyterLab Light", "dark": "JupyterLab Dark"}
 #: Pixels of the window; tall enough for every view: Lab draws a cell only when it comes into sight.

@@ -159,7 +159,7 @@ def test_those_of_many_that_are_stopped_at_once_are_never_sent(
             job.stop()
         hh.wait(*jobs[20:])
     hh.wait(*jobs)
-    assert [str(job.status) for job in jobs] == ["done"] * 20 + ["refused"] * 10
+    assert [str(job.status) for job in jobs] == ["done"] * 20 + ["cancelled"] * 10
     assert fake_server.paid == 20
 
 

@@ -214,6 +214,6 @@ def test_a_job_that_is_stopped_at_the_end_is_left_alone(
     [job] = hh.jobs()
     assert (code, str(job.status), len(fake_server.tasks)) == (
         0,
-        "stopped" if fake_server.tasks else "refused",
+        "stopped" if fake_server.tasks else "cancelled",
         fake_server.paid,
     )

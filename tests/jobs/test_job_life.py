@@ -188,7 +188,8 @@ def test_a_stop_in_the_queue_sends_nothing(generate: Generate, fake_server: Fake
     first, second, third = (Seen(generate(prompt)) for prompt in ("one", "two", "three"))
     third.wait(lambda snapshot: snapshot.place == 2)
     second.job.stop()
-    second.until("refused")
+    second.until("cancelled")
+    assert isinstance(second.job.error, hh.JobCancelled)
     assert "nothing was sent" in str(second.job.error)
     third.wait(lambda snapshot: snapshot.place == 1)
     assert fake_server.paid == 1
@@ -206,8 +207,8 @@ def test_a_stop_right_after_generate_is_not_lost(generate: Generate, fake_server
         job = generate(str(number))
         job.stop()
         job.stop()
-        assert str(ended(job).status) in ("refused", "stopped")
-        assert (job.task_id is None) == (str(job.status) == "refused")
+        assert str(ended(job).status) in ("cancelled", "stopped")
+        assert (job.task_id is None) == (str(job.status) == "cancelled")
     assert fake_server.paid == len(fake_server.tasks)
 
 
@@ -306,7 +307,7 @@ def test_a_stop_while_the_server_says_to_wait(generate: Generate, fake_server: F
     waiting = seen.wait(lambda snapshot: "sent again in 3000 s" in snapshot.message)
     assert "nothing was charged" in waiting.message
     seen.job.stop()
-    seen.until("refused")
+    seen.until("cancelled")
     assert fake_server.tasks == {}
 
 

@@ -65,6 +65,7 @@ def old(home: Path, photo: Path, folder: Path, fake_server: FakeServer) -> Path:
             ("second", {"seed": 12}, digest({}, words, frame, "take 2"), None),
             ("seven", {"seed": 7}, digest({"seed": 7}, words, frame), None),
             ("short", {"seed": 13, "duration": 3}, digest({"duration": 3}, words, frame), 1),
+            ("out", {"seed": 14}, "", 1),
         )
     ):
         (folder / f"{name}.mp4").write_bytes(b"a film")
@@ -78,6 +79,10 @@ def old(home: Path, photo: Path, folder: Path, fake_server: FakeServer) -> Path:
                 str(folder), f"task-{name}", str(folder / f"{name}.mp4"), int(name == "seven"), take,
             ),
         )  # fmt: skip
+    ledger.execute(
+        "UPDATE jobs SET status = 'refused', message = 'Taken out of the queue; nothing was sent.', task_id = NULL, "
+        "path = NULL WHERE id = 'out'"
+    )
     ledger.close()
     return path
 
@@ -100,7 +105,7 @@ def test_an_old_ledger_is_named_in_one_line_and_brought_over_by_the_script(
 
     done = upgrade(old)
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("4 jobs were brought over")
+    assert done.stdout.startswith("5 jobs were brought over")
     assert (home / "ledger-before.sqlite3").read_bytes() == before
     assert stat.S_IMODE(old.stat().st_mode) == 0o600
 
@@ -114,6 +119,7 @@ def test_an_old_ledger_is_named_in_one_line_and_brought_over_by_the_script(
     rows = {row.snapshot.id: row for row in ledger.newest()}
     assert {row.thumbnail for row in rows.values()} == {b"a picture"}
     assert {row.frame_label for row in rows.values()} == {"photo.jpg"}
+    assert {name for name, row in rows.items() if row.snapshot.status == "cancelled"} == {"out"}
     assert [name for name, row in rows.items() if row.starred] == ["seven"]
     assert ledger.account("https://x", "one") == "two"
     assert str(ledger.spent("0a", sandbox=True)) == "2.80"
@@ -132,5 +138,5 @@ def test_a_ledger_that_is_in_use_is_not_brought_over(old: Path) -> None:
     kernel.close()
     assert refused.returncode == 1
     assert refused.stderr.strip().endswith("Close the kernels that use it.")
-    assert sqlite3.connect(old).execute("SELECT count(*) FROM jobs").fetchone() == (4,)
+    assert sqlite3.connect(old).execute("SELECT count(*) FROM jobs").fetchone() == (5,)
     assert not (old.parent / "ledger-new.sqlite3").exists()

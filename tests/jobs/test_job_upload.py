@@ -74,12 +74,12 @@ def upload(generate: Generate, halting: Halting, monkeypatch: pytest.MonkeyPatch
 def test_a_stop_in_mid_upload_takes_the_request_back(upload: Job, halting: Halting) -> None:
     upload.stop()
     ended(upload)
-    assert str(upload.status) == "refused"
+    assert str(upload.status) == "cancelled"
     assert "Taken back before all of it was sent; nothing was accepted." in str(upload.error)
     assert str(upload.cost) == "$0.00"
     row = engine().ledger.get(upload.id)
     assert row is not None
-    assert (str(row.snapshot.status), row.snapshot.taken_out) == ("refused", True)
+    assert str(row.snapshot.status) == "cancelled"
     # What is read after that is never the whole of it.
     halting.goes_on.set()
     assert halting.hung_up.wait(30)

@@ -271,10 +271,10 @@ def test_weights_add_up(one: str, other: str) -> None:
 
 
 def test_a_state_is_its_plain_word() -> None:
-    words = "queued submitting pending processing downloading done refused failed expired unknown stopped"
+    words = "queued submitting pending processing downloading done cancelled refused failed expired unknown stopped"
     assert [str(status) for status in Status] == words.split()
     assert [f"{status}" for status in Status] == words.split()
-    ends = ["done", "refused", "failed", "expired", "unknown", "stopped"]
+    ends = ["done", "cancelled", "refused", "failed", "expired", "unknown", "stopped"]
     assert [str(s) for s in Status if s.ended] == ends
     assert all(status.ended is not status.running for status in Status)
 

@@ -32,7 +32,7 @@ HOSTILE = "<script>alert(1)</script> \"'>&<img src=x onerror=alert(2)>\n\x1b[31m
 def sample(status: Status, **changes: Any) -> Snapshot:
     """A job in this state, with the fields that such a job has."""
     fields: dict[str, Any] = {"status": status}
-    if status in (Status.QUEUED, Status.SUBMITTING, Status.REFUSED, Status.UNKNOWN):
+    if status in (Status.QUEUED, Status.SUBMITTING, Status.CANCELLED, Status.REFUSED, Status.UNKNOWN):
         fields |= {"task_id": None}
     if status is Status.QUEUED:
         fields |= {"place": 3, "submitted": None, "progress": Progress(left=118)}

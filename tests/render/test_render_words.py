@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from happyhorse_nb.models import TAKEN_OUT, Cost, Progress, Snapshot, Status
+from happyhorse_nb.models import Cost, Progress, Snapshot, Status
 from happyhorse_nb.render import words
 from render.samples import NOW, RUNNING, every_state, sample
 
@@ -75,11 +75,16 @@ def test_own_words_come_before_the_defaults() -> None:
 def test_a_stopped_job_can_be_taken_up_again_unless_it_was_never_sent() -> None:
     assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume h0192abc` watches it again."
     never_sent = sample(Status.STOPPED, task_id=None, submitted=None)
-    assert words.state(never_sent) == "Taken out"
+    assert words.state(never_sent) == "Not watched any more"
     assert words.detail(never_sent, NOW) == "not charged"
     assert words.say(never_sent) == ("", "")
-    withdrawn = sample(Status.REFUSED, message=TAKEN_OUT, task_id=None, submitted=None)
-    assert (words.state(withdrawn), words.tone(withdrawn)) == ("Taken out", "warn")
+
+
+def test_a_job_that_the_user_took_out_of_the_queue_stays_so_also_when_it_is_forgotten() -> None:
+    snapshot = sample(Status.CANCELLED)
+    assert (words.state(snapshot), words.tone(snapshot)) == ("Cancelled", "warn")
+    assert words.detail(snapshot, NOW) == "not charged"
+    assert words.say(snapshot)[0] == "Taken out of the queue; nothing was sent."
 
 
 def test_a_bill_for_a_failed_task_is_not_hidden() -> None:

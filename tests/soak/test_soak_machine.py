@@ -62,7 +62,7 @@ FAULTS: dict[Kind, list[Answer]] = {
 }
 
 _ORDER = ["queued", "submitting", "pending", "processing", "downloading", "done"]
-_FINAL = ("done", "failed", "refused", "expired", "unknown")
+_FINAL = ("done", "failed", "cancelled", "refused", "expired", "unknown")
 
 
 class Notebooks(RuleBasedStateMachine):
@@ -250,7 +250,7 @@ class Notebooks(RuleBasedStateMachine):
             if row.path is not None:
                 check_mp4(row.path)
         left = [str(row.snapshot.status) for row in self.ledger.newest()]
-        assert set(left) <= {"done", "failed", "refused", "unknown"}, left
+        assert set(left) <= {"done", "failed", "cancelled", "refused", "unknown"}, left
 
     def _check_all(self) -> None:
         self.nothing_is_paid_for_twice()

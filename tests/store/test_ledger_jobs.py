@@ -112,7 +112,7 @@ def test_an_equal_request_is_bought_again_only_when_the_first_gave_nothing(ledge
     ledger.add(first, reuse=True)
     ledger.update(replace(first.snapshot, status=status))
     equal = ledger.add(record("the same"), reuse=True)
-    if status in (Status.REFUSED, Status.FAILED, Status.EXPIRED):
+    if status in (Status.CANCELLED, Status.REFUSED, Status.FAILED, Status.EXPIRED):
         assert equal is None
     else:
         assert equal is not None
@@ -208,8 +208,9 @@ def test_what_a_kernel_spent_is_its_bills_and_estimates_without_the_sandbox(ledg
     ledger.add(record(owner="0a", cost=None), reuse=False)
     ledger.add(record(owner="0a", status=Status.DONE, cost=Cost(Decimal("0.24"), billed=True)), reuse=False)
     ledger.add(record(owner="0a", status=Status.FAILED, cost=Cost(Decimal("0.07"), billed=True)), reuse=False)
-    # Refused ones cost nothing, and failed ones what was billed. To the cent, for a budget is compared with it.
-    assert ledger.spent("0a") == Decimal("0.10") * (len(Status) - 2) + Decimal("0.31")
+    # Cancelled and refused ones cost nothing, and failed ones what was billed. To the cent: it is compared with
+    # a budget.
+    assert ledger.spent("0a") == Decimal("0.10") * (len(Status) - 3) + Decimal("0.31")
 
 
 def test_a_job_counts_for_the_kernel_that_bought_it_whoever_watches_it_now(ledger: Ledger) -> None:

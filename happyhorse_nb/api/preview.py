@@ -17,7 +17,6 @@ from happyhorse_nb.limits.budget import check_budget
 from happyhorse_nb.models import Cost, Fit, Snapshot, Status, check_takes
 from happyhorse_nb.settings import current_account, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
-from happyhorse_nb.store import Record
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def check(
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.FirstFrame] = images.load,
-) -> tuple[Request, list[Record]]:
+) -> tuple[Request, list[Snapshot]]:
     """The request that `generate` would submit, and those of its takes that were asked for before: none of them is
     paid for again.
 
@@ -90,7 +89,7 @@ def check(
     if new:
         first, *rest = (record for _, record in new)
         check_budget(settings.budget, first, run.ledger, *rest)
-    return request, [equal for equal in before if equal is not None]
+    return request, [equal.snapshot for equal in before if equal is not None]
 
 
 def last_seed() -> tuple[int, str] | None:

@@ -16,7 +16,7 @@ from happyhorse_nb.render.cards import (
     thumb,
     trouble,
 )
-from happyhorse_nb.render.compare import LETTERS, Side, comparison, kept, kept_text
+from happyhorse_nb.render.compare import LETTERS, Side, chosen, comparison
 from happyhorse_nb.render.player import VideoOutput, video
 from happyhorse_nb.render.tables import table, table_text
 from happyhorse_nb.render.takes import (
@@ -39,9 +39,8 @@ __all__ = [
     "Side",
     "VideoOutput",
     "card",
+    "chosen",
     "comparison",
-    "kept",
-    "kept_text",
     "line",
     "live",
     "placeholder",

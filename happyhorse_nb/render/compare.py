@@ -207,14 +207,10 @@ def _script() -> str:
     return files("happyhorse_nb.render").joinpath("templates", "compare.js").read_text("utf-8").strip()
 
 
-def kept(sides: Sequence[Side], place: int) -> str:
-    """What stands under a comparison once one of them was chosen: HTML."""
-    return fill("compare_kept.html.j2", style=style("compare"), letter=LETTERS[place], said=kept_text(sides, place))
-
-
-def kept_text(sides: Sequence[Side], place: int) -> str:
-    """The same in plain text."""
-    file = sides[place].snapshot.path
+def chosen(sides: Sequence[Side], number: int) -> dict[str, str]:
+    """The MIME bundle of what stands under a comparison once one of them was chosen."""
+    file = sides[number].snapshot.path
     others = "the other one stays" if len(sides) == 2 else "the others stay"
-    told = f"Kept {LETTERS[place]}" + (f" ({plain(file.name, 200)})" if file else "")
-    return f"{told}: it has the star; {others} in the gallery without one."
+    name = f" ({plain(file.name, 200)})" if file else ""
+    said = f"Kept {LETTERS[number]}{name}: it has the star; {others} in the gallery without one."
+    return {"text/html": fill("compare_chosen.html.j2", style=style("compare"), said=said), "text/plain": said}

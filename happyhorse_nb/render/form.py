@@ -79,7 +79,7 @@ def copied(cell: str, said: str) -> str:
     return fill("copied.html.j2", cell=cell, said=said, rows=min(12, cell.count("\n") + 2))
 
 
-def kept(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
+def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
     """What a saved notebook shows in the form's place: the cards and videos of ``jobs``, snapshot and thumbnail each.
 
     Together they hold at most ``embed_limit`` MB of video; the others are linked.
@@ -93,4 +93,4 @@ def kept(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, s
             left -= weight if fits else 0
             player = video(snapshot, embed_limit=weight + 0.001 if fits else 0, start=start).data["text/html"]
         shown.append((saved(thumb(snapshot, small), live(snapshot, now=now)), player))
-    return fill("kept.html.j2", link=link("form_saved"), jobs=shown)
+    return fill("form_saved.html.j2", link=link("form_saved"), jobs=shown)

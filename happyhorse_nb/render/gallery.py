@@ -10,21 +10,21 @@ from pathlib import Path
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, spans, style
+from happyhorse_nb.render.tables import mixed
 from happyhorse_nb.render.words import plain
 
 
 @dataclass(frozen=True)
 class Poster:
-    """One video of the gallery: its job, its small JPEG where there is one, whether it has a star, and which it is
-    ``of`` the takes of its request."""
+    """A job as the gallery shows it: its small JPEG where there is one, and which ``take`` (from 1 on) it is ``of`` the
+    takes of its request."""
 
     snapshot: Snapshot
     picture: bytes | None = None
     starred: bool = False
-    place: int = 1
+    removed: bool = False
+    take: int = 1
     of: int = 1
-    #: Whether others beside it were paid for with the other kind of money: the sums say which it is.
-    mixed: bool = False
 
 
 def gallery_style() -> str:
@@ -32,9 +32,10 @@ def gallery_style() -> str:
     return style("gallery")
 
 
-def poster(one: Poster, number: int) -> str:
-    """A tile's picture and words; ``number`` is its place on the page."""
-    return fill("poster.html.j2", number=number, **_parts(one, None))
+def poster(one: Poster, number: int, *, mixed: bool) -> str:
+    """A tile's picture and words; ``number`` is its place on the page. ``mixed``: both kinds of money have paid for
+    what is beside it, so each says which."""
+    return fill("poster.html.j2", number=number, **_parts(one, None, mixed))
 
 
 def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) -> str:
@@ -45,7 +46,7 @@ def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) ->
     return fill(
         "posters.html.j2",
         style=gallery_style(),
-        tiles=[_parts(one, start) for one in some],
+        tiles=[_parts(one, start, mixed([each.snapshot for each in some])) for one in some],
         caption=spans(caption),
         empty=empty,
     )
@@ -77,9 +78,9 @@ def notice(text: str, tone: str = "") -> str:
     return fill("notice.html.j2", text=plain(text, 400), tone=tone)
 
 
-def _parts(one: Poster, start: Path | None) -> dict[str, object]:
+def _parts(one: Poster, start: Path | None, mixed: bool) -> dict[str, object]:
     snapshot = one.snapshot
-    price = words.money(snapshot) if one.mixed else str(snapshot.cost or "")
+    price = words.money(snapshot) if mixed else str(snapshot.cost or "")
     cost = price if snapshot.charged else "not charged"
     done = snapshot.status == Status.DONE
     return {
@@ -90,6 +91,6 @@ def _parts(one: Poster, start: Path | None) -> dict[str, object]:
         "state": "" if done else words.short_state(snapshot),
         "progress": words.remaining(snapshot) if snapshot.status.running and snapshot.progress.fraction > 0 else "",
         "starred": one.starred,
-        "take": f"take {one.place} of {one.of}" if one.of > 1 else "",
+        "take": f"take {one.take} of {one.of}" if one.of > 1 else "",
         "link": link(snapshot.path, start)[1] if start is not None and done and snapshot.path is not None else "",
     }

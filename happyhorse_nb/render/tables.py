@@ -45,12 +45,12 @@ def table(
     JPEGs, one a row, as ``stars`` say which have one; ``caption`` is what `sums` says, of these where it is left out;
     ``empty`` is what is said where there is no row.
     """
-    mixed, some = _mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
+    both, some = mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
     head, way = _SORTED.get(sort, ("", ""))
     return fill(
         "table.html.j2",
         style=style(),
-        rows=[_cells(*row, now, start, mixed) for row in some],
+        rows=[_cells(*row, now, start, both) for row in some],
         caption=spans(sums(snapshots) if caption is None else caption),
         sorted=head,
         way=way,
@@ -70,8 +70,8 @@ def table_text(
     below = spoken(sums(snapshots) if caption is None else caption).replace("`", "")
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
-    mixed = _mixed(snapshots)
-    lines = [_HEADS, *(_line(*row, now, mixed) for row in zip_longest(snapshots, stars[: len(snapshots)]))]
+    both = mixed(snapshots)
+    lines = [_HEADS, *(_line(*row, now, both) for row in zip_longest(snapshots, stars[: len(snapshots)]))]
     widths = [max(columns(line[place]) for line in lines) for place in range(len(_HEADS))]
     told = [
         "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -139,7 +139,7 @@ def _amount(snapshots: Sequence[Snapshot]) -> tuple[Decimal, Decimal]:
     return total, open_
 
 
-def _mixed(snapshots: Sequence[Snapshot]) -> bool:
+def mixed(snapshots: Sequence[Snapshot]) -> bool:
     """Whether some of these were paid for with play money and some were not: only then a row says which."""
     return len({snapshot.sandbox for snapshot in snapshots}) > 1
 

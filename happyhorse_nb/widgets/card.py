@@ -13,50 +13,51 @@ from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.widgets.compare import buttons_live
-from happyhorse_nb.widgets.done import DoneRow, kept
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, Look, MessageRate, Output, Panel, Place, Places
+from happyhorse_nb.widgets.done import DoneRow
+from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput, Output, view
+from happyhorse_nb.widgets.panel import Panel, PanelState
+from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
-    from happyhorse_nb.job import Job as RealJob
+    from happyhorse_nb.job import Job
 
 logger = logging.getLogger(__name__)
 
 S = TypeVar("S")
 S_co = TypeVar("S_co", covariant=True)
 
-#: An output that shows nothing. An empty bundle would leave the old output standing.
-NOTHING: Bundle = {"text/html": "", "text/plain": ""}
 
-
-class Subject(Protocol[S_co]):
-    """What a card follows: a job, or several; the type is how it stands."""
+class _Subject(Protocol[S_co]):
+    """What a card follows: a job, or several takes. The type is that of their state."""
 
     @property
-    def id(self) -> str:
-        """Our own name of it."""
+    def id(self) -> str: ...
+    @property
+    def snapshot(self) -> S_co: ...
+    def stop(self) -> None: ...
+    def subscribe(self, listener: Callable[[S_co], None], /) -> Callable[[], None]: ...
+
+
+class _Job(_Subject[Snapshot], Protocol):
+    """What a card needs of a `Job`."""
 
     @property
-    def snapshot(self) -> S_co:
-        """As it stands."""
-
-    def stop(self) -> None:
-        """Watch it no longer."""
-
-    def subscribe(self, listener: Callable[[S_co], None], /) -> Callable[[], None]:
-        """Call the listener with every news; the answer ends that."""
+    def thumbnail(self) -> bytes | None: ...
+    @property
+    def starred(self) -> bool: ...
 
 
 class LiveCard(ABC, Generic[S]):
-    """Two places in the cell: the panel with the progress, and below it the one that the video will take.
+    """Two outputs in the cell: the panel with the progress, and below it the one that the video will take.
 
-    `apply` is called from whatever thread has news. It sets traits and changes the places, nothing else: what a
+    `apply` is called from whatever thread has news. It sets traits and changes the outputs, nothing else: what a
     background thread prints or displays would land in some other cell.
     """
 
     #: The words on the button that brings the video back.
-    again = "Show video"
+    show_words = "Show video"
 
-    def __init__(self, subject: Subject[S], *, embed_limit: float, places: Places = Output) -> None:
+    def __init__(self, subject: _Subject[S], *, embed_limit: float, outputs: NewOutput) -> None:
         self._subject = subject
         self._embed_limit = embed_limit
         # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
@@ -65,32 +66,35 @@ class LiveCard(ABC, Generic[S]):
         self._guard = process.Guard()
         self._over = False
         self._unsubscribe: Callable[[], None] | None = None
-        #: A click that failed, said below the state for as long as the card lives.
+        #: What went wrong with a click, said below the state for as long as the card lives.
         self._note = ""
-        self._top, self._bottom = places(), places()
+        self._top, self._bottom = outputs(), outputs()
+        #: More outputs, which the end may fill: between the two, and below them.
+        self._between: list[Output] = []
+        self._below: list[Output] = []
         self._first = subject.snapshot
-        look = self._look(self._first)
-        self._panel = Panel(look, on_stop=self._stop, on_show=self._show, rate=MessageRate(), again=self.again)
+        self._panel = Panel(
+            self._state(self._first),
+            on_stop=lambda: self._obey(self._subject.stop),
+            on_show=lambda: self._obey(lambda: self._panel.fill(self._video(self._subject.snapshot))),
+            rate=MessageRate(),
+            show=self.show_words,
+        )
 
     def open(self) -> None:
-        """Put both places into the running cell, and follow the jobs from now on."""
-        # Where widgets do not run, the HTML beside the view stays empty: the line below it says all there is to say.
-        self._top.put({**NOTHING, "text/plain": self._line(self._first), WIDGET_VIEW: self._panel.view})
-        self._between()
+        """Put the outputs into the running cell, and follow the jobs from now on."""
+        self._top.put(view(self._panel.widget, self._line(self._first)))
+        for output in self._between:
+            output.put(EMPTY)
         self._bottom.put({"text/html": self._placeholder(self._first), "text/plain": ""})
-        self._opened()
+        for output in self._below:
+            output.put(EMPTY)
         # Not under the lock: whoever calls the listener may hold a lock of its own.
         self._unsubscribe = self._subject.subscribe(self.apply)
         # What happened between the first look and the subscription.
         latest = self._subject.snapshot
         if latest != self._first:
             self.apply(latest)
-
-    def _between(self) -> None:
-        """Put what stands between the two."""
-
-    def _opened(self) -> None:
-        """Put what more there is below them."""
 
     def apply(self, snapshot: S) -> None:
         """Show this state. Only the first end counts: late news about what has ended change nothing."""
@@ -102,30 +106,30 @@ class LiveCard(ABC, Generic[S]):
         if not self._over:
             self._over = self._ended(snapshot)
             try:
-                self._finish(snapshot) if self._over else self._panel.tick(self._look(snapshot))
+                self._finish(snapshot) if self._over else self._panel.tick(self._state(snapshot))
             except Exception as problem:  # noqa: BLE001  # the caller's loop must live on; the card says what failed
                 self._say(problem)
-        unsubscribe = self._unsubscribe if self._over else None
-        if self._over:
-            self._unsubscribe = None
+        if not self._over:
+            return None
+        unsubscribe, self._unsubscribe = self._unsubscribe, None
         return unsubscribe
 
     def _finish(self, snapshot: S) -> None:
         video = self._video(snapshot)
         try:
             # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
-            self._bottom.change(NOTHING if video is None else video.data)
+            self._bottom.change(EMPTY if video is None else video.data)
             self._top.change(self._static(snapshot))
         finally:
             # A page that was reloaded meanwhile has missed both, and still shows the panel.
-            self._panel.finish(self._look(snapshot), video=video is not None)
+            self._panel.finish(self._state(snapshot), video=video is not None)
 
     @abstractmethod
     def _ended(self, snapshot: S) -> bool:
         """Whether nothing more will come."""
 
     @abstractmethod
-    def _look(self, snapshot: S) -> Look:
+    def _state(self, snapshot: S) -> PanelState:
         """What the panel shows."""
 
     @abstractmethod
@@ -134,21 +138,15 @@ class LiveCard(ABC, Generic[S]):
 
     @abstractmethod
     def _placeholder(self, snapshot: S) -> str:
-        """The HTML that keeps the video's place."""
+        """The HTML where the video will appear."""
 
     @abstractmethod
-    def _static(self, snapshot: S) -> Bundle:
+    def _static(self, snapshot: S) -> MimeBundle:
         """The card as an ordinary output."""
 
     @abstractmethod
     def _video(self, snapshot: S) -> render.VideoOutput | None:
-        """What takes the lower place at the end; None free of charge."""
-
-    def _stop(self) -> None:
-        self._obey(self._subject.stop)
-
-    def _show(self) -> None:
-        self._obey(lambda: self._panel.fill(self._video(self._subject.snapshot)))
+        """What the lower output shows at the end; None where there is no video."""
 
     def _obey(self, act: Callable[[], None]) -> None:
         try:
@@ -167,48 +165,46 @@ class LiveCard(ABC, Generic[S]):
 
 
 #: MB, smaller than any file: then a link stands in place of the bytes.
-_LINK = -1.0
+LINKED = -1.0
 
 
-class Job(Subject[Snapshot], Protocol):
-    """What a card needs of a job."""
-
-    @property
-    def thumbnail(self) -> bytes | None:
-        """The first frame as a small upright JPEG, once it is known."""
-
-    @property
-    def starred(self) -> bool:
-        """Whether it has a star."""
-
-
-def show(job: Job, *, embed_limit: float, places: Places = Output, buttons: bool | None = None) -> None:
+def show(job: _Job, *, embed_limit: float, outputs: NewOutput = CellOutput, buttons: bool | None = None) -> None:
     """Show the job in the running cell. ``embed_limit`` is the largest video to put into the notebook, in MB.
 
     A job that has ended is shown as ordinary outputs. ``buttons`` says whether a done card has those that act; None:
     in a cell, where somebody can click them.
     """
-    snapshot = job.snapshot
-    acts = (places is Output and buttons_live()) if buttons is None else buttons
+    snapshot, in_cell = job.snapshot, outputs is CellOutput
+    acts = (in_cell and buttons_live()) if buttons is None else buttons
     if not snapshot.status.ended:
-        Card(job, embed_limit=embed_limit, places=places, buttons=acts).open()
-        if places is Output:
-            _stands_elsewhere(snapshot, notebook_folder())
+        Card(job, embed_limit=embed_limit, outputs=outputs, buttons=acts).open()
+        if in_cell:
+            _in_other_cell(snapshot, notebook_folder())
         return
-    places().put(_static(job, snapshot))
+    outputs().put(static(job, snapshot))
     if snapshot.status == Status.DONE:
         start = notebook_folder()
-        below = places() if acts else None
+        below = outputs() if acts else None
         if below is not None:
-            places().put(_row(job, below, embed_limit, start).bundle(snapshot, starred=job.starred))
-        limit = _LINK if places is Output and _stands_elsewhere(snapshot, start) else embed_limit
+            row = DoneRow(cast("Job", job), below=below, embed_limit=embed_limit, start=start)
+            outputs().put(row.bundle(snapshot, starred=job.starred))
+        limit = LINKED if in_cell and _in_other_cell(snapshot, start) else embed_limit
         elsewhere = frontend.saved_elsewhere()
-        places().put(render.video(snapshot, embed_limit=limit, start=start, elsewhere=elsewhere).data)
+        outputs().put(render.video(snapshot, embed_limit=limit, start=start, elsewhere=elsewhere).data)
         if below is not None:
-            below.put(NOTHING)
+            below.put(EMPTY)
 
 
-def _stands_elsewhere(snapshot: Snapshot, start: Path) -> bool:
+def static(job: _Job, snapshot: Snapshot) -> MimeBundle:
+    """The job's card as an ordinary output."""
+    now = time.time()
+    return {
+        "text/html": render.card(snapshot, job.thumbnail, now=now),
+        "text/plain": render.line(snapshot, now=now),
+    }
+
+
+def _in_other_cell(snapshot: Snapshot, start: Path) -> bool:
     """Whether the job's video is in the output of another cell of this notebook already, so that a link will do.
 
     From now on it is in the running cell's, too. Known where the front end names its cells, and those that are deleted.
@@ -229,57 +225,38 @@ def _stands_elsewhere(snapshot: Snapshot, start: Path) -> bool:
     return linked
 
 
-def _row(job: Job, below: Place, embed_limit: float, start: Path) -> DoneRow:
-    return DoneRow(
-        cast("RealJob", job),
-        below=below,
-        show_card=lambda made, place: show(made, embed_limit=embed_limit, places=place, buttons=False),
-        kept=lambda made: kept(made, static=lambda j: _static(j, j.snapshot), embed_limit=embed_limit, start=start),
-    )
-
-
 class Card(LiveCard[Snapshot]):
     """The card of one job."""
 
-    def __init__(self, job: Job, *, embed_limit: float, places: Places = Output, buttons: bool = False) -> None:
+    def __init__(self, job: _Job, *, embed_limit: float, outputs: NewOutput, buttons: bool) -> None:
         self._job = job
         #: The thumbnail as it was last drawn, and of what: of all that a card shows it is the longest to write.
-        self._drawn: tuple[tuple[str, bytes | None], str] | None = None
-        super().__init__(job, embed_limit=embed_limit, places=places)
-        # Made now, on the main thread, and shown at the end.
-        self._row_place: Place | None = places() if buttons else None
-        self._below: Place | None = places() if buttons else None
-        self._row = _row(job, self._below, embed_limit, self._start) if self._below is not None else None
-
-    def _between(self) -> None:
-        if self._row_place is not None:
-            self._row_place.put(NOTHING)
-
-    def _opened(self) -> None:
-        if self._below is not None:
-            self._below.put(NOTHING)
+        self._head: tuple[tuple[str, bytes | None], str] | None = None
+        super().__init__(job, embed_limit=embed_limit, outputs=outputs)
+        self._row: DoneRow | None = None
+        if buttons:
+            # Made now, on the main thread, and shown at the end.
+            self._between, self._below = [outputs()], [outputs()]
+            self._row = DoneRow(cast("Job", job), below=self._below[0], embed_limit=embed_limit, start=self._start)
 
     def _finish(self, snapshot: Snapshot) -> None:
         super()._finish(snapshot)
-        if self._row is not None and self._row_place is not None and snapshot.status == Status.DONE:
-            self._row_place.change(self._row.bundle(snapshot))
+        if self._row is not None and snapshot.status == Status.DONE:
+            self._between[0].change(self._row.bundle(snapshot))
 
     def _ended(self, snapshot: Snapshot) -> bool:
         return snapshot.status.ended
 
-    def _look(self, snapshot: Snapshot) -> Look:
-        return Look(
-            head=self._head(snapshot),
+    def _state(self, snapshot: Snapshot) -> PanelState:
+        drawn_of = snapshot.prompt, self._job.thumbnail
+        if self._head is None or self._head[0] != drawn_of:
+            self._head = drawn_of, render.style() + render.thumb(snapshot, self._job.thumbnail)
+        return PanelState(
+            head=self._head[1],
             live=render.live(snapshot, now=time.time()) + self._note,
             said=render.spoken(snapshot),
             stop="Take out" if snapshot.status == Status.QUEUED else "Stop watching",
         )
-
-    def _head(self, snapshot: Snapshot) -> str:
-        shown = snapshot.prompt, self._job.thumbnail
-        if self._drawn is None or self._drawn[0] != shown:
-            self._drawn = shown, render.style() + render.thumb(snapshot, self._job.thumbnail)
-        return self._drawn[1]
 
     def _line(self, snapshot: Snapshot) -> str:
         return render.line(snapshot, now=time.time())
@@ -287,18 +264,10 @@ class Card(LiveCard[Snapshot]):
     def _placeholder(self, snapshot: Snapshot) -> str:
         return render.placeholder(snapshot)
 
-    def _static(self, snapshot: Snapshot) -> Bundle:
-        return _static(self._job, snapshot)
+    def _static(self, snapshot: Snapshot) -> MimeBundle:
+        return static(self._job, snapshot)
 
     def _video(self, snapshot: Snapshot) -> render.VideoOutput | None:
         if snapshot.status != Status.DONE:
             return None
         return render.video(snapshot, embed_limit=self._embed_limit, start=self._start, elsewhere=self._elsewhere)
-
-
-def _static(job: Job, snapshot: Snapshot) -> Bundle:
-    now = time.time()
-    return {
-        "text/html": render.card(snapshot, job.thumbnail, now=now),
-        "text/plain": render.line(snapshot, now=now),
-    }

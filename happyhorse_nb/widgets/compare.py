@@ -1,56 +1,20 @@
-"""Finished videos side by side, and buttons to keep one of them."""
+"""Finished videos side by side, and buttons to give one of them the star."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import frontend, notebook_folder
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, Output, Place, Places
+from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, Output, button, view
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job, Takes
-
-#: Beside the view there is nothing for where widgets do not run: there is nobody to click.
-_ELSEWHERE: Bundle = {"text/html": "", "text/plain": ""}
-
-
-class KeepRow:
-    """One button for each of so many videos. All widgets are made here, on the main thread."""
-
-    def __init__(self, count: int, on_keep: Callable[[int], None]) -> None:
-        import ipywidgets as widgets
-
-        self._said = widgets.HTML(render.style("compare"))
-        self._buttons = [widgets.Button(description=f"Keep {letter}") for letter in render.LETTERS[:count]]
-        for place, button in enumerate(self._buttons):
-            button.on_click(lambda _, place=place: on_keep(place))
-        self._row = widgets.HBox([*self._buttons, self._said])
-        self._row.add_class("hh-ui").add_class("hh-keep")
-
-    @property
-    def bundle(self) -> dict[str, Any]:
-        """The MIME bundle that shows the row."""
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._row.model_id}
-        return {**_ELSEWHERE, WIDGET_VIEW: view}
-
-    def offer(self, count: int) -> None:
-        """Have buttons for so many of them."""
-        self._row.children = (*self._buttons[:count], self._said)
-
-    def say(self, html: str) -> None:
-        """Say this beside the buttons."""
-        self._said.value = html
-
-    def finish(self, html: str) -> None:
-        """Say this in place of the buttons."""
-        self._said.value = html
-        self._row.children = (self._said,)
-
 
 LEAST, MOST = 2, 4
 
@@ -67,9 +31,12 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
 
     found: list[Job] = []
     for one in jobs:
-        some = jobs_of("compare", one)
         several = isinstance(one, Iterable) and not isinstance(one, str)
-        found += [job for job in some if not several or _comes(job.snapshot.status)]
+        for job in jobs_of("compare", one):
+            status = job.snapshot.status
+            # Of several, those that have a video, or may have one yet.
+            if not several or status.running or status == Status.DONE:
+                found.append(job)
     check(found)
     return Comparison(found, embed_limit=embed_limit())
 
@@ -78,28 +45,57 @@ def check(jobs: Sequence[Job]) -> None:
     """Raises `InvalidRequest`, in one line, where these cannot be compared."""
     if not LEAST <= len(jobs) <= MOST:
         remedy = "Leave some out" if len(jobs) > MOST else "Name another job"
-        raise _cannot(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}. {remedy}.")
+        raise _refusal(f" takes {LEAST} to {MOST} finished videos, not {len(jobs)}. {remedy}.")
     for place, job in enumerate(jobs):
         now = job.snapshot
+        name = now.short_id
         if any(job.id == other.id for other in jobs[:place]):
-            raise _cannot(f"compare: job {now.short_id} is named twice. Name another one beside it.")
+            raise _refusal(f": job {name} is named twice. Name another one beside it.")
         if now.status.running:
-            raise _cannot(
-                f"compare: job {now.short_id} is {now.status} and has no video yet. "
-                f"Wait for it: %happyhorse wait {now.short_id}"
-            )
+            raise _refusal(f": job {name} is {now.status} and has no video yet. Wait for it: %happyhorse wait {name}")
         if now.status != Status.DONE:
-            raise _cannot(f"compare: job {now.short_id} is {now.status} and has no video. Leave it out.")
+            raise _refusal(f": job {name} is {now.status} and has no video. Leave it out.")
         if now.path is None or not now.path.is_file():
-            raise _cannot(
-                f"compare: the file of job {now.short_id} is not at {now.path} any more. "
-                f"Put it back there, or leave the job out."
+            raise _refusal(
+                f": the file of job {name} is not at {now.path} any more. Put it back there, or leave the job out."
             )
+
+
+def _refusal(text: str) -> InvalidRequest:
+    return InvalidRequest(f"compare{text}", param="compare")
+
+
+class ChoiceRow:
+    """One button for each of so many videos. All widgets are made here, on the main thread."""
+
+    def __init__(self, count: int, choose: Callable[[int], None]) -> None:
+        import ipywidgets as widgets
+
+        self._said = widgets.HTML(render.style("compare"))
+        self._buttons = [
+            button(f"Keep {letter}", partial(choose, number)) for number, letter in enumerate(render.LETTERS[:count])
+        ]
+        self._row = widgets.HBox([*self._buttons, self._said], _dom_classes=("hh-ui", "hh-keep"))
+
+    @property
+    def bundle(self) -> MimeBundle:
+        """The MIME bundle that shows the row."""
+        return view(self._row)
+
+    def offer(self, count: int) -> None:
+        """Have buttons for so many of them."""
+        self._row.children = (*self._buttons[:count], self._said)
+
+    def say(self, html: str, *, buttons: bool = True) -> None:
+        """Say this beside the buttons, or in place of them."""
+        self._said.value = html
+        if not buttons:
+            self._row.children = (self._said,)
 
 
 class Comparison:
-    """A comparison that shows itself: the videos with their script, which live without a kernel, and below them a place
-    for the buttons that need one."""
+    """A comparison that shows itself: the videos with their script, which live without a kernel, and below them the
+    buttons, which need one."""
 
     def __init__(self, jobs: Sequence[Job], *, embed_limit: float, start: Path | None = None) -> None:
         self.jobs = tuple(jobs)
@@ -117,45 +113,37 @@ class Comparison:
         """The MIME bundle of the videos, with the files as they are now."""
         return render.comparison(self._sides(), embed_limit=self._embed_limit, start=self._start)
 
-    def open(self, places: Places = Output) -> None:
-        """Put it into the running cell, or into another slot's ``places``."""
-        places().put(self.bundle())
+    def open(self, outputs: NewOutput = CellOutput) -> None:
+        """Show it in the running cell, or in these ``outputs``."""
+        outputs().put(self.bundle())
         if buttons_live():
-            row = places()
-            row.put(self.row(row))
+            output = outputs()
+            output.put(self.row(output))
 
-    def row(self, place: Place) -> Bundle:
-        """The buttons, for this place: it takes the words that say which one was kept."""
-        row = KeepRow(len(self.jobs), lambda number: self.keep(number, row, place))
+    def row(self, output: Output) -> MimeBundle:
+        """The buttons, for this output: it will show the words that say which one was chosen."""
+        row = ChoiceRow(len(self.jobs), lambda number: self.choose(number, row, output))
         return row.bundle
 
-    def keep(self, number: int, row: KeepRow, place: Place) -> None:
+    def choose(self, number: int, row: ChoiceRow, output: Output) -> None:
         """Give that one the star, and say so in place of the buttons."""
         try:
             for other in self.jobs:
                 if other.id != self.jobs[number].id and other.starred:
                     other.star(False)
             self.jobs[number].star()
-            sides = self._sides()
-            said = render.kept(sides, number)
-            row.finish(said)
-            place.change({"text/html": said, "text/plain": render.kept_text(sides, number)})
+            chosen = render.chosen(self._sides(), number)
+            row.say(chosen["text/html"], buttons=False)
+            output.change(chosen)
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
             row.say(render.trouble(self.jobs[number].id, problem))
 
     def _sides(self) -> list[render.Side]:
-        return [render.Side(job.snapshot, job.thumbnail, job.record.frame) for job in self.jobs]
+        from happyhorse_nb.api.pages import frame_id
+
+        return [render.Side(job.snapshot, job.thumbnail, frame_id(job)) for job in self.jobs]
 
 
 def buttons_live() -> bool:
     """Whether somebody can click: not in a terminal, and not where a notebook runs without its user."""
     return frontend.in_notebook() and (frontend.in_colab() or not frontend.waits_by_default())
-
-
-def _comes(status: Status) -> bool:
-    """Whether there is a video, or may be."""
-    return status.running or status == Status.DONE
-
-
-def _cannot(text: str) -> InvalidRequest:
-    return InvalidRequest(text, param="compare")

@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
-from happyhorse_nb.errors import HappyHorseError, InvalidRequest
+from happyhorse_nb.api import again, price, remade
+from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render.gallery import notice
 from happyhorse_nb.render.player import copy_path
 from happyhorse_nb.settings import current_account
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, Place
+from happyhorse_nb.widgets.output import MimeBundle, Output, WidgetOutputs, button, reason, view
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
-    from happyhorse_nb.widgets.form.results import Slot
 
 #: What a finished 720P video can be made in.
 _LARGER = "1080P"
@@ -26,106 +26,84 @@ _LARGER = "1080P"
 class DoneRow:
     """*Make it in 1080P*, *Another seed*, *Edit*, *Copy path* and the star, for one job.
 
-    All widgets of the row are made here, on the main thread. ``below`` is the place under the video: what a button
-    makes is shown there, with ``show_card`` into a place of its own; at its end ``kept`` gives what is saved of it.
+    All widgets of the row are made here, on the main thread. ``below`` is the output under the video: what a button
+    makes is shown there, live at first, and as ordinary outputs once all of it has ended.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        *,
-        below: Place,
-        show_card: Callable[[Job, Callable[[], Slot]], None],
-        kept: Callable[[Job], str],
-    ) -> None:
+    def __init__(self, job: Job, *, below: Output, embed_limit: float, start: Path) -> None:
         import ipywidgets as widgets
 
-        self._job, self._below, self._show_card, self._kept = job, below, show_card, kept
+        self._job, self._below, self._embed_limit, self._start = job, below, embed_limit, start
         self._made: list[Job] = []
         self._busy: set[Any] = set()
         snapshot = job.snapshot
         buttons = []
         if _can_be_larger(snapshot):
-            seed = snapshot.params["seed"]
-            buttons.append(self._button(_priced(job, f"Make it in {_LARGER}", resolution=_LARGER), self._larger(seed)))
+            buttons.append(self._button(self._priced(f"Make it in {_LARGER}", resolution=_LARGER), self._make_larger))
         if snapshot.model in MODELS:
             # Of a task that was taken up by its id nobody knows what was asked for.
-            buttons.append(self._button(_priced(job, "Another seed"), self._another))
+            buttons.append(self._button(self._priced("Another seed"), self._make_another))
             buttons.append(self._button("Edit", self._edit))
         self._path = widgets.HTML(_dom_classes=("hh-path",))
         self._star = self._button("☆", self._change_star)
-        self._star.tooltip = "Give it a star"
         self._said = widgets.HTML(render.style())
         row = widgets.HBox([*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
         self._form = widgets.VBox()
         self._cards = widgets.VBox(_dom_classes=("hh-ui", "hh-below"))
         self._box = widgets.VBox([row, self._said, self._form], _dom_classes=("hh-ui", "hh-actions"))
 
-    def bundle(self, snapshot: Snapshot, *, starred: bool = False) -> Bundle:
+    def bundle(self, snapshot: Snapshot, *, starred: bool = False) -> MimeBundle:
         """The MIME bundle that shows the row for the job as it is at its end."""
         self._path.value = copy_path(snapshot)
         self._draw_star(starred)
-        return _view(self._box)
+        return view(self._box)
 
     def _button(self, words: str, act: Callable[[Any], None]) -> Any:
-        import ipywidgets as widgets
+        made = button(words, lambda: self._obey(made, act))
+        return made
 
-        button = widgets.Button(description=words, _dom_classes=("hh-button",))
-        button.on_click(lambda pressed: self._obey(pressed, act))
-        return button
-
-    def _obey(self, button: Any, act: Callable[[Any], None]) -> None:
+    def _obey(self, pressed: Any, act: Callable[[Any], None]) -> None:
         # Two clicks on one button are one wish: the second may wait in the kernel's queue already.
-        if button in self._busy:
+        if pressed in self._busy:
             return
-        self._busy.add(button)
+        self._busy.add(pressed)
         said = ""
         try:
-            act(button)
-        except HappyHorseError as problem:
-            said = notice(str(problem), "bad")
+            act(pressed)
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            said = notice(f"{type(problem).__name__}: {problem}", "bad")
-        if said or not button.disabled:
-            self._busy.discard(button)
+            said = notice(reason(problem), "bad")
+        if said or not pressed.disabled:
+            self._busy.discard(pressed)
         self._said.value = render.style() + said
 
-    def _larger(self, seed: int) -> Callable[[Any], None]:
-        def larger(button: Any) -> None:
-            from happyhorse_nb.api import remade
-            from happyhorse_nb.job.display import members
+    def _make_larger(self, pressed: Any) -> None:
+        self._check_money()
+        # The price stands on the button: the press is the answer.
+        made: Any = remade(self._job, resolution=_LARGER, seed=self._job.seed, yes=True)
+        self._add(made)
+        # Pressed again it would only show the same once more.
+        pressed.disabled = True
 
-            self._check_money()
-            # The price stands on the button: the press is the answer.
-            [made] = members(remade(self._job, resolution=_LARGER, seed=seed, yes=True))
-            self._add(made)
-            # Pressed again it would only show the same once more.
-            button.disabled = True
-
-        return larger
-
-    def _another(self, button: Any) -> None:
-        from happyhorse_nb.api import again
-
+    def _make_another(self, pressed: Any) -> None:
         self._check_money()
         made = again(self._job, yes=True)
-        button.disabled = True
+        pressed.disabled = True
 
         def heard(snapshot: Snapshot) -> None:
             if snapshot.status.ended:
-                button.disabled = False
-                self._busy.discard(button)
+                pressed.disabled = False
+                self._busy.discard(pressed)
 
         made.subscribe(heard)
         self._add(made)
         heard(made.snapshot)
 
-    def _edit(self, _button: Any) -> None:
+    def _edit(self, _pressed: Any) -> None:
         from happyhorse_nb.widgets.form import edit
 
         self._form.children = (edit(self._job).box,)
 
-    def _change_star(self, _button: Any) -> None:
+    def _change_star(self, _pressed: Any) -> None:
         on = not self._job.starred
         self._job.star(on)
         self._draw_star(on)
@@ -133,6 +111,10 @@ class DoneRow:
     def _draw_star(self, on: bool) -> None:
         self._star.description = "★" if on else "☆"
         self._star.tooltip = "Remove its star" if on else "Give it a star"
+
+    def _priced(self, words: str, **changes: Any) -> str:
+        cost = price(self._job, **changes)
+        return words if cost is None else f"{words}, {cost}"
 
     def _check_money(self) -> None:
         """A card says what it cost; a press never spends another kind of money than that."""
@@ -146,34 +128,31 @@ class DoneRow:
             )
 
     def _add(self, made: Job) -> None:
-        from happyhorse_nb.widgets.form.results import Slot
-
-        slots: list[Slot] = []
-
-        def place() -> Slot:
-            slots.append(Slot())
-            return slots[-1]
+        from happyhorse_nb.widgets.card import show
 
         if made not in self._made:
             self._made.append(made)
-        self._show_card(made, place)
-        self._cards.children = (*self._cards.children, *(slot.widget for slot in slots))
-        self._below.change(_view(self._cards))
-        made.subscribe(lambda snapshot: self._keep() if snapshot.status.ended else None)
-        self._keep()
+        outputs = WidgetOutputs()
+        show(made, embed_limit=self._embed_limit, outputs=outputs, buttons=False)
+        self._cards.children = (*self._cards.children, *outputs.widgets)
+        self._below.change(view(self._cards))
+        made.subscribe(lambda snapshot: self._save() if snapshot.status.ended else None)
+        self._save()
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
         """Once all have ended they become ordinary outputs, which are saved with the notebook."""
-        if all(job.snapshot.status.ended for job in self._made):
-            html = "".join(self._kept(job) for job in self._made)
-            self._below.change({"text/html": html, "text/plain": ""})
-            self._cards.children = ()
+        from happyhorse_nb.widgets.card import static
 
-
-def _view(widget: Any) -> Bundle:
-    # Beside the view there is nothing for where widgets do not run: there is nobody to click.
-    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    return {"text/html": "", "text/plain": "", WIDGET_VIEW: view}
+        if not all(job.snapshot.status.ended for job in self._made):
+            return
+        html = ""
+        for job in self._made:
+            html += static(job, job.snapshot)["text/html"]
+            if job.snapshot.path is not None:
+                video = render.video(job.snapshot, embed_limit=self._embed_limit, start=self._start)
+                html += video.data["text/html"]
+        self._below.change({"text/html": html, "text/plain": ""})
+        self._cards.children = ()
 
 
 def _can_be_larger(snapshot: Snapshot) -> bool:
@@ -182,18 +161,3 @@ def _can_be_larger(snapshot: Snapshot) -> bool:
     choices = [param.choices for param in model.options if param.name == "resolution"] if model else []
     known = snapshot.params.get("seed") is not None and snapshot.params.get("resolution") == "720P"
     return known and any(_LARGER in some for some in choices)
-
-
-def _priced(job: Job, words: str, **changes: Any) -> str:
-    from happyhorse_nb.api import price
-
-    cost = price(job, **changes)
-    return words if cost is None else f"{words}, {cost}"
-
-
-def kept(job: Job, *, static: Callable[[Job], Bundle], embed_limit: float, start: Path) -> str:
-    """What is saved of a job that a button has made: its card, and its video where there is one."""
-    html = str(static(job)["text/html"])
-    if job.snapshot.path is not None:
-        html += render.video(job.snapshot, embed_limit=embed_limit, start=start).data["text/html"]
-    return html

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from happyhorse_nb.job.notices import took_long
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render.words import duration, plain
-from happyhorse_nb.widgets.card import NOTHING
-from happyhorse_nb.widgets.panel import Bundle, Output, Places, in_a_while
+from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput
+from happyhorse_nb.widgets.work import after
 
 #: Seconds after which a script that is run again, with the page or the notebook, does nothing; and for which it stands.
 _FRESH, _STANDS = 120, 5.0
@@ -30,32 +30,32 @@ _TELL = 'if (Notification.permission === "granted") new Notification(%s, %s);'
 
 def notice(
     *,
-    places: Places = Output,
+    outputs: NewOutput = CellOutput,
     clock: Callable[[], float] = time.time,
-    later: Callable[[float, Callable[[], None]], None] = in_a_while,
+    later: Callable[[float, Callable[[], None]], None] = after,
 ) -> Callable[[Snapshot], None]:
     """Ask for leave to give notice, in the running cell; call the answer with how the job has ended.
 
     ``clock`` is Unix seconds.
     """
-    place = places()
-    place.put(_script(_ASK, clock()))
+    output = outputs()
+    output.put(_script(_ASK, clock()))
 
     def tell(snapshot: Snapshot) -> None:
         if not took_long(snapshot):
-            place.change(NOTHING)
+            output.change(EMPTY)
             return
         name = plain(snapshot.name or snapshot.short_id, 40)
         took = duration((snapshot.ended or clock()) - snapshot.created)
         about = {"body": plain(snapshot.prompt, 120), "tag": f"happyhorse-{plain(snapshot.id, 40)}"}
         said = _TELL % (_quoted(f"Video {name} is done, after {took}"), _quoted(about))
-        place.change(_script(said, clock()))
-        later(_STANDS, lambda: place.change(NOTHING))
+        output.change(_script(said, clock()))
+        later(_STANDS, lambda: output.change(EMPTY))
 
     return tell
 
 
-def _script(code: str, now: float) -> Bundle:
+def _script(code: str, now: float) -> MimeBundle:
     return {"application/javascript": _SCRIPT % (now, _FRESH, code), "text/plain": ""}
 
 

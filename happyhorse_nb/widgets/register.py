@@ -9,14 +9,14 @@ if TYPE_CHECKING:
     from happyhorse_nb.job import Job, Takes
     from happyhorse_nb.job.display import Pending
     from happyhorse_nb.models import Snapshot
-    from happyhorse_nb.widgets.panel import Place
+    from happyhorse_nb.widgets.output import CellOutput
 
 
 def register() -> None:
     """Let jobs show themselves as cards."""
     from happyhorse_nb.job import display
 
-    display.register(_show, _show_takes, _place, _notice, _show_several)
+    display.register(_show, _show_takes, _output, _notice, _show_several)
     display.register_question(_ask)
 
 
@@ -54,7 +54,7 @@ def _notice() -> Callable[[Snapshot], None]:
     return notice()
 
 
-def _place() -> Place:
-    from happyhorse_nb.widgets.panel import Output
+def _output() -> CellOutput:
+    from happyhorse_nb.widgets.output import CellOutput
 
-    return Output()
+    return CellOutput()

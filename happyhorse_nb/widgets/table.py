@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb import render
 from happyhorse_nb.render.tables import sums
 from happyhorse_nb.settings import notebook_folder, process
-from happyhorse_nb.widgets.card import NOTHING
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, MessageRate, Output, Places
-from happyhorse_nb.widgets.takes import Snapshots, Together
+from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, view
+from happyhorse_nb.widgets.takes import Snapshots, Together, ended
+from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
@@ -23,19 +23,18 @@ SHOWN = 50
 PICTURE = (96, 96)
 
 
-def show(jobs: Sequence[Job], *, pictures: Sequence[bytes | None] = (), places: Places = Output) -> None:
+def show(jobs: Sequence[Job], *, pictures: Sequence[bytes | None] = (), outputs: NewOutput = CellOutput) -> None:
     """Show the jobs in the running cell; ``pictures`` are small JPEGs, one for each."""
-    table = JobTable(jobs, pictures, places())
-    table.open()
+    JobTable(jobs, pictures, outputs()).open()
 
 
 class JobTable:
-    """The table of some jobs. From the background only a trait and its place are set."""
+    """The table of some jobs. From the background only a trait and its output are set."""
 
-    def __init__(self, jobs: Sequence[Job], pictures: Sequence[bytes | None], place: Any) -> None:
+    def __init__(self, jobs: Sequence[Job], pictures: Sequence[bytes | None], output: Any) -> None:
         self._jobs = Together(jobs)
         self._pictures = pictures[:SHOWN]
-        self._place = place
+        self._output = output
         self._start = notebook_folder()
         self._rate = MessageRate()
         self._guard = process.Guard()
@@ -45,15 +44,14 @@ class JobTable:
     def open(self) -> None:
         """Put it into the running cell, and follow those that run."""
         snapshots = self._jobs.snapshot
-        if _over(snapshots):
-            self._place.put(self._bundle(snapshots))
+        bundle = self._bundle(snapshots)
+        if ended(snapshots):
+            self._output.put(bundle)
             return
         import ipywidgets as widgets
 
-        bundle = self._bundle(snapshots)
         self._widget = widgets.HTML(bundle["text/html"])
-        view = {"version_major": 2, "version_minor": 0, "model_id": self._widget.model_id}
-        self._place.put({**NOTHING, "text/plain": bundle["text/plain"], WIDGET_VIEW: view})
+        self._output.put(view(self._widget, bundle["text/plain"]))
         # Not under the guard: whoever calls the listener may hold a lock of its own.
         self._unsubscribe = self._jobs.subscribe(self.apply)
         self.apply(self._jobs.snapshot)
@@ -68,18 +66,18 @@ class JobTable:
         unsubscribe = self._unsubscribe
         if unsubscribe is None:
             return None
-        if not _over(snapshots):
+        if not ended(snapshots):
             if self._rate.take():
                 self._widget.value = self._bundle(snapshots)["text/html"]
             return None
         self._unsubscribe = None
         bundle = self._bundle(snapshots)
-        self._place.change(bundle)
+        self._output.change(bundle)
         # A page that was reloaded meanwhile has missed that, and still shows the widget.
         self._widget.value = bundle["text/html"]
         return unsubscribe
 
-    def _bundle(self, snapshots: Snapshots) -> Bundle:
+    def _bundle(self, snapshots: Snapshots) -> MimeBundle:
         # In a table each job stands for itself, whichever cell has shown it again.
         rows = [replace(snapshot, reused=False) for snapshot in snapshots[:SHOWN]]
         around: dict[str, Any] = {"now": time.time(), "caption": sums(snapshots)}
@@ -87,7 +85,3 @@ class JobTable:
             "text/html": render.table(rows, pictures=self._pictures, start=self._start, **around),
             "text/plain": render.table_text(rows, **around),
         }
-
-
-def _over(snapshots: Snapshots) -> bool:
-    return all(snapshot.status.ended for snapshot in snapshots)

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import notebook_folder
-from happyhorse_nb.widgets.card import NOTHING, LiveCard
-from happyhorse_nb.widgets.compare import Comparison, KeepRow, buttons_live
-from happyhorse_nb.widgets.panel import Bundle, Look, Output, Places
+from happyhorse_nb.widgets.card import LiveCard
+from happyhorse_nb.widgets.compare import ChoiceRow, Comparison, buttons_live
+from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput
+from happyhorse_nb.widgets.panel import PanelState
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
@@ -19,22 +20,21 @@ if TYPE_CHECKING:
 Snapshots = tuple[Snapshot, ...]
 
 
-def show(takes: Sequence[Job], *, embed_limit: float, places: Places = Output) -> None:
+def show(takes: Sequence[Job], *, embed_limit: float, outputs: NewOutput = CellOutput) -> None:
     """Show the takes in the running cell. ``embed_limit`` is what their videos may weigh in the notebook, in MB.
 
-    Where all have ended they are shown as ordinary outputs, and the buttons to keep one.
+    Where all have ended they are shown as ordinary outputs, and the buttons to choose one.
     """
     together = Together(takes)
-    snapshots = together.snapshot
-    if not all(snapshot.status.ended for snapshot in snapshots):
-        TakesCard(together, embed_limit=embed_limit, places=places).open()
+    if not ended(together.snapshot):
+        TakesCard(together, embed_limit=embed_limit, outputs=outputs).open()
         return
-    places().put(_static(together, snapshots))
+    outputs().put(_static(together, together.snapshot))
     done = together.done()
     if len(done) > 1:
-        Comparison(done, embed_limit=embed_limit).open(places)
+        Comparison(done, embed_limit=embed_limit).open(outputs)
     elif done:
-        places().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=notebook_folder()).data)
+        outputs().put(render.video(done[0].snapshot, embed_limit=embed_limit, start=notebook_folder()).data)
 
 
 class Together:
@@ -74,45 +74,48 @@ class Together:
         return undo_all
 
 
-class TakesCard(LiveCard[Snapshots]):
-    """One card for all takes, and below it the places of the comparison and of the ``buttons`` that keep one (None:
-    where somebody can click them)."""
+def ended(snapshots: Snapshots) -> bool:
+    """Whether all of them have ended."""
+    return all(snapshot.status.ended for snapshot in snapshots)
 
-    again = "Show videos"
+
+class TakesCard(LiveCard[Snapshots]):
+    """One card for all takes, and below it the comparison and the ``buttons`` that choose one (None: where somebody
+    can click them)."""
+
+    show_words = "Show videos"
 
     def __init__(
-        self, together: Together, *, embed_limit: float, places: Places = Output, buttons: bool | None = None
+        self, together: Together, *, embed_limit: float, outputs: NewOutput = CellOutput, buttons: bool | None = None
     ) -> None:
         self._together = together
-        super().__init__(together, embed_limit=embed_limit, places=places)
+        super().__init__(together, embed_limit=embed_limit, outputs=outputs)
         self._comparison: Comparison | None = None
-        # Made now, on the main thread, and shown at the end.
-        self._keep_place = places() if (buttons_live() if buttons is None else buttons) else None
-        self._keep = KeepRow(len(together.jobs), self._on_keep) if self._keep_place is not None else None
-
-    def _opened(self) -> None:
-        if self._keep_place is not None:
-            self._keep_place.put(NOTHING)
+        self._row: ChoiceRow | None = None
+        if buttons_live() if buttons is None else buttons:
+            # Made now, on the main thread, and shown at the end.
+            self._below = [outputs()]
+            self._row = ChoiceRow(len(together.jobs), self._choose)
 
     def _ended(self, snapshot: Snapshots) -> bool:
-        return all(one.status.ended for one in snapshot)
+        return ended(snapshot)
 
     def _finish(self, snapshot: Snapshots) -> None:
         done = self._together.done()
         if len(done) > 1:
             self._comparison = Comparison(done, embed_limit=self._embed_limit, start=self._start)
         super()._finish(snapshot)
-        if self._comparison is not None and self._keep is not None and self._keep_place is not None:
-            self._keep.offer(len(done))
-            self._keep_place.change(self._keep.bundle)
+        if self._comparison is not None and self._row is not None:
+            self._row.offer(len(done))
+            self._below[0].change(self._row.bundle)
 
-    def _on_keep(self, number: int) -> None:
-        if self._comparison is not None and self._keep is not None and self._keep_place is not None:
-            self._comparison.keep(number, self._keep, self._keep_place)
+    def _choose(self, number: int) -> None:
+        if self._comparison is not None and self._row is not None:
+            self._comparison.choose(number, self._row, self._below[0])
 
-    def _look(self, snapshot: Snapshots) -> Look:
+    def _state(self, snapshot: Snapshots) -> PanelState:
         queued = all(one.status == Status.QUEUED for one in snapshot if one.status.running)
-        return Look(
+        return PanelState(
             head=render.takes_head(snapshot, self._together.jobs[0].thumbnail),
             live=render.takes_live(snapshot, now=time.time()) + self._note,
             said=render.takes_spoken(snapshot),
@@ -125,21 +128,19 @@ class TakesCard(LiveCard[Snapshots]):
     def _placeholder(self, snapshot: Snapshots) -> str:
         return render.takes_placeholder(snapshot)
 
-    def _static(self, snapshot: Snapshots) -> Bundle:
+    def _static(self, snapshot: Snapshots) -> MimeBundle:
         return _static(self._together, snapshot)
 
     def _video(self, snapshot: Snapshots) -> render.VideoOutput | None:
         if self._comparison is not None:
             return render.VideoOutput(self._comparison.bundle())
-        done = [one for one in snapshot if one.status == Status.DONE]
-        return (
-            render.video(done[0], embed_limit=self._embed_limit, start=self._start, elsewhere=self._elsewhere)
-            if done
-            else None
-        )
+        done = next((one for one in snapshot if one.status == Status.DONE), None)
+        if done is None:
+            return None
+        return render.video(done, embed_limit=self._embed_limit, start=self._start, elsewhere=self._elsewhere)
 
 
-def _static(together: Together, snapshots: Snapshots) -> Bundle:
+def _static(together: Together, snapshots: Snapshots) -> MimeBundle:
     now = time.time()
     return {
         "text/html": render.takes_card(snapshots, together.jobs[0].thumbnail, now=now),

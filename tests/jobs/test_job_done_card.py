@@ -10,10 +10,10 @@ import pytest
 import happyhorse_nb as hh
 from happyhorse_nb.models import Status
 from happyhorse_nb.widgets.card import show
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
+from happyhorse_nb.widgets.output import WIDGET_VIEW
 from jobs.conftest import Generate
 from support.fake_server import FakeServer
-from widgets.fakes import FakePlaces
+from widgets.fakes import FakeOutputs
 
 
 @pytest.fixture
@@ -23,14 +23,14 @@ def job(generate: Generate) -> Any:
     return made
 
 
-def shown(job: Any, **how: Any) -> FakePlaces:
-    places = FakePlaces()
-    show(job, embed_limit=15, places=places, buttons=True, **how)
-    return places
+def shown(job: Any, **how: Any) -> FakeOutputs:
+    outputs = FakeOutputs()
+    show(job, embed_limit=15, outputs=outputs, buttons=True, **how)
+    return outputs
 
 
-def press(places: FakePlaces, words: str) -> None:
-    [button] = [b for b in row(places)["Button"] if b.description.startswith(words)]
+def press(outputs: FakeOutputs, words: str) -> None:
+    [button] = [b for b in row(outputs)["Button"] if b.description.startswith(words)]
     button.click()
 
 
@@ -49,10 +49,10 @@ def tree(bundle: Any) -> dict[str, list[Any]]:
     return found
 
 
-def row(places: FakePlaces) -> dict[str, list[Any]]:
+def row(outputs: FakeOutputs) -> dict[str, list[Any]]:
     """The widgets of the row, by class: it is the newest view beside a done card."""
     return tree(
-        [bundle for _, _, bundle in places.events if WIDGET_VIEW in bundle and "hh-actions" in classes(bundle)][-1]
+        [bundle for _, _, bundle in outputs.events if WIDGET_VIEW in bundle and "hh-actions" in classes(bundle)][-1]
     )
 
 
@@ -60,9 +60,9 @@ def classes(bundle: Any) -> str:
     return " ".join(tree(bundle)["VBox"][0]._dom_classes)
 
 
-def below(places: FakePlaces) -> str:
+def below(outputs: FakeOutputs) -> str:
     """What stands under the video, as it is saved."""
-    return places.events[-1][2]["text/html"]
+    return outputs.events[-1][2]["text/html"]
 
 
 def test_a_done_card_says_what_its_buttons_do_and_cost(job: Any) -> None:
@@ -73,7 +73,7 @@ def test_a_done_card_says_what_its_buttons_do_and_cost(job: Any) -> None:
 
 
 def test_the_card_itself_stays_an_ordinary_output_without_a_button(job: Any) -> None:
-    card, video, *_ = [p.bundle for p in shown(job).places if WIDGET_VIEW not in p.bundle and p.bundle["text/html"]]
+    card, video, *_ = [p.bundle for p in shown(job).outputs if WIDGET_VIEW not in p.bundle and p.bundle["text/html"]]
     assert "<button" not in card["text/html"]
     assert "Download</a>" in video["text/html"]
 
@@ -96,41 +96,41 @@ def test_made_in_1080p_twice_it_is_bought_once_with_its_own_seed(job: Any, fake_
 
 
 def test_what_a_button_has_made_is_an_ordinary_output_at_its_end(job: Any) -> None:
-    places = shown(job)
-    press(places, "Make it")
+    outputs = shown(job)
+    press(outputs, "Make it")
     hh.wait()
-    assert "data:video/mp4" in below(places)
-    assert "1080P" in below(places)
-    assert WIDGET_VIEW not in places.events[-1][2]
+    assert "data:video/mp4" in below(outputs)
+    assert "1080P" in below(outputs)
+    assert WIDGET_VIEW not in outputs.events[-1][2]
 
 
 def test_two_clicks_on_another_seed_are_one_wish_until_its_video_is_there(job: Any, fake_server: FakeServer) -> None:
     fake_server.words = ("pending",)
-    places = shown(job)
-    press(places, "Another")
-    press(places, "Another")
+    outputs = shown(job)
+    press(outputs, "Another")
+    press(outputs, "Another")
     assert len(hh.jobs()) == 2
 
 
 def test_a_star_is_given_and_taken(job: Any) -> None:
-    places = shown(job)
-    press(places, "☆")
+    outputs = shown(job)
+    press(outputs, "☆")
     assert job.starred
     assert [b.description for b in row(shown(job))["Button"]][-1] == "★"
-    press(places, "★")
+    press(outputs, "★")
     assert not job.starred
 
 
 def test_edit_opens_the_form_with_the_request_below_the_card(job: Any) -> None:
-    places = shown(job)
-    press(places, "Edit")
-    assert [area.value for area in row(places)["Textarea"]] == ["The rocket lifts off"]
+    outputs = shown(job)
+    press(outputs, "Edit")
+    assert [area.value for area in row(outputs)["Textarea"]] == ["The rocket lifts off"]
 
 
 def test_a_press_that_fails_says_so_and_can_be_made_again(job: Any) -> None:
-    places = shown(job)
+    outputs = shown(job)
     hh.forget(job)
-    press(places, "Another")
-    said = " ".join(html.value for html in row(places)["HTML"])
+    press(outputs, "Another")
+    said = " ".join(html.value for html in row(outputs)["HTML"])
     assert "cannot be repeated" in said
     assert job.status == Status.DONE

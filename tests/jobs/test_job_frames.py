@@ -20,8 +20,9 @@ from happyhorse_nb import InvalidRequest, Job
 from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.magic.extension import run_cell
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.widgets.form.picture import FrameBox, at_once
+from happyhorse_nb.widgets.form.picture import FrameBox
 from happyhorse_nb.widgets.form.values import Picture
+from happyhorse_nb.widgets.work import at_once
 from inputs.pictures import LIMITS
 from jobs.seen import Seen, ended
 from support.fake_server import FakeServer
@@ -124,7 +125,7 @@ async def said_everywhere(image: str) -> set[str]:
         run_cell(SimpleNamespace(user_ns={}), f"'{image}'", "clouds")
     said.append(str(caught.value))
     box = FrameBox(image, fit=False, limits=LIMITS, namespace={}, hidden=(), work=at_once, on_change=lambda: None)
-    said.append(str(box.look.problem))
+    said.append(str(box.checked.problem))
     async with hh.Client() as client:
         for given in (image, FirstFrame("rocket.jpg", url=image)):
             with pytest.raises(InvalidRequest) as caught:
@@ -154,7 +155,7 @@ async def test_a_server_on_this_machine_is_given_an_address_of_it(fake_server: F
         await client.submit(INSIDE, "clouds")
     assert [call.json["first_frame_image"] for call in fake_server.of("submit")] == [INSIDE, INSIDE]
     box = FrameBox(INSIDE, fit=False, limits=LIMITS, namespace={}, hidden=(), work=at_once, on_change=lambda: None)
-    assert box.look.problem is None
+    assert box.checked.problem is None
 
 
 async def test_what_a_blank_became_is_what_is_sent(fake_server: FakeServer, generate: Generate) -> None:
@@ -207,6 +208,6 @@ def test_a_look_at_a_first_frame_that_is_interrupted_is_said_and_the_next_one_ma
     with pytest.raises(KeyboardInterrupt):
         box.ask()
     assert "was not looked at: that was interrupted" in str(box.box.children[3].value)
-    assert box.look.frame is None
+    assert box.checked.frame is None
     box.ask()
     assert "640 x 427, 3:2" in str(box.box.children[3].value)

@@ -62,7 +62,7 @@ def test_what_was_paid_counts_wherever_it_is_summed_whatever_is_removed_or_forgo
     below = "1 job; $2.10 today, $2.10 this month, $2.10 in all, of play money. 1 removed: hh.restore() undoes that"
     assert repr(hh.jobs()).splitlines()[-1] == below
     assert repr(hh.gallery()).splitlines()[-1] == below
-    assert hh.gallery()._shelf.total().replace("`%happyhorse restore`", "hh.restore()") == below
+    assert hh.gallery()._pages.caption().replace("`%happyhorse restore`", "hh.restore()") == below
     assert hh.jobs().to_frame()["cost"].sum() == pytest.approx(0.7)
     every = engine().ledger.costs()
     assert sum(float(one.charge or 0) for one in every) == pytest.approx(2.1)

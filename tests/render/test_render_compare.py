@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.render import Side, comparison, kept, kept_text
+from happyhorse_nb.render import Side, chosen, comparison
 from happyhorse_nb.render.compare import differences, prompts, summary
 
 START = Path("/work")
@@ -113,7 +113,7 @@ def test_nothing_of_a_user_s_becomes_markup(tmp_path: Path) -> None:
         assert "<img" not in bundle["text/html"]
         assert "<b>&#34;" not in bundle["text/html"]
         assert "\x1b" not in bundle["text/plain"]
-    assert "<b>" not in kept(two, 0).replace("<bdi>", "")
+    assert "<b>" not in chosen(two, 0)["text/html"].replace("<bdi>", "")
 
 
 def test_as_text_it_lists_the_files_and_what_differs(files: list[Path], tmp_path: Path) -> None:
@@ -127,9 +127,9 @@ def test_as_text_it_lists_the_files_and_what_differs(files: list[Path], tmp_path
     ]
 
 
-def test_what_was_kept_is_said_in_one_line(files: list[Path]) -> None:
+def test_what_was_chosen_is_said_in_one_line(files: list[Path]) -> None:
     sides = [side(path) for path in files]
     said = "Kept B (take 1.mp4): it has the star; the others stay in the gallery without one."
-    assert kept_text(sides, 1) == said
-    assert said in kept(sides, 1)
-    assert "the other one stays" in kept_text(sides[:2], 0)
+    assert chosen(sides, 1)["text/plain"] == said
+    assert said in chosen(sides, 1)["text/html"]
+    assert "the other one stays" in chosen(sides[:2], 0)["text/plain"]

@@ -154,7 +154,7 @@ class _Form:
 
 
 class _Nowhere:
-    """A place that nobody looks at."""
+    """An output that nobody looks at."""
 
     def put(self, _: object) -> None:
         """Show it."""
@@ -169,7 +169,7 @@ class _Gallery:
         import happyhorse_nb as hh
         from happyhorse_nb.widgets.gallery import Gallery
 
-        self.gallery = Gallery(hh.gallery()._shelf, embed_limit=15, places=_Nowhere)
+        self.gallery = Gallery(hh.gallery()._pages, embed_limit=15, outputs=_Nowhere)
         self.gallery.open()
         self.box = self.gallery.box
         self.search = _the(self.box, "hh-search")

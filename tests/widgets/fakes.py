@@ -1,4 +1,4 @@
-"""A job without a server, and places without a notebook."""
+"""A job without a server, and outputs without a notebook."""
 
 from __future__ import annotations
 
@@ -73,26 +73,26 @@ class FakeJob:
         threading.Thread(target=Context().run, args=(work,), daemon=True).start()
 
 
-class FakePlaces:
-    """Makes places that remember what was put into them, and all of it in order."""
+class FakeOutputs:
+    """Makes outputs that remember what was put into them, and all of it in order."""
 
     def __init__(self) -> None:
-        self.places: list[FakePlace] = []
+        self.outputs: list[FakeOutput] = []
         self.events: list[tuple[str, int, Mapping[str, Any]]] = []
 
-    def __call__(self) -> FakePlace:
-        self.places.append(FakePlace(self, len(self.places)))
-        return self.places[-1]
+    def __call__(self) -> FakeOutput:
+        self.outputs.append(FakeOutput(self, len(self.outputs)))
+        return self.outputs[-1]
 
     @property
     def shown(self) -> list[str]:
         """The HTML that each place shows now."""
-        return [str(place.bundle.get("text/html", "")) for place in self.places]
+        return [str(place.bundle.get("text/html", "")) for place in self.outputs]
 
 
-class FakePlace:
-    def __init__(self, places: FakePlaces, number: int) -> None:
-        self.places = places
+class FakeOutput:
+    def __init__(self, outputs: FakeOutputs, number: int) -> None:
+        self.outputs = outputs
         self.number = number
         self.bundle: Mapping[str, Any] = {}
         self.broken = False
@@ -107,4 +107,4 @@ class FakePlace:
 
     def _set(self, what: str, bundle: Mapping[str, Any]) -> None:
         self.bundle = bundle
-        self.places.events.append((what, self.number, bundle))
+        self.outputs.events.append((what, self.number, bundle))

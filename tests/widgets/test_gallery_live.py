@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from happyhorse_nb.models import Progress, Snapshot, Status
-from happyhorse_nb.widgets.gallery.screen import Live
+from happyhorse_nb.widgets.gallery.view import Followed
 
 
 class Running:
@@ -30,7 +30,7 @@ class Running:
 def test_many_busy_jobs_tell_once_a_second_in_all_and_their_ends_at_once() -> None:
     now = 100.0
     told: list[Snapshot] = []
-    live = Live(told.append, clock=lambda: now)
+    live = Followed(told.append, clock=lambda: now)
     some: list[Any] = [Running("a"), Running("b"), Running("c")]
     live.follow(some)
     for tick in range(100):
@@ -45,7 +45,7 @@ def test_many_busy_jobs_tell_once_a_second_in_all_and_their_ends_at_once() -> No
 
 def test_a_page_that_is_left_is_listened_to_no_more() -> None:
     told: list[Snapshot] = []
-    live = Live(told.append)
+    live = Followed(told.append)
     some: list[Any] = [Running("a")]
     live.follow(some)
     live.follow([])

@@ -13,8 +13,8 @@ import happyhorse_nb as hh
 from happyhorse_nb.job import Takes
 from happyhorse_nb.models import Status
 from happyhorse_nb.widgets.compare import Comparison, check
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
-from widgets.fakes import FakeJob, FakePlaces, running
+from happyhorse_nb.widgets.output import WIDGET_VIEW
+from widgets.fakes import FakeJob, FakeOutputs, running
 
 
 class Record:
@@ -103,8 +103,8 @@ def test_without_a_notebook_it_is_text(make: Make) -> None:
 def test_keeping_one_gives_it_the_star_and_leaves_words_in_place_of_the_buttons(make: Make) -> None:
     jobs = [make(1), make(2), make(3)]
     jobs[2].star()
-    places = FakePlaces()
-    place = places()
+    outputs = FakeOutputs()
+    place = outputs()
     comparison = Comparison(jobs, embed_limit=15)
     place.put(comparison.row(place))
     row = widget(place.bundle)
@@ -124,7 +124,7 @@ def test_a_star_that_cannot_be_given_is_said_beside_the_buttons(make: Make) -> N
             raise hh.LedgerError("the ledger is locked")
 
     jobs: list[Any] = [make(1), Stuck(2, make(2).snapshot.path)]
-    place = FakePlaces()()
+    place = FakeOutputs()()
     place.put(Comparison(jobs, embed_limit=15).row(place))
     row = widget(place.bundle)
     row.children[1].click()

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import ipywidgets
 import pytest
 
-from happyhorse_nb.widgets.panel import Look, MessageRate, Panel
+from happyhorse_nb.widgets.panel import Panel, PanelState
+from happyhorse_nb.widgets.work import MessageRate
 
 
 class Clock:
@@ -69,16 +69,14 @@ class Later:
 
 
 def row_of(panel: Panel) -> Any:
-    # The registry is where a front end's id leads to; ipywidgets 7 keeps it under another name.
-    registry = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
-    return registry[panel.view["model_id"]].children[0]
+    return panel.widget.children[0]
 
 
 @pytest.mark.parametrize("quiet", [0.0, 0.3, 5.0])
 def test_an_end_is_told_whole_and_still_in_two_messages_a_second(quiet: float) -> None:
     clock = Clock()
     later = Later(clock)
-    first = Look(head="", live="0 s", said="Generating", stop="Stop watching")
+    first = PanelState(head="", live="0 s", said="Generating", stop="Stop watching")
     panel = Panel(first, on_stop=lambda: None, on_show=lambda: None, rate=MessageRate(clock), later=later)
     sent: list[float] = []
     row = row_of(panel)
@@ -88,7 +86,7 @@ def test_an_end_is_told_whole_and_still_in_two_messages_a_second(quiet: float) -
         clock.now += 0.5
         panel.tick(replace(first, live=f"{second} s"))
     clock.now += quiet
-    panel.finish(Look(head="", live="9 s", said="Done", stop="Stop watching"), video=True)
+    panel.finish(PanelState(head="", live="9 s", said="Done", stop="Stop watching"), video=True)
     later.go_on()
     _, live, show, said = row.children
     assert (live.value, said.value, show.description) == ("9 s", "Done", "Show video")
@@ -98,7 +96,7 @@ def test_an_end_is_told_whole_and_still_in_two_messages_a_second(quiet: float) -
 def test_a_page_that_takes_nothing_any_more_harms_no_job() -> None:
     clock = Clock()
     later = Later(clock)
-    look = Look(head="", live="0 s", said="Generating", stop="Stop watching")
+    look = PanelState(head="", live="0 s", said="Generating", stop="Stop watching")
     panel = Panel(look, on_stop=lambda: None, on_show=lambda: None, rate=MessageRate(clock), later=later)
 
     def gone(_: object) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.widgets.notice import notice
-from happyhorse_nb.widgets.panel import Bundle
+from happyhorse_nb.widgets.output import MimeBundle
 from render.samples import sample
 
 NOW = 1_800_000_000.0
@@ -19,19 +19,19 @@ class Place:
     """Remembers the bundle that stands in it."""
 
     def __init__(self) -> None:
-        self.bundle: Bundle = {}
+        self.bundle: MimeBundle = {}
 
-    def put(self, bundle: Bundle) -> None:
+    def put(self, bundle: MimeBundle) -> None:
         self.bundle = bundle
 
-    def change(self, bundle: Bundle) -> None:
+    def change(self, bundle: MimeBundle) -> None:
         self.bundle = bundle
 
 
 def told(snapshot: Snapshot) -> tuple[list[str], str]:
     """The scripts that stood in the cell one after the other, and what stands there in the end."""
     place, later = Place(), list[Callable[[], None]]()
-    tell = notice(places=lambda: place, clock=lambda: NOW, later=lambda _, act: later.append(act))
+    tell = notice(outputs=lambda: place, clock=lambda: NOW, later=lambda _, act: later.append(act))
     scripts = [str(place.bundle["application/javascript"])]
     tell(snapshot)
     scripts.append(str(place.bundle.get("application/javascript", "")))

@@ -12,9 +12,9 @@ import ipywidgets
 import pytest
 
 from happyhorse_nb.models import Cost, Progress, Status
-from happyhorse_nb.widgets.panel import WIDGET_VIEW
+from happyhorse_nb.widgets.output import WIDGET_VIEW
 from happyhorse_nb.widgets.takes import TakesCard, Together, show
-from widgets.fakes import FakeJob, FakePlaces, running
+from widgets.fakes import FakeJob, FakeOutputs, running
 
 
 class Record:
@@ -41,8 +41,8 @@ def takes() -> list[Any]:
 
 
 @pytest.fixture
-def places() -> FakePlaces:
-    return FakePlaces()
+def outputs() -> FakeOutputs:
+    return FakeOutputs()
 
 
 @pytest.fixture
@@ -53,49 +53,49 @@ def video(tmp_path: Path, small_mp4: bytes, monkeypatch: pytest.MonkeyPatch) -> 
     return path
 
 
-def panel(places: FakePlaces) -> Any:
-    [first] = [bundle for _, number, bundle in places.events if WIDGET_VIEW in bundle and number == 0]
+def panel(outputs: FakeOutputs) -> Any:
+    [first] = [bundle for _, number, bundle in outputs.events if WIDGET_VIEW in bundle and number == 0]
     registry = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
     return registry[first[WIDGET_VIEW]["model_id"]].children[0]
 
 
-def text(places: FakePlaces) -> str:
-    return " ".join(widget.value for widget in panel(places).children if isinstance(widget, ipywidgets.HTML))
+def text(outputs: FakeOutputs) -> str:
+    return " ".join(widget.value for widget in panel(outputs).children if isinstance(widget, ipywidgets.HTML))
 
 
-def button(places: FakePlaces) -> Any:
-    [found] = [widget for widget in panel(places).children if isinstance(widget, ipywidgets.Button)]
+def button(outputs: FakeOutputs) -> Any:
+    [found] = [widget for widget in panel(outputs).children if isinstance(widget, ipywidgets.Button)]
     return found
 
 
-def test_what_all_cost_stands_first_and_each_has_a_row(places: FakePlaces, takes: list[Any]) -> None:
+def test_what_all_cost_stands_first_and_each_has_a_row(outputs: FakeOutputs, takes: list[Any]) -> None:
     takes[2].to(status=Status.QUEUED, place=1, task_id=None)
-    show(takes, embed_limit=15, places=places)
-    shown = text(places)
+    show(takes, embed_limit=15, outputs=outputs)
+    shown = text(outputs)
     assert "3 takes, about $2.10 in all" in shown
     assert "2 generating, 1 queued" in shown
     for seed in ("seed 10", "seed 11", "seed 12"):
         assert seed in shown
     assert shown.count("progressbar") == 3
-    lines = places.places[0].bundle["text/plain"].splitlines()
+    lines = outputs.outputs[0].bundle["text/plain"].splitlines()
     assert lines[0] == "3 takes, about $2.10 in all: 2 generating, 1 queued"
     assert len(lines) == 4
-    assert "%happyhorse compare 00000000 00000001 00000002" in places.shown[1]
+    assert "%happyhorse compare 00000000 00000001 00000002" in outputs.shown[1]
 
 
-def test_one_button_stops_all_that_run(places: FakePlaces, takes: list[Any], video: Path) -> None:
+def test_one_button_stops_all_that_run(outputs: FakeOutputs, takes: list[Any], video: Path) -> None:
     takes[0].done(video)
-    show(takes, embed_limit=15, places=places)
-    assert button(places).description == "Stop watching"
-    button(places).click()
+    show(takes, embed_limit=15, outputs=outputs)
+    assert button(outputs).description == "Stop watching"
+    button(outputs).click()
     assert [take.stopped for take in takes] == [0, 1, 1]
 
 
-def test_the_page_is_told_at_most_twice_a_second_of_all_of_them(places: FakePlaces, takes: list[Any]) -> None:
+def test_the_page_is_told_at_most_twice_a_second_of_all_of_them(outputs: FakeOutputs, takes: list[Any]) -> None:
     start = time.monotonic()
-    show(takes, embed_limit=15, places=places)
+    show(takes, embed_limit=15, outputs=outputs)
     sent: list[str] = []
-    for widget in panel(places).children:
+    for widget in panel(outputs).children:
         widget.observe(lambda change: sent.append(change.name), ["value", "description"])
     for tick in range(50):
         for take in takes:
@@ -105,17 +105,17 @@ def test_the_page_is_told_at_most_twice_a_second_of_all_of_them(places: FakePlac
 
 
 def test_the_last_end_brings_the_comparison_of_those_that_are_done(
-    places: FakePlaces, takes: list[Any], video: Path
+    outputs: FakeOutputs, takes: list[Any], video: Path
 ) -> None:
-    show(takes, embed_limit=15, places=places)
+    show(takes, embed_limit=15, outputs=outputs)
     takes[0].done(video)
     takes[1].to(status=Status.FAILED, message="no luck", cost=Cost(Decimal("0.70")))
-    assert WIDGET_VIEW in places.places[0].bundle
+    assert WIDGET_VIEW in outputs.outputs[0].bundle
     arranged = threading.Event()
-    panel(places).observe(lambda _: arranged.set(), "children")
+    panel(outputs).observe(lambda _: arranged.set(), "children")
     takes[2].done(video)
-    card, below = places.shown[:2]
-    assert WIDGET_VIEW not in places.places[0].bundle
+    card, below = outputs.shown[:2]
+    assert WIDGET_VIEW not in outputs.outputs[0].bundle
     assert "$1.40 in all" in card
     assert "2 done, 1 failed" in card
     assert "no luck" in card
@@ -124,48 +124,48 @@ def test_the_last_end_brings_the_comparison_of_those_that_are_done(
     assert "seed 11" not in below
     # A page that was loaded again meanwhile is told a second later, if it has just been told of the others.
     assert arranged.wait(60)
-    assert button(places).description == "Show videos"
+    assert button(outputs).description == "Show videos"
     assert not any(take.listeners for take in takes)
 
 
 def test_of_one_that_is_done_the_plain_video_is_shown_and_of_none_nothing(takes: list[Any], video: Path) -> None:
     for done in (1, 0):
-        places = FakePlaces()
+        outputs = FakeOutputs()
         some: list[Any] = [Take(number) for number in range(2)]
-        show(some, embed_limit=15, places=places)
+        show(some, embed_limit=15, outputs=outputs)
         for number, take in enumerate(some):
             take.done(video) if number < done else take.to(status=Status.FAILED)
-        assert places.shown[1].count("<video") == done
-        assert "hh-cmp" not in places.shown[1]
-        again = FakePlaces()
-        show(some, embed_limit=15, places=again)
+        assert outputs.shown[1].count("<video") == done
+        assert "hh-cmp" not in outputs.shown[1]
+        again = FakeOutputs()
+        show(some, embed_limit=15, outputs=again)
         assert [what for what, _, _ in again.events] == ["put"] * (1 + done)
-    assert "not charged" in places.shown[0]
+    assert "not charged" in outputs.shown[0]
 
 
-def test_takes_that_have_ended_are_shown_without_a_panel(places: FakePlaces, takes: list[Any], video: Path) -> None:
+def test_takes_that_have_ended_are_shown_without_a_panel(outputs: FakeOutputs, takes: list[Any], video: Path) -> None:
     for take in takes:
         take.done(video)
         take.to(reused=True)
-    show(takes, embed_limit=15, places=places)
-    card, below = places.shown[:2]
+    show(takes, embed_limit=15, outputs=outputs)
+    card, below = outputs.shown[:2]
     assert "3 takes, made before, nothing now" in card
     assert "new ones:" in card
     assert below.count("<video") == 3
-    assert [what for what, _, _ in places.events] == ["put", "put"]
+    assert [what for what, _, _ in outputs.events] == ["put", "put"]
 
 
 def test_the_buttons_come_with_the_comparison_and_keep_one_of_those_done(
-    places: FakePlaces, takes: list[Any], video: Path
+    outputs: FakeOutputs, takes: list[Any], video: Path
 ) -> None:
-    TakesCard(Together(takes), embed_limit=15, places=places, buttons=True).open()
-    assert places.shown[2] == ""
+    TakesCard(Together(takes), embed_limit=15, outputs=outputs, buttons=True).open()
+    assert outputs.shown[2] == ""
     takes[0].to(status=Status.FAILED)
     takes[1].done(video)
     takes[2].done(video)
     registry = getattr(ipywidgets.widgets.widget, "_instances", None) or ipywidgets.Widget.widgets
-    row = registry[places.places[2].bundle[WIDGET_VIEW]["model_id"]]
+    row = registry[outputs.outputs[2].bundle[WIDGET_VIEW]["model_id"]]
     assert [b.description for b in row.children[:-1]] == ["Keep A", "Keep B"]
     row.children[1].click()
     assert [take.starred for take in takes] == [False, False, True]
-    assert "Kept B" in places.shown[2]
+    assert "Kept B" in outputs.shown[2]

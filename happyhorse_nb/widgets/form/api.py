@@ -7,58 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.api.calls import with_options
-from happyhorse_nb.models import MODELS, Fit, check_params, check_takes, find_model
+from happyhorse_nb.api.pages import first_frame
+from happyhorse_nb.models import MODELS, TAKES, Fit, check_params, check_takes, find_model
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.settings.frontend import running_cell
 from happyhorse_nb.widgets.form.body import Form
-from happyhorse_nb.widgets.form.values import Picture, Values, merged, source_of
+from happyhorse_nb.widgets.form.values import FIXED, Picture, Values, merged, source_of
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
-
-
-@dataclass
-class Draft:
-    """The form of a cell: what its arguments said (``told``), and itself. ``run`` is the run that made it."""
-
-    told: Values
-    form: Form
-    run: str
-
-
-def open_form(told: Values, *, note: str = "") -> Form:
-    """A form for the running cell: with what was typed into the one it had before, but for arguments that changed."""
-    drafts: dict[tuple[str, int], Draft] = process.once("forms", dict)
-    cell, run = running_cell()
-    place = 0
-    # Two forms in one cell are told apart by their order.
-    while cell and (cell, place) in drafts and drafts[cell, place].run == run:
-        place += 1
-    before = drafts.get((cell, place)) if cell else None
-    values = told if before is None else merged(before.form.values, before.told, told)
-    form = Form(values, note=note)
-    if before is not None:
-        before.form.close()
-        form.deck.add(*before.form.deck.shown)
-    if cell:
-        drafts[cell, place] = Draft(told, form, run)
-    return form
-
-
-def blank(values: Values) -> Values:
-    """The values with the settings' defaults where nothing is told."""
-    from happyhorse_nb.models import MODELS, TAKES, find_model
-    from happyhorse_nb.settings.config import config
-    from happyhorse_nb.widgets.form.values import FIXED
-
-    settings = config()
-    model = find_model(values.model or settings.model).id
-    defaults = {p.name: p.default for p in MODELS[model].options} | settings.defaults(model)
-    told = {**defaults, **values.params}
-    seed = told.pop("seed", None)
-    filled = replace(values, model=model, params=told, takes=values.takes or int(TAKES.default or 1))
-    return filled if seed is None else replace(filled, seed_mode=FIXED, seed=int(seed))
 
 
 def form(
@@ -85,19 +43,13 @@ form.__signature__ = with_options(form)  # type: ignore[attr-defined]  # what in
 
 def edit(job: Job) -> Form:
     """A form with a job's first frame, prompt, model and parameters. Says so where the first frame is forgotten."""
-    from happyhorse_nb.engine import engine
-
-    record, now = job.record, job.snapshot
-    image: Any = record.frame or None
-    note = ""
-    if record.frame and not record.frame.startswith(("http://", "https://")):
-        data = engine().frames.get(record.frame)
-        image = None if data is None else Picture(record.frame_label or "first-frame", data)
-    if image is None:
-        note = f"The first frame of job {now.short_id} is not kept any more: choose one."
+    now = job.snapshot
+    image, name = first_frame(job)
+    note = "" if image is not None else f"The first frame of job {now.short_id} is not kept any more: choose one."
+    source = Picture(name or "first-frame", image) if isinstance(image, bytes) else image
     # What it left to the server is as it was, whatever the settings say now.
     options = {p.name: p.default for p in MODELS[now.model].options} if now.model in MODELS else {}
-    return _open(image, now.prompt, model=now.model or None, params={**options, **now.params}, note=note)
+    return _open(source, now.prompt, model=now.model or None, params={**options, **now.params}, note=note)
 
 
 def _open(
@@ -111,15 +63,46 @@ def _open(
     save: str | Path | None = None,
     note: str = "",
 ) -> Form:
-
-    table = find_model(model or config().model)
-    told = Values(
+    settings = config()
+    table = find_model(model or settings.model)
+    given = {p.name: p.default for p in table.options} | settings.defaults(table.id) | check_params(table, params)
+    seed = given.pop("seed", None)
+    values = Values(
         source=source_of(image),
         prompt=prompt or "",
         model=table.id,
-        params=check_params(table, params),
-        takes=check_takes(takes),
+        params=given,
+        takes=check_takes(takes) or int(TAKES.default or 1),
         fit=fit,
         save=str(save or ""),
     )
-    return open_form(blank(told), note=note)
+    if seed is not None:
+        values = replace(values, seed_mode=FIXED, seed=int(seed))
+    return _in_cell(values, note)
+
+
+@dataclass
+class _Draft:
+    """The form of a cell, what its arguments said, and the run of the cell that made it."""
+
+    told: Values
+    form: Form
+    run: str
+
+
+def _in_cell(told: Values, note: str) -> Form:
+    """A form for the running cell: with what was typed into the one it had before, but for arguments that changed."""
+    drafts: dict[tuple[str, int], _Draft] = process.once("forms", dict)
+    cell, run = running_cell()
+    number = 0
+    # Two forms in one cell are told apart by their order.
+    while cell and (cell, number) in drafts and drafts[cell, number].run == run:
+        number += 1
+    before = drafts.get((cell, number)) if cell else None
+    form = Form(told if before is None else merged(before.form.values, before.told, told), note=note)
+    if before is not None:
+        before.form.close()
+        form.results.add(*before.form.results.shown)
+    if cell:
+        drafts[cell, number] = _Draft(told, form, run)
+    return form

@@ -1,4 +1,4 @@
-"""The prompt in the form: its length as the server counts it, and what the server would cut off."""
+"""What is typed and chosen in the form: the parameters, and the prompt with its length as the server counts it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 from happyhorse_nb.models import MODELS, TAKES, Param, fit_prompt, prompt_weight
 from happyhorse_nb.models.check import interpolate, left
 from happyhorse_nb.render import form as html
-from happyhorse_nb.render.form import verdict
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
+from happyhorse_nb.widgets.output import button, set_trait
 
 #: Endings of films that this is not.
 _OTHERS = ("avi", "gif", "m4v", "mkv", "mov", "webm", "webp")
@@ -56,9 +56,8 @@ class Controls:
         self._number.add_class("hh-number")
         seeds = widgets.VBox([self._fields["seed"], self._number, self._said])
         first = [seeds if name == "seed" else field for name, field in self._fields.items()]
-        self.rows = [widgets.HBox([*first, self._takes]), widgets.HBox([self._model, self._save])]
-        for row in self.rows:
-            row.add_class("hh-controls")
+        rows = [*first, self._takes], [self._model, self._save]
+        self.rows = [widgets.HBox(row, _dom_classes=("hh-controls",)) for row in rows]
         self._arrange()
         self._say_seed()
         for control in self._all:
@@ -95,7 +94,7 @@ class Controls:
         """What is sent is what is shown: the last job may be one of another notebook, and another one by now."""
         last = self._last_seed() if self._fields["seed"].value == SAME else None
         whose = f", of {last[1]}" if last is not None and last[0] == self._number.value else ""
-        self._said.value = "" if last is None else verdict(f"seed {self._number.value}{whose}")
+        self._said.value = "" if last is None else html.verdict(f"seed {self._number.value}{whose}")
 
     def _arrange(self) -> None:
         """What the model does not take is not there, and what can be read off is written in its label."""
@@ -134,10 +133,6 @@ def _title(param: Param) -> str:
     return param.name[:1].upper() + param.name[1:]
 
 
-_HINT = "optional, any language"
-_REQUIRED = "any language"
-
-
 class PromptBox:
     """A text area, its count, and a verdict with a way to cut a prompt that is too long."""
 
@@ -147,15 +142,13 @@ class PromptBox:
         self._namespace = namespace
         self._on_change = on_change
         self._maximum = 0
-        self._text = widgets.Textarea(prompt, description="Prompt", continuous_update=True, rows=4)
-        self._text.add_class("hh-control").add_class("hh-prompt-text")
-        self._count = widgets.HTML()
-        self._verdict = widgets.HTML()
-        self._cut = widgets.Button(description="Cut it there")
-        self._cut.add_class("hh-button")
-        self._cut.on_click(lambda _: self._shorten())
-        self._row = widgets.HBox([self._verdict, self._cut])
-        self._row.add_class("hh-prompt-said")
+        classes = ("hh-control", "hh-prompt-text")
+        self._text = widgets.Textarea(
+            prompt, description="Prompt", continuous_update=True, rows=4, _dom_classes=classes
+        )
+        self._count, self._verdict = widgets.HTML(), widgets.HTML()
+        self._cut = button("Cut it there", self._shorten)
+        self._row = widgets.HBox([self._verdict, self._cut], _dom_classes=("hh-prompt-said",))
         self.parts = [self._text, self._count, self._row]
         self._text.observe(lambda _: self._on_change(), "value")
 
@@ -191,8 +184,9 @@ class PromptBox:
 
         def show() -> None:
             self._maximum = maximum
-            _set(self._count, html.count(_REQUIRED if param.required else _HINT, prompt_weight(sent), maximum))
-            _set(self._verdict, said)
+            hint = "any language" if param.required else "optional, any language"
+            set_trait(self._count, "value", html.count(hint, prompt_weight(sent), maximum))
+            set_trait(self._verdict, "value", said)
             self._cut.layout.display = None if dropped else "none"
             self._row.layout.display = None if said else "none"
 
@@ -200,8 +194,3 @@ class PromptBox:
 
     def _shorten(self) -> None:
         self._text.value = fit_prompt(self.sent, self._maximum)[0]
-
-
-def _set(widget: Any, shown: str) -> None:
-    if widget.value != shown:
-        widget.value = shown

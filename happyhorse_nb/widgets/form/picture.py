@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Mapping
-from contextvars import Context
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -17,45 +15,8 @@ from happyhorse_nb.models import Fit, ImageLimits
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import on_this_machine, process
 from happyhorse_nb.widgets.form.values import Picture
-
-Work = Callable[[], None]
-
-
-class Latest:
-    """Runs one piece of work at a time on a thread of its own; of those that come meanwhile only the newest."""
-
-    def __init__(self) -> None:
-        self._guard = process.Guard()
-        self._next: Work | None = None
-        self._busy = False
-
-    def __call__(self, work: Work) -> None:
-        """Do this next, instead of whatever waits. ``work`` raises nothing."""
-
-        def put() -> None:
-            self._next = work
-            if not self._busy:
-                # With an empty context: else its messages bear the name of the cell that was running.
-                run = Context().run
-                threading.Thread(target=run, args=(self._run,), name="happyhorse-form", daemon=True).start()
-                self._busy = True
-
-        self._guard(put)
-
-    def _run(self) -> None:
-        while (work := self._guard(self._taken)) is not None:
-            work()
-
-    def _taken(self) -> Work | None:
-        work, self._next = self._next, None
-        self._busy = work is not None
-        return work
-
-
-def at_once(work: Work) -> None:
-    """Where a page hears nothing from a thread: in Colab, while no cell runs."""
-    work()
-
+from happyhorse_nb.widgets.output import button
+from happyhorse_nb.widgets.work import Work
 
 _NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
 _CHECKING = "checking…"
@@ -73,9 +34,9 @@ _WAYS: dict[Fit, str] = {True: "Make it fit", "crop": "Crop to fit", "pad": "Pad
 
 
 @dataclass(frozen=True)
-class Look:
-    """What came of looking at a first frame: it, or why it cannot be sent; and what it would be, made to fit,
-    by how: ``pad`` and ``crop`` where that makes a difference, else True."""
+class Checked:
+    """A first frame as it was checked: it, or why it cannot be sent; and what it would be, made to fit, by how:
+    ``pad`` and ``crop`` where that makes a difference, else True."""
 
     frame: images.FirstFrame | None = None
     problem: InvalidRequest | None = None
@@ -108,7 +69,7 @@ class FrameBox:
     ) -> None:
         import ipywidgets as widgets
 
-        self.source, self.fit, self.look = source, fit, Look()
+        self.source, self.fit, self.checked = source, fit, Checked()
         self._limits, self._namespace, self._hidden = limits, namespace, hidden
         self._work, self._on_change = work, on_change
         #: Held while traits are set, and never while a picture or the request is looked at.
@@ -120,10 +81,9 @@ class FrameBox:
         self._preview = widgets.HTML(html.preview(None))
         self._verdict = widgets.HTML(html.verdict(_NOTHING))
         self._name = widgets.HTML()
-        self._fits = {how: _button(words, partial(self._fitted, how)) for how, words in _WAYS.items()}
-        self._undo = _button("Undo", self._undone)
-        self._change = widgets.HBox([*self._fits.values(), self._undo])
-        self._change.add_class("hh-change")
+        self._fits = {how: button(words, partial(self._fitted, how)) for how, words in _WAYS.items()}
+        self._undo = button("Undo", self._undone)
+        self._change = widgets.HBox([*self._fits.values(), self._undo], _dom_classes=("hh-change",))
         self._upload = self._chooser()
         self._next_upload: Any = None
         self._text = widgets.Combobox(
@@ -132,10 +92,9 @@ class FrameBox:
             placeholder="or a path, URL or variable",
             options=(),
             ensure_option=False,
+            _dom_classes=("hh-control", "hh-source"),
         )
-        self._text.add_class("hh-control").add_class("hh-source")
-        self.box = widgets.VBox(self._parts())
-        self.box.add_class("hh-left")
+        self.box = widgets.VBox(self._parts(), _dom_classes=("hh-left",))
         self._text.observe(self._typed, "value")
         self._offer()
         self.ask()
@@ -143,8 +102,10 @@ class FrameBox:
     def _chooser(self) -> Any:
         import ipywidgets as widgets
 
-        chooser = widgets.FileUpload(accept="image/*", multiple=False, description="Choose a file")
-        chooser.add_class("hh-button").add_class("hh-upload")
+        classes = ("hh-button", "hh-upload")
+        chooser = widgets.FileUpload(
+            accept="image/*", multiple=False, description="Choose a file", _dom_classes=classes
+        )
         chooser.observe(self._chosen, "value")
         chooser.observe(self._unreadable, "error")
         return chooser
@@ -154,10 +115,10 @@ class FrameBox:
 
     def changed(self) -> bool:
         """Whether the file or variable holds another picture by now than the one that is shown; then shows that."""
-        if self.look.frame is None:
+        if self.checked.frame is None:
             return False
         now = self._load(self.source, fit=self.fit).frame
-        if now is not None and now.digest == self.look.frame.digest:
+        if now is not None and now.digest == self.checked.frame.digest:
             return False
         self.ask(note=_CHANGED)
         return True
@@ -173,7 +134,7 @@ class FrameBox:
 
         number = self._guard(begin)
         if empty:
-            self._show(number, Look())
+            self._show(number, Checked())
             return
         try:
             # What was to be sent until now is not to be sent any more.
@@ -181,7 +142,7 @@ class FrameBox:
             self._work(lambda: self._judge(number, source, fit))
         except KeyboardInterrupt:
             # Else it would say for ever that it is being looked at.
-            self._show(number, Look(problem=InvalidRequest(_INTERRUPTED, param="image")))
+            self._show(number, Checked(problem=InvalidRequest(_INTERRUPTED, param="image")))
             raise
 
     def coming(self, name: str, size: int) -> None:
@@ -218,28 +179,28 @@ class FrameBox:
         number = self._guard(begin_anew)
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
         why += f"the server. Choose it again, or {_INSTEAD}"
-        self._show(number, Look(problem=InvalidRequest(why, param="image")))
+        self._show(number, Checked(problem=InvalidRequest(why, param="image")))
 
     def _wait_for(self, words: str) -> int:
         """Forget what was seen, say this instead, and give the number of what is to be seen next."""
         self._asked += 1
-        self.look = Look(problem=InvalidRequest(words, param="image")) if words else Look()
+        self.checked = Checked(problem=InvalidRequest(words, param="image")) if words else Checked()
         self._name.value = ""
         self._verdict.value = html.verdict(words)
         self._offer_changes()
         return self._asked
 
     def _judge(self, number: int, source: str | Picture, fit: Fit) -> None:
-        look = self._load(source, fit=fit)
-        self._show(number, look)
-        if look.problem is not None and look.problem.fixable and number == self._asked:
+        checked = self._load(source, fit=fit)
+        self._show(number, checked)
+        if checked.problem is not None and checked.problem.fixable and number == self._asked:
             crop, pad = (self._load(source, fit=how).frame for how in _EDGES)
             if crop is not None and pad is not None:
                 ways: dict[Fit, images.FirstFrame]
                 ways = {True: pad} if pad.digest == crop.digest else {"crop": crop, "pad": pad}
-                self._show(number, Look(look.frame, look.problem, ways))
+                self._show(number, Checked(checked.frame, checked.problem, ways))
 
-    def _load(self, source: str | Picture, *, fit: Fit) -> Look:
+    def _load(self, source: str | Picture, *, fit: Fit) -> Checked:
         value = source if isinstance(source, str) else source.value
         try:
             local = on_this_machine()
@@ -247,26 +208,26 @@ class FrameBox:
             # Said where the request as a whole is judged.
             local = False
         try:
-            return Look(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit, local=local))
+            return Checked(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit, local=local))
         except InvalidRequest as problem:
-            return Look(problem=problem)
+            return Checked(problem=problem)
         except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything when it is looked at
             what = f"first frame cannot be checked: {type(problem).__name__}: {problem}"
-            return Look(problem=InvalidRequest(what, param="image"))
+            return Checked(problem=InvalidRequest(what, param="image"))
 
-    def _show(self, number: int, look: Look) -> None:
+    def _show(self, number: int, checked: Checked) -> None:
         def show() -> bool:
             if number != self._asked:
                 return False
-            self.look = look
-            frame = look.frame or next(iter(look.fitted.values()), None)
+            self.checked = checked
+            frame = checked.frame or next(iter(checked.fitted.values()), None)
             self._preview.value = html.preview(
                 frame.thumbnail if frame else None,
                 url=frame.url or "" if frame else "",
                 label=frame.label if frame else "",
             )
             self._name.value = "" if isinstance(self.source, str) else html.picked(self.source.name)
-            self._verdict.value = _verdict(look, self._note)
+            self._verdict.value = _verdict(checked, self._note)
             self._offer_changes()
             return True
 
@@ -274,16 +235,16 @@ class FrameBox:
             self._on_change()
 
     def _offer_changes(self) -> None:
-        offered = {} if self.look.frame else self.look.fitted
-        for how, button in self._fits.items():
-            button.layout.display = None if how in offered else "none"
-        undo = bool(self.fit and self.look.frame and self.look.frame.note)
+        offered = {} if self.checked.frame else self.checked.fitted
+        for how, way in self._fits.items():
+            way.layout.display = None if how in offered else "none"
+        undo = bool(self.fit and self.checked.frame and self.checked.frame.note)
         self._undo.layout.display = None if undo else "none"
         self._change.layout.display = None if offered or undo else "none"
 
     def _fitted(self, how: Fit) -> None:
         def fit() -> tuple[int, images.FirstFrame] | None:
-            frame = self.look.fitted.get(how)
+            frame = self.checked.fitted.get(how)
             if frame is None:
                 return None
             self.fit, self._note = how, ""
@@ -292,7 +253,7 @@ class FrameBox:
 
         chosen = self._guard(fit)
         if chosen is not None:
-            self._show(chosen[0], Look(chosen[1]))
+            self._show(chosen[0], Checked(chosen[1]))
 
     def _undone(self) -> None:
         self.fit = False
@@ -324,7 +285,7 @@ class FrameBox:
 
         number = self._guard(stop)
         why = "first frame cannot be read: the browser could not open the file. Choose it again, or name its path."
-        self._show(number, Look(problem=InvalidRequest(why, param="image")))
+        self._show(number, Checked(problem=InvalidRequest(why, param="image")))
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         self.source, self.fit = change["new"], self._wanted_fit
@@ -342,14 +303,14 @@ class FrameBox:
             self._text.options = offers
 
 
-def _verdict(look: Look, note: str) -> str:
-    frame = look.frame
+def _verdict(checked: Checked, note: str) -> str:
+    frame = checked.frame
     if frame is None:
-        if look.problem is None:
+        if checked.problem is None:
             return html.verdict(_NOTHING)
-        words = str(look.problem)
-        if look.fitted:
-            words += f" It can be made to fit: {', or '.join(map(_done, look.fitted.values()))}."
+        words = str(checked.problem)
+        if checked.fitted:
+            words += f" It can be made to fit: {', or '.join(map(_done, checked.fitted.values()))}."
         return html.verdict(words[:1].upper() + words[1:], "no")
     if note:
         return html.verdict(f"{note} ({frame.info or frame.label}).", "warn")
@@ -363,15 +324,6 @@ def _verdict(look: Look, note: str) -> str:
 def _done(frame: images.FirstFrame) -> str:
     """What was done to it, where it is clear what to."""
     return frame.note.replace("first frame: ", "").replace("first frame ", "")
-
-
-def _button(words: str, act: Callable[[], None]) -> Any:
-    import ipywidgets as widgets
-
-    button = widgets.Button(description=words)
-    button.add_class("hh-button")
-    button.on_click(lambda _: act())
-    return button
 
 
 def _uploaded(value: Any) -> Picture | None:

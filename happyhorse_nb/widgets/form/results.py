@@ -13,25 +13,10 @@ from happyhorse_nb.settings import notebook_folder, process
 from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
-from happyhorse_nb.widgets.panel import Bundle, Output
+from happyhorse_nb.widgets.output import CellOutput, MimeBundle, WidgetOutputs
 
 
-class Slot:
-    """A `Place` made of an Output widget; its outputs outlive a reload of the page, and reach one in Voilà."""
-
-    def __init__(self) -> None:
-        import ipywidgets as widgets
-
-        self.widget: Any = widgets.Output()
-
-    def put(self, bundle: Bundle) -> None:
-        """Show this MIME bundle."""
-        self.widget.outputs = ({"output_type": "display_data", "data": dict(bundle), "metadata": {}},)
-
-    change = put
-
-
-class Deck:
+class Results:
     """The cards of a form's jobs. ``on_end`` is called when one of them has ended, on any thread."""
 
     def __init__(self, *, on_end: Callable[[], None]) -> None:
@@ -40,12 +25,11 @@ class Deck:
         self._on_end = on_end
         self._guard = process.Guard()
         self._cards: dict[str, _Card] = {}
-        # An ordinary output: of a form with its widgets a saved notebook keeps nothing.
-        self._kept = Output()
+        # An ordinary output: of a form with its widgets nothing is saved with the notebook.
+        self._saved = CellOutput()
         self._start = notebook_folder()
         self._closed = False
-        self.box = widgets.VBox()
-        self.box.add_class("hh-deck")
+        self.box: Any = widgets.VBox(_dom_classes=("hh-results",))
 
     @property
     def shown(self) -> list[Job | Takes]:
@@ -59,7 +43,7 @@ class Deck:
 
     def open(self) -> None:
         """Put the copy for the saved notebook into the running cell."""
-        self._kept.put(self._copy())
+        self._saved.put(self._copy())
 
     def close(self) -> None:
         """Change nothing any more: another form has taken over."""
@@ -83,33 +67,29 @@ class Deck:
             self.box.children = tuple(card.box for card in self._cards.values())
 
         self._guard(add)
-        self._keep()
+        self._save()
 
     def _card(self, made: Job | Takes) -> tuple[str, _Card]:
-        name = "+".join(job.id for job in display.members(made))
+        jobs = display.members(made)
+        name = "+".join(job.id for job in jobs)
         old = self._cards.get(name)
-        if old is not None and not made.done() and old.jobs == display.members(made):
+        if old is not None and not made.done() and old.jobs == jobs:
             # It is on its way; pressed again, it only comes to the top.
             return name, old
         return name, _Card(made, on_end=self._ended)
 
     def _ended(self) -> None:
-        self._keep()
+        self._save()
         if not self._closed:
             self._on_end()
 
-    def _keep(self) -> None:
+    def _save(self) -> None:
+        self._guard(lambda: None if self._closed else self._saved.change(self._copy()))
 
-        def keep() -> None:
-            if not self._closed:
-                self._kept.change(self._copy())
-
-        self._guard(keep)
-
-    def _copy(self) -> dict[str, str]:
+    def _copy(self) -> MimeBundle:
         # By its state: a job is done() only when all who listen to it have been told.
         ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
-        made = html.kept(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
+        made = html.saved_results(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
 
 
@@ -122,19 +102,12 @@ class _Card:
         self.made = made
         self.jobs = display.members(made)
         self._on_end = on_end
-        slots: list[Slot] = []
-
-        def place() -> Slot:
-            slots.append(Slot())
-            return slots[-1]
-
-        limit = embed_limit()
+        outputs = WidgetOutputs()
         if process.is_a(made, Takes):
-            takes.show(made, embed_limit=limit, places=place)
+            takes.show(made, embed_limit=embed_limit(), outputs=outputs)
         else:
-            show(cast(Job, made), embed_limit=limit, places=place)
-        self.box: Any = widgets.VBox([slot.widget for slot in slots])
-        self.box.add_class("hh-slot")
+            show(cast("Job", made), embed_limit=embed_limit(), outputs=outputs)
+        self.box: Any = widgets.VBox(outputs.widgets, _dom_classes=("hh-slot",))
         self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
 
     def close(self) -> None:

@@ -9,27 +9,38 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
-from happyhorse_nb.api import Jobs, forget, remove, restore
-from happyhorse_nb.api.catalog import empty, query
-from happyhorse_nb.engine import engine
+from happyhorse_nb import render
+from happyhorse_nb.api import forget, remove, restore
+from happyhorse_nb.api.catalog import query
+from happyhorse_nb.api.pages import Pages
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.inputs import thumbnail
-from happyhorse_nb.job import Job
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, gallery_style, notice, posters, whereabouts
-from happyhorse_nb.settings import frontend, notebook_folder, process
+from happyhorse_nb.render.tables import mixed
+from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.settings.config import embed_limit
-from happyhorse_nb.store import Record, Take
-from happyhorse_nb.widgets.form.picture import Latest, at_once
-from happyhorse_nb.widgets.form.results import Slot
-from happyhorse_nb.widgets.gallery.bar import PAGE, Bar, Shelf
-from happyhorse_nb.widgets.gallery.screen import Live, Screen
+from happyhorse_nb.widgets.card import LINKED
+from happyhorse_nb.widgets.gallery.bar import Bar
 from happyhorse_nb.widgets.gallery.tile import Menu, Shared, Tile, focus
-from happyhorse_nb.widgets.panel import WIDGET_VIEW, Bundle, MessageRate, Output, Place, Places
+from happyhorse_nb.widgets.output import (
+    CellOutput,
+    MimeBundle,
+    NewOutput,
+    Output,
+    WidgetOutput,
+    WidgetOutputs,
+    reason,
+    view,
+)
+from happyhorse_nb.widgets.work import Latest, MessageRate, at_once
 
 if TYPE_CHECKING:
+    from happyhorse_nb.job import Job
     from happyhorse_nb.widgets.form import Form
 
+#: Posters on a page.
+PAGE = 24
 #: Pixels of the pictures that are saved with the notebook.
 _SAVED = (176, 176)
 
@@ -47,34 +58,56 @@ def gallery(
     As the last value of a cell it shows itself. Raises `InvalidRequest` for what cannot be asked, `LedgerError`.
     """
     only = query(status, text, since, model, starred, removed)
-    return Gallery(Shelf.of(engine(), only), embed_limit=embed_limit())
+    return Gallery(Pages(only, PAGE), embed_limit=embed_limit())
+
+
+class Followed:
+    """Listens to the jobs that run in this kernel. Those of others stand as they were last written down."""
+
+    def __init__(self, tell: Callable[[Snapshot], None], *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._last = -1.0
+        self._undo: list[Callable[[], None]] = []
+
+    def follow(self, jobs: Sequence[Job]) -> None:
+        """Listen to these from now on, and to no others."""
+        for undo in self._undo:
+            undo()
+        self._undo = [job.subscribe(self._heard) for job in jobs if not job.done()]
+
+    def _heard(self, snapshot: Snapshot) -> None:
+        now = self._clock()
+        if snapshot.status.ended or now - self._last >= 1.0:
+            self._last = now
+            self._tell(snapshot)
 
 
 class Gallery:
     """Posters in a grid, a page at a time; `gallery` makes one."""
 
-    def __init__(self, shelf: Shelf, *, embed_limit: float, places: Places = Output) -> None:
-        self._shelf = shelf
+    def __init__(self, pages: Pages, *, embed_limit: float, outputs: NewOutput = CellOutput) -> None:
+        self._pages = pages
         self._embed_limit = embed_limit
-        self._places = places
+        self._outputs = outputs
         self._start = notebook_folder()
-        #: Held while something clicked, or looked for, is done: what is looked for is so on another thread.
+        #: Held while something clicked, or searched for, is done: a search runs on another thread.
         self._guard = process.Guard()
         self._picked: dict[str, Job] = {}
         self._playing: Tile | None = None
         self._tiles: list[Tile] = []
-        self._saved: Place | None = None
+        self._saved: Output | None = None
         self._below: dict[str, Any] = {}
         self._form: Form | None = None
-        self._takes: list[Take] = []
+        self._posters: list[Poster] = []
         #: What *Undo* brings back.
         self._hidden: list[Job] = []
         self._rate = MessageRate()
-        # As one types: what is found is sent at the page's rate, and the words in between are looked for by nobody.
+        # As one types: what is found is sent at the page's rate, and nobody searches for the words in between.
         self._later = at_once if frontend.in_colab() else Latest()
 
     def __repr__(self) -> str:
-        return repr(Jobs(self._shelf.only))
+        return repr(self._pages)
 
     def _ipython_display_(self) -> None:
         if frontend.in_notebook():
@@ -86,123 +119,119 @@ class Gallery:
         """Show it in the running cell: the live one, and behind it what is saved with the notebook."""
         self._make()
         self._turn(0)
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
-        self._places().put({"text/html": "", "text/plain": "The gallery.", WIDGET_VIEW: view})
-        self._saved = self._places()
+        self._outputs().put(view(self.box, "The gallery."))
+        self._saved = self._outputs()
         self._saved.put(self._static())
 
     def _make(self) -> None:
         import ipywidgets as widgets
 
+        careful, told = self._careful, self._told
         shared = self._shared = Shared()
         acts: dict[str, Any] = {"play": self._play, "star": self._star, "pick": self._pick, "more": self._more}
-        careful = {name: self._careful(act) for name, act in acts.items()}
-        self._tiles = [Tile(number, shared, **careful) for number in range(1, PAGE + 1)]
-        self._screen = Screen(start=self._start, embed_limit=self._embed_limit)
+        acts = {name: careful(act) for name, act in acts.items()}
+        self._tiles = [Tile(number, shared, **acts) for number in range(1, PAGE + 1)]
+        # One for all tiles, so that one video at a time is loaded.
+        self._player = WidgetOutput("hh-screen")
         self._menu = Menu(
             shared,
-            edit=self._told(self._edit),
-            reveal=self._careful(self._reveal),
-            remove=self._careful(self._remove),
-            forget=self._careful(self._forget),
+            edit=told(self._edit),
+            reveal=careful(self._reveal),
+            remove=careful(self._remove),
+            forget=careful(self._forget),
         )
-        self._live = Live(self._heard)
+        self._followed = Followed(self._heard)
         self._bar = Bar(
-            self._shelf,
+            self._pages,
             shared,
-            typed=lambda: self._later(self._look),
-            changed=self._careful(self._filter),
-            turn=self._careful(self._turn),
-            compare=self._told(self._compare),
-            remove=self._careful(self._remove_picked),
-            unpick=self._careful(self._unpick),
-            undo=self._careful(self._undo),
+            typed=lambda: self._later(self._search_later),
+            changed=careful(self._filter),
+            turn=careful(self._turn),
+            compare=told(self._compare),
+            remove=careful(lambda: self._hide(list(self._picked.values()), back=self._pages.removed)),
+            unpick=careful(self._unpick),
+            undo=careful(lambda: self._hide(self._hidden, back=True)),
         )
         self._slot = widgets.VBox([], _dom_classes=("hh-slot",))
         grid = shared.box([tile.box for tile in self._tiles], "hh-grid")
         style = shared.html(gallery_style())
-        self.box = widgets.VBox([style, self._bar.top, grid, self._bar.bottom, self._slot])
-        self.box.add_class("hh-ui").add_class("hh-gallery")
+        parts = [style, self._bar.top, grid, self._bar.bottom, self._slot]
+        self.box = widgets.VBox(parts, _dom_classes=("hh-ui", "hh-gallery"))
 
-    # What is clicked. Each is quick: a look into the ledger, and traits.
+    # What is clicked. Each is quick: the ledger is read, and traits are set.
 
     def _turn(self, by: int) -> None:
-        self._shelf.page += by
+        self._pages.number += by
         self._read()
 
     def _filter(self) -> None:
-        text, tab, model = self._bar.chosen
-        self._shelf.base = replace(self._shelf.base, text=text.strip(), model=model)
-        self._shelf.tab, self._shelf.page = tab, 0
+        self._pages.ask(*self._bar.chosen)
         self._read()
 
-    def _look(self) -> None:
-        """Look for what is typed by now. On a thread of its own: it may have to wait until the page can be told."""
+    def _search_later(self) -> None:
+        """Search for what is typed by now. On a thread of its own: it may have to wait until the page can be told."""
         if not self._rate.take():
             time.sleep(self._rate.left())
             self._rate.take()
         self._careful(self._search)()
 
     def _search(self) -> None:
-        if self._bar.chosen[0].strip() != self._shelf.base.text:
+        if self._bar.chosen[0] != self._pages.text:
             self._filter()
 
     def _read(self) -> None:
         self._stop()
         self._menu.open(None)
-        self._takes = takes = self._shelf.read()
-        self._bar.say("" if takes else notice(self._empty))
-        for tile, take in zip(self._tiles, [*takes, *[None] * (PAGE - len(takes))], strict=True):
+        self._posters = self._pages.read()
+        self._shared.mixed = mixed([one.snapshot for one in self._posters])
+        self._bar.say("" if self._posters else notice(self._pages.empty()))
+        for tile, one in zip(self._tiles, [*self._posters, *[None] * (PAGE - len(self._posters))], strict=True):
             tile.attach()
-            picked = take is not None and take.record.snapshot.id in self._picked
-            tile.show(take, picked=picked, mixed=_mixed(takes))
-        self._bar.show(self._shelf, len(self._picked))
-        shown = {take.record.snapshot.id for take in takes}
-        self._live.follow([job for job in self._shelf.engine.running() if job.id in shown])
+            tile.show(one, picked=one is not None and one.snapshot.id in self._picked)
+        self._bar.show(len(self._picked))
+        self._followed.follow(self._pages.running())
 
     def _play(self, tile: Tile) -> None:
         again = self._playing is tile
         self._stop()
-        if not again:
-            self._playing = tile
-            self._screen.play(_of(tile))
-            self._attach(tile)
-            self._draw(tile)
+        if again:
+            return
+        self._playing, now = tile, tile.snapshot
+        limit = LINKED if now.path is not None and served(now.path, self._start) else self._embed_limit
+        self._player.put(render.video(now, embed_limit=limit, start=self._start, autoplay=True).data)
+        self._attach(tile)
+        self._draw(tile)
 
     def _stop(self) -> None:
         tile, self._playing = self._playing, None
         if tile is not None:
-            self._screen.clear()
+            self._player.clear()
             self._attach(tile)
             self._draw(tile)
 
     def _attach(self, tile: Tile) -> None:
         tile.attach(
-            screen=self._screen.widget if self._playing is tile else None,
+            player=self._player.widget if self._playing is tile else None,
             menu=self._menu.box if self._menu.tile is tile else None,
         )
 
     def _star(self, tile: Tile) -> None:
-        record = _record(tile)
-        self._shelf.engine.ledger.star(record.snapshot.id, on=not record.starred)
-        tile.record = replace(record, starred=not record.starred)
-        self._draw(tile)
+        job, on = self._job(tile), tile.poster is not None and not tile.poster.starred
+        job.star(on)
+        tile.change(job.id, picked=job.id in self._picked, playing=tile is self._playing, starred=on)
 
     def _pick(self, tile: Tile) -> None:
         job = self._job(tile)
         if self._picked.pop(job.id, None) is None:
             self._picked[job.id] = job
         self._draw(tile)
-        self._show_picked()
+        self._bar.show_picked(len(self._picked))
 
     def _unpick(self) -> None:
         self._picked.clear()
         for tile in self._tiles:
             self._draw(tile)
-        self._show_picked()
-
-    def _show_picked(self) -> None:
-        self._bar.picked(len(self._picked), back=bool(self._shelf.only.removed))
+        self._bar.show_picked(0)
 
     def _more(self, tile: Tile) -> None:
         before = self._menu.tile
@@ -221,17 +250,11 @@ class Gallery:
         self._menu.say(notice("The form is below the gallery."))
 
     def _reveal(self, tile: Tile) -> None:
-        self._menu.say(whereabouts(_of(tile), self._start))
+        self._menu.say(whereabouts(tile.snapshot, self._start))
 
     def _remove(self, tile: Tile) -> None:
-        self._hide([self._job(tile)], back=_record(tile).removed)
+        self._hide([self._job(tile)], back=tile.poster is not None and tile.poster.removed)
         focus(tile.more)
-
-    def _remove_picked(self) -> None:
-        self._hide(list(self._picked.values()), back=bool(self._shelf.only.removed))
-
-    def _undo(self) -> None:
-        self._hide(self._hidden, back=True)
 
     def _hide(self, some: list[Job], *, back: bool) -> None:
         """Take these out of the gallery, or bring them ``back``."""
@@ -257,15 +280,9 @@ class Gallery:
     def _compare(self) -> None:
         from happyhorse_nb.widgets.compare import compare
 
-        shown = compare(*self._picked.values())
-        slots: list[Slot] = []
-
-        def place() -> Slot:
-            slots.append(Slot())
-            return slots[-1]
-
-        shown.open(place)
-        self._show_below("comparison", *(slot.widget for slot in slots))
+        outputs = WidgetOutputs()
+        compare(*self._picked.values()).open(outputs)
+        self._show_below("comparison", *outputs.widgets)
         self._bar.say(notice("The comparison is below the gallery."))
 
     def _show_below(self, what: str, *shown: Any) -> None:
@@ -285,16 +302,14 @@ class Gallery:
         if self._saved is not None:
             self._saved.change(self._static())
 
-    # What comes from elsewhere
-
     def _heard(self, snapshot: Snapshot) -> None:
         # On the owned thread: traits are set, nothing is displayed. Not under this lock: who tells the news
         # may hold one of the engine's, which a click asks for.
         for tile in self._tiles:
-            tile.hear(snapshot, picked=snapshot.id in self._picked)
+            tile.change(snapshot.id, picked=snapshot.id in self._picked, snapshot=snapshot)
         with suppress(HappyHorseError):
             if snapshot.status.ended:
-                self._bar.total(self._shelf)
+                self._bar.show_sums()
 
     def _careful(self, act: Callable[..., None]) -> Callable[..., None]:
         """As a whole, whatever interrupts; and with nothing else beside it."""
@@ -312,53 +327,24 @@ class Gallery:
             try:
                 act(*args)
             except Exception as problem:  # noqa: BLE001  # see above
-                words = str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
-                self._bar.say(notice(words, "bad"))
+                self._bar.say(notice(reason(problem), "bad"))
 
         return told
 
     def _draw(self, tile: Tile) -> None:
-        tile.draw(picked=self._is_picked(tile), playing=tile is self._playing)
-
-    def _is_picked(self, tile: Tile) -> bool:
-        return tile.snapshot is not None and tile.snapshot.id in self._picked
+        tile.draw(picked=tile.id in self._picked, playing=tile is self._playing)
 
     def _job(self, tile: Tile) -> Job:
-        return self._shelf.engine.known(_record(tile))
+        return self._pages.job(tile.id)
 
-    @property
-    def _empty(self) -> str:
-        return empty(self._shelf.engine.ledger, self._shelf.only)
-
-    def _static(self) -> Bundle:
-        # Whatever page is looked at now.
-        takes = self._takes if self._shelf.page == 0 else self._shelf.newest()
-        some = [
-            Poster(t.record.snapshot, _small(t.record.thumbnail), t.record.starred, t.place, t.of, _mixed(takes))
-            for t in takes
-        ]
-        total = self._shelf.total()
-        if self._shelf.count > len(some):
+    def _static(self) -> MimeBundle:
+        # Of the first page, whichever is looked at now.
+        newest = self._posters if self._pages.number == 0 else self._pages.newest()
+        some = [replace(one, picture=thumbnail(one.picture, _SAVED) if one.picture else None) for one in newest]
+        total = self._pages.caption()
+        if self._pages.count > len(some):
             total = f"The newest {len(some)} of {total}"
         return {
-            "text/html": posters(some, start=self._start, caption=total, empty=self._empty),
+            "text/html": posters(some, start=self._start, caption=total, empty=self._pages.empty()),
             "text/plain": total.replace("`", ""),
         }
-
-
-def _small(picture: bytes | None) -> bytes | None:
-    return thumbnail(picture, _SAVED) if picture else None
-
-
-def _mixed(takes: Sequence[Take]) -> bool:
-    """Whether both kinds of money have paid for these: only then each says which."""
-    return len({take.record.snapshot.sandbox for take in takes}) > 1
-
-
-def _of(tile: Tile) -> Snapshot:
-    return _record(tile).snapshot if tile.snapshot is None else tile.snapshot
-
-
-def _record(tile: Tile) -> Record:
-    assert tile.record is not None, "only a tile that shows a job is clicked"
-    return tile.record

@@ -1,0 +1,136 @@
+"""What the widgets read of the ledger: pages of jobs with their sums, and what a job was made from."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb.api.catalog import GROUPS, Jobs, caption, empty
+from happyhorse_nb.engine.core import engine
+from happyhorse_nb.render.gallery import Poster
+from happyhorse_nb.store import Filter, Record, Take
+
+if TYPE_CHECKING:
+    from happyhorse_nb.job.job import Job
+    from happyhorse_nb.job.request import Request
+
+#: Which jobs of the query a view shows, by its name.
+_VIEWS: dict[str, dict[str, Any]] = {
+    "all": {},
+    "starred": {"starred": True},
+    "running": {"status": GROUPS["running"]},
+    "failed": {"status": GROUPS["failures"]},
+    "removed": {"removed": True},
+}
+#: The fields that a view decides on, as they are where it leaves them open.
+_OPEN: dict[str, Any] = {"status": frozenset(), "starred": None, "removed": False}
+#: The view of a query that is none of the others.
+_AS_ASKED = "as asked"
+
+
+class Pages:
+    """The jobs that fit a query, ``size`` to a page, newest first, takes of one request together.
+
+    ``number`` is the page, from 0 on, ``view`` one of ``views``. Forgotten jobs are left out, removed ones too unless
+    they are asked for. What reads raises `LedgerError`.
+    """
+
+    def __init__(self, query: Filter, size: int) -> None:
+        self._engine = engine()
+        self._query = query
+        self._size = size
+        self._records: dict[str, Record] = {}
+        self.number = self.count = 0
+        asked = {name: value for name in _OPEN if (value := getattr(query, name))}
+        fitting = [name for name, means in _VIEWS.items() if means == asked and query.starred is not False]
+        self.view = fitting[0] if fitting else _AS_ASKED
+        self.views = [*([] if fitting else [_AS_ASKED]), *_VIEWS]
+
+    @property
+    def query(self) -> Filter:
+        """What is listed now."""
+        return self._query if self.view == _AS_ASKED else replace(self._query, **{**_OPEN, **_VIEWS[self.view]})
+
+    @property
+    def text(self) -> str:
+        """The words that are searched for."""
+        return self._query.text
+
+    @property
+    def model(self) -> str:
+        """The id of the model whose jobs are listed; empty for all models."""
+        return self._query.model
+
+    @property
+    def removed(self) -> bool:
+        """Whether removed jobs are listed, and no others."""
+        return bool(self.query.removed)
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least 1."""
+        return max(1, -(-self.count // self._size))
+
+    def ask(self, text: str, model: str, view: str) -> None:
+        """List these jobs from now on, from the first page."""
+        self._query = replace(self._query, text=text, model=model)
+        self.view, self.number = view, 0
+
+    def read(self) -> list[Poster]:
+        """The jobs of this page; beyond the last page, those of the last one."""
+        self.count = self._engine.ledger.count(self.query)
+        self.number = min(max(0, self.number), self.pages - 1)
+        found = self._read(self.number)
+        self._records = {take.record.snapshot.id: take.record for take in found}
+        return [_poster(take) for take in found]
+
+    def newest(self) -> list[Poster]:
+        """The jobs of the first page."""
+        return [_poster(take) for take in self._read(0)]
+
+    def job(self, job_id: str) -> Job:
+        """A job of the page that was read last."""
+        return self._engine.known(self._records[job_id])
+
+    def running(self) -> list[Job]:
+        """The jobs of that page that this process watches."""
+        return [job for job in self._engine.running() if job.id in self._records]
+
+    def caption(self) -> str:
+        """How many jobs there are, what they cost, and what was spent; a command in it stands between backticks."""
+        return caption(self._engine.ledger, self.query, now=time.time())
+
+    def empty(self) -> str:
+        """What to say where no job is listed."""
+        return empty(self._engine.ledger, self.query)
+
+    def __repr__(self) -> str:
+        return repr(Jobs(self.query))
+
+    def _read(self, number: int) -> list[Take]:
+        return self._engine.ledger.together(self._size, number * self._size, only=self.query)
+
+
+def _poster(take: Take) -> Poster:
+    record = take.record
+    return Poster(record.snapshot, record.thumbnail, record.starred, record.removed, take.place, take.of)
+
+
+def first_frame(job: Job) -> tuple[str | bytes | None, str]:
+    """The URL or the bytes of a job's first frame, None where it is not stored any more; and its name, or an empty
+    text."""
+    frame, name = job.record.frame, job.record.frame_label
+    if not frame or frame.startswith(("http://", "https://")):
+        return frame or None, name
+    return engine().frames.get(frame), name
+
+
+def frame_id(job: Job) -> str:
+    """What tells a job's first frame from another one."""
+    return job.record.frame
+
+
+def is_of(request: Request, job: Job) -> bool:
+    """Whether a job was made by this request."""
+    return request.made(job.record)

@@ -1,0 +1,104 @@
+"""Outputs, where a card is shown: of the running cell, or of a widget."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from happyhorse_nb.errors import HappyHorseError
+
+MimeBundle = Mapping[str, Any]
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+#: An output that shows nothing. A bundle without anything would leave the old output standing.
+EMPTY: MimeBundle = {"text/html": "", "text/plain": ""}
+
+
+class Output(Protocol):
+    """Put once by the cell, then changed from any thread."""
+
+    def put(self, bundle: MimeBundle) -> None:
+        """Show this MIME bundle as an output of the running cell."""
+
+    def change(self, bundle: MimeBundle) -> None:
+        """Show this MIME bundle in its stead."""
+
+
+#: Makes an output; a test passes its own.
+NewOutput = Callable[[], Output]
+
+
+class CellOutput:
+    """An output of the running cell: IPython's display handle."""
+
+    def __init__(self) -> None:
+        from IPython.display import DisplayHandle
+
+        # IPython's display classes have no types.
+        self._handle: Any = DisplayHandle()  # type: ignore[no-untyped-call]
+
+    def put(self, bundle: MimeBundle) -> None:
+        """Show this MIME bundle as an output of the running cell."""
+        self._handle.display(dict(bundle), raw=True)
+
+    def change(self, bundle: MimeBundle) -> None:
+        """Show this MIME bundle in its stead."""
+        self._handle.update(dict(bundle), raw=True)
+
+
+class WidgetOutput:
+    """An Output widget; its outputs outlive a reload of the page, and reach one in Voilà."""
+
+    def __init__(self, *classes: str) -> None:
+        import ipywidgets as widgets
+
+        self.widget: Any = widgets.Output(_dom_classes=classes)
+
+    def put(self, bundle: MimeBundle) -> None:
+        """Show this MIME bundle."""
+        self.widget.outputs = ({"output_type": "display_data", "data": dict(bundle), "metadata": {}},)
+
+    change = put
+
+    def clear(self) -> None:
+        """Show nothing."""
+        self.widget.outputs = ()
+
+
+class WidgetOutputs:
+    """Makes outputs inside of another widget; ``widgets`` are those that were made."""
+
+    def __init__(self) -> None:
+        self.widgets: list[Any] = []
+
+    def __call__(self) -> WidgetOutput:
+        """Make another one."""
+        made = WidgetOutput()
+        self.widgets.append(made.widget)
+        return made
+
+
+def view(widget: Any, text: str = "") -> dict[str, Any]:
+    """The MIME bundle that shows a widget, and nothing but ``text`` where widgets do not run."""
+    # Written out, since ipywidgets 7 and 8 offer it under different names, with a Python repr as plain text.
+    shown = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    return {"text/html": "", "text/plain": text, WIDGET_VIEW: shown}
+
+
+def set_trait(widget: Any, trait: str, value: object) -> None:
+    """Set what is not so already: each trait is a message to the page."""
+    if getattr(widget, trait) != value:
+        setattr(widget, trait, value)
+
+
+def button(words: str, act: Callable[[], None], *classes: str, **options: Any) -> Any:
+    """A button with words of ours on it, never a user's. Nobody sees what ``act`` raises."""
+    import ipywidgets as widgets
+
+    made = widgets.Button(description=words, _dom_classes=("hh-button", *classes), **options)
+    made.on_click(lambda _: act())
+    return made
+
+
+def reason(problem: Exception) -> str:
+    """What went wrong, in one line."""
+    return str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"

@@ -252,10 +252,10 @@ def _before_fork(store: ModuleType) -> None:
 
 
 def _loading() -> bool:
-    """Whether another thread loads a module of ours: in the fork nobody would end that, and whoever wants the module
-    would wait for it for ever."""
+    """Whether another thread loads a module: in the fork nobody would end that, and whoever wants the module would wait
+    for ever. (Python does not say so in public; where it has other names for it, this says no.)"""
     locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
-    owners = [getattr(lock(), "owner", None) for name, lock in list(locks.items()) if name.startswith("happyhorse_nb")]
+    owners = [getattr(lock(), "owner", None) for lock in list(locks.values())]
     return any(owner not in (None, get_ident()) for owner in owners)
 
 

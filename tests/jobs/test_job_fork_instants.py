@@ -82,7 +82,8 @@ IMPORTING = """
 class Slowly:
     def find_spec(self, name, path, target=None):
         # As long as it takes from a slow disk, with the import's lock held all the while.
-        if name.startswith("happyhorse_nb.") and threading.current_thread() is user and not begun.is_set():
+        here = threading.current_thread() is threading.main_thread()
+        if name.startswith(slow) and not here and not begun.is_set():
             begun.set()
             forked.wait(1)
 
@@ -103,10 +104,11 @@ say(os.waitpid(child, 0)[1])
 """
 
 
-def test_a_fork_while_another_thread_still_loads_the_package_can_use_it(
-    fake_server: FakeServer, env: dict[str, str], tmp_path: Path, photo: Path
+@pytest.mark.parametrize("slow", ["happyhorse_nb.", "av."])
+def test_a_fork_while_another_thread_still_loads_a_module_can_use_it(
+    fake_server: FakeServer, env: dict[str, str], tmp_path: Path, photo: Path, slow: str
 ) -> None:
-    with program(IMPORTING, env, photo, tmp_path) as loading:
+    with program(f"slow = {slow!r}\n{IMPORTING}", env, photo, tmp_path) as loading:
         [[_, status, _]] = loading.hear()
         assert (status, loading.hear()) == ("done", 0)
 

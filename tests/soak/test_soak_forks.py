@@ -53,7 +53,8 @@ def fork_at_random(ordeal: Ordeal, start: Callable[[], Program], noise: Callable
             ordeal.counts["killed with forks"] += 1
         else:
             # (Those aside are made later than they are asked for.)
-            assert sorted(map(str, program.ask("forks"))) == sorted(str(expected(**fork)) for fork in forks), noise()
+            told = sorted(program.ask("forks"))
+            assert told == sorted(expected(**fork) for fork in forks), f"{told}, {forks}: {noise()}"
             rows = program.ask("wait")
             asked = [fork["request"] for fork in forks if "request" in fork and fork["end"] != "killed"]
             # Where nobody was killed, nothing is unknown either.

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from threading import Thread, Timer
+from threading import Thread, Timer, current_thread
 from typing import Any, Literal, NoReturn, get_args
 
 #: Seconds after which forks that have not ended count as hanging: it bounds a failure, it measures nothing. (Less than
@@ -41,12 +41,9 @@ Await = Callable[[float], object]
 CODES: dict[str, object] = {"leaves": 7, "ends": 0, "raises": 1, "killed": -signal.SIGKILL}
 
 
-def expected(way: Way, end: End, *, aside: bool, **_: Any) -> object:
-    """What a fork comes to where all is well."""
-    if way == "pool" and end in ("leaves", "killed"):
-        return "broken"
-    # A process whose last thread ends so is said to have ended well.
-    return 0 if way == "fork" and aside and end == "raises" else CODES[end]
+def expected(way: Way, end: End, **_: Any) -> str:
+    """What is said of a fork where all is well."""
+    return f"{way} that {end}: {'broken' if way == 'pool' and end in ('leaves', 'killed') else CODES[end]}"
 
 
 class Forks:
@@ -54,17 +51,21 @@ class Forks:
 
     def __init__(self) -> None:
         self._threads: list[Thread] = []
-        self._ends: list[Await] = []
+        self._main = current_thread()
+        self._ends: list[Callable[[float], str]] = []
 
     def fork(self, way: Way, *, aside: bool, after: float, **act: Any) -> None:
         """Fork ``after`` so many seconds, on this thread or ``aside``, on another one. See `_do` for the rest."""
         # That threads and forks do not go well together is what it is about.
         warnings.simplefilter("ignore", DeprecationWarning)
+        # Where one hangs, that is told.
+        faulthandler.register(signal.SIGUSR1)
 
         def fork() -> None:
             # A random instant is what it is about.
             time.sleep(after)
-            self._ends.append(getattr(self, f"_{way}")(**act))
+            end = getattr(self, f"_{way}")(**act)
+            self._ends.append(lambda patience: f"{way} that {act['end']}: {end(patience)}")
 
         if aside:
             self._threads.append(Thread(target=fork))
@@ -72,7 +73,7 @@ class Forks:
         else:
             fork()
 
-    def ends(self) -> list[object]:
+    def ends(self) -> list[str]:
         """Wait until all have ended. What each came to: its code, "broken" or "hangs"; as they were made."""
         until = time.monotonic() + DEADLINE
         for thread in self._threads:
@@ -90,14 +91,15 @@ class Forks:
                 code = 0
             except Failed:
                 code = 1
-            # As a program ends; on another thread than the main one, with that thread, which is the fork's only one.
+            if current_thread() is not self._main:
+                # With that thread nothing ends.
+                os._exit(code)
             raise SystemExit(code)
         fork = os.pidfd_open(pid)
 
         def end(patience: float) -> object:
             if not select.select([fork], [], [], patience)[0]:
-                os.kill(pid, signal.SIGKILL)
-                return "hangs"
+                return _hangs(pid)
             os.close(fork)
             return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
@@ -110,8 +112,7 @@ class Forks:
         def end(patience: float) -> object:
             process.join(patience)
             if process.exitcode is None:
-                process.kill()
-                return "hangs"
+                return _hangs(process.pid)
             return process.exitcode
 
         return end
@@ -128,7 +129,7 @@ class Forks:
             except BrokenProcessPool:
                 return "broken"
             except TimeoutError:
-                return "hangs"
+                return _hangs(*(child.pid for child in multiprocessing.active_children()))
             except Failed:
                 pool.shutdown()
                 return 1
@@ -136,7 +137,12 @@ class Forks:
         return end
 
     def _subprocess(self, end: End, moment: float, **_: Any) -> Await:
-        codes = {"leaves": "import os; os._exit(7)", "ends": "", "raises": "raise SystemExit(1)", "killed": "input()"}
+        codes = {
+            "leaves": "import os; os._exit(7)",
+            "ends": "",
+            "raises": "raise SystemExit(1)",
+            "killed": "import sys; sys.stdin.read()",
+        }
         command = [sys.executable, "-S", "-c", codes[end]]
         process = subprocess.Popen(command, preexec_fn=gc.collect, stdin=subprocess.PIPE)  # noqa: PLW1509  # as above
         if end == "killed":
@@ -146,8 +152,7 @@ class Forks:
             try:
                 return process.wait(patience)
             except subprocess.TimeoutExpired:
-                process.kill()
-                return "hangs"
+                return _hangs(process.pid)
             finally:
                 assert process.stdin is not None
                 process.stdin.close()
@@ -174,8 +179,6 @@ def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> N
     """In the fork: do that and end so. One that is killed is so ``moment`` seconds after it has begun."""
     import happyhorse_nb as hh
 
-    # Where it hangs, that is told.
-    faulthandler.dump_traceback_later(0.8 * DEADLINE)
     if end == "killed":
         Timer(moment, os.kill, (os.getpid(), signal.SIGKILL)).start()
     # What it has of its parent and does not need goes at any time.
@@ -189,7 +192,6 @@ def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> N
             path = hh.generate(**request).result(timeout=DEADLINE).path
             assert path is not None
             assert path.exists()
-    faulthandler.cancel_dump_traceback_later()
     if end == "killed":
         _wait_for_it()
     if end == "leaves":
@@ -198,6 +200,16 @@ def _do(deed: Deed, end: End, request: Request = None, moment: float = 0.0) -> N
         # That it is told is meant to be; what else is written is not.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
         raise Failed
+
+
+def _hangs(*some: Any) -> str:
+    """Let these processes tell where they hang, and end them."""
+    for sign in (signal.SIGUSR1, signal.SIGKILL):
+        for pid in some:
+            os.kill(pid, sign)
+        # It is told in C, without a sign of that.
+        time.sleep(1)
+    return "hangs"
 
 
 def _wait_for_it() -> NoReturn:

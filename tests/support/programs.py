@@ -199,7 +199,7 @@ class Commands:
         """Fork: see `Forks.fork`."""
         self._forks.fork(**how)
 
-    def forks(self) -> list[object]:
+    def forks(self) -> list[str]:
         """Wait for the forks: see `Forks.ends`."""
         return self._forks.ends()
 

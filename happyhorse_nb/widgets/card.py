@@ -117,9 +117,11 @@ class LiveCard(ABC, Generic[S]):
     def _finish(self, snapshot: S) -> None:
         video = self._video(snapshot)
         try:
+            # Made before either is shown, so that there is no time between the two.
+            card = self._static(snapshot)
             # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
             self._bottom.change(EMPTY if video is None else video.data)
-            self._top.change(self._static(snapshot))
+            self._top.change(card)
         finally:
             # A page that was reloaded meanwhile has missed both, and still shows the panel.
             self._panel.finish(self._state(snapshot), video=video is not None)

@@ -301,6 +301,7 @@ class Jobs(Sequence[Job]):
             pictures=[thumbnail(r.thumbnail, _PICTURE) if r.thumbnail else None for r in records],
             start=notebook_folder(),
             sort=self._order,
+            removed=bool(self._only.removed),
             **self._around(records),
         )
 

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from happyhorse_nb._version import __version__
 from happyhorse_nb.errors import HappyHorseError, TransportError
 from happyhorse_nb.errors import in_words_here as spoken
-from happyhorse_nb.settings import current_account, frontend, home, video_folder
+from happyhorse_nb.settings import Account, current_account, frontend, home, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import text
 
@@ -35,7 +35,7 @@ def _report() -> Iterator[str]:
         return
     yield f"server       {account.origin}{' (on this machine: nothing costs money)' if account.sandbox else ''}"
     yield f"key          {'none is needed' if account.realm == 'sandbox' else f'from {account.source}'}"
-    yield from _server(account.origin)
+    yield from _server(account)
 
 
 def _versions() -> str:
@@ -65,7 +65,7 @@ def _folders() -> Iterator[str]:
         yield f"folders      {problem}"
 
 
-def _server(origin: str) -> Iterator[str]:
+def _server(account: Account) -> Iterator[str]:
     from happyhorse_nb.engine import engine
 
     try:
@@ -74,12 +74,16 @@ def _server(origin: str) -> Iterator[str]:
             yield "answer       the server does not take this key. Type another one into %happyhorse login."
             return
         balance = run.ask(lambda client: client.balance())
-        yield f"answer       the key is good{f', the balance is ${balance:.2f}' if balance is not None else ''}"
+        money = " of play money" if account.sandbox else ""
+        told = [] if account.realm == "sandbox" else ["the key is good"]
+        yield "answer       " + ", ".join(
+            [*told, *([] if balance is None else [f"the balance is ${balance:.2f}{money}"])]
+        )
         # Without the vendor in front, as everything here takes them.
         names = [slug.rpartition("/")[2] for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
         yield f"models       {listed(names) or 'none of HappyHorse'}"
     except TransportError as problem:
-        yield f"answer       {problem}. Is {origin} the server, and can it be reached from here?"
+        yield f"answer       {problem}. Is {account.origin} the server, and can it be reached from here?"
     except HappyHorseError as problem:
         yield f"answer       {problem}"
 

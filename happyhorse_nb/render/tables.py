@@ -38,12 +38,13 @@ def table(
     caption: str | None = None,
     sort: str = "newest",
     empty: str = _EMPTY,
+    removed: bool = False,
 ) -> str:
     """An HTML table, one row a job, prompt first.
 
     Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. ``pictures`` are small
     JPEGs, one a row, as ``stars`` say which have one; ``caption`` is what `sums` says, of these where it is left out;
-    ``empty`` is what is said where there is no row.
+    ``empty`` is what is said where there is no row; ``removed``: these are hidden elsewhere, and can be brought back.
     """
     both, some = mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
     head, way = _SORTED.get(sort, ("", ""))
@@ -55,6 +56,7 @@ def table(
         sorted=head,
         way=way,
         empty=empty,
+        move="restore" if removed else "remove",
     )
 
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
-from support.lab import Lab, Notebook
+from support.lab import Lab, Notebook, play
 
 pytestmark = pytest.mark.browser
 
@@ -78,32 +78,46 @@ STICKING_OUT = """area => {
 
 
 @pytest.fixture(scope="module")
-def notebook(browser: Browser, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+def lab(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     root = tmp_path_factory.mktemp("looks")
     for name in ("rocket.jpg", "coffee.jpg"):
         shutil.copy(photo.with_name(name), root / name)
     with Lab("lab", root=root, env={"HAPPYHORSE_HOME": str(root / "home")}) as lab:
-        lab.write("looks.ipynb", *CELLS.values())
-        # Reduced motion, so that no picture is taken in the middle of a movement.
-        page = browser.new_page(reduced_motion="reduce", device_scale_factor=1.5)
-        notebook = lab.open(page, "looks.ipynb", alone=True)
-        for index in range(len(CELLS)):
-            notebook.run_to_end(index)
-        yield notebook
+        yield lab
+
+
+def opened(lab: Lab, browser: Browser, name: str, *cells: str, run: int) -> Notebook:
+    """A notebook of these cells, the first so many of them run."""
+    lab.write(name, *cells)
+    # Reduced motion, so that no picture is taken in the middle of a movement.
+    page = browser.new_page(reduced_motion="reduce", device_scale_factor=1.5)
+    notebook = lab.open(page, name, alone=True)
+    for index in range(run):
+        notebook.run_to_end(index)
+    return notebook
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, browser: Browser) -> Notebook:
+    return opened(lab, browser, "looks.ipynb", *CELLS.values(), run=len(CELLS))
 
 
 @pytest.fixture(params=[(theme, width) for theme in THEMES for width in WIDTHS], ids="-".join, scope="module")
 def look(request: pytest.FixtureRequest, notebook: Notebook) -> str:
     theme, width = request.param
     page = notebook.page
-    across, down = WIDTHS[width]
+    wear(page, theme, *WIDTHS[width])
+    return f"{theme}-{width}"
+
+
+def wear(page: Page, theme: str, across: int, down: int) -> None:
+    """Give the page a theme and a size."""
     page.set_viewport_size({"width": across, "height": down})
     page.evaluate(
         "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})",
         THEMES[theme],
     )
     page.wait_for_function("light => document.body.dataset.jpThemeLight === light", arg=str(theme == "light").lower())
-    return f"{theme}-{width}"
 
 
 @pytest.mark.parametrize("view", VIEWS)
@@ -115,9 +129,40 @@ def test_a_view_is_whole_in_both_themes_wide_and_narrow(
     expect(area.locator(READY[view]).first).to_be_visible()
     notebook.wait_for_pictures(area)
     assert area.evaluate(STICKING_OUT) == []
-    folder = Path(os.environ.get("HH_SCREENSHOTS") or tmp_path)
-    path = folder / f"{view}-{look}.png"
+    path = folder_of(tmp_path) / f"{view}-{look}.png"
     area.screenshot(path=path)
+    assert drawn(path)
+
+
+def test_a_page_with_a_done_and_a_running_cell_is_what_the_readme_shows(
+    lab: Lab, browser: Browser, tmp_path: Path
+) -> None:
+    # Other seeds than those of the views: an equal request would show the video that it has made.
+    done = DONE.replace("--seed 7", "--seed 11").replace(" --wait", "")
+    running = "%%happyhorse coffee.jpg --duration 3\nSteam rises from the cup in slow motion, the spoon glints"
+    notebook = opened(lab, browser, "quickstart.ipynb", SETUP.replace("1", "20"), done, running, run=2)
+    page = notebook.page
+    wear(page, "light", 860, 1400)
+    play(notebook.output(1).locator("video"))
+    notebook.output(1).locator("video").evaluate("video => video.pause()")
+    notebook.run_to_end(2)
+    expect(notebook.output(2).locator(READY["running"])).to_be_visible()
+    cells = page.locator(".jp-Notebook .jp-Cell")
+    first, last = cells.nth(1).bounding_box(), cells.nth(2).bounding_box()
+    assert first
+    assert last
+    path = folder_of(tmp_path) / "quickstart.png"
+    height = last["y"] + last["height"] - first["y"]
+    page.screenshot(path=path, clip={"x": first["x"], "y": first["y"], "width": first["width"], "height": height})
+    assert drawn(path)
+
+
+def folder_of(tmp_path: Path) -> Path:
+    """Where the pictures go."""
+    return Path(os.environ.get("HH_SCREENSHOTS") or tmp_path)
+
+
+def drawn(path: Path) -> bool:
+    """Whether there is something to be seen: a view that was not drawn is of one colour."""
     with Image.open(path) as picture:
-        # A view that was not drawn is of one colour.
-        assert len(picture.convert("L").getcolors() or [()] * 256) > 16
+        return len(picture.convert("L").getcolors() or [()] * 256) > 16

@@ -61,7 +61,7 @@ def test_doctor_says_what_is_set_up(console: Console, fake_server: FakeServer, h
     assert lines["server"].startswith(fake_server.origin)
     assert "nothing costs money" in lines["server"]
     assert lines["key"] == "from the environment (MODELLIX_API_KEY)"
-    assert lines["answer"] == "the key is good, the balance is $12.34"
+    assert lines["answer"] == "the key is good, the balance is $12.34 of play money"
     assert lines["models"] == "happyhorse-1.0-i2v"
     assert fake_server.paid == 0
     assert list((tmp_path / "work").iterdir()) == [], "looking leaves nothing behind"

@@ -148,10 +148,14 @@ def test_what_they_take_is_seen_with_tab_and_help() -> None:
 
 
 @pytest.mark.usefixtures("some")
-def test_a_script_is_told_in_python_how_what_was_removed_comes_back() -> None:
+def test_a_table_and_a_script_say_how_what_was_removed_comes_back() -> None:
     [gone] = hh.remove(hh.jobs()[0])
     assert "1 removed: hh.restore() undoes that" in repr(hh.jobs())
     assert 'hh.restore("JOB") brings one back' in repr(hh.jobs(removed=True))
+    assert f"<code>%happyhorse remove {hh.jobs()[0].snapshot.short_id}</code>" in hh.jobs()._repr_html_()
+    menu = hh.jobs(removed=True)._repr_html_()
+    assert f"<code>%happyhorse restore {gone.snapshot.short_id}</code>" in menu
+    assert "%happyhorse remove" not in menu
     assert hh.restore() == [gone]
     assert "removed" not in repr(hh.jobs())
 

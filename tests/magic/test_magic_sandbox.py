@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
+from happyhorse_nb.api.doctor import report
 from happyhorse_nb.magic.account import switch
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.settings import account_of, current_account, process, use
@@ -28,6 +29,13 @@ def account() -> Iterator[None]:
     if process.get("sandbox") is not None:
         switch(asked("--off"))
     use(before)
+
+
+def test_doctor_speaks_of_play_money_and_of_no_key_that_nobody_asked_for() -> None:
+    switch(asked("--balance 12"))
+    told = "\n".join(report())
+    assert "key          none is needed" in told
+    assert "answer       the balance is $12.00 of play money" in told
 
 
 def test_off_says_what_is_used_then(monkeypatch: pytest.MonkeyPatch) -> None:

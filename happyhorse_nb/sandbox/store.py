@@ -6,14 +6,14 @@ import json
 import os
 import secrets
 import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from decimal import Decimal
 from pathlib import Path
-from types import TracebackType
 from typing import Any
+
+from filelock import FileLock
 
 from happyhorse_nb.wire import is_task_id
 
@@ -97,50 +97,6 @@ class Task:
         return cls(**{name: value for name, value in data.items() if name in known})
 
 
-class FileLock:
-    """Held by at most one server at a time, whichever process it lives in."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._file: int | None = None
-
-    def acquire(self) -> bool:
-        """Take the lock if it is free; whether it was. Raises OSError when the file cannot be made."""
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            _lock(file)
-        except OSError:
-            os.close(file)
-            return False
-        self._file = file
-        return True
-
-    def release(self) -> None:
-        """Let go of the lock, if it is held."""
-        if self._file is not None:
-            os.close(self._file)
-            self._file = None
-
-    def __enter__(self) -> FileLock:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.release()
-
-
-if sys.platform == "win32":
-    import msvcrt
-
-    def _lock(file: int) -> None:
-        msvcrt.locking(file, msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _lock(file: int) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
 #: What a server left half-made when it was killed is thrown away after this many seconds.
 _STALE = 3600.0
 
@@ -202,8 +158,8 @@ class TaskStore:
         return self._file(task.id, "video.mp4")
 
     def lock(self, task_id: str) -> FileLock:
-        """The lock for rendering a task."""
-        return FileLock(self._file(task_id, "lock"))
+        """The lock for rendering a task, of one server at a time; to acquire it while another has it raises Timeout."""
+        return FileLock(self._file(task_id, "lock"), timeout=0, mode=0o600, thread_local=False)
 
     def sweep(self) -> None:
         """Remove what has expired, and what was left half-made. Another server may be doing the same."""

@@ -7,10 +7,12 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from filelock import Timeout
 
 from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import DownloadError, InvalidRequest
@@ -107,10 +109,9 @@ class Studio:
             task = self._store.get(task_id)
             if task is None or task.ended is not None:
                 return
-            with self._store.lock(task_id) as lock:
-                if lock.acquire():
-                    await self._finish(task_id)
-                    return
+            with suppress(Timeout), self._store.lock(task_id):
+                await self._finish(task_id)
+                return
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _finish(self, task_id: str) -> None:

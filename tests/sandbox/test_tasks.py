@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from filelock import Timeout
 
 from happyhorse_nb.errors import ConfigError, HappyHorseError
 from happyhorse_nb.sandbox import Sandbox, SandboxOptions
@@ -137,11 +138,11 @@ def test_one_lock_for_all_servers(folder: Path) -> None:
     store = TaskStore(folder, keep=3600)
     new = task()
     store.add(new, PICTURE)
-    with store.lock(new.id) as first, TaskStore(folder, keep=3600).lock(new.id) as second:
-        assert first.acquire()
-        assert not second.acquire()
-        first.release()
-        assert second.acquire()
+    one, other = store.lock(new.id), TaskStore(folder, keep=3600).lock(new.id)
+    with one, pytest.raises(Timeout):
+        other.acquire()
+    with other:
+        assert other.is_locked
 
 
 def test_nobody_else_may_read_the_tasks(folder: Path) -> None:

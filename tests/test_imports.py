@@ -25,9 +25,9 @@ HEAVY = {
     "matplotlib",
     "nbconvert",
     "nest_asyncio",
+    "nest_asyncio2",
     "numpy",
     "pandas",
-    "tenacity",
     "yarl",
 }
 SHOW = "import json, sys; print(json.dumps(sorted({m.partition('.')[0] for m in sys.modules})))"
@@ -59,7 +59,7 @@ def modules() -> list[str]:
 #: A fork for each module, each as fresh as the next: of a process that has only what others wrote.
 ALONE = """
 import importlib, os, sys
-for name in ("IPython", "PIL.Image", "aiohttp.web", "av", "filelock", "ipywidgets", "jinja2", "tenacity"):
+for name in ("IPython", "PIL.Image", "aiohttp.web", "av", "filelock", "ipywidgets", "jinja2"):
     importlib.import_module(name)
 for name in sys.argv[1:]:
     assert not [module for module in sys.modules if module.startswith("happyhorse_nb")]
@@ -135,7 +135,7 @@ sys.meta_path.insert(0, Watch())
 import happyhorse_nb as hh
 job = hh.generate(sys.argv[1], "A slow pan", duration=3)
 job.result()
-print(*sorted(asked & {"aiohttp", "av", "tenacity", "yarl"}), sep=",")
+print(*sorted(asked & {"aiohttp", "av", "yarl"}), sep=",")
 assert "aiohttp" in sys.modules
 """
 

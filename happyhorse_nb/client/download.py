@@ -13,7 +13,6 @@ from errno import EEXIST
 from pathlib import Path
 
 import aiohttp
-from tenacity import AsyncRetrying, retry_if_exception_type
 
 from happyhorse_nb import polling
 from happyhorse_nb.client.files import beside, into_place, names
@@ -94,23 +93,20 @@ def _make_room(half: Path, target: Path | None) -> None:
 
 async def _insist(tries: _Tries, patience: float, slot: asyncio.Semaphore | None) -> VideoInfo:
     """Fetch it whole, in as many tries as it takes. Raises `Cut` with the last one's trouble, and `DownloadError`."""
-    async for attempt in AsyncRetrying(
-        retry=retry_if_exception_type(Cut),
-        after=lambda _: tries.failed(),
-        # Longer after each that has brought nothing.
-        wait=lambda _: polling.backoff(tries.vain, longest=_LONGEST_PAUSE, first=0.2),
-        # Also where one try alone has taken as long: it may have been in vain only by its length.
-        stop=lambda _: tries.vain > 1 and time.monotonic() - tries.since >= patience,
-        reraise=True,
-    ):
-        with attempt:
+    while True:
+        try:
             await tries.find_link()
             waited = time.monotonic()
             async with slot or nullcontext():
-                # To wait for the others is no trouble of this one.
+                # Waiting for the other downloads is not this one's failure.
                 tries.since += time.monotonic() - waited
                 return await tries.once()
-    raise AssertionError("the last try ends with a result or an error")
+        except Cut:
+            tries.failed()
+            # At least two: a single try that took this long may have failed only because it was long.
+            if tries.vain > 1 and time.monotonic() - tries.since >= patience:
+                raise
+        await asyncio.sleep(polling.backoff(tries.vain, longest=_LONGEST_PAUSE, first=0.2))
 
 
 class _Tries:

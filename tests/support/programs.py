@@ -378,7 +378,7 @@ def _obey(line: socket.socket) -> None:
 
 #: All that a program imports sooner or later.
 _IMPORTS = (
-    "aiohttp", "IPython.display", "jinja2", "PIL.Image", "tenacity",
+    "aiohttp", "IPython.display", "jinja2", "PIL.Image",
     "happyhorse_nb.client", "happyhorse_nb.inputs", "happyhorse_nb.api", "happyhorse_nb.render.player",
 )  # fmt: skip
 

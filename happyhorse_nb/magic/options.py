@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NoReturn
 
 from happyhorse_nb.errors import JobNotFound, UsageError, meant
@@ -144,6 +145,7 @@ def split(line: str) -> list[str]:
         ) from None
 
 
+@cache
 def cell_parser(prog: str = "%%happyhorse") -> Parser:
     """The options of a cell. Values are checked later, against the model's limits, with one message for all callers."""
     parser = Parser(

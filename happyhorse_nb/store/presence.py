@@ -7,7 +7,7 @@ import secrets
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock, SoftFileLock, Timeout
+from filelock import FileLock, Timeout
 
 from happyhorse_nb.settings import private_folder, process
 from happyhorse_nb.store.ledger import Ledger
@@ -88,6 +88,8 @@ def _of_another_life(folder: Path, owner: str) -> bool:
 
     Where there are no locks the file says whose it is, and that is what it was. A lock does not outlive it.
     """
+    from filelock import SoftFileLock  # rarely needed, and takes as long to import as all else of filelock
+
     file = _file(folder, owner)
     # Of a lock on a file (there is no record in it) this says no.
     if owner in _own() or not SoftFileLock(file).is_lock_held_by_us:

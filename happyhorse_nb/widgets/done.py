@@ -14,7 +14,7 @@ from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render.gallery import notice
 from happyhorse_nb.render.player import copy_path
 from happyhorse_nb.settings import current_account
-from happyhorse_nb.widgets.output import MimeBundle, Output, WidgetOutputs, button, reason, view
+from happyhorse_nb.widgets.output import MimeBundle, Output, WidgetMaker, WidgetOutputs, reason, view
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
@@ -31,10 +31,9 @@ class DoneRow:
     """
 
     def __init__(self, job: Job, *, below: Output, embed_limit: float, start: Path) -> None:
-        import ipywidgets as widgets
-
         self._job, self._below, self._embed_limit, self._start = job, below, embed_limit, start
         self._made: list[Job] = []
+        self._make = make = WidgetMaker()
         self._busy: set[Any] = set()
         snapshot = job.snapshot
         buttons = []
@@ -44,13 +43,13 @@ class DoneRow:
             # Of a task that was taken up by its id nobody knows what was asked for.
             buttons.append(self._button(self._priced("Another seed"), self._make_another))
             buttons.append(self._button("Edit", self._edit))
-        self._path = widgets.HTML(_dom_classes=("hh-path",))
+        self._path = make("HTML", _dom_classes=("hh-path",))
         self._star = self._button("☆", self._change_star)
-        self._said = widgets.HTML(render.style())
-        row = widgets.HBox([*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
-        self._form = widgets.VBox()
-        self._cards = widgets.VBox(_dom_classes=("hh-ui", "hh-below"))
-        self._box = widgets.VBox([row, self._said, self._form], _dom_classes=("hh-ui", "hh-actions"))
+        self._said = make("HTML", render.style())
+        row = make("HBox", [*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
+        self._form = make("VBox")
+        self._cards = make("VBox", _dom_classes=("hh-ui", "hh-below"))
+        self._box = make("VBox", [row, self._said, self._form], _dom_classes=("hh-ui", "hh-actions"))
 
     def bundle(self, snapshot: Snapshot, *, starred: bool = False) -> MimeBundle:
         """The MIME bundle that shows the row for the job as it is at its end."""
@@ -59,7 +58,7 @@ class DoneRow:
         return view(self._box)
 
     def _button(self, words: str, act: Callable[[Any], None]) -> Any:
-        made = button(words, lambda: self._obey(made, act))
+        made = self._make.button(words, lambda: self._obey(made, act))
         return made
 
     def _obey(self, pressed: Any, act: Callable[[Any], None]) -> None:

@@ -90,6 +90,33 @@ def set_trait(widget: Any, trait: str, value: object) -> None:
         setattr(widget, trait, value)
 
 
+class WidgetMaker:
+    """Makes the widgets of one view. They share a layout and, those of a kind, a style: a widget that brings its own is
+    three messages to the page instead of one. So neither may be changed for one of them."""
+
+    def __init__(self) -> None:
+        import ipywidgets as widgets
+
+        self._widgets = widgets
+        self._layout: dict[str, Any] = {}
+        self._styles: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, kind: str, *arguments: Any, **options: Any) -> Any:
+        """A widget of that class of ipywidgets."""
+        shared = {**self._layout, **self._styles.get(kind, {}), **options}
+        made = getattr(self._widgets, kind)(*arguments, **shared)
+        self._layout = {"layout": made.layout}
+        if made.has_trait("style"):
+            self._styles[kind] = {"style": made.style}
+        return made
+
+    def button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
+        """A button with words of ours on it, never a user's. Nobody sees what ``act`` raises."""
+        made = self("Button", description=words, _dom_classes=("hh-button", *classes))
+        made.on_click(lambda _: act())
+        return made
+
+
 def button(words: str, act: Callable[[], None], *classes: str, **options: Any) -> Any:
     """A button with words of ours on it, never a user's. Nobody sees what ``act`` raises."""
     import ipywidgets as widgets

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from happyhorse_nb.widgets.output import button
+from happyhorse_nb.widgets.output import WidgetMaker
 from happyhorse_nb.widgets.work import MessageRate, after
 
 logger = logging.getLogger(__name__)
@@ -41,20 +41,19 @@ class Panel:
         later: Callable[[float, Callable[[], None]], None] = after,
         show: str = "Show video",
     ) -> None:
-        import ipywidgets as widgets
-
+        make = WidgetMaker()
         self._rate, self._later = rate, later
         #: What the page is still to be told at the end: to which widget, which of its traits.
         self._owed: list[tuple[Any, dict[str, Any]]] = []
-        self._head = widgets.HTML(state.head)
-        self._live = widgets.HTML(state.live)
+        self._head = make("HTML", state.head)
+        self._live = make("HTML", state.live)
         # Screen readers are told of a new state, not of every second, so the spoken state has an element of its own.
-        self._said = widgets.HTML(state.said, _dom_classes=("hh-said",))
-        self._stop = button(state.stop, on_stop)
-        self._show = button(show, on_show)
-        self._video = widgets.Output()
-        self._row = widgets.HBox(**self._arranged(self._stop))
-        self.widget: Any = widgets.VBox([self._row, self._video], _dom_classes=("hh",))
+        self._said = make("HTML", state.said, _dom_classes=("hh-said",))
+        self._stop = make.button(state.stop, on_stop)
+        self._show = make.button(show, on_show)
+        self._video = make("Output")
+        self._row = make("HBox", **self._arranged(self._stop))
+        self.widget: Any = make("VBox", [self._row, self._video], _dom_classes=("hh",))
 
     def tick(self, state: PanelState) -> None:
         """Show news, what matters most first; what would be one message too many waits for the next tick."""

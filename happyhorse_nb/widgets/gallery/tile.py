@@ -9,42 +9,30 @@ from typing import Any
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, notice, poster
 from happyhorse_nb.settings import process
-from happyhorse_nb.widgets.output import set_trait
+from happyhorse_nb.widgets.output import WidgetMaker, set_trait
 
 #: What may be clicked on a tile.
 Act = Callable[["Tile"], None]
 
 
 class Shared:
-    """What all tiles have in common: each widget would bring a layout and a style of its own, a message each."""
+    """What all tiles have in common."""
 
     def __init__(self) -> None:
-        import ipywidgets as widgets
-
         #: Held while a tile is drawn, and never while anything else is asked: news come on another thread.
         self.guard = process.Guard()
         #: Whether both kinds of money have paid for what is on the page.
         self.mixed = False
-        self._widgets = widgets
-        self._layout = widgets.Layout()
-        self._button = widgets.Button(layout=self._layout)
-        self._html = widgets.HTML(layout=self._layout)
+        self._make = WidgetMaker()
+        self.button = self._make.button
 
     def html(self, value: str = "") -> Any:
         """An HTML widget."""
-        return self._widgets.HTML(value, layout=self._layout, style=self._html.style)
-
-    def button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
-        """A button with words of ours on it, never a user's."""
-        made = self._widgets.Button(
-            description=words, layout=self._layout, style=self._button.style, _dom_classes=("hh-button", *classes)
-        )
-        made.on_click(lambda _: act())
-        return made
+        return self._make("HTML", value)
 
     def box(self, children: list[Any], *classes: str) -> Any:
         """A box."""
-        return self._widgets.Box(children, layout=self._layout, _dom_classes=classes)
+        return self._make("Box", children, _dom_classes=classes)
 
 
 class Tile:

@@ -14,10 +14,11 @@ from typing import Any
 from happyhorse_nb import inputs as images
 from happyhorse_nb import polling, wire
 from happyhorse_nb.client.body import Body, Flight, Patience
-from happyhorse_nb.client.download import MAX_BYTES, NO_LINK, Renew, download
+from happyhorse_nb.client.download import MAX_BYTES, Renew, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import until_ended
 from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.errors import (
     APIError,

@@ -84,11 +84,19 @@ WINDOW = 30.0
 #: Seconds without a byte that are counted at most, within a connection or between two: an outage is no crawling.
 _PAUSE = 5.0
 _BROKEN = "the connection broke again and again"
+NO_LINK = "the server says the task is done but gives no link to a video"
 
 
 @lasting
 class Cut(Exception):
-    """A transfer that broke off or a server in trouble: worth another try, from where it stopped."""
+    """A transfer that broke off, or a server in trouble: worth another try, from where it stopped.
+
+    ``refused`` says that the link itself was turned down: worth another try with a fresh one.
+    """
+
+    def __init__(self, why: str, *, refused: bool = False) -> None:
+        super().__init__(why)
+        self.refused = refused
 
 
 class Transfer:
@@ -132,8 +140,13 @@ class Transfer:
         #: Its length in bytes, where it was told; a part of another length is no continuation either.
         self._total: int | None = None
 
+    @property
+    def linked(self) -> bool:
+        """Whether there is a link."""
+        return bool(self._url)
+
     def follow(self, url: str) -> None:
-        """Go on with another link to the same video; one to another place may be another one's, so begin anew."""
+        """Go on with a fresh link. One with another path may lead to another video, so begin anew."""
         if url.partition("?")[0] != self._url.partition("?")[0]:
             self.have = 0
         self._url = HiddenText(url)
@@ -156,7 +169,7 @@ class Transfer:
             return DownloadError(f"the video could not be fetched: {problem}")
         except DownloadError as problem:
             # Anew: the frames that this one has come through hold the link.
-            return DownloadError(str(problem), refused=problem.refused)
+            return Cut(str(problem), refused=True) if problem.refused else DownloadError(str(problem))
         except CannotUnpack as problem:
             return Cut(str(problem))
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError) as problem:
@@ -236,6 +249,8 @@ class Transfer:
 
     async def _open(self) -> aiohttp.ClientResponse | Cut | DownloadError:
         """The answer with the video in it, after redirects, each of them checked again."""
+        if not self.linked:
+            return Cut(NO_LINK, refused=True)
         link: str = self._url
         for _ in range(_REDIRECTS + 1):
             url = destination(link, loopback=self._loopback, own=self._own)
@@ -257,7 +272,7 @@ class Transfer:
                 return response
             response.close()
             return problem
-        return DownloadError("the link to the video redirects in circles", refused=True)
+        return Cut("the link to the video redirects in circles", refused=True)
 
     def _headers(self) -> dict[str, str]:
         # As it is: a packed answer has another length, and no part of it can be asked for.
@@ -268,7 +283,7 @@ class Transfer:
                 headers[hdrs.IF_RANGE] = self._tag
         return headers
 
-    def _judge(self, response: aiohttp.ClientResponse) -> Cut | DownloadError | None:
+    def _judge(self, response: aiohttp.ClientResponse) -> Cut | None:
         """None for an answer with the video in it, or with what is missing of it."""
         status = response.status
         if status == 200:
@@ -281,7 +296,7 @@ class Transfer:
             self.have = 0
         if status in (206, 408, 416, 429) or status >= 500:
             return Cut(f"its server answers {status}")
-        return DownloadError(f"the link to the video was refused ({status})", refused=True)
+        return Cut(f"the link to the video was refused ({status})", refused=True)
 
     def _continues(self, response: aiohttp.ClientResponse) -> bool:
         """Whether a part is of the version that was begun with, as far as the server says so."""

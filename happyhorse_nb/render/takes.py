@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.cards import Item, View, fill, line, place, saved, style, thumb, view
+from happyhorse_nb.render.cards import Item, View, fill, line, place, saved, thumb, view
 from happyhorse_nb.render.words import about, plain
 
 
@@ -65,11 +65,6 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
         meta=_meta(snapshots),
         takes=[_Take(own, words.parameter(snapshot, "seed")) for own, snapshot in zip(views, snapshots, strict=True)],
     )
-
-
-def takes_head(snapshots: Sequence[Snapshot], thumbnail: bytes | None) -> str:
-    """The style and the first frame, small, which all of them share."""
-    return style("takes") + thumb(snapshots[0], thumbnail)
 
 
 def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: float) -> str:

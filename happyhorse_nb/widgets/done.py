@@ -3,6 +3,7 @@ ordinary saved one."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,13 +141,11 @@ class DoneRow:
 
     def _save(self) -> None:
         """Once all have ended they become ordinary outputs, which are saved with the notebook."""
-        from happyhorse_nb.widgets.card import static
-
         if not all(job.snapshot.status.ended for job in self._made):
             return
         html = ""
         for job in self._made:
-            html += static(job, job.snapshot)["text/html"]
+            html += render.card(job.snapshot, job.thumbnail, now=time.time())
             if job.snapshot.path is not None:
                 video = render.video(job.snapshot, embed_limit=self._embed_limit, start=self._start)
                 html += video.data["text/html"]

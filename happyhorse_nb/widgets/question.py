@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError
-from happyhorse_nb.job import Takes, display
-from happyhorse_nb.settings import process
+from happyhorse_nb.job import display
 from happyhorse_nb.settings.config import embed_limit
-from happyhorse_nb.widgets import card, takes
+from happyhorse_nb.widgets.card import show as show_card
 from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput, Output, reason, view
 
 if TYPE_CHECKING:
@@ -84,8 +83,7 @@ class Question:
         made, left = self._pending.bought, iter(self._outputs)
         for job in display.members(made):
             job.watch()
-        shown: Any = takes if process.is_a(made, Takes) else card
-        shown.show(made, embed_limit=embed_limit(), outputs=lambda: _Opened(next(left)))
+        show_card(made, embed_limit=embed_limit(), outputs=lambda: _Opened(next(left)))
 
 
 class _Opened:

@@ -16,15 +16,15 @@ def register() -> None:
     """Let jobs show themselves as cards."""
     from happyhorse_nb.job import display
 
-    display.register(_show, _show_takes, _output, _notice, _show_several)
+    display.register(_show, _show, _output, _notice, _show_several)
     display.register_question(_ask)
 
 
-def _show(job: Job) -> None:
+def _show(shown: Job | Takes) -> None:
     from happyhorse_nb.settings.config import embed_limit
     from happyhorse_nb.widgets.card import show
 
-    show(job, embed_limit=embed_limit())
+    show(shown, embed_limit=embed_limit())
 
 
 def _ask(pending: Pending) -> None:
@@ -32,13 +32,6 @@ def _ask(pending: Pending) -> None:
     from happyhorse_nb.widgets.question import show
 
     show(pending, above=config().ask_above)
-
-
-def _show_takes(takes: Takes) -> None:
-    from happyhorse_nb.settings.config import embed_limit
-    from happyhorse_nb.widgets.takes import show
-
-    show(takes, embed_limit=embed_limit())
 
 
 def _show_several(jobs: list[Job]) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
 from happyhorse_nb.render.tables import sums
-from happyhorse_nb.settings import notebook_folder, process
+from happyhorse_nb.settings import notebook_folder
+from happyhorse_nb.widgets.live import Live, Snapshots, ended
 from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, view
-from happyhorse_nb.widgets.takes import Snapshots, Together, ended
 from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
@@ -28,54 +28,38 @@ def show(jobs: Sequence[Job], *, pictures: Sequence[bytes | None] = (), outputs:
     JobTable(jobs, pictures, outputs()).open()
 
 
-class JobTable:
-    """The table of some jobs. From the background only a trait and its output are set."""
+class JobTable(Live):
+    """The table of some jobs."""
 
     def __init__(self, jobs: Sequence[Job], pictures: Sequence[bytes | None], output: Any) -> None:
-        self._jobs = Together(jobs)
+        super().__init__(jobs)
         self._pictures = pictures[:SHOWN]
         self._output = output
         self._start = notebook_folder()
         self._rate = MessageRate()
-        self._guard = process.Guard()
         self._widget: Any = None
-        self._unsubscribe: Callable[[], None] | None = None
 
     def open(self) -> None:
         """Put it into the running cell, and follow those that run."""
-        snapshots = self._jobs.snapshot
-        bundle = self._bundle(snapshots)
-        if ended(snapshots):
+        bundle = self._bundle(self._first)
+        if ended(self._first):
             self._output.put(bundle)
             return
         import ipywidgets as widgets
 
         self._widget = widgets.HTML(bundle["text/html"])
         self._output.put(view(self._widget, bundle["text/plain"]))
-        # Not under the guard: whoever calls the listener may hold a lock of its own.
-        self._unsubscribe = self._jobs.subscribe(self.apply)
-        self.apply(self._jobs.snapshot)
+        self.follow()
 
-    def apply(self, snapshots: Snapshots) -> None:
-        """Show how they stand, as often as the page may be told; their end in any case, and once."""
-        over = self._guard(lambda: self._apply(snapshots))
-        if over is not None:
-            over()
+    def _tick(self, snapshots: Snapshots) -> None:
+        if self._rate.take():
+            self._widget.value = self._bundle(snapshots)["text/html"]
 
-    def _apply(self, snapshots: Snapshots) -> Callable[[], None] | None:
-        unsubscribe = self._unsubscribe
-        if unsubscribe is None:
-            return None
-        if not ended(snapshots):
-            if self._rate.take():
-                self._widget.value = self._bundle(snapshots)["text/html"]
-            return None
-        self._unsubscribe = None
+    def _finish(self, snapshots: Snapshots) -> None:
         bundle = self._bundle(snapshots)
         self._output.change(bundle)
         # A page that was reloaded meanwhile has missed that, and still shows the widget.
         self._widget.value = bundle["text/html"]
-        return unsubscribe
 
     def _bundle(self, snapshots: Snapshots) -> MimeBundle:
         # In a table each job stands for itself, whichever cell has shown it again.

@@ -12,8 +12,8 @@ import ipywidgets
 import pytest
 
 from happyhorse_nb.models import Cost, Progress, Status
+from happyhorse_nb.widgets.card import Card, show
 from happyhorse_nb.widgets.output import WIDGET_VIEW
-from happyhorse_nb.widgets.takes import TakesCard, Together, show
 from widgets.fakes import FakeJob, FakeOutputs, running
 
 
@@ -158,7 +158,7 @@ def test_takes_that_have_ended_are_shown_without_a_panel(outputs: FakeOutputs, t
 def test_the_buttons_come_with_the_comparison_and_keep_one_of_those_done(
     outputs: FakeOutputs, takes: list[Any], video: Path
 ) -> None:
-    TakesCard(Together(takes), embed_limit=15, outputs=outputs, buttons=True).open()
+    Card(takes, embed_limit=15, outputs=outputs, buttons=True).open()
     assert outputs.shown[2] == ""
     takes[0].to(status=Status.FAILED)
     takes[1].done(video)

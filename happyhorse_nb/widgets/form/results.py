@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from happyhorse_nb.job import Job, Takes, display
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import notebook_folder, process
 from happyhorse_nb.settings.config import embed_limit
-from happyhorse_nb.widgets import takes
 from happyhorse_nb.widgets.card import show
 from happyhorse_nb.widgets.output import CellOutput, MimeBundle, WidgetOutputs
 
@@ -103,10 +102,7 @@ class _Card:
         self.jobs = display.members(made)
         self._on_end = on_end
         outputs = WidgetOutputs()
-        if process.is_a(made, Takes):
-            takes.show(made, embed_limit=embed_limit(), outputs=outputs)
-        else:
-            show(cast("Job", made), embed_limit=embed_limit(), outputs=outputs)
+        show(made, embed_limit=embed_limit(), outputs=outputs)
         self.box: Any = widgets.VBox(outputs.widgets, _dom_classes=("hh-slot",))
         self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
 

@@ -10,8 +10,8 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import virtual_time
 from happyhorse_nb import polling
-from happyhorse_nb.limits.rate_limiter import Allowance, Rate
-from happyhorse_nb.limits.scheduler import Pace
+from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
+from happyhorse_nb.limits.scheduler import Scheduler
 from polling_alone import Found
 from polling_tasks import Kind
 
@@ -87,23 +87,23 @@ def clocked(rule: Callable[[], Iterator[float]]) -> Callable[[Kind], Job]:
 
 def shared(kind: Kind) -> Job:
     """Jobs as a kernel has them: the policy for each of them, and one price and one way out for all."""
-    return _Office(kind).job
+    return _Limits(kind).job
 
 
-class _Office:
+class _Limits:
     """What the jobs of one account share; `happyhorse_nb.limits.account` has a ledger and a client besides."""
 
     def __init__(self, kind: Kind) -> None:
         self._estimate = kind.estimate
         self._loop = asyncio.get_running_loop()
-        self._allowance = Allowance(Rate(lambda: PER_MINUTE, self._loop.time), self._loop.time)
-        self._pace = Pace(self._allowance)
+        self._limiter = RateLimiter(Rate(lambda: PER_MINUTE, self._loop.time), self._loop.time)
+        self._scheduler = Scheduler(self._limiter)
         #: When each task that runs was accepted.
         self._running: dict[object, float] = {}
         self._loop.call_later(1.0, self._tick)
 
     async def job(self, server: Server, takes: float) -> tuple[float, int]:
-        await self._pace.take()
+        await self._scheduler.take()
         await server.ask()
         began, last, polls, me = self._loop.time(), 0.0, 0, object()
         self._running[me] = began
@@ -115,8 +115,8 @@ class _Office:
             return polling.urgency(polling.seen(self._estimate, polling.State(last)), age() - last)
 
         while True:
-            await asyncio.sleep(polling.next_gap(self._estimate, polling.State(age()), self._pace.price))
-            await self._pace.take(urgency)
+            await asyncio.sleep(polling.next_gap(self._estimate, polling.State(age()), self._scheduler.price))
+            await self._scheduler.take(urgency)
             asked = age()
             polls += 1
             if await server.ask():
@@ -128,5 +128,5 @@ class _Office:
     def _tick(self) -> None:
         now = self._loop.time()
         hazards = (polling.hazard(self._estimate, polling.State(now - began)) for began in self._running.values())
-        self._pace.tick(polling.price(hazards, self._allowance.share))
+        self._scheduler.tick(polling.price(hazards, self._limiter.share))
         self._loop.call_later(1.0, self._tick)

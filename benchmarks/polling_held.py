@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import virtual_time
 from happyhorse_nb import polling
-from happyhorse_nb.limits.rate_limiter import Allowance, Rate
-from happyhorse_nb.limits.scheduler import Pace
+from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
+from happyhorse_nb.limits.scheduler import Scheduler
 from happyhorse_nb.polling import PATIENCE, USUAL_HOLD, Hold, State, next_gap
 from polling_alone import Found
 from polling_crowd import JOBS, PER_MINUTE, Server
@@ -69,11 +69,11 @@ def crowd_held(kind: Kind) -> tuple[Found, float, int]:
 
 
 async def _together(server: Server, kind: Kind, times: Sequence[float]) -> list[tuple[float, int, float]]:
-    office = _Office(kind, server)
-    return list(await asyncio.gather(*(office.job(takes) for takes in times)))
+    limits = _Limits(kind, server)
+    return list(await asyncio.gather(*(limits.job(takes) for takes in times)))
 
 
-class _Office:
+class _Limits:
     """What the jobs of one account share on a server that holds reads."""
 
     def __init__(self, kind: Kind, server: Server) -> None:
@@ -82,14 +82,14 @@ class _Office:
         self._loop = asyncio.get_running_loop()
         self._hold = Hold()
         rate = Rate(lambda: PER_MINUTE, self._loop.time)
-        self._allowance = Allowance(rate, self._loop.time, hold=self._hold)
-        self._pace = Pace(self._allowance)
+        self._limiter = RateLimiter(rate, self._loop.time, hold=self._hold)
+        self._scheduler = Scheduler(self._limiter)
         #: When each task was accepted whose end the server will not tell by itself.
         self._looked_at: dict[object, float] = {}
         self._loop.call_later(1.0, self._tick)
 
     async def job(self, takes: float) -> tuple[float, int, float]:
-        await self._pace.take()
+        await self._scheduler.take()
         await self._server.ask()
         began, me = self._loop.time(), object()
         last, polls, unseen, at_once = 0.0, 0, 0.0, False
@@ -101,8 +101,8 @@ class _Office:
         while True:
             self._looked_at[me] = began
             if not at_once:
-                await asyncio.sleep(next_gap(self._estimate, State(last), self._pace.price))
-            await self._pace.take(urgency)
+                await asyncio.sleep(next_gap(self._estimate, State(last), self._scheduler.price))
+            await self._scheduler.take(urgency)
             asked = self._loop.time()
             unseen, polls = max(unseen, asked - began - last), polls + 1
             over, at_once = await self._read(me, began + takes)
@@ -125,5 +125,5 @@ class _Office:
     def _tick(self) -> None:
         now = self._loop.time()
         hazards = (polling.hazard(self._estimate, State(now - began)) for began in self._looked_at.values())
-        self._pace.tick(polling.price(hazards, self._allowance.share))
+        self._scheduler.tick(polling.price(hazards, self._limiter.share))
         self._loop.call_later(1.0, self._tick)

@@ -16,7 +16,7 @@ from happyhorse_nb import polling, wire
 from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.download import MAX_BYTES, Renew, download
 from happyhorse_nb.client.mp4 import VideoInfo
-from happyhorse_nb.client.poll import until_ended
+from happyhorse_nb.client.poll import wait_for
 from happyhorse_nb.client.threads import aside
 from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
@@ -125,22 +125,28 @@ class Client:
     """Talks to the API; ``async with Client() as client`` in any program.
 
     ``api_key`` and ``base_url`` default to what the environment says (``MODELLIX_API_KEY``, ``MODELLIX_BASE_URL``).
-    Raises `MissingKey` or `ConfigError`. It holds no ledger: what it submits, the caller remembers.
+    Raises `MissingKey` or `ConfigError`. It holds no ledger: what it submits, the caller remembers. ``heard`` is told
+    each answer of the server, and how many requests are in mid-air then; ``repeated`` is awaited before a call of
+    `submit` sends a second request.
     """
 
     def __init__(
-        self, api_key: str | None = None, base_url: str | None = None, *, account: Account | None = None
+        self,
+        api_key: str | None = None,
+        base_url: str | None = None,
+        *,
+        account: Account | None = None,
+        heard: Heard | None = None,
+        repeated: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
         self._transport: Transport | None = None
         self._suffix = True
         # Of all waits together: each that is held open keeps one of the connections.
         self._hold = polling.Hold()
-        #: Told each answer of the server, and how many requests are in mid-air then.
-        self.heard: Heard | None = None
+        self._heard = heard
         #: How long a paid request may stand still.
         self.patience = Patience()
-        #: Awaited before a call of `submit` sends a second request.
-        self.repeated: Callable[[], Awaitable[object]] | None = None
+        self._repeated = repeated
         # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
         api_key = None if api_key is None else HiddenText(api_key)
         self.account = account or _account(api_key, base_url)
@@ -241,7 +247,7 @@ class Client:
         try:
             async with asyncio.timeout(timeout) as limit:
                 typical = polling.TYPICAL_SANDBOX if self.account.sandbox else polling.TYPICAL
-                return await until_ended(self.read, self._hold, task_id, typical=typical, on_change=on_change)
+                return await wait_for(self.read, self._hold, task_id, typical=typical, on_change=on_change)
         except TimeoutError:
             if not limit.expired():
                 raise
@@ -323,7 +329,7 @@ class Client:
         # Made on first use, inside the loop that uses it, and anew for another one: each `asyncio.run` and each
         # `hh.run` has its own.
         if self._transport is None or self._transport.loop is not asyncio.get_running_loop():
-            self._transport = Transport(self.account, self.heard, self.patience)
+            self._transport = Transport(self.account, self._heard, self.patience)
         return self._transport
 
     async def _post(self, model: Model, body: Body, flight: Flight) -> Answer:
@@ -333,8 +339,8 @@ class Client:
             return answer
         # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
         flight.left = flight.whole = False
-        if self.repeated is not None:
-            await self.repeated()
+        if self._repeated is not None:
+            await self._repeated()
         other = await self._wire.post(wire.submit_path(model, suffix=not suffix), body, flight)
         if other.status == 404:
             return answer

@@ -1,16 +1,19 @@
-"""Reads a task until it has ended."""
+"""The poll loop: reads a task until it has ended, for `Client.wait` and for every job."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from happyhorse_nb import polling
 from happyhorse_nb.errors import (
     BadRequest,
     ConnectionLost,
+    HappyHorseError,
     JobFailed,
     NotFound,
     RateLimited,
@@ -18,20 +21,228 @@ from happyhorse_nb.errors import (
     TransportError,
 )
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.polling import Hold
+from happyhorse_nb.polling import Hold, Timing
 
-T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
+#: Seconds between two reads at most while the server is in trouble, where the caller has no setting for it.
+_MAX_BACKOFF = 30.0
 
 
-async def held(hold: Hold, read: Awaitable[T]) -> tuple[T | None, bool]:
-    """What the read gives, None where the same one without the parameter has to follow; and whether it failed.
+class Reader(Protocol):
+    """What the poll loop needs: a way to read the task, to wait, and to tell what was heard."""
+
+    async def pause(self, seconds: float) -> None:
+        """Wait so many seconds before the next read."""
+
+    async def turn(self, urgency: Callable[[], float]) -> None:
+        """Wait until one more read may leave; ``urgency`` says how many seconds of waiting it saves."""
+
+    async def read(self, *, hold: bool) -> Snapshot | None:
+        """What the server says of the task. None where a held read was cut short and a plain one is to follow."""
+
+    def heard(self, snapshot: Snapshot) -> None:
+        """The server has said this of the task."""
+
+    def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
+        """A read failed, the ``tries``-th in a row; nothing is to be asked for ``wait`` seconds."""
+
+
+class Poll:
+    """Decides for one task when it is read next, whether that read is held open, and what a failed one means.
+
+    ``status`` is what is known of the task, None where nothing is: then it is read at once. ``price`` is what a request
+    is worth now (seconds of waiting), ``max_gap`` the longest gap between two reads: whoever sets one wants reads, not
+    a promise, so none is held open. A 404 is believed at once where ``typed`` (somebody typed the id) and the task was
+    never heard of, else when it has been repeated for ``missing_patience`` seconds. ``shared``: a rate limiter keeps to
+    what the server says, so that of a long wait only the first part is waited here.
+    """
+
+    def __init__(
+        self,
+        timing: Timing,
+        hold: Hold,
+        *,
+        status: Status | None = None,
+        price: Callable[[], float] = lambda: polling.PATIENCE,
+        max_gap: float | None = None,
+        max_backoff: float = _MAX_BACKOFF,
+        missing_patience: float = polling.MISSING,
+        typed: bool = False,
+        shared: bool = False,
+    ) -> None:
+        self.timing = timing
+        self._hold = hold
+        self._status = status
+        self._price = price
+        self._max_gap, self._max_backoff = max_gap, max_backoff
+        self._missing, self._missing_patience = polling.Missing(), missing_patience
+        self._typed, self._shared = typed, shared
+        self._tries, self._wait = 0, 0.0
+        #: Whether a long wait that the server asked for has been cut short for one read.
+        self._tried = False
+        # Nothing is answered now, with the parameter or without: one request for each read is enough.
+        self._plain = False
+        #: Whether a read is held open now, and whether the next one may follow at once.
+        self.held = self._at_once = False
+
+    @property
+    def wait(self) -> float:
+        """Seconds until the next read."""
+        # What is in doubt is read as soon as may be.
+        if self._at_once or self._missing.in_doubt or self._status is None:
+            return self._wait
+        return max(self._wait, self.timing.gap(self._price(), self._max_gap))
+
+    def urgency(self) -> float:
+        """The seconds of waiting that the next read saves."""
+        return self.timing.urgency(held=self._at_once)
+
+    async def read(self, reader: Reader) -> Snapshot:
+        """Read once; a held read that fails where a plain one may not is followed by a plain one.
+
+        Raises what ``reader`` raises.
+        """
+        self._at_once = False
+        if self._plain or not self._hold.asks or self._max_gap is not None:
+            return await _plain(reader)
+        began = time.monotonic()
+        self.held = True
+        try:
+            snapshot, failed = await _held(self._hold, reader)
+        finally:
+            self.held = False
+        if snapshot is not None:
+            self._at_once = self._hold.answered(time.monotonic() - began, news=snapshot.status != self._status)
+            return snapshot
+        await reader.turn(_most_urgent)
+        snapshot = await _plain(reader)
+        if failed:
+            self._hold.failed()
+        return snapshot
+
+    def answered(self, snapshot: Snapshot) -> None:
+        """A read was answered."""
+        self._status = snapshot.status
+        self._plain, self._tries, self._wait, self._tried, self._typed = False, 0, 0.0, False, False
+        self._missing.known()
+        self.timing.heard(snapshot.status)
+
+    def gone(self, problem: HappyHorseError) -> bool:
+        """Whether this answer ends the reading: the server has said long enough that it does not know the task."""
+        if not isinstance(problem, NotFound):
+            return False
+        return self._typed or self._missing.gone(self.timing.clock(), self._missing_patience)
+
+    def failed(self, problem: HappyHorseError) -> tuple[float, int]:
+        """A read failed: the seconds for which nothing is to be asked, and how many have failed in a row."""
+        self._tries += 1
+        wait = polling.backoff(self._tries, longest=self._max_backoff)
+        if isinstance(problem, RateLimited):
+            logger.debug("task %s: 429, wait %s s", problem.task_id, problem.retry_after)
+            wait = problem.retry_after or wait
+            # Of a long wait one read is tried after a minute; what is asked for then is waited as told.
+            self._tried = self._shared or (wait > polling.TRIED_AFTER and not self._tried)
+            self._wait = min(wait, polling.TRIED_AFTER) if self._tried else wait
+        else:
+            logger.debug("read failed: %s", type(problem).__name__)
+            self._plain = True
+            self._wait = wait
+        return wait, self._tries
+
+
+async def until_ended(reader: Reader, poll: Poll) -> Snapshot:
+    """Read the task until it has failed or its video is there; the last snapshot.
+
+    Raises the errors that end reading: 400, 401, 402, 403, a 404 that was repeated, and what ``reader`` raises.
+    """
+    while True:
+        await reader.pause(poll.wait)
+        await reader.turn(poll.urgency)
+        try:
+            snapshot = await poll.read(reader)
+        except (NotFound, RateLimited, ServerError, TransportError) as problem:
+            if poll.gone(problem):
+                raise
+            reader.troubled(problem, *poll.failed(problem))
+            continue
+        logger.debug("task %s: %s", snapshot.task_id, snapshot.status)
+        poll.answered(snapshot)
+        reader.heard(snapshot)
+        # Compared by value here and everywhere: after a user's importlib.reload there are two classes of states.
+        if snapshot.status in (Status.FAILED, Status.DOWNLOADING):
+            return snapshot
+
+
+class Read(Protocol):
+    """`Client.read`."""
+
+    def __call__(self, task_id: str, *, hold: bool = False) -> Awaitable[Snapshot]:
+        """What the server says of a task; with ``hold`` it may answer only when there is news."""
+
+
+async def wait_for(
+    read: Read,
+    hold: Hold,
+    task_id: str,
+    *,
+    typical: float,
+    on_change: Callable[[Snapshot], None] | None,
+) -> Snapshot:
+    """`Client.wait` without its time-out: ``typical`` is how many seconds tasks of that server usually take.
+
+    Raises `JobFailed`, and what `until_ended` raises.
+    """
+    # The loop's clock is the one that its pauses go by.
+    timing = Timing(polling.forecast([], typical=typical), asyncio.get_running_loop().time)
+    timing.begin()
+    snapshot = await until_ended(_Alone(read, task_id, on_change), Poll(timing, hold))
+    if snapshot.status == Status.FAILED:
+        raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
+    return snapshot
+
+
+class _Alone:
+    """Reads one task with a client alone: no rate limiter, nothing written down."""
+
+    def __init__(self, read: Read, task_id: str, on_change: Callable[[Snapshot], None] | None) -> None:
+        self._read, self._task_id, self._on_change = read, task_id, on_change
+        self._status: Status | None = None
+
+    async def pause(self, seconds: float) -> None:
+        if seconds > 0:
+            await asyncio.sleep(seconds)
+
+    async def turn(self, urgency: Callable[[], float]) -> None:
+        """Its turn is always."""
+
+    async def read(self, *, hold: bool) -> Snapshot:
+        return await (self._read(self._task_id, hold=True) if hold else self._read(self._task_id))
+
+    def heard(self, snapshot: Snapshot) -> None:
+        changed, self._status = snapshot.status != self._status, snapshot.status
+        if changed and self._on_change is not None:
+            self._on_change(snapshot)
+
+    def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
+        """It is read again, that is all."""
+
+
+async def _plain(reader: Reader) -> Snapshot:
+    snapshot = await reader.read(hold=False)
+    assert snapshot is not None, "only a held read is cut short"
+    return snapshot
+
+
+async def _held(hold: Hold, reader: Reader) -> tuple[Snapshot | None, bool]:
+    """What a held read gives, None where the same one without the parameter has to follow; and whether it failed.
 
     Whether it failed for the parameter tells that other read. Raises what the read raises, where it would without it.
     """
     crowded = False
     hold.open += 1
     try:
-        return await read, False
+        return await reader.read(hold=True), False
     except (BadRequest, NotFound, ServerError, ConnectionLost):
         return None, True
     except RateLimited:
@@ -46,77 +257,5 @@ async def held(hold: Hold, read: Awaitable[T]) -> tuple[T | None, bool]:
     return None, False
 
 
-#: Seconds between two reads at most while the server is in trouble.
-_MAX_BACKOFF = 30.0
-
-
-class Read(Protocol):
-    """`Client.read`."""
-
-    def __call__(self, task_id: str, *, hold: bool = False) -> Awaitable[Snapshot]:
-        """What the server says of a task; with ``hold`` it may answer only when there is news."""
-
-
-async def until_ended(
-    read: Read,
-    hold: polling.Hold,
-    task_id: str,
-    *,
-    typical: float,
-    on_change: Callable[[Snapshot], None] | None,
-) -> Snapshot:
-    """The snapshot with the link to the video. ``typical`` is how many seconds tasks of that server usually take.
-
-    Raises `JobFailed`, and the errors that end reading: 400, 401, 402, and a 404 that is repeated for a minute.
-    """
-    estimate = polling.forecast([], typical=typical)
-    # The loop's clock is the one that its pauses go by.
-    clock = asyncio.get_running_loop().time
-    start, status, troubled, tries, wait = clock(), None, False, 0, 0.0
-    missing, tried = polling.Missing(), False
-    while True:
-        try:
-            snapshot, at_once = await _look(read, hold, task_id, status, plain=troubled)
-        except RateLimited as limited:
-            tries += 1
-            wait = limited.retry_after or polling.backoff(tries, longest=_MAX_BACKOFF)
-            # Of a long wait once: what comes then is waited as told.
-            tried = wait > polling.TRIED_AFTER and not tried
-            wait = min(wait, polling.TRIED_AFTER) if tried else wait
-        except (NotFound, ServerError, TransportError) as problem:
-            if isinstance(problem, NotFound) and missing.gone(clock()):
-                raise
-            troubled = True
-            tries += 1
-            wait = polling.backoff(tries, longest=_MAX_BACKOFF)
-        else:
-            troubled, tries, wait, tried = False, 0, 0.0, False
-            missing.known()
-            if snapshot.status != status and on_change is not None:
-                on_change(snapshot)
-            status = snapshot.status
-            if status == Status.FAILED:
-                raise JobFailed(snapshot.message or "the task failed", snapshot=snapshot)
-            if status == Status.DOWNLOADING:
-                return snapshot
-            if at_once:
-                continue
-        gap = polling.next_gap(estimate, polling.State(clock() - start), polling.PATIENCE)
-        # What is in doubt is looked at as soon as may be.
-        await asyncio.sleep(wait if missing.in_doubt else max(gap, wait))
-
-
-async def _look(
-    read: Read, hold: polling.Hold, task_id: str, known: Status | None, *, plain: bool
-) -> tuple[Snapshot, bool]:
-    """A read, held open by a server that does so unless ``plain``; and whether the next one may follow at once."""
-    if plain or not hold.asks:
-        return await read(task_id), False
-    began = time.monotonic()
-    snapshot, failed = await held(hold, read(task_id, hold=True))
-    if snapshot is not None:
-        return snapshot, hold.answered(time.monotonic() - began, news=snapshot.status != known)
-    snapshot = await read(task_id)
-    if failed:
-        hold.failed()
-    return snapshot, False
+def _most_urgent() -> float:
+    return math.inf

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import logging
 import math
 import os
 import sys
@@ -14,12 +15,11 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from happyhorse_nb.client.threads import aside
 from happyhorse_nb.engine.files import FOLDER, bring_back, copy_of, throw_away
 from happyhorse_nb.engine.loop import Callbacks, outcome_of
-from happyhorse_nb.engine.registry import Roster, follow
-from happyhorse_nb.engine.runner import Crew
-from happyhorse_nb.engine.task import resting
-from happyhorse_nb.engine.track import ended
+from happyhorse_nb.engine.registry import Registry, follow
+from happyhorse_nb.engine.runner import Runner
 from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
 from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.job import outcome
@@ -44,6 +44,10 @@ _LAST_WORDS, _LAST_CALLS = 4.0, 1.0
 _SILENT, _LONG = 2.0, 60.0
 #: Seconds that a job is given to end where its user wants it to.
 _RELEASE = 30.0
+
+
+# What is logged is for whoever asks for it: without this, errors of the background would be printed into cells.
+logging.getLogger("happyhorse_nb").addHandler(logging.NullHandler())
 
 
 def engine() -> Engine:
@@ -74,8 +78,8 @@ class Engine:
             raise _unwritable(folder, problem) from None
         self._pid = os.getpid()
         script = not frontend.in_notebook()
-        self._crew = Crew(self.ledger, self.presence, config, follow=self._begin_to_follow, remembers=script)
-        self._roster = Roster(
+        self._runner = Runner(self.ledger, self.presence, config, follow=self._begin_to_follow, remembers=script)
+        self._registry = Registry(
             self.ledger,
             self.presence,
             self,
@@ -114,7 +118,6 @@ class Engine:
             for request in requests
         ]
         if reuse:
-            # Before the lock, which the owned loop needs too.
             for record in records:
                 self._ask_about_expired(record, account)
 
@@ -133,41 +136,53 @@ class Engine:
         *,
         reuse: bool,
     ) -> list[Job]:
-        with self._roster.lock:
-            equals = [self._equal(record) if reuse else None for record in records]
-            new = [place for place, equal in enumerate(equals) if equal is None]
-            for place in new:
-                requests[place].check_target()
-            if new:
-                may([records[place] for place in new])
-            jobs = {
-                place: self._taken_up(requests[place], equal, account)
-                for place, equal in enumerate(equals)
-                if equal is not None
-            }
-            frames = {place: self._kept(requests[place].frame) for place in new}
-            # Another kernel may have been faster with some of them.
-            added = self.ledger.add_all([records[place] for place in new], reuse=reuse) if new else []
-            for place, equal in zip(new, added, strict=True):
-                if equal is None:
-                    jobs[place] = self._roster.keep(Job(records[place], self))
-                    self._crew.begin(jobs[place], account, frames[place])
-            for place, equal in zip(new, added, strict=True):
-                if equal is not None:
-                    jobs[place] = self._taken_up(requests[place], equal, account)
-            return [jobs[place] for place in range(len(requests))]
+        equals = [self._equal(record) if reuse else None for record in records]
+        new = [place for place, equal in enumerate(equals) if equal is None]
+        for place in new:
+            requests[place].check_target()
+        if new:
+            # Before anything is copied; and once more below, for another thread may have bought something meanwhile.
+            may([records[place] for place in new])
+        jobs = {
+            place: self._taken_up(requests[place], equal, account)
+            for place, equal in enumerate(equals)
+            if equal is not None
+        }
+        frames = {place: self._on_disk(requests[place].frame) for place in new}
+
+        def buy() -> list[Record | None]:
+            may([records[place] for place in new])
+            jobs.update((place, self._registry.add(Job(records[place], self))) for place in new)
+            try:
+                return self.ledger.add_all([records[place] for place in new], reuse=reuse)
+            except BaseException:
+                for place in new:
+                    self._registry.drop(jobs[place])
+                raise
+
+        # Another kernel may have been faster with some of them.
+        added = self._registry.buying(buy) if new else []
+        for place, equal in zip(new, added, strict=True):
+            if equal is None:
+                self._runner.begin(jobs[place], account, frames[place])
+            else:
+                self._registry.drop(jobs[place])
+        for place, equal in zip(new, added, strict=True):
+            if equal is not None:
+                jobs[place] = self._taken_up(requests[place], equal, account)
+        return [jobs[place] for place in range(len(requests))]
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
-        return process.uninterrupted(lambda: self._roster.take_up(record, account))
+        return process.uninterrupted(lambda: self._registry.take_up(record, account))
 
     def known(self, record: Record) -> Job:
         """A job of the ledger as it is, without going on with it."""
-        return self._roster.known(record)
+        return self._registry.known(record)
 
     def running(self) -> list[Job]:
         """The jobs that this process watches, or follows in another kernel."""
-        return self._roster.running()
+        return self._registry.running()
 
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through.
@@ -182,21 +197,21 @@ class Engine:
         """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
 
         def end() -> None:
-            if not self._crew.stop(job) and not job.done():
-                job.publish(ended(outcome.stopped(job.snapshot, "No longer watched here, as you asked.")))
+            if not self._runner.stop(job) and not job.done():
+                job.publish(outcome.ended(outcome.stopped(job.snapshot, "No longer watched here, as you asked.")))
 
         here = self._here()
         if here is not self:
             here.stop(job)
-        elif job.status != Status.QUEUED or not process.uninterrupted(lambda: self._roster.take_out(job)):
-            self._crew.loop.call(end)
+        elif job.status != Status.QUEUED or not process.uninterrupted(lambda: self._registry.take_out(job)):
+            self._runner.loop.call(end)
 
     def release(self, record: Record) -> None:
         """Watch a job of the ledger no longer, and come back when nobody does.
 
         Raises `InvalidRequest` where another kernel does, and `WaitTimeout`.
         """
-        if not self._roster.in_hand(record):
+        if not self._registry.in_hand(record):
             return
         if record.owner != self.presence.id:
             raise InvalidRequest(
@@ -213,7 +228,7 @@ class Engine:
         if here is not self:
             here.watch(job)
         else:
-            self._roster.watch(job)
+            self._registry.watch(job)
 
     def starred(self, job: Job) -> bool:
         """Whether a job has a star, in whatever kernel it was given."""
@@ -248,11 +263,11 @@ class Engine:
             raise
         if frame is not None:
             self.frames.drop(frame)
-        self._roster.drop(job)
+        self._registry.drop(job)
 
     def wake(self) -> None:
         """Ask about every job at once, as after a sleep of the machine."""
-        self._crew.loop.call(self._crew.wake)
+        self._runner.loop.call(self._runner.wake)
 
     def close(self) -> None:
         """End quietly, leaving every job so that another kernel can go on with it."""
@@ -267,7 +282,7 @@ class Engine:
 
     def _close(self) -> None:
         with suppress(TimeoutError, CancelledError):
-            outcome_of(self._crew.start(self._crew.end), _LAST_WORDS)
+            outcome_of(self._runner.start(self._runner.end), _LAST_WORDS)
         callbacks = process.get("callbacks")
         if callbacks is not None:
             callbacks.drain(_LAST_CALLS)
@@ -293,7 +308,7 @@ class Engine:
         if self._closed or os.getpid() != self._pid:
             return
         if not self._interrupted:
-            settling = self._crew.start(self._crew.settle)
+            settling = self._runner.start(self._runner.settle)
             try:
                 try:
                     outcome_of(settling, _SILENCE)
@@ -309,7 +324,7 @@ class Engine:
     def _tell(self) -> None:
         if self._closed or os.getpid() != self._pid:
             return
-        jobs = [job for job in self._crew.jobs if job.id not in self._told]
+        jobs = [job for job in self._runner.jobs if job.id not in self._told]
         self._told.update(job.id for job in jobs)
         for line in outcome.last_words(jobs):
             _say(line)
@@ -321,7 +336,7 @@ class Engine:
             copy_of(job, request.saved_as)
         return job
 
-    def _kept(self, frame: FirstFrame) -> FirstFrame:
+    def _on_disk(self, frame: FirstFrame) -> FirstFrame:
         """The first frame with its bytes on disk: a job may wait for hours, and many jobs may."""
         return frame if frame.data is None else frame.resting(self.frames.keep(frame.digest, frame.data))
 
@@ -346,55 +361,62 @@ class Engine:
         """The job that an equal request has made, is making, or may have made."""
         while True:
             equal = self.ledger.equal(record)
-            if equal is None or self._roster.settle(equal) == equal:
+            if equal is None or self._registry.settle(equal) == equal:
                 return equal
 
     def _asked(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        wait, why = outcome_of(self._crew.start(lambda: self._wait(account)))
+        wait, why = outcome_of(self._runner.start(lambda: self._wait(account)))
         if wait > _LONG:
             raise RateLimited(f"{why} Ask again then.", retry_after=wait)
         if wait > _SILENT:
             _say(why)
-        return outcome_of(self._crew.start(lambda: self._ask(account, question)))
+        return outcome_of(self._runner.start(lambda: self._ask(account, question)))
 
     async def _wait(self, account: Account) -> tuple[float, str]:
         """For how many seconds no question may leave, and why."""
-        allowance = self._crew.office(account).pace.allowance
-        wait, paused = allowance.wait(submit=not allowance.paused), allowance.paused
+        limiter = self._runner.limits(account).limiter
+        wait, paused = limiter.wait(submit=not limiter.paused), limiter.paused
         if paused:
             return wait, outcome.asked_to_wait(paused)
         return wait, f"The account's requests for this minute are used up until {outcome.clock(wait)}."
 
     async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        office = self._crew.office(account)
-        allowance = office.pace.allowance
+        limits = self._runner.limits(account)
+        limiter = limits.limiter
         # Somebody sits and waits for it: like a submit it goes before all reads. While the server wants nothing it is
         # the most urgent read, for one of these is tried all the same.
-        await office.pace.take(_most_urgent if allowance.paused else None)
+        await limits.scheduler.take(_most_urgent if limiter.paused else None)
         try:
-            return await question(office.client)
+            return await question(limits.client)
         except RateLimited as limited:
             if not limited.retry_after:
                 raise
-            allowance.refused(limited.retry_after)
-            message = f"{outcome.sentence(limited.message)} {outcome.asked_to_wait(allowance.paused)}"
+            limiter.refused(limited.retry_after)
+            message = f"{outcome.sentence(limited.message)} {outcome.asked_to_wait(limiter.paused)}"
             raise RateLimited(
-                message, status=limited.status, code=limited.code, task_id=limited.task_id, retry_after=allowance.paused
+                message, status=limited.status, code=limited.code, task_id=limited.task_id, retry_after=limiter.paused
             ) from None
 
     def _begin(self, job: Job, account: Account) -> None:
-        self._crew.begin(job, account, resting(job.record, self.frames) if job.task_id is None else None)
+        self._runner.begin(job, account, _resting(job.record, self.frames) if job.task_id is None else None)
 
     def _begin_to_follow(self, job: Job, account: Account) -> None:
-        self._crew.start(lambda: self._follow(job, account))
+        self._runner.start(lambda: self._follow(job, account))
 
     async def _follow(self, job: Job, account: Account) -> None:
         while (record := await follow(job, self.ledger, self.presence)) is not None:
             try:
-                if self._roster.adopt(job, record, account):
+                if await aside(self._registry.adopt, job, record, account):
                     return
             except (LedgerError, InvalidRequest) as problem:
-                job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+                job.publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+
+
+def _resting(record: Record, frames: Frames) -> FirstFrame:
+    """A row's first frame as far as the row says; nothing is read."""
+    if record.frame.partition(":")[0].lower() in ("http", "https"):
+        return FirstFrame(record.frame_label, url=record.frame)
+    return FirstFrame(record.frame_label, file=frames.path(record.frame), known=record.frame)
 
 
 def _most_urgent() -> float:

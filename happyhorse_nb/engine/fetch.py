@@ -1,113 +1,143 @@
-"""Bringing a finished video to disk; only then is its job done."""
+"""Brings a finished video to disk; only then is its job done."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from happyhorse_nb.engine.track import Arrival, Track
+from happyhorse_nb.client.threads import at_disk
 from happyhorse_nb.errors import ConfigError, DownloadError, RateLimited
 from happyhorse_nb.job import outcome
-from happyhorse_nb.models import Snapshot, Status, join_notes
+from happyhorse_nb.models import Progress, Snapshot, Status, join_notes
 from happyhorse_nb.settings import home, nameable, video_folder, video_name
 from happyhorse_nb.wire import text
 
 if TYPE_CHECKING:
-    from happyhorse_nb.client import VideoInfo
+    from happyhorse_nb.engine.task import JobTask
 
 #: Tries in vain after which the card says so.
 _A_FEW = 2
 
 
-async def fetch(track: Track) -> None:
-    """Download the video, or end the job as stopped: it is paid for and can be taken up again. Raises `Stopped`."""
-    arrival = track.arrival = Arrival()
+class DownloadProgress:
+    """What has come of a video so far. ``total`` is its bytes in all, None where the server does not say."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.have = 0
+        self.total: int | None = None
+        self._clock = clock
+        self._began = clock()
+        self._first: int | None = None
+
+    def count(self, have: int, total: int | None) -> None:
+        """So many bytes are there."""
+        if self._first is None or have < self._first:
+            # The first ones, or it was begun anew: from here on the pace is measured.
+            self._first, self._began = have, self._clock()
+        self.have, self.total = have, total
+
+    def progress(self, elapsed: float) -> Progress:
+        """How far it is, and how long it still takes at this pace; ``elapsed`` is the task's age in seconds."""
+        if not self.total or self._first is None:
+            return Progress(elapsed=elapsed)
+        came, seconds = self.have - self._first, self._clock() - self._began
+        left = (self.total - self.have) * seconds / came if came > 0 and seconds > 0 else None
+        return Progress(fraction=min(1.0, self.have / self.total), elapsed=elapsed, left=left, size=self.total)
+
+
+async def fetch(task: JobTask) -> Snapshot:
+    """Download the video: the end of its job, done, or stopped where it is not to be had now.
+
+    It is paid for, and can be taken up again. Raises `Stopped`.
+    """
+    download = task.download = DownloadProgress()
     most = 0
 
     def came(have: int, total: int | None) -> None:
         nonlocal most
-        arrival.count(have, total)
-        if have > most and track.now.message:
-            track.quietly(replace(track.now, message=""))
+        download.count(have, total)
+        if have > most and task.now.message:
+            task.quietly(replace(task.now, message=""))
         most = max(most, have)
 
+    async def renew(why: str, vain: int) -> str | None:
+        return await _fresh_link(task, why, vain)
+
     try:
-        target, note = _target(track)
-        info, path = await track.unless_stopped(
-            track.client.bring(
-                track.now,
+        target, note = await _target(task)
+        info, path = await task.stopping.unless_stopped(
+            task.client.bring(
+                task.now,
                 target,
-                renew=partial(_fresh, track),
+                renew=renew,
                 # One watcher alone fetches a job's video, so what a killed one has left is found under this name.
-                part=track.now.id,
-                patience=track.settings.fetch_patience,
+                part=task.now.id,
+                patience=task.settings.fetch_patience,
                 on_bytes=came,
             )
         )
         size = path.stat().st_size
     except (DownloadError, OSError) as problem:
-        await track.end(outcome.ready(track.now, problem))
-        return
-    made = _made(track.now, path, size, info)
-    await track.end(replace(made, note=join_notes(made.note, note)))
-
-
-def _made(now: Snapshot, target: Path, size: int, info: VideoInfo) -> Snapshot:
-    took = now.took if now.took is not None else max(0.0, time.time() - (now.submitted or now.created))
+        return outcome.ready(task.now, problem)
+    now = task.now
     return replace(
         now,
         status=Status.DONE,
-        path=target,
+        path=path,
         size=size,
         width=info.width,
         height=info.height,
-        took=took,
+        took=now.took if now.took is not None else max(0.0, time.time() - (now.submitted or now.created)),
         video_url=None,
         message="",
         remedy="",
+        note=join_notes(now.note, note),
     )
 
 
-async def _fresh(track: Track, why: str, vain: int) -> str | None:
+async def _fresh_link(task: JobTask, why: str, vain: int) -> str | None:
     """The link as the task has it now. Raises `APIError` and `TransportError`."""
-    task_id = track.now.task_id
+    task_id = task.now.task_id
     assert task_id is not None, "a finished task has an id"
     if vain > _A_FEW:
-        track.quietly(replace(track.now, message=f"The video cannot be downloaded yet: {why}; trying again."))
+        task.quietly(replace(task.now, message=f"The video cannot be downloaded yet: {why}; trying again."))
     # The video is made: nothing that is read now is more urgent. (A stop cuts the whole of the fetch short, this too.)
-    await track.office.pace.take(lambda: math.inf)
+    await task.limits.scheduler.take(lambda: math.inf)
     try:
-        read = await track.client.read(task_id)
+        read = await task.client.read(task_id)
     except RateLimited as limited:
-        track.office.pace.allowance.refused(track.told(limited, max(1, vain)))
+        task.limits.limiter.refused(limited.retry_after or task.backoff(max(1, vain)))
         raise
     # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
-    link, expires_at = read.video_url or track.now.video_url, read.expires_at or track.now.expires_at
-    track.quietly(replace(track.now, video_url=link, expires_at=expires_at))
+    link, expires_at = read.video_url or task.now.video_url, read.expires_at or task.now.expires_at
+    task.quietly(replace(task.now, video_url=link, expires_at=expires_at))
     return read.video_url
 
 
-def _target(track: Track) -> tuple[Path, str]:
-    """The file that was asked for, else one named for its date, prompt and job; and a note.
+async def _target(task: JobTask) -> tuple[Path, str]:
+    """The file that was asked for, else one named for its date, prompt and job; and a note."""
+    wished, name = task.job.record.target, video_name(task.now.created, task.now.prompt, task.now.id)
+    if wished.suffix != ".mp4":
+        return wished / name, ""
+    return await task.stopping.unless_stopped(at_disk(_writable, wished, name, task.settings.folder))
 
-    The video is paid for: where the file that was asked for cannot be written, it goes to the folder for videos.
-    """
-    now, wished = track.now, track.job.record.target
-    name = video_name(now.created, now.prompt, now.id)
+
+def _writable(wished: Path, name: str, folder: str) -> tuple[Path, str]:
+    """The video is paid for: where the file that was asked for cannot be written, it goes to the folder for videos."""
     with suppress(OSError):
-        if wished.is_dir() or wished.suffix != ".mp4":
+        if wished.is_dir():
             return wished / name, ""
     if _can_be_written(wished):
         return wished, ""
     with suppress(ConfigError):
-        folder = video_folder(track.settings.folder, fallback=home(make=False))
-        note = f"{text(str(wished))[-200:]} could not be written, so the video is in {folder}"
-        return folder / name, note
+        usual = video_folder(folder, fallback=home(make=False))
+        note = f"{text(str(wished))[-200:]} could not be written, so the video is in {usual}"
+        return usual / name, note
     return wished, ""
 
 

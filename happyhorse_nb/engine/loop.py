@@ -1,4 +1,4 @@
-"""Users' callbacks, on a thread of their own where they may take their time."""
+"""The threads of the engine: the event loop of all jobs, and one for users' callbacks."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import contextvars
 import sys
 import time
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from threading import Thread
@@ -27,8 +28,8 @@ def always() -> float:
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
-class Naps:
-    """Compares a clock that runs on in a sleep with the one that timers go by, which does not."""
+class SleepDetector:
+    """Whether the machine has slept: compares a clock that runs on in a sleep with the one that timers go by."""
 
     def __init__(self, always: Callable[[], float] = always, steady: Callable[[], float] = time.monotonic) -> None:
         self._always = always
@@ -44,6 +45,8 @@ class Naps:
 T = TypeVar("T")
 #: Seconds that tasks are given to end when Python does.
 _PATIENCE = 2.0
+#: Threads for what would block the loop.
+_THREADS = 2
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -64,6 +67,8 @@ class OwnedLoop:
 
     def __init__(self) -> None:
         self._loop = _Loop()
+        # Names are looked up there, and the ledger is read: a kernel with jobs has at most eight threads of ours.
+        self._loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="happyhorse_nb io"))
         self._tasks: set[asyncio.Task[Any]] = set()
         self.thread = Thread(target=self._run, name="happyhorse_nb", daemon=True)
         self.thread.start()
@@ -95,17 +100,17 @@ class OwnedLoop:
         ``among`` is a set that holds the task as long as it runs.
         """
         outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
-        keepers = [self._tasks] if among is None else [self._tasks, among]
+        holders = [self._tasks] if among is None else [self._tasks, among]
 
         def begin() -> None:
             task = self._loop.create_task(make(), context=contextvars.Context())
-            for kept in keepers:
-                kept.add(task)
+            for tasks in holders:
+                tasks.add(task)
             task.add_done_callback(finish)
 
         def finish(task: asyncio.Task[T]) -> None:
-            for kept in keepers:
-                kept.discard(task)
+            for tasks in holders:
+                tasks.discard(task)
             if task.cancelled():
                 outcome.cancel()
             elif (problem := task.exception()) is not None:
@@ -171,15 +176,17 @@ class Loop(Protocol):
         """Run it on the loop in so many seconds. Called on the loop."""
 
 
-class Burst:
-    """A cell that makes a thousand jobs has the interpreter to itself while it does: two threads that take turns at it
-    are both slowed down by far more than half. ``clock`` is any steady clock in seconds.
+class StartQueue:
+    """Starts jobs on the loop: a few at once, and when a cell makes many in a row the others when no more come.
+
+    A cell that makes a thousand jobs has the interpreter to itself while it does: two threads that take turns at it
+    are both slowed down by far more than half (`scale` in benchmarks). ``clock`` is any steady clock in seconds.
     """
 
     def __init__(self, loop: Loop, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = loop
         self._clock = clock
-        # Kept here, for while %autoreload runs a module anew, all of its names are gone for a moment.
+        # Copied here, for while %autoreload runs a module anew, all of its names are gone for a moment.
         self._few, self._gap, self._longest = _FEW, _GAP, _LONGEST
         #: By name, the oldest first.
         self._calls: dict[str, Call] = {}
@@ -206,6 +213,7 @@ class Burst:
                 self._loop.call(self._watch)
                 self._watched = True
 
+        # Where no interrupt comes between.
         self._guard(put)
 
     # On the loop
@@ -221,15 +229,9 @@ class Burst:
                 call = self._guard(lambda: self._calls.pop(next(iter(self._calls))))
                 call()
         finally:
-            # One that fails is the loop's to report, and keeps back none of the others.
+            # One that fails is the loop's to report, and stops none of the others.
             if self._calls:
                 self._loop.call(self.flush)
-
-    def look(self) -> None:
-        """Call what waits far too long: asked now and then, for what keeps watch may have failed."""
-        if self._calls and self._clock() - self._first > 2 * self._longest:
-            self._watched = False
-            self.flush()
 
     def close(self) -> None:
         """Call none of what waits, nor of what comes."""
@@ -276,6 +278,6 @@ class Callbacks:
 
     def _run(self) -> None:
         while True:
-            # An exit, or an interrupt of the user's own, is not the end of everybody's callbacks.
+            # An exit, or an interrupt of the user's own, is not the end of all callbacks. What one raises is noted.
             with suppress(BaseException):
                 self._calls.get()()

@@ -1,15 +1,16 @@
-"""The jobs that this process has in its hands, and how it takes up those of the ledger."""
+"""The jobs that this process knows, each once, and how it takes up those of the ledger."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
-from threading import RLock
+from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from happyhorse_nb.engine.track import ended
+from happyhorse_nb.client.threads import aside
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Controls, Job
@@ -18,6 +19,7 @@ from happyhorse_nb.settings import Account, current_account, process
 from happyhorse_nb.store import Ledger, Presence, Record, changing
 from happyhorse_nb.store.questions import LETTERS
 
+T = TypeVar("T")
 #: Seconds between two looks into the ledger.
 _LOOK = 1.0
 
@@ -28,19 +30,27 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
     Returns the job's row when that kernel has died and somebody else has to go on with it.
     """
     known = job.record.snapshot
+
+    def look() -> tuple[Record | None, bool]:
+        record = ledger.look_at(job.id)
+        return record, record is not None and presence.alive(record.owner)
+
     while not job.done():
         try:
-            record = ledger.look_at(job.id)
+            record, alive = await aside(look)
         except LedgerError as problem:
-            job.publish(ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+            job.publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
             return None
         if record is None:
-            job.publish(ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
+            job.publish(outcome.ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
+            return None
+        if job.done():
+            # It has ended here while we looked.
             return None
         if record.snapshot != known:
             known = record.snapshot
             job.publish(replace(known, progress=job.snapshot.progress))
-        elif not presence.alive(record.owner):
+        elif not alive:
             # Only when its last words have been read: a kernel may finish a job and end between two looks.
             return record
         else:
@@ -52,10 +62,13 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
 Starter = Callable[[Job, Account], None]
 
 
-class Roster:
+class Registry:
     """Each job once: whoever asks for one that is watched here gets the same object.
 
-    ``go_on`` works on a job here, ``follow`` on one that another process watches; both are called with ``lock`` held.
+    It is decided for one job at a time who watches it, so that two threads never watch the same one: whoever asks about
+    that job meanwhile waits for the decision. No lock is held while the ledger is read or written.
+
+    ``go_on`` works on a job here, ``follow`` on one that another process watches; neither waits for anything.
     ``check_budget`` raises `InvalidRequest` for what this process may not buy.
     """
 
@@ -69,9 +82,6 @@ class Roster:
         follow: Starter,
         check_budget: Callable[[Record], None],
     ) -> None:
-        #: Held while it is decided who watches a job, so that two threads never watch the same one. Not by the main
-        #: thread: see `settings.process`.
-        self.lock = RLock()
         self._ledger = ledger
         self._presence = presence
         self._controls = controls
@@ -79,9 +89,12 @@ class Roster:
         self._follow = follow
         self._check_budget = check_budget
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+        #: By job: what is set when it is decided who watches it.
+        self._deciding: dict[str, Future[None]] = {}
+        self._guard = process.Guard()
 
-    def keep(self, job: Job) -> Job:
-        """This is now the job of its id."""
+    def add(self, job: Job) -> Job:
+        """This is now the job of its id. A new job is added before it is in the ledger, where others find it."""
         self._jobs[job.id] = job
         return job
 
@@ -105,26 +118,47 @@ class Roster:
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the process it runs in."""
-        with self.lock:
-            live = self._jobs.get(record.snapshot.id)
-            if live is not None and not live.done():
-                return live
-            # Read again: what ended a moment ago was written down before anybody was told.
-            record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
-            snapshot = record.snapshot
-            if record.made:
-                return self.keep(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
-            check_account(record, account, self._ledger)
-            if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
-                job = self.keep(Job(record, self._controls))
-                self._follow(job, account)
-                return job
-            if snapshot.status == Status.QUEUED:
-                return self._send(record, account)
-            if snapshot.task_id is None:
-                current = live is not None and live.status == snapshot.status
-                return live if live is not None and current else self.keep(Job(record, self._controls))
-            return self._resume(record, account, live)
+        return self._decided(record.snapshot.id, lambda: self._taken_up(record, account))
+
+    def buying(self, decide: Callable[[], T]) -> T:
+        """Decide to buy something, while no other thread does: each counts what those before it have spent."""
+        return self._decided("", decide)
+
+    def _decided(self, job_id: str, decide: Callable[[], T]) -> T:
+        """Decide about one job, while nobody else does. Not on the event loop."""
+
+        def decide_alone() -> T:
+            mine: Future[None] = Future()
+            while (other := self._guard(lambda: self._deciding.setdefault(job_id, mine))) is not mine:
+                other.result()
+            try:
+                return decide()
+            finally:
+                self._guard(lambda: self._deciding.pop(job_id))
+                mine.set_result(None)
+
+        return process.uninterrupted(decide_alone)
+
+    def _taken_up(self, record: Record, account: Account) -> Job:
+        live = self._jobs.get(record.snapshot.id)
+        if live is not None and not live.done():
+            return live
+        # Read again: what ended a moment ago was written down before anybody was told.
+        record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
+        snapshot = record.snapshot
+        if record.made:
+            return self.add(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
+        check_account(record, account, self._ledger)
+        if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
+            job = self.add(Job(record, self._controls))
+            self._follow(job, account)
+            return job
+        if snapshot.status == Status.QUEUED:
+            return self._send(record, account)
+        if snapshot.task_id is None:
+            current = live is not None and live.status == snapshot.status
+            return live if live is not None and current else self.add(Job(record, self._controls))
+        return self._resume(record, account, live)
 
     def watch(self, job: Job) -> None:
         """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
@@ -135,29 +169,20 @@ class Roster:
         check_account(job.record, account, self._ledger)
 
         def watch() -> None:
-            with self.lock:
-                live = self._jobs.get(job.id)
-                if live is job or job.done():
-                    return
-                if live is None or live.done():
-                    self.keep(job)
-                self._follow(job, account)
+            live = self._jobs.get(job.id)
+            if live is job or job.done():
+                return
+            if live is None or live.done():
+                self.add(job)
+            self._follow(job, account)
 
-        process.uninterrupted(watch)
+        self._decided(job.id, watch)
 
     def settle(self, record: Record) -> Record:
         """What a job is that nobody works on any more though it was on its way out."""
         # One that was queued waits on: it was not sent, and whoever takes it up sends it.
-        if record.snapshot.status != Status.SUBMITTING:
+        if record.snapshot.status != Status.SUBMITTING or self.in_hand(record):
             return record
-        return process.uninterrupted(lambda: self._settled(record))
-
-    def _settled(self, record: Record) -> Record:
-        # Under the lock, for a new job of this process is written down before it is in the roster.
-        with self.lock:
-            return record if self.in_hand(record) else self._doubted(record)
-
-    def _doubted(self, record: Record) -> Record:
         snapshot = record.snapshot
         settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
@@ -183,46 +208,58 @@ class Roster:
         return elsewhere and changing(replace(record.snapshot, note="")) != changing(replace(live.snapshot, note=""))
 
     def adopt(self, job: Job, record: Record, account: Account) -> bool:
-        """Go on with a job whose process has died. False when another process was faster."""
-        with self.lock:
-            record = self.settle(record)
-            snapshot = record.snapshot
-            if snapshot.status.ended:
-                job.publish(snapshot)
-                return True
-            queued = snapshot.status == Status.QUEUED
-            if queued:
-                self._check_budget(replace(record, owner=self._presence.id))
-            if not self._ledger.own(job.id, self._presence.id, instead_of=record.owner, buys=queued):
-                return False
-            self._go_on(job, account)
+        """Go on with a job whose process has died. False when another process was faster. Not on the event loop."""
+        return self._decided(job.id, lambda: self._adopted(job, record, account))
+
+    def _adopted(self, job: Job, record: Record, account: Account) -> bool:
+        record = self.settle(record)
+        snapshot = record.snapshot
+        if snapshot.status.ended:
+            job.publish(snapshot)
             return True
+        if not self._owned(record):
+            return False
+        self._go_on(job, account)
+        return True
 
     def take_out(self, job: Job) -> bool:
         """Take a queued job of another process out, dead or alive; False when there is nothing to take out.
 
         One that lives sees that when the job's turn has come.
         """
-        with self.lock:
-            record = self._ledger.get(job.id)
-            mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
-            if record is None or record.snapshot.status != Status.QUEUED or mine:
-                return False
-            out = replace(outcome.cancelled(record.snapshot), ended=time.time())
-            if not self._ledger.settle(out, was=record):
-                return False
-            job.publish(out)
-            return True
+        return self._decided(job.id, lambda: self._taken_out(job))
+
+    def _taken_out(self, job: Job) -> bool:
+        record = self._ledger.get(job.id)
+        mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
+        if record is None or record.snapshot.status != Status.QUEUED or mine:
+            return False
+        out = replace(outcome.cancelled(record.snapshot), ended=time.time())
+        if not self._ledger.settle(out, was=record):
+            return False
+        job.publish(out)
+        return True
 
     def _send(self, record: Record, account: Account) -> Job:
         """Send a job whose kernel ended while it was queued. Raises `InvalidRequest` (the budget)."""
-        self._check_budget(replace(record, owner=self._presence.id))
-        if not self._ledger.own(record.snapshot.id, self._presence.id, instead_of=record.owner, buys=True):
+        if not self._owned(record):
             # Another process was faster.
-            return self.take_up(self._ledger.get(record.snapshot.id) or record, account)
-        job = self.keep(Job(replace(record, owner=self._presence.id), self._controls))
+            return self._taken_up(self._ledger.get(record.snapshot.id) or record, account)
+        job = self.add(Job(replace(record, owner=self._presence.id), self._controls))
         self._go_on(job, account)
         return job
+
+    def _owned(self, record: Record) -> bool:
+        """Write down that this process goes on with a job, and pays for one that is queued; False when another was
+        faster. Raises `InvalidRequest` (the budget)."""
+
+        def own() -> bool:
+            if queued:
+                self._check_budget(replace(record, owner=self._presence.id))
+            return self._ledger.own(record.snapshot.id, self._presence.id, instead_of=record.owner, buys=queued)
+
+        queued = record.snapshot.status == Status.QUEUED
+        return self.buying(own) if queued else own()
 
     def _resume(self, record: Record, account: Account, live: Job | None) -> Job:
         """Watch a task that nobody watches."""
@@ -231,11 +268,11 @@ class Roster:
         )
         taken = replace(record, snapshot=snapshot, owner=self._presence.id)
         if live is None:
-            job = self.keep(Job(taken, self._controls))
+            job = self.add(Job(taken, self._controls))
         else:
             job = live
             job.revive(taken)
-        if record.owner == self._presence.id or self._ledger.own(job.id, self._presence.id, instead_of=record.owner):
+        if record.owner == self._presence.id or self._owned(record):
             self._ledger.update(snapshot)
             self._go_on(job, account)
         else:

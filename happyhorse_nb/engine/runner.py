@@ -1,114 +1,61 @@
-"""Those who work on the owned loop: a lifecycle for each job that is watched here."""
+"""Runs every active job on the background event loop, one task per job."""
 
 from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import json
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from happyhorse_nb import polling
-from happyhorse_nb.engine.loop import Burst, Naps, OwnedLoop
-from happyhorse_nb.engine.task import Lifecycle
-from happyhorse_nb.engine.track import Track, ended
-from happyhorse_nb.engine.watch import Looks
-from happyhorse_nb.engine.writer import Scribe
-from happyhorse_nb.errors import LedgerError
+from happyhorse_nb.client.threads import aside
+from happyhorse_nb.engine.ledger import AsyncLedger
+from happyhorse_nb.engine.loop import OwnedLoop, SleepDetector, StartQueue
+from happyhorse_nb.engine.task import JobTask
 from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
-from happyhorse_nb.limits.account import Office
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.limits.account import AccountLimits
+from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.store import Ledger, Presence
-
-#: Seconds for which an estimate is good: meanwhile few tasks more have ended.
-_GOOD = 10.0
-
-
-class Estimates:
-    """One estimate for each kind of task: model, parameters, real or sandbox. ``clock`` is any steady clock."""
-
-    def __init__(self, ledger: Ledger, clock: Callable[[], float] = time.monotonic) -> None:
-        self._ledger = ledger
-        self._clock = clock
-        self._known: dict[str, tuple[float, polling.Forecast]] = {}
-
-    def __call__(self, snapshot: Snapshot) -> polling.Forecast:
-        """How long a task like this takes."""
-        work = {name: value for name, value in snapshot.params.items() if name != "seed"}
-        kind = json.dumps([snapshot.model, snapshot.sandbox, sorted(work.items())], default=str)
-        made, found = self._known.get(kind, (float("-inf"), None))
-        now = self._clock()
-        if found is None or now - made > _GOOD:
-            history: list[float] = []
-            with suppress(LedgerError):
-                history = self._ledger.history(snapshot)
-            typical = polling.TYPICAL_SANDBOX if snapshot.sandbox else polling.TYPICAL
-            found = polling.forecast(history, typical=typical)
-            self._known[kind] = (now, found)
-        return found
-
-
-#: So many jobs say in a second how far they are: nobody looks at more, and the kernel has better things to do.
-MOST = 20
-#: What is done once a second comes in so many parts at most, one card in each, and not in one burst: a cell that runs
-#: meanwhile waits for none of them.
-_PARTS = 40
-
-
-class Rounds:
-    """Begun once a second with all jobs; then asked for each part of them."""
-
-    def __init__(self) -> None:
-        self._all: list[Lifecycle] = []
-        self._now: list[Lifecycle] = []
-        self._from = 0
-
-    def begin(self, lives: Iterable[Lifecycle]) -> None:
-        """Choose who is next: those that somebody follows before the others."""
-        self._all = known = list(lives)
-        if len(known) > MOST:
-            known = [life for life in known if life.job.followed] or known
-        if len(known) > MOST:
-            start = self._from % len(known)
-            self._from = start + MOST
-            known = (known[start:] + known[:start])[:MOST]
-        self._now = known
-
-    @property
-    def parts(self) -> int:
-        """In how many parts they come, at least 1."""
-        return max(1, min(_PARTS, len(self._all)))
-
-    def shown(self, part: int) -> Sequence[Lifecycle]:
-        """Those that say in this part, 0 to `parts` - 1, how far they are."""
-        return self._now[part :: self.parts]
-
-    def part(self, part: int) -> Sequence[Lifecycle]:
-        """Those of all jobs that belong to this part."""
-        return self._all[part :: self.parts]
-
 
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 #: Seconds between two updates of a running card.
 _TICK = 1.0
+#: So many jobs say in a second how far they are: nobody looks at more.
+MOST = 20
+#: What is done once a second for all jobs comes in so many parts at most, one card in each, and not in one burst: a
+#: cell that runs meanwhile waits for none of them (`scale` in benchmarks, 1+1 beside 1000 jobs).
+_PARTS = 40
 #: Tries of a job whose task is at the server, where what went wrong is nothing that is foreseen.
 _TRIES = 5
 #: Seconds that a paid request in mid-air is given to arrive when Python ends.
 _LAST_WORDS = 3.0
 
 
-class Crew:
-    """The lifecycles of one ledger, and what they share: an office for each account, estimates.
+def next_shown(tasks: Sequence[JobTask], start: int) -> tuple[list[JobTask], int]:
+    """The jobs that say in this second how far they are, and where to ``start`` the next time.
+
+    At most `MOST`, those that somebody follows before the others, and of too many each in its turn.
+    """
+    if len(tasks) <= MOST:
+        return list(tasks), 0
+    some = [task for task in tasks if task.job.followed] or list(tasks)
+    if len(some) <= MOST:
+        return some, 0
+    start %= len(some)
+    return (some[start:] + some[:start])[:MOST], start + MOST
+
+
+class Runner:
+    """The jobs of one ledger that run here, and what they share: the limits of each account, forecasts.
 
     ``follow`` shows a job as it goes in another kernel. ``remembers``: jobs that end without a video, until the end.
     """
@@ -122,27 +69,25 @@ class Crew:
         follow: Callable[[Job, Account], None],
         remembers: bool = True,
     ) -> None:
-        self._ledger = ledger
+        self._store = ledger
         self._presence = presence
         self._settings = settings
         self._follow = follow
-        self._lives: dict[str, Lifecycle] = {}
+        self._jobs: dict[str, JobTask] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._remembers = remembers
         #: The jobs that have ended without a video, for the end of a script that has not asked about them.
         self._failed: list[Job] = []
         #: Those that hear what the server still says of a request whose job was stopped.
         self._late: set[asyncio.Task[Any]] = set()
-        self._offices: dict[tuple[str, str], Office] = {}
+        self._limits: dict[tuple[str, str], AccountLimits] = {}
         # The first one imports the client: a fork with half of a module could never import the rest.
         self._opening = process.Guard()
-        self._estimates = Estimates(ledger)
-        self._scribe = Scribe(ledger)
-        self._naps, self._rounds = Naps(), Rounds()
-        #: Seconds until each place that is taken becomes free, the first one first; None until asked for this second.
-        self._lefts: list[float] | None = None
+        self._ledger = AsyncLedger(ledger)
+        self._sleep = SleepDetector()
+        self._next = 0
         self.loop = process.once("loop", OwnedLoop)
-        self._beginnings = Burst(self.loop)
+        self._starts = StartQueue(self.loop)
         self.start(self._ticks)
 
     def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
@@ -153,182 +98,178 @@ class Crew:
         """Work on a job; ``frame`` is the first frame of one that is still to be sent. Callable from any thread."""
 
         def begin() -> None:
-            track = Track(
+            task = JobTask(
                 job,
-                self.office(account),
+                self.limits(account),
+                frame=frame,
                 settings=self._settings(),
                 ledger=self._ledger,
-                scribe=self._scribe,
                 owner=self._presence.id,
             )
-            looks = Looks(track, self._estimates, price=lambda: track.office.pace.price)
-            life = Lifecycle(track, frame, looks)
-            self._lives[job.id] = life
-            life.begin(lambda: self._run(life, account))
+            self._jobs[job.id] = task
+            task.begin(lambda: self._run(task, account))
 
-        self._beginnings.put(job.id, begin)
+        self._starts.put(job.id, begin)
 
     @property
     def jobs(self) -> list[Job]:
         """The jobs that are worked on here, and those that have ended without a video since."""
-        return [*(life.job for life in list(self._lives.values())), *self._failed]
+        return [*(task.job for task in list(self._jobs.values())), *self._failed]
 
     # On the loop
 
     def stop(self, job: Job) -> bool:
         """Work on a job no longer; False when nobody here works on it."""
-        if (begin := self._beginnings.take(job.id)) is not None:
+        if (begin := self._starts.take(job.id)) is not None:
             begin()
-        life = self._lives.get(job.id)
-        if life is None:
+        task = self._jobs.get(job.id)
+        if task is None:
             return False
-        life.stop()
+        task.stop()
         return True
 
     def wake(self) -> None:
         """Ask about every job at once."""
-        for office in self._offices.values():
-            office.wake()
-        for life in list(self._lives.values()):
-            life.wake()
+        for limits in self._limits.values():
+            limits.wake()
+        for task in list(self._jobs.values()):
+            task.stopping.wake()
 
-    def office(self, account: Account) -> Office:
-        """The one office of a key."""
+    def limits(self, account: Account) -> AccountLimits:
+        """What the jobs of a key share, made on first use."""
         name = (account.origin, account.key.fingerprint)
-        if name not in self._offices:
-            self._offices[name] = self._opening(
-                lambda: Office(
+        if name not in self._limits:
+            self._limits[name] = self._opening(
+                lambda: AccountLimits(
                     account,
-                    ledger=self._ledger,
+                    ledger=self._store,
                     presence=self._presence,
                     settings=self._settings,
-                    beside=self._offices.values(),
+                    beside=self._limits.values(),
                 )
             )
-        return self._offices[name]
+        return self._limits[name]
 
     async def settle(self) -> None:
-        """Wait until it is known what became of each request for which there is a place: no longer than a submit takes.
+        """Wait until it is known what became of each request for which there is a slot: no longer than a submit takes.
 
-        What waits for a place is queued in the ledger, for another process.
+        What waits for a slot is queued in the ledger, for another process.
         """
-        self._beginnings.flush()
-        while any(office.queue.sending for office in self._offices.values()):  # noqa: ASYNC110  # of several threads
+        self._starts.flush()
+        while any(limits.unsettled for limits in self._limits.values()):  # noqa: ASYNC110  # of several threads
             await asyncio.sleep(0.02)
 
     async def end(self) -> None:
         """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
         # What has not begun is queued in the ledger, for another kernel.
-        self._beginnings.close()
-        for office in self._offices.values():
-            office.queue.close()
+        self._starts.close()
+        for limits in self._limits.values():
+            limits.slots.close()
         until = time.monotonic() + _LAST_WORDS
-        while (sending := [life for life in self._lives.values() if life.in_mid_air]) or self._late:
-            self._cancel(but={life.task for life in sending})
+        while (sending := [task for task in self._jobs.values() if task.in_mid_air]) or self._late:
+            self._cancel(but={task.task for task in sending})
             if time.monotonic() > until:
                 break
             await asyncio.sleep(0.02)
-        for life in sending:
-            last = outcome.unknown(life.job.snapshot, "The kernel ended before the server answered.")
-            self._ledger.update_later(replace(last, ended=time.time()))
-        with suppress(LedgerError):
-            self._ledger.flush()
-        for task in self._late:
-            task.cancel()
+        for task in sending:
+            last = outcome.unknown(task.job.snapshot, "The kernel ended before the server answered.")
+            self._ledger.later(replace(last, ended=time.time()))
+        for late in self._late:
+            late.cancel()
         await asyncio.gather(*self._cancel(but=set()), *self._late, return_exceptions=True)
-        await self._scribe.close()
-        for office in self._offices.values():
-            await office.close()
+        await self._ledger.close()
+        for limits in self._limits.values():
+            await limits.close()
 
-    def _run(self, life: Lifecycle, account: Account) -> None:
-        self.start(lambda: self._live(life, account))
+    def _run(self, task: JobTask, account: Account) -> None:
+        self.start(lambda: self._watched(task, account))
 
-    async def _live(self, life: Lifecycle, account: Account) -> None:
-        over = True
+    async def _watched(self, task: JobTask, account: Account) -> None:
+        job, over = task.job, True
         try:
-            over = await self._lived(life)
+            over = await self._tried(task)
         except Exception as bug:
+            logger.exception("job %s cannot go on", job.id)
             # Whatever it was, the card must not stand still for ever; the error says whose it is.
-            last = ended(outcome.broken(life.job.snapshot, bug))
-            self._ledger.update_later(last)
-            with suppress(LedgerError):
-                self._ledger.flush()
-            life.job.publish(last)
-            raise
+            last = outcome.ended(outcome.broken(job.snapshot, bug))
+            self._ledger.later(last)
+            self._ledger.flush()
+            job.publish(last)
         finally:
             if over:
-                self._lives.pop(life.job.id, None)
-                if self._remembers and life.job.done() and life.job.status != Status.DONE:
-                    self._failed.append(life.job)
-        if life.elsewhere:
-            self._follow(life.job, account)
-        if (sending := life.unanswered) is not None:
-            self.loop.start(lambda: life.hear_late(sending), among=self._late)
+                self._jobs.pop(job.id, None)
+                if self._remembers and job.done() and job.status != Status.DONE:
+                    self._failed.append(job)
+        if task.elsewhere:
+            self._follow(job, account)
+        if (sending := task.unanswered) is not None:
+            self.loop.start(lambda: task.hear_late(sending), among=self._late)
 
-    async def _lived(self, life: Lifecycle) -> bool:
-        """`Lifecycle.run`; what goes wrong with a task that is at the server is tried again before it is given up."""
+    async def _tried(self, task: JobTask) -> bool:
+        """`JobTask.run`; what goes wrong with a task that is at the server is tried again before it is given up."""
         # By their own names: while %autoreload runs a module anew, all of its names are gone for a moment. That is also
         # what this is for.
-        sleep, tries = asyncio.sleep, _TRIES
+        sleep, exception, tries = asyncio.sleep, logger.exception, _TRIES
         while True:
             try:
-                return await life.run()
+                return await task.run()
             except Exception:
                 tries -= 1
-                now = life.job.snapshot
+                now = task.job.snapshot
                 if tries <= 0 or now.task_id is None or now.status.ended:
                     raise
+                exception("job %s: tried again", now.id)
             await sleep(1.0)
-            life.office.queue.take(life.job.id)
+            task.limits.slots.take(task.job.id)
 
     async def _ticks(self) -> None:
         # As above.
-        sleep, debug = asyncio.sleep, logger.debug
+        sleep, exception = asyncio.sleep, logger.exception
         while True:
             try:
                 await self._second()
             except Exception:  # noqa: BLE001  # the cards of all jobs must not stand still for it
-                debug("a second was left out", exc_info=True)
+                exception("a second was left out")
                 await sleep(1.0)
 
     async def _second(self) -> None:
-        parts = self._rounds.parts
-        hazards: dict[Office, list[float]] = {}
-        self._lefts = None
+        tasks = list(self._jobs.values())
+        shown, self._next = next_shown(tasks, self._next)
+        parts = max(1, min(_PARTS, len(tasks)))
+        hazards: dict[AccountLimits, list[float]] = {}
+        #: Seconds until each slot that is taken becomes free, the first one first; None until asked for this second.
+        lefts: list[float] | None = None
         for part in range(parts):
             await asyncio.sleep(_TICK / (parts + 1))
-            self._show(self._rounds.shown(part))
-            for life in self._rounds.part(part):
-                hazards.setdefault(life.office, []).append(life.looks.hazard)
-                life.say_wait()
-            for office in self._offices.values():
-                office.queue.tell(part, parts)
+            for task in shown[part::parts]:
+                if task.now.place is None:
+                    task.tick()
+                    continue
+                if lefts is None:
+                    lefts = self._lefts()
+                if lefts:
+                    # About when the slots before it have become free.
+                    turns, position = divmod(task.now.place - 1, len(lefts))
+                    median = (await self._ledger.forecast(task.now)).median
+                    task.starts_in(lefts[position] + turns * median)
+            for task in tasks[part::parts]:
+                hazards.setdefault(task.limits, []).append(task.hazard)
+                task.say_wait()
+            for limits in self._limits.values():
+                limits.slots.tell(part, parts)
         await asyncio.sleep(_TICK / (parts + 1))
-        if self._naps.over():
+        if self._sleep.over():
             self.wake()
-        self._beginnings.look()
-        self._scribe.flush()
+        self._ledger.flush()
         with suppress(OSError):
             # Whoever cleans up old files must not make this process look dead.
-            self._presence.renew()
-        for office in self._offices.values():
-            office.tick(hazards.get(office, ()))
-        self._rounds.begin(self._lives.values())
+            await aside(self._presence.renew)
+        for limits in self._limits.values():
+            limits.tick(hazards.get(limits, ()))
 
-    def _show(self, lives: Sequence[Lifecycle]) -> None:
-        """Say of these how far they are, and of those that wait about when they start."""
-        for life in lives:
-            place = life.job.snapshot.place
-            if place is None:
-                life.tick()
-                continue
-            if self._lefts is None:
-                running = {name for office in self._offices.values() for name in office.queue.running}
-                self._lefts = sorted(other.seconds_left for name, other in self._lives.items() if name in running)
-            if self._lefts:
-                # About when the places before it have become free.
-                turns, position = divmod(place - 1, len(self._lefts))
-                life.starts_in(self._lefts[position] + turns * life.looks.estimate.median)
+    def _lefts(self) -> list[float]:
+        running = {name for limits in self._limits.values() for name in limits.slots.running}
+        return sorted(task.seconds_left for name, task in self._jobs.items() if name in running)
 
     def _cancel(self, *, but: set[asyncio.Task[Any] | None]) -> list[asyncio.Task[Any]]:
         rest = [task for task in self._tasks if task not in but and task is not asyncio.current_task()]

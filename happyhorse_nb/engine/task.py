@@ -1,32 +1,502 @@
-"""The life of one job on the owned loop: wait for a place, submit once, watch, fetch."""
+"""One job on its way: it waits for a slot, is submitted once, read until its task has ended, and fetched."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from decimal import Decimal
+from typing import Any, NoReturn, TypeVar
 
+from happyhorse_nb import polling
+from happyhorse_nb.client.body import Flight
+from happyhorse_nb.client.poll import Poll, until_ended
 from happyhorse_nb.client.threads import aside
-from happyhorse_nb.engine.fetch import fetch
-from happyhorse_nb.engine.submit import NoRoom, Unanswered, heard_late, submit
-from happyhorse_nb.engine.track import Elsewhere, Stopped, Track, Unwritten, ended
-from happyhorse_nb.engine.watch import Looks, watch
-from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.engine.fetch import DownloadProgress, fetch
+from happyhorse_nb.engine.ledger import AsyncLedger
+from happyhorse_nb.engine.loop import always
+from happyhorse_nb.engine.stopping import Elsewhere, NoRoom, Over, Stopped, Stopping, Unanswered, Unwritten
+from happyhorse_nb.errors import (
+    APIError,
+    HappyHorseError,
+    InsufficientBalance,
+    InvalidRequest,
+    LedgerError,
+    NotFound,
+    NotSent,
+    OutcomeUnknown,
+    RateLimited,
+)
 from happyhorse_nb.inputs import FirstFrame, inspect
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
-from happyhorse_nb.limits.account import Office
+from happyhorse_nb.limits.account import AccountLimits
+from happyhorse_nb.limits.scheduler import Urgency
 from happyhorse_nb.models import Progress, Snapshot, Status
-from happyhorse_nb.store import Frames, Record
+from happyhorse_nb.settings.config import Settings
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+#: Seconds between a request's turn and its leaving that are no matter in a minute's count.
+_LATE = 0.5
+#: Seconds for which a stop waits for the answer to a request that has left: nearly always it is there by then, and
+#: tells what nobody knows without it.
+_GRACE = 1.0
+#: Seconds that the server asks to wait, of which nothing need be said; and failed reads of which nothing need be said.
+_SHORT, _FEW = 5.0, 2
 
 
-def resting(record: Record, frames: Frames) -> FirstFrame:
-    """A row's first frame as far as the row says; nothing is read."""
-    if record.frame.partition(":")[0].lower() in ("http", "https"):
-        return FirstFrame(record.frame_label, url=record.frame)
-    return FirstFrame(record.frame_label, file=frames.path(record.frame), known=record.frame)
+class JobTask:
+    """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners.
+
+    While the job waits in the queue this object is all there is of it: no asyncio task, and no bytes of its first
+    ``frame``. It lives on the event loop.
+    """
+
+    def __init__(
+        self,
+        job: Job,
+        limits: AccountLimits,
+        *,
+        frame: FirstFrame | None,
+        settings: Settings,
+        ledger: AsyncLedger,
+        owner: str,
+    ) -> None:
+        self.job = job
+        self.limits = limits
+        self.client = limits.client
+        self.settings = settings
+        self.stopping = Stopping()
+        #: Its age counts by a clock that nobody sets. The wall clock only tells how old a task is that was accepted
+        #: before it was taken up here; what that one does now is not known until it was read.
+        self.timing = polling.Timing(ledger.guess(job.snapshot), always)
+        self._taken_up = job.snapshot.submitted is not None
+        if job.snapshot.submitted is not None:
+            self.timing.begin(time.time() - job.snapshot.submitted)
+        #: The video, while it comes.
+        self.download: DownloadProgress | None = None
+        #: Whether another kernel goes on with it; its paid request, where it ended before that was answered; and the
+        #: asyncio task it runs in.
+        self.elsewhere = False
+        self.unanswered: asyncio.Task[Snapshot] | None = None
+        self.task: asyncio.Task[Any] | None = None
+        self._frame = frame
+        self._ledger = ledger
+        self._owner = owner
+        self._start: Callable[[], None] = _nothing
+        self._poll: Poll | None = None
+        self._deadline = float("inf")
+        #: Whether it is being written down that the request leaves (then it does); whether the job waits until one more
+        #: request may leave; and whether the server has answered for the task here.
+        self._claiming = self._in_line = self._known = False
+
+    @property
+    def now(self) -> Snapshot:
+        """What is known of the job."""
+        return self.job.snapshot
+
+    # What the runner asks of it
+
+    def begin(self, start: Callable[[], None]) -> None:
+        """Call ``start``, which is to `run` it, as soon as it has a slot."""
+        self._start = start
+        if self.now.task_id is not None:
+            self.limits.slots.take(self.job.id)
+            start()
+        else:
+            self.limits.slots.enter(self.job.id, self.now.created, start, self._moved)
+
+    def stop(self) -> None:
+        """Watch no longer, at the next moment at which that is safe."""
+        self.stopping.stop()
+        if self.task is None and self.limits.slots.leave(self.job.id):
+            # It publishes its end itself.
+            self._start()
+
+    @property
+    def in_mid_air(self) -> bool:
+        """Whether its paid request is on its way, or about to leave."""
+        return self._claiming or self.now.status == Status.SUBMITTING
+
+    @property
+    def hazard(self) -> float:
+        """The rate (per second) at which its task ends now; 0 where none is known to run, or the server will say it."""
+        held = self._poll is not None and self._poll.held
+        return self.timing.hazard if self.now.status.on_server and not held else 0.0
+
+    @property
+    def seconds_left(self) -> float:
+        """About how long its slot stays taken."""
+        left = self.now.progress.left
+        return self.timing.left if left is None else left
+
+    def tick(self) -> None:
+        """Publish how far it is, about once a second."""
+        now = self.now
+        if not now.status.running:
+            return
+        if now.submitted is None:
+            left = now.progress.left if now.place else None
+            progress = Progress(elapsed=max(0.0, time.time() - now.created), left=left)
+        elif self.download is not None:
+            # The video itself comes now: counting is better than any forecast.
+            progress = self.download.progress(self.timing.age)
+        else:
+            progress = self.timing.progress(now.progress)
+        self.quietly(replace(now, progress=progress), tick=True)
+
+    def starts_in(self, seconds: float) -> None:
+        """Publish about when a queued job starts."""
+        elapsed = max(0.0, time.time() - self.now.created)
+        self.quietly(replace(self.now, progress=Progress(elapsed=elapsed, left=seconds)), tick=True)
+
+    def say_wait(self) -> None:
+        """Publish until when the server wants no request, where that is long and keeps back one of this job's."""
+        if self._in_line and (words := self._told_to_wait()) not in ("", self.now.message):
+            self.quietly(replace(self.now, message=words))
+
+    # From queued to done
+
+    async def run(self) -> bool:
+        """Go to the end. False when it waits in the queue again: the server takes no more now.
+
+        Every other way out publishes an end, except a cancellation and `elsewhere`.
+        """
+        self.task = asyncio.current_task()
+        over = True
+        try:
+            try:
+                await self._run()
+            except Over:
+                pass
+            except Stopped:
+                await self._publish(self._stopped_by_user())
+            except NoRoom:
+                over = False
+            except Elsewhere:
+                self.elsewhere = True
+            except Unanswered as request:
+                self.unanswered = request.sending
+                await self._publish(outcome.ended(outcome.unknown(self.now, outcome.NO_ANSWER)))
+        except Unwritten as trouble:
+            self._give_up(outcome.unwritten(trouble.snapshot, trouble.problem))
+        finally:
+            self.task = None
+            if over:
+                self.limits.slots.leave(self.job.id)
+        return over
+
+    async def _run(self) -> None:
+        self.stopping.check()
+        if self.now.task_id is None:
+            await self._submit(await self._complete_frame())
+        if self.now.status != Status.DOWNLOADING:
+            await self._watch()
+        # The video is made: its slot is free for the next task while the file comes down.
+        self.limits.slots.leave(self.job.id)
+        await self.end(await fetch(self))
+
+    # Submitting: sent once, and again only when it is certain that the server has not accepted it
+
+    async def _complete_frame(self) -> FirstFrame:
+        assert self._frame is not None, "a job without a task has its first frame"
+        if self._frame.info is not None:
+            return self._frame
+        try:
+            return await self.stopping.unless_stopped(aside(complete, self._frame))
+        except InvalidRequest as problem:
+            await self.end(outcome.refused(self.now, problem))
+
+    async def _submit(self, frame: FirstFrame) -> None:
+        """Send the request until the server has accepted or refused it.
+
+        Raises `NoRoom`; `Stopped` where the server cannot have accepted anything, and `Unanswered` where it can.
+        """
+        tries, since = 0, time.monotonic()
+        while True:
+            await self.turn()
+            turn = time.monotonic()
+            # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
+            await self._claim(replace(self.now, status=Status.SUBMITTING, message="", remedy="", place=None))
+            if (late := time.monotonic() - turn) > _LATE:
+                self.limits.limiter.late(late)
+            self.stopping.check()
+            logger.info("job %s: submitting, %s", self.job.id, self.now.cost)
+            try:
+                accepted = await self._sent(frame)
+            except RateLimited as limited:
+                await self._back_into_the_queue(limited)
+                self.stopping.check()
+                raise NoRoom from None
+            except NotSent as problem:
+                tries += 1
+                since = time.monotonic() if tries == 1 else since
+                wait = self.backoff(tries)
+                # Of one that has begun to leave only the user knows whether it is to be sent again.
+                if problem.begun or time.monotonic() - since + wait > self.settings.send_patience:
+                    await self.end(outcome.refused(self.now, problem))
+                why = outcome.capital(str(problem)).rstrip(".")
+            except OutcomeUnknown as problem:
+                if problem.snapshot.task_id is None:
+                    await self.end(outcome.unknown(self.now, problem.snapshot.message))
+                # An error that names a task: to read that one tells what became of it, and costs nothing.
+                return await self._accept(replace(problem.snapshot, status=Status.PENDING, message=""))
+            except (APIError, InvalidRequest) as problem:
+                balance = await self._balance() if isinstance(problem, InsufficientBalance) else None
+                await self.end(outcome.refused(self.now, problem, balance=balance))
+            else:
+                return await self._accept(accepted)
+            why = f"{why}; nothing was charged, it is sent again in {max(1, round(wait))} s."
+            await self._publish(replace(self.now, status=Status.QUEUED, message=why))
+            await self.stopping.pause(wait)
+
+    async def _sent(self, frame: FirstFrame) -> Snapshot:
+        """The accepted task. A stop is obeyed at once: the request is taken back where that is possible, else left.
+
+        Raises what `Client.submit` raises, `Stopped` and `Unanswered`.
+        """
+        now, flight = self.now, Flight()
+        request = self.client.submit(frame, now.prompt or None, model=now.model, flight=flight, **now.params)
+        sending = asyncio.ensure_future(request)
+        try:
+            if not await self.stopping.until_stopped(sending) and flight.whole:
+                await asyncio.wait({sending}, timeout=_GRACE)
+                if not sending.done():
+                    raise Unanswered(sending)
+        except asyncio.CancelledError:
+            await _given_up(sending)
+            raise
+        if not sending.done():
+            await _given_up(sending)
+            if sending.cancelled():
+                # Its last bytes may have been faster.
+                raise Unanswered(sending) if flight.whole else Stopped
+        return sending.result()
+
+    async def _accept(self, accepted: Snapshot) -> None:
+        now = self._with_task(accepted)
+        self.timing.begin()
+        logger.info("job %s: accepted as task %s, %s", self.job.id, now.task_id, now.cost)
+        if now.status == Status.FAILED:
+            await self.end(outcome.failed(now))
+        first = await self._publish(now, then=self._ledger.sharer(self.job.id))
+        if first is not None:
+            # The server has given an earlier request the same task: both show it, and one of them counts it.
+            self.job.remark(
+                f"the server gave this request the task of job {first.snapshot.id}; what it costs is counted once"
+            )
+            await self._publish(replace(self.now, shared=True))
+        self.limits.slots.accepted(self.job.id)
+
+    async def _back_into_the_queue(self, limited: RateLimited) -> None:
+        limits = self.limits
+        logger.debug("job %s: 429 on submit, wait %s s", self.job.id, limited.retry_after)
+        if limits.full(limited):
+            wait = limits.slots.refused(limited.retry_after or None, longest=self.settings.max_backoff)
+            why = "The account runs as many tasks at once as it may"
+        else:
+            wait = limited.retry_after or self.backoff(1, first=5.0)
+            limits.limiter.refused(wait)
+            limits.slots.concurrency.hold(wait)
+            why = "The account has made too many requests"
+        when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
+        why = f"{why}; nothing was charged, it is sent again {when}."
+        await self._publish(replace(self.now, status=Status.QUEUED, message=why))
+        # Only now: a slot may be free again, and then its turn comes at once.
+        limits.slots.back(self.job.id)
+        asyncio.get_running_loop().call_later(wait, limits.slots.fill)
+
+    async def _balance(self) -> Decimal | None:
+        """What the account holds, to be said where it is too little; None where the server does not say."""
+        try:
+            await self.turn()
+            return await self.client.balance()
+        except (HappyHorseError, Stopped):
+            # (It was refused, whatever the user asks for now.)
+            return None
+
+    async def hear_late(self, sending: asyncio.Task[Snapshot]) -> None:
+        """Note what the server still says of a request whose job was stopped: a paid task is found again by its id."""
+        try:
+            await asyncio.wait({sending})
+        finally:
+            sending.cancel()
+        if sending.cancelled():
+            return
+        problem = sending.exception()
+        if isinstance(problem, (APIError, InvalidRequest, NotSent)):
+            await self._correct(outcome.refused(self.now, problem))
+            return
+        accepted = problem.snapshot if isinstance(problem, OutcomeUnknown) else sending.result()
+        if accepted.task_id is not None:
+            now = self._with_task(accepted)
+            failed = now.status == Status.FAILED
+            await self._correct(outcome.failed(now) if failed else outcome.stopped_by_user(now))
+
+    # Watching: it is read until the video is there, through drops, 429 and server errors
+
+    async def _watch(self) -> None:
+        self.timing.forecast = await self._ledger.forecast(self.now)
+        self._deadline = time.monotonic() + self.settings.deadline
+        self._poll = Poll(
+            self.timing,
+            self.limits.hold,
+            status=None if self._taken_up and not self._known else self.now.status,
+            price=lambda: self.limits.scheduler.price,
+            max_gap=self.settings.max_poll_gap,
+            max_backoff=self.settings.max_backoff,
+            missing_patience=self.settings.missing_patience,
+            typed=self.job.record.typed and not self._known,
+            shared=True,
+        )
+        try:
+            last = await until_ended(self, self._poll)
+        except NotFound:
+            await self.end(outcome.expired(self.now, by_id=not self.job.record.request))
+        except APIError as problem:
+            await self.end(outcome.stopped(self.now, outcome.parked(problem)))
+        if last.status == Status.FAILED:
+            await self.end(outcome.failed(self._merged(last)))
+
+    async def pause(self, seconds: float) -> None:
+        """Wait before the next read. Raises `Over` after the deadline, `Stopped`."""
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            minutes = max(1, round(self.settings.deadline / 60))
+            why = f"The task has not ended after {minutes} min; it still runs on the server."
+            await self.end(outcome.stopped(self.now, why))
+        await self.stopping.pause(min(left, seconds))
+
+    async def turn(self, urgency: Urgency | None = None) -> None:
+        """Wait until one more request may leave: a submit, or a read of which is said how urgent it is.
+
+        Raises `Stopped`.
+        """
+        self._in_line = True
+        try:
+            self.say_wait()
+            await self.stopping.unless_stopped(self.limits.scheduler.take(urgency))
+        finally:
+            self._in_line = False
+        self.stopping.check()
+
+    async def read(self, *, hold: bool) -> Snapshot | None:
+        """What the server says of the task; None where a wake cuts a held read short."""
+        assert self.now.task_id is not None, "a watched job has a task"
+        if hold:
+            return await self.stopping.until_woken(self.client.read(self.now.task_id, hold=True))
+        return await self.stopping.unless_stopped(self.client.read(self.now.task_id))
+
+    def heard(self, snapshot: Snapshot) -> None:
+        """The server has said this of the task."""
+        self._known = True
+        if snapshot.status != Status.FAILED:
+            self._change(self._merged(snapshot))
+
+    def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
+        """A read failed; the card says so when that was not the first time."""
+        said = "" if tries <= _FEW else outcome.trouble(problem)
+        if isinstance(problem, RateLimited):
+            # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
+            self.limits.limiter.refused(wait)
+            said = self._told_to_wait() or said
+        self._change(replace(self.now, message=said))
+
+    def _merged(self, read: Snapshot) -> Snapshot:
+        now = self.now.merged(read)
+        if now.took is None and not read.status.on_server:
+            # By a clock that nobody sets: what tasks took says when the next ones are read.
+            return replace(now, took=self.timing.age)
+        return now
+
+    def backoff(self, tries: int, *, first: float = 1.0) -> float:
+        """Seconds before the next try, after so many that failed."""
+        return polling.backoff(tries, longest=self.settings.max_backoff, first=first)
+
+    # Publishing
+
+    def quietly(self, snapshot: Snapshot, *, tick: bool = False) -> None:
+        """Publish a change that is nothing to remember: a place in the queue, a link."""
+        self.job.publish(snapshot, tick=tick)
+
+    async def end(self, snapshot: Snapshot) -> NoReturn:
+        """Publish an end. Raises `Over`, or `Unwritten`."""
+        await self._publish(outcome.ended(snapshot))
+        raise Over
+
+    async def _publish(self, snapshot: Snapshot, then: Callable[[], T] | None = None) -> T | None:
+        """Into the ledger first, then to the listeners. Raises `Unwritten`."""
+        try:
+            found = await self._ledger.write(snapshot, then)
+        except LedgerError as problem:
+            raise Unwritten(snapshot, problem) from None
+        self.job.publish(snapshot)
+        return found
+
+    async def _claim(self, snapshot: Snapshot) -> None:
+        """Publish that the request leaves now.
+
+        Raises `Over` when the job has ended in another kernel, `Elsewhere` when another kernel is about to send it or
+        has sent it, and `Unwritten`.
+        """
+        self._claiming = True
+        try:
+            if await self._ledger.claim(snapshot, self._owner):
+                self.job.publish(snapshot)
+                return
+            record = await self._ledger.get(snapshot.id)
+        except LedgerError as problem:
+            raise Unwritten(snapshot, problem) from None
+        finally:
+            self._claiming = False
+        if record is not None and not record.snapshot.status.ended:
+            raise Elsewhere
+        gone = outcome.lost(self.now)
+        self.job.publish(outcome.ended(gone) if record is None else record.snapshot)
+        raise Over
+
+    async def _correct(self, snapshot: Snapshot) -> None:
+        """Publish the end that a job has really come to, unless somebody has gone on with it meanwhile."""
+        snapshot, was = outcome.ended(snapshot), replace(self.job.record, snapshot=self.now, owner=self._owner)
+        try:
+            if await self._ledger.settle(snapshot, was=was):
+                self.job.publish(snapshot)
+        except LedgerError:
+            self._give_up(snapshot)
+
+    def _give_up(self, snapshot: Snapshot) -> None:
+        """Publish an end that cannot be written down now; it is, as soon as that is possible."""
+        snapshot = outcome.ended(snapshot)
+        self._ledger.later(snapshot)
+        self.job.publish(snapshot)
+
+    def _change(self, snapshot: Snapshot) -> None:
+        """Publish what the server says of the task, if it is anything new; most reads find what was known.
+
+        What a task that is written down does next need not be on disk at once: whoever takes it up asks the server.
+        """
+        if snapshot != self.now:
+            self._ledger.later(snapshot)
+            self.job.publish(snapshot)
+
+    def _with_task(self, accepted: Snapshot) -> Snapshot:
+        return replace(self.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())
+
+    def _stopped_by_user(self) -> Snapshot:
+        now = self.now
+        return outcome.ended(outcome.cancelled(now) if now.task_id is None else outcome.stopped_by_user(now))
+
+    def _told_to_wait(self) -> str:
+        """Until when the server wants no request, in words; empty where it does, or soon."""
+        seconds = self.limits.limiter.paused
+        return outcome.asked_to_wait(seconds) if seconds > _SHORT else ""
+
+    def _moved(self, place: int | None) -> None:
+        self.quietly(replace(self.now, place=place))
 
 
 def complete(frame: FirstFrame) -> FirstFrame:
@@ -34,139 +504,9 @@ def complete(frame: FirstFrame) -> FirstFrame:
     return frame if frame.url is not None or frame.info is not None else replace(frame, info=inspect(frame.read()))
 
 
-class Lifecycle:
-    """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners.
-
-    While the job waits in the queue this is all there is of it: no task, and no bytes of its first frame.
-    """
-
-    def __init__(self, track: Track, frame: FirstFrame | None, looks: Looks) -> None:
-        self._track = track
-        self._frame = frame
-        self.looks = looks
-        self._queue = track.office.queue
-        self._start: Callable[[], None] = _nothing
-        #: Whether another kernel goes on with it.
-        self.elsewhere = False
-        #: Its paid request, where it ended before that was answered.
-        self.unanswered: asyncio.Task[Snapshot] | None = None
-        #: The task it runs in.
-        self.task: asyncio.Task[Any] | None = None
-
-    @property
-    def job(self) -> Job:
-        """The job."""
-        return self._track.job
-
-    @property
-    def office(self) -> Office:
-        """Through which it goes."""
-        return self._track.office
-
-    @property
-    def in_mid_air(self) -> bool:
-        """Whether its paid request is on its way, or about to leave."""
-        return self._track.claiming or self.job.status == Status.SUBMITTING
-
-    def begin(self, start: Callable[[], None]) -> None:
-        """Call ``start``, which is to run it, as soon as it has a place."""
-        self._start = start
-        if self._track.now.task_id is not None:
-            self._queue.take(self.job.id)
-            start()
-        else:
-            self._queue.enter(self.job.id, self._track.now.created, start, self._moved)
-
-    def stop(self) -> None:
-        """Watch no longer, at the next moment at which that is safe."""
-        self._track.stop()
-        if self.task is None and self._queue.leave(self.job.id):
-            # It says so itself.
-            self._start()
-
-    def wake(self) -> None:
-        """Ask at once."""
-        self._track.wake()
-
-    async def run(self) -> bool:
-        """Go to the end. False when it waits again: the server takes no more now.
-
-        Every other way out publishes an end, but a cancellation and `elsewhere`.
-        """
-        self.task = asyncio.current_task()
-        over = True
-        try:
-            try:
-                if await self._send() and await watch(self._track, self.looks):
-                    # The video is made: its place is free for the next task while the file comes down.
-                    self._queue.leave(self.job.id)
-                    await fetch(self._track)
-            except Stopped:
-                await self._track.publish(self._stopped_by_user())
-            except NoRoom:
-                over = False
-            except Elsewhere:
-                self.elsewhere = True
-            except Unanswered as request:
-                self.unanswered = request.sending
-                await self._track.end(outcome.unknown(self._track.now, outcome.NO_ANSWER))
-        except Unwritten as trouble:
-            self._track.give_up(outcome.unwritten(trouble.snapshot, trouble.problem))
-        finally:
-            self.task = None
-            if over:
-                self._queue.leave(self.job.id)
-        return over
-
-    async def hear_late(self, sending: asyncio.Task[Snapshot]) -> None:
-        """Note what the server still says of a request whose job was stopped."""
-        await heard_late(self._track, sending)
-
-    def tick(self) -> None:
-        """Publish how far it is, about once a second."""
-        snapshot = self._track.now
-        if snapshot.status.running:
-            self._track.quietly(replace(snapshot, progress=self.looks.progress(snapshot)), tick=True)
-
-    def say_wait(self) -> None:
-        """Publish until when the server wants nothing, where the job waits for that."""
-        self._track.say_wait()
-
-    def starts_in(self, seconds: float) -> None:
-        """Publish about when a queued job starts."""
-        snapshot = self._track.now
-        elapsed = max(0.0, time.time() - snapshot.created)
-        self._track.quietly(replace(snapshot, progress=Progress(elapsed=elapsed, left=seconds)), tick=True)
-
-    @property
-    def seconds_left(self) -> float:
-        """About how long the place of this job stays taken."""
-        left = self._track.now.progress.left
-        return self.looks.estimate.left(self.looks.age) if left is None else left
-
-    async def _send(self) -> bool:
-        """Submit, unless that was done before. False when the job ended here."""
-        self._track.check()
-        if self._track.now.task_id is not None:
-            return True
-        assert self._frame is not None, "a job without a task has its first frame"
-        frame = self._frame
-        try:
-            if frame.info is None:
-                frame = await self._track.unless_stopped(aside(complete, frame))
-        except InvalidRequest as problem:
-            await self._track.end(outcome.refused(self._track.now, problem))
-            return False
-        return await submit(self._track, frame)
-
-    def _stopped_by_user(self) -> Snapshot:
-        now = self._track.now
-        if now.task_id is None:
-            return ended(outcome.cancelled(now))
-        return ended(outcome.stopped_by_user(now))
-
-    def _moved(self, place: int | None) -> None:
-        self._track.quietly(replace(self._track.now, place=place))
+async def _given_up(sending: asyncio.Task[Snapshot]) -> None:
+    sending.cancel()
+    await asyncio.wait({sending})
 
 
 def _nothing() -> None:

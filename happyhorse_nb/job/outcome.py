@@ -29,7 +29,7 @@ from happyhorse_nb.errors import (
     Redirected,
 )
 from happyhorse_nb.errors import in_words_here as spoken
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import Progress, Snapshot, Status
 
 if TYPE_CHECKING:
     from happyhorse_nb.job.job import Job
@@ -51,6 +51,14 @@ NO_ANSWER = (
 _SEND = "Run the cell again to send it."
 #: Where a job stands that a script leaves, and how many of them a line names.
 _WHERE, _NAMED = {Status.QUEUED: "queued", Status.SUBMITTING: "on the way to the server"}, 3
+
+
+def ended(snapshot: Snapshot) -> Snapshot:
+    """With what an end has: its time, and a progress that moves no more."""
+    now = time.time()
+    full = 1.0 if snapshot.status == Status.DONE else snapshot.progress.fraction
+    elapsed = max(0.0, now - (snapshot.submitted or snapshot.created))
+    return replace(snapshot, ended=now, place=None, progress=Progress(fraction=full, elapsed=elapsed, left=None))
 
 
 def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
@@ -189,6 +197,16 @@ def _wanted(snapshot: Snapshot) -> bool:
 def parked(problem: APIError) -> str:
     """Why reading ended though the task did not."""
     return _says(problem)
+
+
+def trouble(problem: HappyHorseError) -> str:
+    """What a card says while reads fail."""
+    if isinstance(problem, NotFound):
+        return "The server says that it does not know this task; it is asked again before that is believed."
+    # What sends on says where to, and that is for the user to judge.
+    if isinstance(problem, Redirected):
+        return capital(str(problem))
+    return "The server cannot be reached now; trying again."
 
 
 def asked_to_wait(seconds: float) -> str:

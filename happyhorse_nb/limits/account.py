@@ -1,28 +1,32 @@
-"""What the jobs of one account share: its connections, its requests a minute, its places. Lives on the owned loop."""
+"""What the jobs of one account share: its connections, its requests a minute, its slots. Lives on the event loop."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import re
 import time
-from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
+from collections.abc import Callable, Collection, Coroutine, Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import polling, wire
+from happyhorse_nb.client.threads import aside
 from happyhorse_nb.errors import LedgerError, RateLimited
-from happyhorse_nb.limits.rate_limiter import Allowance, Rate
-from happyhorse_nb.limits.scheduler import Pace
-from happyhorse_nb.limits.slots import Concurrency, Others, Queue
+from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
+from happyhorse_nb.limits.scheduler import Scheduler
+from happyhorse_nb.limits.slots import Concurrency, Others, Slots
 from happyhorse_nb.settings import Account
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.store import Leases, Ledger, Presence
+from happyhorse_nb.store import Lease, Leases, Ledger, Presence
 
 if TYPE_CHECKING:
     from happyhorse_nb.client.transport import Answer
 
-#: Seconds after which what other kernels do is looked up anew.
-_LOOK = 1.0
+logger = logging.getLogger(__name__)
+
+#: Seconds after which what other kernels do is looked up anew, and after which what was found says nothing any more.
+_LOOK, _STALE = 1.0, 5.0
 #: In the words of a refusal: it is for the tasks that run, not for the requests that were sent.
 _TASKS = re.compile(r"concurren|running|at once|in progress|parallel", re.IGNORECASE)
 _REQUESTS = re.compile(r"per minute|a minute|request rate|requests", re.IGNORECASE)
@@ -30,10 +34,11 @@ _REQUESTS = re.compile(r"per minute|a minute|request rate|requests", re.IGNORECA
 _RATE = re.compile(r"rate limit", re.IGNORECASE)
 
 
-class Office:
-    """Through which everything goes that is asked with one key of an account.
+class AccountLimits:
+    """Everything that is asked with one key of an account goes through here.
 
-    ``beside`` are the offices of this process, in which other keys of the same account may be in use.
+    ``beside`` are those of this process, in which other keys of the same account may be in use. The ledger is read on
+    threads: what is asked on the loop is answered from what was read last.
     """
 
     def __init__(
@@ -43,9 +48,9 @@ class Office:
         ledger: Ledger,
         presence: Presence,
         settings: Callable[[], Settings],
-        beside: Collection[Office] = (),
+        beside: Collection[AccountLimits] = (),
     ) -> None:
-        # Here, on the owned loop: no cell waits until aiohttp is imported.
+        # Here, on the loop: no cell waits until aiohttp is imported.
         from happyhorse_nb.client import Client
 
         self._ledger = ledger
@@ -54,30 +59,32 @@ class Office:
         self._others, self._looked = Others(), float("-inf")
         self._beside, self._keys = beside, frozenset[str]()
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
-        self.client = Client(account=account)
+        #: What is looked up in the ledger now; kept, or asyncio lets go of it.
+        self._lookups: set[asyncio.Task[None]] = set()
+        self._counting = False
         #: Whether the server holds reads open.
         self.hold = polling.Hold()
-        self.client.heard = self._heard
-        rate = Rate(lambda: settings().requests_per_minute, time.monotonic)
-        allowance = Allowance(rate, time.monotonic, self._leases, self.hold)
-        self.pace = Pace(allowance)
-        self.client.repeated = self.pace.take
-        self.queue = Queue(Concurrency(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
+        self.limiter = RateLimiter(
+            Rate(lambda: settings().requests_per_minute, time.monotonic), time.monotonic, self._lend, self.hold
+        )
+        self.scheduler = Scheduler(self.limiter)
+        self.client = Client(account=account, heard=self._heard, repeated=self.scheduler.take)
+        self.slots = Slots(Concurrency(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:
         """About once a second: what a request is worth, and what has become free.
 
         ``hazards`` are the rates (per second) at which the tasks that run here end now.
         """
-        self.pace.tick(polling.price(hazards, self.pace.allowance.share))
-        self.pace.allowance.rest()
-        self.queue.fill()
+        self.scheduler.tick(polling.price(hazards, self.limiter.share))
+        self.limiter.rest()
+        self.slots.fill()
 
     def wake(self) -> None:
         """Forget what the server said about when."""
-        self.pace.wake()
-        self.queue.concurrency.wake()
-        self.queue.fill()
+        self.scheduler.wake()
+        self.slots.concurrency.wake()
+        self.slots.fill()
 
     def full(self, problem: RateLimited) -> bool:
         """Whether a submit was refused for the tasks that run, and not for the requests of the last minute."""
@@ -87,8 +94,12 @@ class Office:
         detail = detail or category
         if _TASKS.search(detail) or _REQUESTS.search(detail):
             return _TASKS.search(detail) is not None
-        allowance = self.pace.allowance
-        return allowance.sent < 0.8 * allowance.rate.per_minute
+        return self.limiter.sent < 0.8 * self.limiter.rate.per_minute
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether a request is on its way, or may be about to leave as soon as it is known what other kernels do."""
+        return self.slots.sending > 0 or self.slots.looking
 
     def is_of(self, realm: str, keys: Collection[str]) -> bool:
         """Whether it asks that server with one of these keys, given by their fingerprints."""
@@ -96,35 +107,69 @@ class Office:
 
     async def close(self) -> None:
         """Close all connections."""
-        self._leases.close()
+        await asyncio.gather(*self._lookups, return_exceptions=True)
+        await aside(self._leases.close)
         await self.client.close()
 
     def _heard(self, answer: Answer, in_flight: int) -> None:
         if answer.status < 400:
-            self.pace.allowance.answered()
+            self.limiter.answered()
         if answer.status != 429:
             # A refusal may speak of tasks, in the same headers.
             told = wire.limits(answer.headers, now=time.time())
-            self.pace.allowance.told(told.limit, told.left, told.seconds, in_flight=in_flight)
+            self.limiter.told(told.limit, told.left, told.seconds, in_flight=in_flight)
 
-    def _see_others(self) -> Others:
-        now = time.monotonic()
-        if now - self._looked >= _LOOK:
-            self._looked = now
-            with suppress(LedgerError):
-                self._others = self._count()
+    def _lend(self, then: Callable[[Lease | None], None], **asked: float) -> None:
+        async def lend() -> None:
+            found: Lease | None = None
+            try:
+                found = await aside(lambda: self._leases.lease(**asked))  # type: ignore[arg-type]  # they are passed on
+            finally:
+                then(found)
+                self.scheduler.pump()
+
+        self._look_up(lend())
+
+    def _see_others(self) -> Others | None:
+        """What other kernels do, with the other keys of the account here; None while that is not known."""
+        passed = time.monotonic() - self._looked
+        if passed >= _LOOK and not self._counting:
+            self._counting = True
+            self._look_up(self._count_again())
+        if passed >= _STALE:
+            return None
         if len(self._beside) < 2:
             return self._others
         realm, _ = self._who
-        with_our_keys = [office for office in self._beside if office is not self and office.is_of(realm, self._keys)]
-        here = sum(len(office.queue.running) for office in with_our_keys)
+        with_our_keys = [limits for limits in self._beside if limits is not self and limits.is_of(realm, self._keys)]
+        here = sum(len(limits.slots.running) for limits in with_our_keys)
         return replace(self._others, running=self._others.running + here)
 
-    def _count(self) -> Others:
+    async def _count_again(self) -> None:
+        try:
+            self._keys, self._others = await aside(self._count)
+        except LedgerError:
+            # What was known last is the best there is.
+            pass
+        finally:
+            self._looked, self._counting = time.monotonic(), False
+        self.slots.fill()
+
+    def _count(self) -> tuple[frozenset[str], Others]:
         """Only what live kernels do: a task that nobody watches may have ended long ago."""
-        self._keys = self._ledger.keys_of(*self._who)
+        keys = self._ledger.keys_of(*self._who)
         found = self._ledger.busy(*self._who, but=self._presence.id)
         alive = {owner for owner in {row.owner for row in found} if self._presence.alive(owner)}
         running = sum(row.running for row in found if row.owner in alive)
         oldest = [row.oldest for row in found if row.owner in alive and row.oldest is not None]
-        return Others(running, min(oldest, default=None))
+        return keys, Others(running, min(oldest, default=None))
+
+    def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._lookups.add(task)
+        task.add_done_callback(self._looked_up)
+
+    def _looked_up(self, task: asyncio.Task[None]) -> None:
+        self._lookups.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            logger.error("looking into the ledger failed", exc_info=task.exception())

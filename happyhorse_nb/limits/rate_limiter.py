@@ -1,4 +1,4 @@
-"""Counts the requests of the last minute: never more than the account allows. Pure; the clock is passed in."""
+"""Counts the requests of the last minute: never more than the account allows. Pure: the clock is passed in."""
 
 from __future__ import annotations
 
@@ -72,37 +72,44 @@ class Rate:
             self._value = min(self._goal, self._value * _SLOW ** (passed / 60))
 
 
-#: The part of a minute's requests that is kept for submits, and that for reads; never more than every second one.
-_KEPT, _ONE_IN = 0.03, 2
+#: The part of a minute's requests that is reserved for submits, and that for reads; never more than every second one.
+_RESERVED, _ONE_IN = 0.03, 2
 #: Reads that may leave at once: a part of a minute's requests, or so many; of few requests every second one.
 _BURST, _FEW = 8, 10
 #: And so many when the minute was spent, and some of it comes back.
 _SOME = 3
 #: What is left of a wait by floating point alone.
 _EPSILON = 1e-4
+#: Seconds after which it is looked again for a lease that is late: whoever waits for it is told when it comes.
+_MOMENT = 0.05
 #: Seconds between two leases at least; a submit may have the next one sooner.
 _BETWEEN, _BETWEEN_FOR_SUBMITS = 1.0, 0.2
 
 
-class Shared(Protocol):
-    """Where kernels share what one account allows: `ledger.Leases`."""
+class Lend(Protocol):
+    """Gets the kernel's share of what the account allows: `store.Leases`, on a thread."""
 
-    def lease(self, *, used: int, ago: float, wants: int, limit: int, keep: int) -> Lease | None:
-        """Give back what is left of the last lease, and take a new one; None where that cannot be told now."""
+    def __call__(
+        self, then: Callable[[Lease | None], None], *, used: int, ago: float, wants: int, limit: int, keep: int
+    ) -> None:
+        """Give back what is left of the last lease and take a new one; ``then`` is told it, None where none can be had.
+
+        It is told now or soon; until then no other lease is asked for.
+        """
 
 
-class Allowance:
-    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds; ``hold`` counts the reads that
-    the server holds open, None where there are none."""
+class RateLimiter:
+    """Counts the requests of the last minute. ``clock`` is any steady clock in seconds; ``lend`` shares the account's
+    requests with other kernels, None where there are none; ``hold`` counts the reads that the server holds open."""
 
     def __init__(
-        self, rate: Rate, clock: Callable[[], float], leases: Shared | None = None, hold: Hold | None = None
+        self, rate: Rate, clock: Callable[[], float], lend: Lend | None = None, hold: Hold | None = None
     ) -> None:
         self.rate = rate
         #: Requests that wait now; so many are leased.
         self.wanted = 1
         self._clock = clock
-        self._leases = leases
+        self._lend = lend
         self._hold = hold
         self._sent: deque[tuple[float, bool]] = deque()
         self._submits = 0
@@ -116,7 +123,7 @@ class Allowance:
         #: What is left of the lease, when it ends, and what was spent since the kernels were last told.
         self._in_hand, self._ends = 0, float("-inf")
         self._used, self._last_used = 0, clock()
-        self._asked = float("-inf")
+        self._asked, self._asking = float("-inf"), False
         #: Whether the others were told; how many want some now and how many have wanted some lately, with this one.
         self._told, self._kernels, self._known = True, 1, 1
 
@@ -140,7 +147,7 @@ class Allowance:
     def share(self) -> float:
         """Requests a minute that this kernel's reads may take, while others want some too."""
         rate = self.rate.per_minute
-        return (rate - _kept(rate)) / self._kernels
+        return (rate - _reserved(rate)) / self._kernels
 
     def wait(self, *, submit: bool) -> float:
         """Seconds until one more may leave, as far as is known; 0: now."""
@@ -148,12 +155,12 @@ class Allowance:
         if now < self._paused and (submit or now < self._try):
             return (self._paused if submit else min(self._try, self._paused)) - now
         rate = self.rate.per_minute
-        kept = _kept(rate)
-        if now < self._until and self._left <= (0 if submit else kept):
+        reserved = _reserved(rate)
+        if now < self._until and self._left <= (0 if submit else reserved):
             return self._until - now
-        full = self._full(now, rate, kept, submit=submit)
+        full = self._full(now, rate, reserved, submit=submit)
         burst = _burst(rate)
-        gap = MINUTE / (rate - kept)
+        gap = MINUTE / (rate - reserved)
         ahead = self._ahead_now(now, gap)
         if full > 0:
             if not submit:
@@ -165,7 +172,7 @@ class Allowance:
             wait = gap * (ahead - burst - self._early())
             if wait > _EPSILON:
                 return wait
-        return self._until_leased(now, rate, 0 if submit else kept, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
+        return self._until_leased(now, rate, 0 if submit else reserved, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
 
     def take(self, *, submit: bool) -> None:
         """One leaves now."""
@@ -180,7 +187,7 @@ class Allowance:
             if now < self._paused:
                 self._try, self._trying = float("inf"), True
             rate = self.rate.per_minute
-            self._ahead = self._ahead_now(now, MINUTE / (rate - _kept(rate))) + 1
+            self._ahead = self._ahead_now(now, MINUTE / (rate - _reserved(rate))) + 1
 
     def late(self, seconds: float) -> None:
         """A submit that was taken so many seconds ago leaves only now."""
@@ -223,7 +230,7 @@ class Allowance:
     def rest(self) -> None:
         """Give back what is left of a lease that has run out."""
         now = self._clock()
-        if self._leases is not None and self._in_hand > 0 and now >= self._ends:
+        if self._lend is not None and self._in_hand > 0 and now >= self._ends:
             self._lease_again(now, 0, self.rate.per_minute, 0)
 
     def _ahead_now(self, now: float, gap: float) -> float:
@@ -237,10 +244,10 @@ class Allowance:
         # held open: those that leave together end together, and then nothing is left for the next ones.
         return 0 if self._hold is not None and self._hold.open else self._submits
 
-    def _full(self, now: float, rate: int, kept: int, *, submit: bool) -> float:
+    def _full(self, now: float, rate: int, reserved: int, *, submit: bool) -> float:
         self._drop_old()
         others = len(self._sent) - self._submits if submit else self._submits
-        most = rate - max(0, kept - others)
+        most = rate - max(0, reserved - others)
         if not self._told:
             # What the other kernels spend cannot be told now.
             most = max(1, most // self._known)
@@ -253,27 +260,33 @@ class Allowance:
         while self._sent and self._sent[0][0] <= old:
             self._submits -= self._sent.popleft()[1]
 
-    def _until_leased(self, now: float, rate: int, kept: int, between: float) -> float:
-        if self._leases is None or (self._in_hand > 0 and now < self._ends):
+    def _until_leased(self, now: float, rate: int, reserved: int, between: float) -> float:
+        if self._lend is None or (self._in_hand > 0 and now < self._ends):
             return 0.0
-        if now < self._asked + between:
-            return self._asked + between - now
-        self._lease_again(now, min(rate, self.wanted + max(2, math.ceil(LEASED * rate / 60))), rate, kept)
+        if self._asking or now < self._asked + between:
+            return max(self._asked + between - now, _MOMENT)
+        self._lease_again(now, min(rate, self.wanted + max(2, math.ceil(LEASED * rate / 60))), rate, reserved)
         return 0.0 if self._in_hand > 0 else between
 
-    def _lease_again(self, now: float, wants: int, rate: int, kept: int) -> None:
-        assert self._leases is not None, "asked by those who have looked"
-        found = self._leases.lease(used=self._used, ago=now - self._last_used, wants=wants, limit=rate, keep=kept)
-        self._asked, self._ends, self._told = now, now + LEASED, found is not None
-        if found is None:
-            self._in_hand = wants
-        else:
-            self._in_hand, self._used = found.count, 0
-            self._kernels, self._known = found.kernels, found.known
+    def _lease_again(self, now: float, wants: int, rate: int, reserved: int) -> None:
+        if self._lend is None or self._asking:
+            return
+        used = self._used
+        self._asked, self._asking, self._in_hand = now, True, 0
+
+        def then(found: Lease | None) -> None:
+            self._asking, self._ends, self._told = False, self._clock() + LEASED, found is not None
+            if found is None:
+                self._in_hand = wants
+            else:
+                self._in_hand, self._used = found.count, self._used - used
+                self._kernels, self._known = found.kernels, found.known
+
+        self._lend(then, used=used, ago=now - self._last_used, wants=wants, limit=rate, keep=reserved)
 
 
-def _kept(rate: int) -> int:
-    return min(rate // _ONE_IN, math.ceil(_KEPT * rate))
+def _reserved(rate: int) -> int:
+    return min(rate // _ONE_IN, math.ceil(_RESERVED * rate))
 
 
 def _burst(rate: int) -> float:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from happyhorse_nb import polling
-from happyhorse_nb.limits.rate_limiter import Allowance
+from happyhorse_nb.limits.rate_limiter import RateLimiter
 
 #: Seconds after which the order of the reads that wait is made anew: how urgent they are changes slowly.
 _STALE = 0.5
@@ -28,11 +28,11 @@ class _Waiting:
     urgency: Urgency | None
 
 
-class Pace:
+class Scheduler:
     """The one way out for all requests of an account."""
 
-    def __init__(self, allowance: Allowance) -> None:
-        self.allowance = allowance
+    def __init__(self, limiter: RateLimiter) -> None:
+        self.limiter = limiter
         #: Seconds of waiting that are worth one request now.
         self.price = polling.PATIENCE
         self._submits: deque[_Waiting] = deque()
@@ -45,12 +45,12 @@ class Pace:
     async def take(self, urgency: Urgency | None = None) -> None:
         """Wait until one more request may leave; a submit where nothing is said of how urgent it is."""
         ahead = bool(self._submits) or (urgency is not None and bool(self._reads or self._new))
-        if not ahead and self.allowance.wait(submit=urgency is None) <= 0 and self._worth(urgency):
-            self.allowance.take(submit=urgency is None)
+        if not ahead and self.limiter.wait(submit=urgency is None) <= 0 and self._worth(urgency):
+            self.limiter.take(submit=urgency is None)
             return
         mine = _Waiting(asyncio.get_running_loop().create_future(), urgency)
         (self._submits if urgency is None else self._new).append(mine)
-        self._pump()
+        self.pump()
         try:
             await mine.turn
         except asyncio.CancelledError:
@@ -61,23 +61,23 @@ class Pace:
         """About once a second: what a request is worth now. Whoever had better not leave before may leave then."""
         self.price = price
         if self._submits or self._reads or self._new:
-            self._pump()
+            self.pump()
 
     def wake(self) -> None:
         """Let go who was told to wait."""
-        self.allowance.resume()
-        self._pump()
+        self.limiter.resume()
+        self.pump()
 
-    def _pump(self) -> None:
+    def pump(self) -> None:
         """Let go who may go now; come back when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.allowance.wanted = len(self._submits) + len(self._reads) + len(self._new)
+        self.limiter.wanted = len(self._submits) + len(self._reads) + len(self._new)
         later: list[float] = []
         for submit in (True, False):
             while self._waits(submit):
-                wait = self.allowance.wait(submit=submit)
+                wait = self.limiter.wait(submit=submit)
                 if wait > 0:
                     later.append(wait)
                     break
@@ -89,14 +89,14 @@ class Pace:
                     self._reads.append(first)
                     later.append(_STALE)
                     break
-                self.allowance.take(submit=submit)
+                self.limiter.take(submit=submit)
                 first.turn.set_result(None)
         if later:
-            self._timer = asyncio.get_running_loop().call_later(min(later), self._pump)
+            self._timer = asyncio.get_running_loop().call_later(min(later), self.pump)
 
     def _worth(self, urgency: Urgency | None) -> bool:
         """Whether a request may leave now, or had better leave what there is to others that will save more waiting."""
-        bar = polling.bar(self.price, self.allowance.free)
+        bar = polling.bar(self.price, self.limiter.free)
         return urgency is None or bar <= 0 or urgency() >= bar
 
     def _waits(self, submit: bool) -> bool:

@@ -17,8 +17,8 @@ _FIRST = 5.0
 class Concurrency:
     """Starts from a setting, and learns: a refused task costs nothing and tells, an accepted one too.
 
-    ``setting`` is asked each time: a changed one counts at once. Of a place that may still be held by a task that
-    nobody watches nothing is known, so it is tried. ``clock`` is any steady clock in seconds.
+    ``setting`` is asked each time: a changed one counts at once. Whether a slot is still held by a task that
+    nobody watches is not known, so it is tried. ``clock`` is any steady clock in seconds.
     """
 
     def __init__(self, setting: Callable[[], int], clock: Callable[[], float]) -> None:
@@ -81,7 +81,7 @@ class Concurrency:
 
 #: Paid requests that are on their way at once. Each holds its first frame in memory.
 _AT_ONCE = 16
-#: Seconds that a free place is left to an older job of another kernel.
+#: Seconds that a free slot is left to an older job of another kernel.
 _COURTESY = 5.0
 
 
@@ -96,7 +96,8 @@ class Others:
 
 @dataclass(eq=False)
 class Entry:
-    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its place (1 is next) or None."""
+    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its place in line (1 is next) or
+    None."""
 
     order: tuple[float, int]
     job_id: str
@@ -106,14 +107,18 @@ class Entry:
     told: int | None = None
 
 
-class Queue:
-    """The jobs of one account. ``others`` says what other kernels do; ``clock`` is any steady clock in seconds."""
+class Slots:
+    """The slots of one account, and the jobs that wait for one. ``clock`` is any steady clock in seconds.
+
+    ``others`` says what other kernels do. While it says None that is being looked up, and nobody is let in; whoever
+    looks it up calls `fill` then.
+    """
 
     def __init__(
         self,
         concurrency: Concurrency,
         *,
-        others: Callable[[], Others] = Others,
+        others: Callable[[], Others | None] = Others,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.concurrency = concurrency
@@ -125,39 +130,46 @@ class Queue:
         self._number = 0
         self._courtesy: float | None = None
         self._closed = False
+        #: Whether what other kernels do is being looked up: nearly always everybody is let in a moment later.
+        self._looking = False
 
     @property
     def running(self) -> frozenset[str]:
-        """The ids of the jobs that hold a place."""
+        """The ids of the jobs that hold a slot."""
         return frozenset(self._running)
 
     @property
     def sending(self) -> int:
-        """How many have a place and no answer yet."""
+        """How many hold a slot and have no answer yet."""
         return len(self._sending)
 
+    @property
+    def looking(self) -> bool:
+        """Whether somebody waits until it is known what other kernels do."""
+        return self._looking and bool(self._waiting)
+
     def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
-        """Call ``send`` when the job has a place; at once where there is one."""
+        """Call ``send`` when the job has a slot; at once where one is free."""
         self._number += 1
         entry = Entry((created, self._number), job_id, send, moved, since=self._clock())
         insort(self._waiting, entry, key=_order)
         self.fill()
-        if entry in self._waiting[-1:]:
+        if entry in self._waiting[-1:] and not self._looking:
             self._tell(entry, len(self._waiting))
 
     def take(self, job_id: str) -> None:
-        """A place for a task that runs on the server already; it may be one more than the limit."""
+        """A slot for a task that runs on the server already; it may be one more than the limit."""
         self._running.add(job_id)
 
     def accepted(self, job_id: str) -> None:
         """The server has taken the job's task."""
         if self._sending.pop(job_id, None) is not None:
-            self.concurrency.accepted(len(self._running) + self._others().running)
+            self.concurrency.accepted(len(self._running) + self._elsewhere)
             self.fill()
 
     def refused(self, told: float | None, *, longest: float) -> float:
         """One was refused: the server runs as many tasks as it may. Returns in how many seconds the next is tried."""
-        return self.concurrency.refused(len(self._running) - 1 + self._others().running, told, longest=longest)
+        return self.concurrency.refused(len(self._running) - 1 + self._elsewhere, told, longest=longest)
 
     def back(self, job_id: str) -> None:
         """Back into the queue, to where it was."""
@@ -168,7 +180,7 @@ class Queue:
         insort(self._waiting, entry, key=_order)
 
     def leave(self, job_id: str) -> bool:
-        """Give a place back, or give up waiting; whether the job was still waiting."""
+        """Give a slot back, or give up waiting; whether the job was still waiting."""
         if self._sending.pop(job_id, None) is not None:
             self.concurrency.trying = False
         waiting = [entry for entry in self._waiting if entry.job_id == job_id] if job_id not in self._running else []
@@ -196,13 +208,18 @@ class Queue:
         self._closed = True
 
     def tell(self, part: int = 0, parts: int = 1) -> None:
-        """Tell those whose place has changed; now and then, for each change moves all of them.
+        """Tell those whose place in line has changed; now and then, for each change moves all of them.
 
         Of many ``parts`` only this one, 0 to ``parts`` - 1.
         """
         waiting = list(self._waiting)
         for index in range(part, len(waiting), parts):
             self._tell(waiting[index], index + 1)
+
+    @property
+    def _elsewhere(self) -> int:
+        others = self._others()
+        return 0 if others is None else others.running
 
     def _tell(self, entry: Entry, place: int) -> None:
         if entry.told != place:
@@ -211,12 +228,15 @@ class Queue:
 
     def _may(self, head: Entry) -> bool:
         now, others = self._clock(), self._others()
+        self._looking = others is None
+        if others is None:
+            return False
         taken = len(self._running) + others.running
         if not self.concurrency.may(taken, now - head.since):
             self._courtesy = None
             return False
         if others.oldest is not None and others.oldest < head.order[0]:
-            # The other kernel sees the same place within a second.
+            # The other kernel sees the same slot within a second.
             if self._courtesy is None:
                 self._courtesy = now
             if now - self._courtesy < _COURTESY:

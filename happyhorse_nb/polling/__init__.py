@@ -4,7 +4,7 @@ Pure: it has no clock and does no I/O. Seconds throughout; ages count from when 
 """
 
 from happyhorse_nb.polling.forecast import TYPICAL, TYPICAL_SANDBOX, Forecast, Lognormal, forecast
-from happyhorse_nb.polling.hold import TRIED_AFTER, Hold, Missing, backoff
+from happyhorse_nb.polling.hold import MISSING, TRIED_AFTER, Hold, Missing, backoff
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.schedule import (
     MOST_LOOKS,
@@ -19,8 +19,10 @@ from happyhorse_nb.polling.schedule import (
     seen,
     urgency,
 )
+from happyhorse_nb.polling.timing import Timing
 
 __all__ = [
+    "MISSING",
     "MOST_LOOKS",
     "PATIENCE",
     "TRIED_AFTER",
@@ -33,6 +35,7 @@ __all__ = [
     "Missing",
     "Seen",
     "State",
+    "Timing",
     "backoff",
     "bar",
     "forecast",

@@ -9,7 +9,7 @@ import pytest
 import happyhorse_nb as hh
 import virtual_time
 from happyhorse_nb import Snapshot, Status, polling
-from happyhorse_nb.client.poll import until_ended
+from happyhorse_nb.client.poll import wait_for
 
 
 class Server:
@@ -37,7 +37,7 @@ class Server:
         return self.asked
 
     async def waited_for(self) -> Snapshot:
-        return await until_ended(self.read, polling.Hold(), "task-1", typical=90.0, on_change=None)
+        return await wait_for(self.read, polling.Hold(), "task-1", typical=90.0, on_change=None)
 
 
 DOWN = hh.ServerError("Down", status=503, code=503)

@@ -11,7 +11,7 @@ from pathlib import Path
 import happyhorse_nb as hh
 from happyhorse_nb import Job
 from happyhorse_nb.client.threads import at_disk
-from happyhorse_nb.engine.track import Arrival
+from happyhorse_nb.engine.fetch import DownloadProgress
 from jobs.seen import Seen, ended
 from support.fake_server import Do, FakeServer
 
@@ -20,24 +20,24 @@ Generate = Callable[..., Job]
 
 def test_what_has_come_is_counted_and_what_is_left_is_timed() -> None:
     now = 100.0
-    arrival = Arrival(lambda: now)
-    assert (arrival.progress(70.0).fraction, arrival.progress(70.0).left) == (0.0, None)
-    arrival.count(100, 1000)
+    download = DownloadProgress(lambda: now)
+    assert (download.progress(70.0).fraction, download.progress(70.0).left) == (0.0, None)
+    download.count(100, 1000)
     now = 102.0
-    arrival.count(300, 1000)
-    progress = arrival.progress(72.0)
+    download.count(300, 1000)
+    progress = download.progress(72.0)
     assert (progress.fraction, progress.left, progress.elapsed, progress.size) == (0.3, 7.0, 72.0, 1000)
     # Begun anew by a server that gives no parts: the pace is measured from there.
-    arrival.count(50, 1000)
+    download.count(50, 1000)
     now = 103.0
-    arrival.count(150, 1000)
-    assert arrival.progress(73.0).left == 8.5
+    download.count(150, 1000)
+    assert download.progress(73.0).left == 8.5
 
 
 def test_where_no_length_is_told_nothing_is_made_up() -> None:
-    arrival = Arrival()
-    arrival.count(100, None)
-    assert (arrival.progress(70.0).fraction, arrival.progress(70.0).size) == (0.0, None)
+    download = DownloadProgress()
+    download.count(100, None)
+    assert (download.progress(70.0).fraction, download.progress(70.0).size) == (0.0, None)
 
 
 def test_a_slow_download_shows_how_much_is_there(fake_server: FakeServer, generate: Generate, small_mp4: bytes) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.engine.loop import Burst
+from happyhorse_nb.engine.loop import StartQueue
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.store import Ledger
@@ -29,7 +29,7 @@ class VirtualLoop:
         self._number = 0
         #: Whether a user interrupts the next call.
         self.interrupts = False
-        self.burst = Burst(self, lambda: self.now)
+        self.starts = StartQueue(self, lambda: self.now)
 
     def call(self, function: Callable[[], object]) -> bool:
         if self.interrupts:
@@ -45,12 +45,8 @@ class VirtualLoop:
     def put(self, *names: str) -> None:
         """One after the other, at one instant; what is due meanwhile is called."""
         for name in names:
-            self.burst.put(name, lambda name=name: self.calls.append((name, round(self.now, 3))))  # type: ignore[misc]  # mypy cannot type a default
+            self.starts.put(name, lambda name=name: self.calls.append((name, round(self.now, 3))))  # type: ignore[misc]  # mypy cannot type a default
             self.run(0.0)
-
-    def lose(self) -> None:
-        """What was to be called is not."""
-        self._due.clear()
 
     def run(self, seconds: float) -> None:
         until = self.now + seconds
@@ -99,7 +95,7 @@ def fails() -> None:
 
 def test_one_that_fails_keeps_back_none(loop: VirtualLoop) -> None:
     loop.put("a")
-    loop.burst.put("fails", fails)
+    loop.starts.put("fails", fails)
     with pytest.raises(RuntimeError, match="of one"):
         loop.put("b")
     loop.run(1.0)
@@ -108,9 +104,9 @@ def test_one_that_fails_keeps_back_none(loop: VirtualLoop) -> None:
 
 def test_what_is_taken_out_is_not_called_and_hurries_none_of_the_others(loop: VirtualLoop) -> None:
     loop.put(*map(str, range(20)))
-    assert loop.burst.take("12") is not None
-    assert loop.burst.take("12") is None
-    assert loop.burst.take("3") is None
+    assert loop.starts.take("12") is not None
+    assert loop.starts.take("12") is None
+    assert loop.starts.take("3") is None
     assert len(loop.calls) == 8
     loop.run(1.0)
     assert [int(name) for name, _ in loop.calls] == [*range(12), *range(13, 20)]
@@ -126,24 +122,9 @@ def test_an_interrupt_in_the_middle_of_it_makes_none_wait_for_ever(loop: Virtual
     assert [int(name) for name, _ in loop.calls] == [*range(20)]
 
 
-def test_where_nobody_keeps_watch_any_more_a_look_now_and_then_finds_what_waits(loop: VirtualLoop) -> None:
-    loop.put(*map(str, range(20)))
-    loop.lose()
-    loop.run(3.0)
-    loop.burst.look()
-    assert len(loop.calls) == 8
-    loop.run(2.0)
-    loop.burst.look()
-    assert [int(name) for name, _ in loop.calls] == [*range(20)]
-    # And it is watched again.
-    loop.put(*map(str, range(20, 40)))
-    loop.run(1.0)
-    assert [int(name) for name, _ in loop.calls] == [*range(40)]
-
-
 def test_nothing_is_called_after_the_end(loop: VirtualLoop) -> None:
     loop.put(*map(str, range(20)))
-    loop.burst.close()
+    loop.starts.close()
     loop.put("late")
     loop.run(5.0)
     assert len(loop.calls) == 8

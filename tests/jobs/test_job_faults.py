@@ -278,11 +278,11 @@ def test_the_balance_says_until_when_the_server_asks_to_wait(
 
 def test_a_question_is_not_kept_waiting_for_longer_than_a_minute(generate: Generate, fake_server: FakeServer) -> None:
     ended(generate())
-    [office] = engine()._crew._offices.values()
-    allowance = office.pace.allowance
-    allowance.refused(600.0)
+    [limits] = engine()._runner._limits.values()
+    limiter = limits.limiter
+    limiter.refused(600.0)
     # The one read that is tried has been tried.
-    allowance._try = float("inf")
+    limiter._try = float("inf")
     with pytest.raises(hh.RateLimited, match=r"The server asks to wait until \d\d:\d\d\. Ask again then\."):
         hh.balance()
     assert fake_server.of("balance") == []

@@ -97,8 +97,8 @@ def test_a_server_that_holds_few_at_once_is_asked_for_no_more_and_the_others_are
     fake_server.tasks[second.task_id].say("success")
     ended(second)
     # It was no word about the account's rate.
-    [office] = engine()._crew._offices.values()
-    assert office.pace.allowance.rate.per_minute == settings.requests_per_minute
+    [limits] = engine()._runner._limits.values()
+    assert limits.limiter.rate.per_minute == settings.requests_per_minute
     assert first.task_id is not None
     fake_server.tasks[first.task_id].say("success")
     ended(first)
@@ -135,7 +135,7 @@ def test_who_wakes_up_asks_at_once_and_waits_for_no_answer(generate: Generate, f
     fake_server.wait_for("poll")
     run = engine()
     # As after a night's sleep: whether the connection is still there is anybody's guess.
-    run._crew.loop.call(run._crew.wake)
+    run._runner.loop.call(run._runner.wake)
     _, second = fake_server.wait_for("poll", 2)
     assert not waits(second)
     fake_server.task.say("success")

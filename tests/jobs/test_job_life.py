@@ -545,8 +545,8 @@ def test_a_429_is_understood_by_its_words(generate: Generate, fake_server: FakeS
 def test_a_second_request_for_one_submit_is_counted(generate: Generate, fake_server: FakeServer) -> None:
     fake_server.without_suffix = True
     ended(generate())
-    [office] = engine()._crew._offices.values()
-    assert office.pace.allowance.sent == len(fake_server.requests) - len(fake_server.of("file"))
+    [limits] = engine()._runner._limits.values()
+    assert limits.limiter.sent == len(fake_server.requests) - len(fake_server.of("file"))
 
 
 @pytest.mark.parametrize("slow", [0.0, 0.8], ids=["a quick server", "one that answers more slowly than is waited"])

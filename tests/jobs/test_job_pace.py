@@ -6,15 +6,16 @@ import asyncio
 import itertools
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from happyhorse_nb.limits.rate_limiter import Allowance, Rate
-from happyhorse_nb.limits.scheduler import Pace
+from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
+from happyhorse_nb.limits.scheduler import Scheduler
 from happyhorse_nb.polling import Hold
-from happyhorse_nb.store import Leases, Ledger
+from happyhorse_nb.store import Lease, Leases, Ledger
 
 
 class Clock:
@@ -27,8 +28,12 @@ class Clock:
         return self.now
 
 
-def allowance(clock: Clock, limit: Callable[[], int] = lambda: 100, leases: Leases | None = None) -> Allowance:
-    return Allowance(Rate(limit, clock), clock, leases)
+def limiter(clock: Clock, limit: Callable[[], int] = lambda: 100, leases: Leases | None = None) -> RateLimiter:
+    def lend(then: Callable[[Lease | None], None], **asked: Any) -> None:
+        assert leases is not None
+        then(leases.lease(**asked))
+
+    return RateLimiter(Rate(limit, clock), clock, lend if leases is not None else None)
 
 
 def busiest(times: list[float], window: float = 60.0) -> int:
@@ -41,7 +46,7 @@ def busiest(times: list[float], window: float = 60.0) -> int:
     return most
 
 
-def _reads(clock: Clock, one: Allowance, *, seconds: int) -> list[float]:
+def _reads(clock: Clock, one: RateLimiter, *, seconds: int) -> list[float]:
     """When reads leave of which there are more than may."""
     sent = []
     for _ in range(10 * seconds):
@@ -58,7 +63,7 @@ Wishes = st.lists(st.tuples(st.floats(0, 8), st.integers(1, 60), st.booleans()),
 @given(limit=st.integers(1, 200), wishes=Wishes)
 def test_never_more_in_any_minute_than_the_account_allows(limit: int, wishes: list[tuple[float, int, bool]]) -> None:
     clock = Clock()
-    one = allowance(clock, lambda: limit)
+    one = limiter(clock, lambda: limit)
     sent = []
     for pause, count, submit in wishes:
         clock.now += pause
@@ -72,7 +77,7 @@ def test_never_more_in_any_minute_than_the_account_allows(limit: int, wishes: li
 @given(limit=st.integers(10, 200), flood=st.booleans())
 def test_a_flood_of_the_one_kind_leaves_room_for_the_other(limit: int, flood: bool) -> None:
     clock = Clock()
-    one = allowance(clock, lambda: limit)
+    one = limiter(clock, lambda: limit)
     for _ in range(600):
         clock.now += 0.1
         while one.wait(submit=flood) <= 0:
@@ -83,7 +88,7 @@ def test_a_flood_of_the_one_kind_leaves_room_for_the_other(limit: int, flood: bo
 @given(limit=st.integers(1, 100))
 def test_what_is_told_to_wait_may_go_when_it_has_waited(limit: int) -> None:
     clock = Clock()
-    one = allowance(clock, lambda: limit)
+    one = limiter(clock, lambda: limit)
     for submit in [True, False] * limit:
         for _ in range(1000):
             wait = one.wait(submit=submit)
@@ -97,7 +102,7 @@ def test_what_is_told_to_wait_may_go_when_it_has_waited(limit: int) -> None:
 
 def test_reads_come_evenly_after_the_first_few() -> None:
     clock = Clock()
-    sent = _reads(clock, allowance(clock), seconds=120)
+    sent = _reads(clock, limiter(clock), seconds=120)
     # Never a long silence after a burst.
     assert max(later - earlier for earlier, later in itertools.pairwise(sent)) < 10
 
@@ -105,7 +110,7 @@ def test_reads_come_evenly_after_the_first_few() -> None:
 def test_tasks_just_begun_are_all_looked_at_soon_except_where_the_server_holds_such_looks_open() -> None:
     def looks(hold: Hold) -> int:
         clock = Clock()
-        one = Allowance(Rate(lambda: 100, clock), clock, hold=hold)
+        one = RateLimiter(Rate(lambda: 100, clock), clock, hold=hold)
         for _ in range(40):
             one.take(submit=True)
         clock.now += 8
@@ -125,7 +130,7 @@ def test_tasks_just_begun_are_all_looked_at_soon_except_where_the_server_holds_s
 @given(limit=st.integers(10, 2000))
 def test_of_a_minute_s_requests_a_few_are_kept_for_submits(limit: int) -> None:
     clock = Clock()
-    one = allowance(clock, lambda: limit)
+    one = limiter(clock, lambda: limit)
     _reads(clock, one, seconds=120)
     left = 0
     while one.wait(submit=True) <= 0:
@@ -167,7 +172,7 @@ def test_a_small_account_that_says_nothing_of_its_limit_is_learned() -> None:
 
 def test_a_submit_that_left_late_counts_from_then_on() -> None:
     clock = Clock()
-    one = allowance(clock, lambda: 10)
+    one = limiter(clock, lambda: 10)
     one.take(submit=True)
     clock.now += 40
     one.late(40)
@@ -180,7 +185,7 @@ def test_a_submit_that_left_late_counts_from_then_on() -> None:
 
 def test_what_the_server_says_is_left_is_all_that_is_sent_until_it_begins_anew() -> None:
     clock = Clock()
-    one = allowance(clock)
+    one = limiter(clock)
     one.told(100, 5, 30.0, in_flight=2)
     sent = 0
     while one.wait(submit=True) <= 0:
@@ -193,7 +198,7 @@ def test_what_the_server_says_is_left_is_all_that_is_sent_until_it_begins_anew()
 
 def test_a_refusal_stops_all_requests_for_as_long_as_the_server_says() -> None:
     clock = Clock()
-    one = allowance(clock)
+    one = limiter(clock)
     one.refused(12.0)
     assert one.wait(submit=True) == one.wait(submit=False) == 12.0
     one.resume()
@@ -202,7 +207,7 @@ def test_a_refusal_stops_all_requests_for_as_long_as_the_server_says() -> None:
 
 def test_of_a_long_wait_one_read_is_tried_after_a_minute_and_then_it_is_waited_as_told() -> None:
     clock = Clock()
-    one = allowance(clock)
+    one = limiter(clock)
     for _ in range(2):
         one.refused(600.0)
         # Several that were on their way are refused together.
@@ -221,7 +226,7 @@ def test_of_a_long_wait_one_read_is_tried_after_a_minute_and_then_it_is_waited_a
 
 def test_where_that_read_is_answered_nobody_waits_any_longer() -> None:
     clock = Clock()
-    one = allowance(clock)
+    one = limiter(clock)
     one.refused(600.0)
     # What was sent before the refusal says nothing.
     one.answered()
@@ -241,7 +246,7 @@ def test_kernels_together_never_send_more_than_the_account_allows(
     Ledger(folder).close()
     clock = Clock()
     shares = [_leases(folder, str(owner), clock) for owner in range(3)]
-    kernels = [allowance(clock, leases=share) for share in shares]
+    kernels = [limiter(clock, leases=share) for share in shares]
     sent = []
     for pause, kernel, count in wishes:
         clock.now += pause
@@ -259,7 +264,7 @@ def test_two_hungry_kernels_get_the_same_and_a_dead_one_s_share_comes_back(tmp_p
     Ledger(tmp_path).close()
     clock = Clock()
     shares = [_leases(tmp_path, owner, clock) for owner in "ab"]
-    kernels = [allowance(clock, leases=share) for share in shares]
+    kernels = [limiter(clock, leases=share) for share in shares]
     counts, alone, writes = [0, 0], 0, 0
     for second in range(600):
         clock.now += 1.0
@@ -285,7 +290,7 @@ def test_two_hungry_kernels_get_the_same_and_a_dead_one_s_share_comes_back(tmp_p
 def test_of_few_requests_every_kernel_gets_some(tmp_path: Path, limit: int, count: int) -> None:
     Ledger(tmp_path).close()
     clock = Clock()
-    kernels = [allowance(clock, lambda: limit, _leases(tmp_path, str(owner), clock)) for owner in range(count)]
+    kernels = [limiter(clock, lambda: limit, _leases(tmp_path, str(owner), clock)) for owner in range(count)]
     sent = _all_the_time(clock, kernels, seconds=3600)
     assert busiest(sorted(itertools.chain(*sent))) <= limit
     # An even part of the hour's requests, for the most part; one a minute is kept for submits where there is more.
@@ -296,7 +301,7 @@ def test_a_kernel_that_knows_of_fewer_requests_gets_its_part_beside_one_that_kno
     Ledger(tmp_path).close()
     clock = Clock()
     more, fewer = (_leases(tmp_path, owner, clock) for owner in "ab")
-    kernels = [allowance(clock, lambda: 100, more), allowance(clock, lambda: 10, fewer)]
+    kernels = [limiter(clock, lambda: 100, more), limiter(clock, lambda: 10, fewer)]
     many, few = _all_the_time(clock, kernels, seconds=600)
     assert busiest(sorted(many + few)) <= 100
     assert len(few) >= 10 * 10 / 3
@@ -306,7 +311,7 @@ def test_a_kernel_that_knows_of_fewer_requests_gets_its_part_beside_one_that_kno
 def test_a_kernel_that_has_rested_does_not_wipe_out_what_another_has_spent(tmp_path: Path) -> None:
     Ledger(tmp_path).close()
     clock = Clock()
-    one, other = (allowance(clock, lambda: 10, _leases(tmp_path, owner, clock)) for owner in "ab")
+    one, other = (limiter(clock, lambda: 10, _leases(tmp_path, owner, clock)) for owner in "ab")
     while one.wait(submit=True) <= 0:
         # All that it has leased, so that there is nothing to give back.
         one.take(submit=True)
@@ -326,7 +331,7 @@ def test_a_kernel_that_has_rested_does_not_wipe_out_what_another_has_spent(tmp_p
 def test_where_the_ledger_is_locked_kernels_that_were_idle_share_too(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     clock = Clock()
-    kernels = [allowance(clock, leases=_leases(tmp_path, owner, clock)) for owner in "ab"]
+    kernels = [limiter(clock, leases=_leases(tmp_path, owner, clock)) for owner in "ab"]
     _all_the_time(clock, kernels, seconds=5)
     for kernel in kernels:
         clock.now += 3.0
@@ -344,7 +349,7 @@ def test_where_the_ledger_is_locked_kernels_that_were_idle_share_too(tmp_path: P
 @pytest.mark.parametrize("before", [1, 2, 5, 10])
 def test_a_raised_rate_counts_at_once(before: int) -> None:
     clock, rate = Clock(), before
-    one = allowance(clock, lambda: rate)
+    one = limiter(clock, lambda: rate)
     _reads(clock, one, seconds=120)
     rate = 100
     clock.now += 1.0
@@ -354,12 +359,12 @@ def test_a_raised_rate_counts_at_once(before: int) -> None:
 @pytest.mark.parametrize("limit", [2, 3, 5, 9])
 def test_of_few_requests_too_one_is_kept_for_submits(limit: int) -> None:
     clock = Clock()
-    one = allowance(clock, lambda: limit)
+    one = limiter(clock, lambda: limit)
     _reads(clock, one, seconds=60)
     assert one.wait(submit=True) == 0
 
 
-def _all_the_time(clock: Clock, kernels: list[Allowance], *, seconds: int) -> list[list[float]]:
+def _all_the_time(clock: Clock, kernels: list[RateLimiter], *, seconds: int) -> list[list[float]]:
     """When each of them has sent something that wants requests without end."""
     sent: list[list[float]] = [[] for _ in kernels]
     for _ in range(2 * seconds):
@@ -376,7 +381,7 @@ def test_a_ledger_that_is_locked_stops_nobody(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path)
     clock = Clock()
     share = _leases(tmp_path, "a", clock)
-    one = allowance(clock, leases=share)
+    one = limiter(clock, leases=share)
     ledger._connection.execute("BEGIN IMMEDIATE")
     for _ in range(120):
         clock.now += 1.0
@@ -394,15 +399,15 @@ def test_a_ledger_that_is_locked_stops_nobody(tmp_path: Path) -> None:
 
 async def test_submits_go_before_reads_and_the_most_urgent_read_first() -> None:
     clock = Clock()
-    one = allowance(clock, lambda: 10)
-    pace = Pace(one)
+    one = limiter(clock, lambda: 10)
+    scheduler = Scheduler(one)
     for submit in (True, False):
         while one.wait(submit=submit) <= 0:
             one.take(submit=submit)
     went: list[str] = []
 
     async def go(name: str, urgency: Callable[[], float] | None) -> None:
-        await pace.take(urgency)
+        await scheduler.take(urgency)
         went.append(name)
 
     tasks = [
@@ -414,53 +419,53 @@ async def test_submits_go_before_reads_and_the_most_urgent_read_first() -> None:
     tasks[2].cancel()
     await asyncio.sleep(0)
     clock.now += 70
-    pace.wake()
+    scheduler.wake()
     await asyncio.gather(*tasks, return_exceptions=True)
     assert went == ["submit", "due", "idle"]
 
 
 async def test_one_that_is_cancelled_as_its_turn_comes_holds_up_nobody() -> None:
     clock = Clock()
-    one = allowance(clock, lambda: 10)
-    pace = Pace(one)
+    one = limiter(clock, lambda: 10)
+    scheduler = Scheduler(one)
     while one.wait(submit=True) <= 0:
         one.take(submit=True)
-    first, second = (asyncio.ensure_future(pace.take()) for _ in range(2))
+    first, second = (asyncio.ensure_future(scheduler.take()) for _ in range(2))
     await asyncio.sleep(0)
     clock.now += 70
     # It has not heard of it yet when the turns are given.
     first.cancel()
-    pace.wake()
+    scheduler.wake()
     await second
     assert first.cancelled()
 
 
 async def test_when_requests_run_short_a_read_that_saves_little_leaves_them_to_others() -> None:
     clock = Clock()
-    one = allowance(clock)
-    pace = Pace(one)
+    one = limiter(clock)
+    scheduler = Scheduler(one)
     for _ in range(60):
         one.take(submit=True)
-    pace.price = 5.0
-    low = asyncio.ensure_future(pace.take(lambda: 0.2))
+    scheduler.price = 5.0
+    low = asyncio.ensure_future(scheduler.take(lambda: 0.2))
     await asyncio.sleep(0)
-    await asyncio.wait_for(pace.take(lambda: 4.0), 5)
-    await asyncio.wait_for(pace.take(), 5)
+    await asyncio.wait_for(scheduler.take(lambda: 4.0), 5)
+    await asyncio.wait_for(scheduler.take(), 5)
     assert not low.done()
     # With plenty of them it goes.
     clock.now += 62
-    pace.wake()
+    scheduler.wake()
     await asyncio.wait_for(low, 5)
 
 
 async def test_a_submit_never_waits_for_reads_however_many_wait() -> None:
     clock = Clock()
-    pace = Pace(allowance(clock))
-    reads = [asyncio.ensure_future(pace.take(lambda: 1.0)) for _ in range(500)]
+    scheduler = Scheduler(limiter(clock))
+    reads = [asyncio.ensure_future(scheduler.take(lambda: 1.0)) for _ in range(500)]
     await asyncio.sleep(0)
     assert sum(read.done() for read in reads) < 100
     for _ in range(10):
-        await asyncio.wait_for(pace.take(), 5)
+        await asyncio.wait_for(scheduler.take(), 5)
     for read in reads:
         read.cancel()
 

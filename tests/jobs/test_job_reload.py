@@ -15,7 +15,7 @@ from jobs.conftest import Generate
 from jobs.seen import DEADLINE, Seen, ended
 from support.fake_server import FakeServer
 
-LAYERS = ("jobs", "client", "polling", "wire", "models")
+LAYERS = ("api", "engine", "job", "limits", "client", "polling", "wire", "models")
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -45,12 +45,12 @@ def test_cards_move_on_after_that(generate: Generate, fake_server: FakeServer) -
     fake_server.words = ("processing",)
     job = generate()
     fake_server.wait_for("poll")
-    crew = sys.modules["happyhorse_nb.engine.runner"].__dict__
-    kept = dict(crew)
-    crew.clear()
+    runner = sys.modules["happyhorse_nb.engine.runner"].__dict__
+    kept = dict(runner)
+    runner.clear()
     # Longer than it is from one tick to the next.
     time.sleep(0.5)
-    crew.update(kept)
+    runner.update(kept)
     before = job.snapshot.progress.elapsed
     Seen(job).wait(lambda snapshot: snapshot.progress.elapsed > before + 1)
     fake_server.task.say("success")

@@ -185,7 +185,8 @@ def _sheet(*names: str) -> str:
     sheets = files("happyhorse_nb.render").joinpath("templates")
     text = "\n".join(sheets.joinpath(f"{name}.css").read_text("utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    return re.sub(r"\s*([{};,])\s*|(:)\s+", r"\1\2", " ".join(text.split()))
+    # What stands between quotation marks is for people.
+    return re.sub(r'("[^"]*")|\s*([{};,])\s*|(:)\s+', r"\1\2\3", " ".join(text.split()))
 
 
 @cache

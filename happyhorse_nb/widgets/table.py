@@ -47,7 +47,7 @@ class JobTable(Live):
             return
         import ipywidgets as widgets
 
-        self._widget = widgets.HTML(bundle["text/html"])
+        self._widget = widgets.HTML(bundle["text/html"], _dom_classes=("hh-ui",))
         self._output.put(view(self._widget, bundle["text/plain"]))
         self.follow()
 

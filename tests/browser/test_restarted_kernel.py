@@ -20,8 +20,9 @@ CELLS = (
     "%%happyhorse rocket.jpg --duration 5 --seed {more} --takes 3 --no-wait\nThe rocket lifts off",
     "hh.form('rocket.jpg', 'The rocket lifts off', duration=5)",
     "hh.gallery()",
+    "list(hh.jobs()[:2])",
 )
-CARD, TAKES, FORM, GALLERY = 1, 2, 3, 4
+CARD, TAKES, FORM, GALLERY, TABLE = 1, 2, 3, 4, 5
 #: What the front end marks a widget of a dead kernel with, and what such a mark may not leave on the page.
 GONE = ".jupyter-widgets-disconnected"
 BROKEN_CHAINS = """area => [...area.querySelectorAll('.jupyter-widgets-disconnected')]
@@ -60,6 +61,7 @@ def boxes(notebook: Notebook) -> list[list[int]]:
         for index, parts in (
             (CARD, (".hh", ".hh-thumb", ".hh-live", ".hh-bar")),
             (TAKES, (".hh", ".hh-thumb", ".hh-live", ".hh-take:last-child")),
+            (TABLE, (".hh-jobs", ".hh-picture")),
             (FORM, (".hh-body", ".hh-frame", "textarea", ".hh-segments", ".hh-foot")),
         )
         for part in parts
@@ -82,7 +84,7 @@ def test_a_page_whose_kernel_was_restarted_keeps_its_shape_and_says_how_to_go_on
     before = boxes(notebook)
 
     restart(notebook)
-    for index in (CARD, TAKES, FORM, GALLERY):
+    for index in (CARD, TAKES, FORM, GALLERY, TABLE):
         expect(notebook.output(index).locator(GONE).first).to_be_attached()
         assert notebook.output(index).evaluate(BROKEN_CHAINS) == 0
         # Nothing is left that would do nothing when it is pressed.
@@ -102,6 +104,8 @@ def test_a_page_whose_kernel_was_restarted_keeps_its_shape_and_says_how_to_go_on
     assert "go on: %happyhorse resume" in takes
     assert "Prompt" in form
     words = notebook.output(FORM).locator(".hh-body").evaluate("e => getComputedStyle(e, '::after').content")
-    assert "run this cell to bring the form back" in words
+    assert "was restarted or closed: run this cell to bring the form back" in words
+    words = notebook.output(TABLE).locator("caption").evaluate("e => getComputedStyle(e, '::after').content")
+    assert "was restarted or closed: %happyhorse resume goes on" in words
     assert "run this cell to bring the live gallery back" in gallery
     assert notebook.output(GALLERY).locator(".hh-tile:visible").count() >= 4

@@ -118,9 +118,8 @@ def _meta(snapshot: Snapshot) -> list[Item]:
         items.append(Item("as", plain(snapshot.name, 60)))
     if snapshot.reused and status.running:
         items.append(Item("already on its way, nothing is bought again"))
-    elif snapshot.reused and status == Status.DONE:
-        items.append(Item("a new one:", "--again", kind="way"))
     elif status == Status.DONE:
+        # The command, and no option: the card may stand below a call in Python, or below `show`.
         items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}", kind="way"))
     return [item for item in items if item.text or item.code]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -36,17 +36,13 @@ _SPAN = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
 
 @dataclass(frozen=True)
 class Field:
-    """One filter: its name in Python and as an option, what it takes, and some of the values."""
+    """One filter: its name in Python and as an option, what it takes (nothing where there is no ``metavar``), and some
+    of the values."""
 
     name: str
     help: str
     metavar: str = ""
     offers: tuple[str, ...] = ()
-
-    @property
-    def flag(self) -> bool:
-        """Whether it takes no value."""
-        return not self.metavar
 
 
 FIELDS = (
@@ -95,9 +91,16 @@ def order(word: str | None) -> str:
     return found
 
 
+def add_filters(parser: ArgumentParser, *, sort: bool = False) -> None:
+    """Add the filters to a parser, and with ``sort`` the order; each action has its values in ``offers``."""
+    for field in (*FIELDS, *([SORT] if sort else [])):
+        how: dict[str, Any] = {"metavar": field.metavar} if field.metavar else {"action": "store_true", "default": None}
+        parser.add_argument(f"--{field.name}", help=field.help, **how).offers = field.offers  # type: ignore[attr-defined]
+
+
 def chosen(args: Namespace) -> dict[str, Any]:
-    """The filters among parsed options."""
-    return {field.name: getattr(args, field.name) for field in FIELDS}
+    """The filters among parsed options, and the order."""
+    return {field.name: getattr(args, field.name) for field in (*FIELDS, SORT) if hasattr(args, field.name)}
 
 
 def _states(given: object) -> frozenset[Status]:

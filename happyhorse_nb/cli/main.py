@@ -15,18 +15,13 @@ from happyhorse_nb.errors import HappyHorseError
 def jobs(argv: Sequence[str]) -> int:
     """Print the jobs that fit. Raises `InvalidRequest`, `LedgerError`."""
     from happyhorse_nb.api import jobs as listed
-    from happyhorse_nb.api.catalog import FIELDS, SORT, chosen
+    from happyhorse_nb.api.catalog import add_filters, chosen
 
     parser = argparse.ArgumentParser(
         prog="happyhorse-nb jobs", description="List the jobs, newest first, with what they cost.", allow_abbrev=False
     )
-    for field in (*FIELDS, SORT):
-        if field.flag:
-            parser.add_argument(f"--{field.name}", action="store_true", default=None, help=field.help)
-        else:
-            parser.add_argument(f"--{field.name}", metavar=field.metavar, help=field.help)
-    args = parser.parse_args(argv)
-    print(listed(**chosen(args), sort=args.sort))
+    add_filters(parser, sort=True)
+    print(listed(**chosen(parser.parse_args(argv))))
     return 0
 
 

@@ -24,9 +24,9 @@ def checkout(start: Path, environment: Path) -> Path | None:
 
     There the package itself may be an installed one, as `make demo` leaves it. None outside of a checkout.
     """
-    for place in (start, *start.parents, environment.parent):
-        if (place / "happyhorse_nb" / "_version.py").is_file() and (place / "notebooks" / QUICKSTART).is_file():
-            return place / "notebooks"
+    for folder in (start, *start.parents, environment.parent):
+        if (folder / "happyhorse_nb" / "_version.py").is_file() and (folder / "notebooks" / QUICKSTART).is_file():
+            return folder / "notebooks"
     return None
 
 

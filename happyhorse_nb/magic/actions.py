@@ -1,10 +1,11 @@
-"""What the magic does: ``make`` for a cell, and a function for each command."""
+"""What the magic does: ``make`` for a cell, and a function for each command. What a function returns is shown."""
 
 from __future__ import annotations
 
 import builtins
 import time
 from argparse import Namespace
+from collections.abc import Sequence
 from keyword import iskeyword
 from types import ModuleType
 from typing import Any
@@ -24,28 +25,19 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
     from happyhorse_nb.job import display
     from happyhorse_nb.job.display import Pending
 
-    if args.name is not None and (not args.name.isidentifier() or iskeyword(args.name)):
-        raise UsageError(f"--name {args.name!r} cannot be a variable. Use letters, digits and _.")
-    if args.name is not None and (hasattr(builtins, args.name) or isinstance(shell.user_ns.get(args.name), ModuleType)):
-        raise UsageError(f"--name {args.name} would hide what Python or your notebook has under it. Use another name.")
+    name = args.name
+    if name is not None and (not name.isidentifier() or iskeyword(name)):
+        raise UsageError(f"--name {name!r} cannot be a variable. Use letters, digits and _.")
+    if name is not None and (hasattr(builtins, name) or isinstance(shell.user_ns.get(name), ModuleType)):
+        raise UsageError(f"--name {name} would hide what Python or your notebook has under it. Use another name.")
     for sentence in left(body, shell.user_ns):
         print(sentence)
-    made = generate(
-        args.image,
-        interpolate(body, shell.user_ns),
-        model=args.model,
-        fit=args.fit,
-        again=args.again,
-        save=args.save,
-        namespace=shell.user_ns,
-        takes=takes_of(args),
-        yes=args.yes,
-        **params_of(args),
-    )
-    if args.name is not None:
+    prompt = interpolate(body, shell.user_ns)
+    made = generate(args.image, prompt, again=args.again, namespace=shell.user_ns, yes=args.yes, **_request(args))
+    if name is not None:
         # Also where it is asked about first: then this is what the cells below find in place of an older job.
-        shell.user_ns[args.name] = made
-        made.bind(args.name)
+        shell.user_ns[name] = made
+        made.bind(name)
     if process.is_a(made, Pending):
         return
     display.present(made, wait=args.wait)
@@ -54,52 +46,51 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         raise made.error
 
 
+def _request(args: Namespace) -> dict[str, Any]:
+    """The options that describe the request."""
+    return {
+        "model": args.model,
+        "fit": args.fit,
+        "save": args.save,
+        "takes": takes_of(args),
+        **params_of(args),
+    }
+
+
+def _jobs(shell: Any, pieces: Sequence[str]) -> list[Any]:
+    from happyhorse_nb.job import display
+
+    return [job for piece in pieces for job in display.members(job_named(shell, piece))]
+
+
 def do_generate(shell: Any, args: Namespace) -> None:
     make(shell, args)
 
 
-def do_form(shell: Any, args: Namespace) -> None:
-    from IPython.display import display
-
+def do_form(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.widgets.form import form
 
-    # As a text in a cell is: first a file, then a variable.
-    made = form(
-        args.image,
-        model=args.model,
-        takes=takes_of(args),
-        fit=args.fit,
-        save=args.save,
-        **params_of(args),
-    )
-    display(made)  # type: ignore[no-untyped-call]  # IPython has no types
+    return form(args.image, **_request(args))
 
 
-def do_edit(shell: Any, args: Namespace) -> None:
-    from IPython.display import display
-
-    from happyhorse_nb.job import display as shown
+def do_edit(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.widgets.form import edit
 
-    display(edit(shown.members(job_named(shell, args.job))[0]))  # type: ignore[no-untyped-call]  # IPython has no types
+    return edit(_jobs(shell, [args.job])[0])
 
 
-def do_jobs(shell: Any, args: Namespace) -> None:
-    from IPython.display import display
-
+def do_jobs(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.api import jobs
     from happyhorse_nb.api.catalog import chosen
 
-    display(jobs(**chosen(args), sort=args.sort))  # type: ignore[no-untyped-call]  # IPython has no types
+    return jobs(**chosen(args))
 
 
-def do_gallery(shell: Any, args: Namespace) -> None:
-    from IPython.display import display
-
+def do_gallery(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.api.catalog import chosen
     from happyhorse_nb.widgets.gallery import gallery
 
-    display(gallery(**chosen(args)))  # type: ignore[no-untyped-call]  # IPython has no types
+    return gallery(**chosen(args))
 
 
 def do_show(shell: Any, args: Namespace) -> None:
@@ -110,11 +101,10 @@ def do_show(shell: Any, args: Namespace) -> None:
 
 def do_wait(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.api import running
-    from happyhorse_nb.job import display
     from happyhorse_nb.job.waiting import wait
     from happyhorse_nb.render import line, standing
 
-    some = [job for piece in args.job for job in display.members(job_named(shell, piece))] or running()
+    some = _jobs(shell, args.job) or running()
     if not some:
         print("No jobs are running.")
         return
@@ -132,31 +122,28 @@ def do_wait(shell: Any, args: Namespace) -> None:
             raise job.error
 
 
-def do_compare(shell: Any, args: Namespace) -> None:
-    from IPython.display import display
-
+def do_compare(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.widgets.compare import compare
 
-    named = [job_named(shell, piece) for piece in args.job]
-    display(compare(*named))  # type: ignore[no-untyped-call]  # IPython has no types
+    return compare(*(job_named(shell, piece) for piece in args.job))
 
 
 def do_stop(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.job import display
 
     named = job_named(shell, args.job)
+    some = display.members(named)
     if named.done():
-        for job in display.members(named):
+        for job in some:
             print(f"{job.snapshot.short_id} is {job.status} already.")
         return
-    running = [job for job in display.members(named) if not job.done()]
-    queued = [job for job in running if job.status == "queued"]
+    queued = {job: job.status == "queued" for job in some if not job.done()}
     named.stop()
-    for job in running:
-        if job in queued and job.done():
-            print(f"{job.snapshot.short_id} is taken out of the queue; nothing was sent.")
+    for job, was_queued in queued.items():
+        name = job.snapshot.short_id
+        if was_queued and job.done():
+            print(f"{name} is taken out of the queue; nothing was sent.")
         else:
-            name = job.snapshot.short_id
             rest = " if the request has left" if job.task_id is None else ""
             print(f"{name} is no longer watched. The server makes the video all the same{rest}: resume fetches it.")
 
@@ -166,14 +153,15 @@ def do_resume(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.job import display
 
     if args.attach is not None:
-        unknown = display.members(job_named(shell, args.attach))
+        unknown = _jobs(shell, [args.attach])
         if args.job is None or len(unknown) != 1:
             raise UsageError("--attach is for one task and one job: %happyhorse resume TASK-ID --attach JOB")
         taken = take_up([args.job], attach=unknown[0].id)
+    elif args.job is None:
+        taken = take_up()
     else:
-        bound = None if args.job is None else bound_to(shell, args.job)
-        named = None if args.job is None else [args.job]
-        taken = take_up(named if bound is None else [job.id for job in display.members(bound)])
+        bound = bound_to(shell, args.job)
+        taken = take_up([args.job] if bound is None else [job.id for job in display.members(bound)])
     for job in taken.jobs:
         display.present(job)
     if taken.hint:
@@ -188,42 +176,35 @@ def do_again(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.api import again
     from happyhorse_nb.job import display
 
-    changes = params_of(args)
-    made = again(
-        job_named(shell, args.job), takes=takes_of(args), model=args.model, save=args.save, yes=args.yes, **changes
-    )
-    display.present(made)
+    options = {"takes": takes_of(args), "model": args.model, "save": args.save, **params_of(args)}
+    display.present(again(job_named(shell, args.job), yes=args.yes, **options))
 
 
-def do_remove(shell: Any, args: Namespace) -> None:
+def do_remove(shell: Any, args: Namespace) -> str:
     from happyhorse_nb.api import remove
-    from happyhorse_nb.job import display
 
-    some = remove([job for piece in args.job for job in display.members(job_named(shell, piece))])
+    some = remove(_jobs(shell, args.job))
     one = some[0].snapshot.short_id
     who, back = (f"{one} is", one) if len(some) == 1 else (f"{len(some)} jobs are", "")
-    print(f"{who} left out of tables and gallery from now on: {f'%happyhorse restore {back}'.strip()} undoes that.")
+    return f"{who} left out of tables and gallery from now on: {f'%happyhorse restore {back}'.strip()} undoes that."
 
 
-def do_restore(shell: Any, args: Namespace) -> None:
+def do_restore(shell: Any, args: Namespace) -> str:
     from happyhorse_nb.api import jobs, restore
-    from happyhorse_nb.job import display
 
-    some = restore([job for piece in args.job for job in display.members(job_named(shell, piece))] or None)
+    some = restore(_jobs(shell, args.job) or None)
     if not some:
-        print("No jobs are removed.")
-        return
+        return "No jobs are removed."
     names = ", ".join(job.snapshot.short_id for job in some[:5]) + (", …" if len(some) > 5 else "")
     left = len(jobs(removed=True))
     more = f" {left} removed before: %happyhorse jobs --removed lists {'it' if left == 1 else 'them'}." if left else ""
-    print(f"{names} {'is' if len(some) == 1 else 'are'} back in tables and gallery.{more}")
+    return f"{names} {'is' if len(some) == 1 else 'are'} back in tables and gallery.{more}"
 
 
 def do_forget(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.api import forget
-    from happyhorse_nb.job import display
 
-    for job in display.members(job_named(shell, args.job)):
+    for job in _jobs(shell, [args.job]):
         had_file = job.path is not None and job.path.exists()
         forget(job, trash=args.trash)
         where = "lies in the folder .trash beside it" if args.trash and had_file else "is not touched"
@@ -237,23 +218,23 @@ def do_doctor(shell: Any, args: Namespace) -> None:
         print(line, flush=True)
 
 
-def do_balance(shell: Any, args: Namespace) -> None:
+def do_balance(shell: Any, args: Namespace) -> str:
     from happyhorse_nb.api import balance
     from happyhorse_nb.settings import current_account
 
-    left, play = balance(), " of play money" if current_account().sandbox else ""
-    print(
-        "The server does not say what the account holds." if left is None else f"The account holds ${left:.2f}{play}."
+    held, play = balance(), " of play money" if current_account().sandbox else ""
+    return (
+        "The server does not say what the account holds." if held is None else f"The account holds ${held:.2f}{play}."
     )
 
 
-def do_login(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.magic.account import login, same_account
+def do_login(shell: Any, args: Namespace) -> str:
+    from happyhorse_nb.api.keys import login, same_account
 
-    print(login() if args.same_account is None else same_account(args.same_account))
+    return login() if args.same_account is None else same_account(args.same_account)
 
 
-def do_sandbox(shell: Any, args: Namespace) -> None:
+def do_sandbox(shell: Any, args: Namespace) -> str:
     from happyhorse_nb.magic.account import switch
 
-    print(switch(args))
+    return switch(args)

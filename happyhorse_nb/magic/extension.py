@@ -78,8 +78,7 @@ _show_list._of_happyhorse_nb = True  # type: ignore[attr-defined]  # noqa: SLF00
 def run_cell(shell: Any, line: str, body: str) -> None:
     """``%%happyhorse IMAGE [options]`` with a prompt in its body."""
     register()
-    parser = cell_parser()
-    args = parser.read(line)
+    args = cell_parser().read(line)
     if args.help:
         print(help_text())
     else:
@@ -102,10 +101,13 @@ def run_line(shell: Any, line: str) -> None:
         raise UsageError(f"there is no command {shown!r}; {guess} are {', '.join(COMMANDS)}.")
     parser = command.parser
     args = parser.read(rest)
-    if args.help:
-        print(parser.format_help())
-    else:
-        command.act(shell, args)
+    result = parser.format_help() if args.help else command.act(shell, args)
+    if isinstance(result, str):
+        print(result)
+    elif result is not None:
+        from IPython.display import display
+
+        display(result)  # type: ignore[no-untyped-call]  # IPython has no types
 
 
 def _left_over() -> str:

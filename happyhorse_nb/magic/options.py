@@ -6,6 +6,7 @@ import argparse
 import re
 import shlex
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from typing import Any, NoReturn
 
@@ -40,15 +41,15 @@ def bound_to(shell: Any, piece: str) -> Any:
     if element is None:
         bound = settled(shell.user_ns.get(piece))
         return bound if process.is_a(bound, Job, Takes) else None
-    bound, place = settled(shell.user_ns.get(element[1])), int(element[2])
+    bound, number = settled(shell.user_ns.get(element[1])), int(element[2])
     if process.is_a(bound, Takes):
-        if place >= len(bound):
+        if number >= len(bound):
             raise JobNotFound(
                 f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]."
             )
-        return bound[place]
+        return bound[number]
     if process.is_a(bound, Job):
-        raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{place}].")
+        raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{number}].")
     return None
 
 
@@ -87,40 +88,32 @@ class Parser(argparse.ArgumentParser):
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
     def offer(self, option: str, offers: Sequence[str], metavar: str, told: str) -> None:
-        """Add an option with the values that Tab completes; without a ``metavar`` it takes none."""
-        told = told.replace("%", "%%")
-        if not metavar:
-            self.add_argument(option, action="store_true", default=None, help=told)
-            return
+        """Add an option with the values that Tab completes."""
         # Not argparse's own choices: it would refuse with words of its own.
-        action = self.add_argument(option, metavar=metavar, help=told)
+        action = self.add_argument(option, metavar=metavar, help=told.replace("%", "%%"))
         action.offers = offers  # type: ignore[attr-defined]  # ours: what Tab completes
+
+    def _of(self, option: str) -> argparse.Action | None:
+        return next((action for action in self._actions if option in action.option_strings), None)
 
     def choices_of(self, option: str) -> list[str]:
         """The values that an option offers."""
-        for action in self._actions:
-            if option in action.option_strings:
-                return [str(value) for value in getattr(action, "offers", ())]
-        return []
+        return [str(value) for value in getattr(self._of(option), "offers", ())]
 
     def told(self, option: str) -> str:
         """What the help says of an option."""
-        return next(((a.help or "").replace("%%", "%") for a in self._actions if option in a.option_strings), "")
+        return (getattr(self._of(option), "help", "") or "").replace("%%", "%")
 
     def takes_value(self, option: str) -> bool:
         """Whether a value follows the option."""
-        return any(option in action.option_strings and action.nargs != 0 for action in self._actions)
-
-    @property
-    def _words(self) -> str:
-        """Where words go that have no place in the line."""
-        prompt = "; a prompt goes into the body of a %%happyhorse cell" if "--duration" in self.options else ""
-        return f"quote what has spaces in it{prompt}"
+        action = self._of(option)
+        return action is not None and action.nargs != 0
 
     def _unknown(self, rest: Sequence[str]) -> NoReturn:
         word = rest[0]
         if not word.startswith("-"):
-            self.error(f"{_short(word)!r} is one word too many; {self._words}")
+            prompt = "; a prompt goes into the body of a %%happyhorse cell" if "--duration" in self.options else ""
+            self.error(f"{_short(word)!r} is one word too many; quote what has spaces in it{prompt}")
         word = word.partition("=")[0]
         close = meant(word.lstrip("-"), [option.lstrip("-") for option in self.options])
         guess = f"did you mean --{close}? The options" if close else "the options"
@@ -146,14 +139,20 @@ def split(line: str) -> list[str]:
 
 
 @cache
-def cell_parser(prog: str = "%%happyhorse") -> Parser:
+def cell_parser() -> Parser:
     """The options of a cell. Values are checked later, against the model's limits, with one message for all callers."""
     parser = Parser(
-        prog,
+        "%%happyhorse",
         "Make a video from a first frame; the cell's body is the prompt "
         "({name} is replaced where such a variable exists).",
     )
-    _offer_request(parser)
+    offer_cell(parser)
+    return parser
+
+
+def offer_cell(parser: Parser) -> None:
+    """What a cell takes."""
+    offer_request(parser)
     parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
     parser.add_argument(
         "--wait", action=argparse.BooleanOptionalAction, default=None, help="wait for the video, or come back at once"
@@ -164,17 +163,9 @@ def cell_parser(prog: str = "%%happyhorse") -> Parser:
         help="buy a new video even where an equal request has made one, with a new seed unless one is given",
     )
     offer_yes(parser)
-    return parser
 
 
-def form_parser() -> Parser:
-    """What fills in a form: the image and the options of a cell that describe the request."""
-    parser = Parser("%happyhorse form", "Fill in a form, see size, cost and time, and click.")
-    _offer_request(parser, image="?")
-    return parser
-
-
-def _offer_request(parser: Parser, image: str | None = None) -> None:
+def offer_request(parser: Parser, image: str | None = None) -> None:
     """The image, and the options that say what is made of it. ``image`` is how many there may be, as argparse says."""
     parser.add_argument(
         "image",
@@ -195,7 +186,8 @@ def offer_options(parser: Parser, *, defaults: bool = True) -> None:
     for param in _all_options():
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
         parser.offer(f"--{param.name}", offers, _metavar(param), _help(param, defaults))
-    parser.offer(f"--{TAKES.name}", [str(n) for n in _numbers(TAKES)], _metavar(TAKES), _help(TAKES, defaults))
+    numbers = [str(number) for number in range(TAKES.minimum or 1, (TAKES.maximum or 1) + 1)]
+    parser.offer(f"--{TAKES.name}", numbers, _metavar(TAKES), _help(TAKES, defaults))
     parser.add_argument("--save", metavar="PATH", help="the .mp4 file to write; never over an existing one")
 
 
@@ -217,17 +209,11 @@ def takes_of(args: argparse.Namespace) -> Any:
     return _value(TAKES, getattr(args, TAKES.name))
 
 
-def _numbers(param: Param) -> range:
-    return range(param.minimum or 0, (param.maximum or 0) + 1)
-
-
 def _value(param: Param, typed: str | None) -> str | int | None:
     """A number where one is typed; anything else stays as it is, for the check to say what is wrong with it."""
     if typed is not None and param.kind == "integer":
-        try:
+        with suppress(ValueError):
             return int(typed)
-        except ValueError:
-            return typed
     return typed
 
 

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.inline import Rules, inlined, rules
+from happyhorse_nb.render.inline import inlined, rules
 from happyhorse_nb.render.words import plain
 
 if TYPE_CHECKING:
@@ -97,8 +97,8 @@ def view(snapshot: Snapshot, now: float) -> View:
 
 def spans(text: str) -> tuple[Item, ...]:
     """Our own words, split where a command stands between backticks."""
-    pieces = re.split(r"`([^`]+)`", text)
-    return tuple(Item(code=piece) if place % 2 else Item(text=piece) for place, piece in enumerate(pieces) if piece)
+    pieces = enumerate(re.split(r"`([^`]+)`", text))
+    return tuple(Item(code=piece) if number % 2 else Item(text=piece) for number, piece in pieces if piece)
 
 
 def _meta(snapshot: Snapshot) -> list[Item]:
@@ -160,7 +160,7 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Else each card would look four times a second whether our own files have changed.
+        # Else each card would check four times a second whether our own files have changed.
         auto_reload=False,
     )
 
@@ -188,11 +188,6 @@ def _sheet(*names: str) -> str:
     return re.sub(r'("[^"]*")|\s*([{};,])\s*|(:)\s+', r"\1\2\3", " ".join(text.split()))
 
 
-@cache
-def _rules() -> Rules:
-    return rules(_sheet("style", "takes"))
-
-
 def sheet_link(sheet: str) -> str:
     """The sheet of that name as an element without a text that another page could show: for rules that look at what a
     front end puts around an output, and so cannot be attributes of ours."""
@@ -200,8 +195,10 @@ def sheet_link(sheet: str) -> str:
 
 
 def saved(thumb: str, live: str) -> str:
-    """A card as static HTML that needs no kernel and no sheet, made of its first frame and of what it says."""
-    return inlined(fill("card.html.j2", link=sheet_link("saved"), thumb=thumb, live=live), _rules())
+    """A card as static HTML that needs no kernel and no sheet, made of its `thumb` and its `live` part."""
+    return inlined(
+        fill("card.html.j2", link=sheet_link("saved"), thumb=thumb, live=live), rules(_sheet("style", "takes"))
+    )
 
 
 def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
@@ -209,7 +206,7 @@ def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
 
     ``thumbnail`` is a small JPEG, ``now`` Unix seconds.
     """
-    return saved(thumb(snapshot, thumbnail), live(snapshot, now=now))
+    return saved(thumb(snapshot.prompt, thumbnail), live(snapshot, now=now))
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:
@@ -222,22 +219,8 @@ def question(price: str, prompt: str, *, why: str, said: str = "") -> str:
     return fill("question.html.j2", price=price, prompt=plain(prompt, 160), why=why, said=plain(said, 400))
 
 
-def question_head(prompt: str, thumbnail: bytes | None) -> str:
-    """The style and the first frame, small."""
-    return style() + _thumb(prompt, thumbnail)
-
-
-def question_card(prompt: str, thumbnail: bytes | None, live: str) -> str:
-    """The same as static HTML, without a button."""
-    return saved(_thumb(prompt, thumbnail), live)
-
-
-def thumb(snapshot: Snapshot, thumbnail: bytes | None) -> str:
+def thumb(prompt: str, thumbnail: bytes | None) -> str:
     """The first frame, small, as a data URI; a neutral box where there is none."""
-    return _thumb(snapshot.prompt, thumbnail)
-
-
-def _thumb(prompt: str, thumbnail: bytes | None) -> str:
     data = b64encode(thumbnail).decode("ascii") if thumbnail else ""
     return fill("thumb.html.j2", data=data, prompt=plain(prompt, 120))
 
@@ -255,9 +238,9 @@ def trouble(job_id: str, problem: Exception) -> str:
 
 def placeholder(snapshot: Snapshot) -> str:
     """One quiet line where the video will appear. It has to make sense in a notebook that was saved in mid-way, too."""
-    return place("Your video", "show", plain(snapshot.short_id, 40))
+    return will_appear("Your video", "show", plain(snapshot.short_id, 40))
 
 
-def place(what: str, command: str, ids: str) -> str:
+def will_appear(what: str, command: str, ids: str) -> str:
     """The same for whatever will appear, and the command that brings it back."""
     return fill("placeholder.html.j2", what=what, command=command, id=ids, link=sheet_link("placeholder"))

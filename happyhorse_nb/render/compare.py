@@ -50,7 +50,7 @@ class Piece:
 
 
 def differences(sides: Sequence[Side]) -> list[Row]:
-    """The rows of the table: only what differs, prompts aside."""
+    """The rows of the table: only what differs, without the prompts."""
     snapshots = [side.snapshot for side in sides]
     names = list(dict.fromkeys(param.name for model in MODELS.values() for param in model.options))
     names += [name for s in snapshots for name in s.params if name not in names]
@@ -90,9 +90,9 @@ def _pieces(own: list[str], others: list[list[str]]) -> tuple[Piece, ...]:
             here[block.a : block.a + block.size] = [True] * block.size
         shared = [a and b for a, b in zip(shared, here, strict=True)]
     # A blank between two words that differ belongs to them.
-    for place, word in enumerate(own):
-        if word.isspace() and 0 < place < len(own) - 1 and not shared[place - 1] and not shared[place + 1]:
-            shared[place] = False
+    for at, word in enumerate(own):
+        if word.isspace() and 0 < at < len(own) - 1 and not shared[at - 1] and not shared[at + 1]:
+            shared[at] = False
     found: list[Piece] = []
     start = 0
     for end in range(1, len(own) + 1):
@@ -160,8 +160,8 @@ def _size(side: Side) -> int:
 
 def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: Path) -> _Video:
     snapshot = side.snapshot
-    place = LETTERS.index(letter)
-    told = ", ".join(words.parameter(snapshot, row.name) or row.cells[place] for row in rows if row.asked)
+    number = LETTERS.index(letter)
+    told = ", ".join(words.parameter(snapshot, row.name) or row.cells[number] for row in rows if row.asked)
     source = trouble = address = ""
     if snapshot.path is not None:
         _, address = link(snapshot.path, start)

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.render.cards import fill, live, saved, style, thumb
-from happyhorse_nb.render.cards import sheet_link as link
+from happyhorse_nb.render.cards import fill, live, saved, sheet_link, style, thumb
 from happyhorse_nb.render.player import video
 from happyhorse_nb.render.words import about, plain
 
@@ -80,7 +79,7 @@ def copied(cell: str, said: str) -> str:
 
 
 def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
-    """What a saved notebook shows in the form's place: the cards and videos of ``jobs``, snapshot and thumbnail each.
+    """What a saved notebook shows instead of the form: the cards and videos of ``jobs``, snapshot and thumbnail each.
 
     Together they hold at most ``embed_limit`` MB of video; the others are linked.
     """
@@ -92,5 +91,5 @@ def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit:
             fits = weight <= left
             left -= weight if fits else 0
             player = video(snapshot, embed_limit=weight + 0.001 if fits else 0, start=start).data["text/html"]
-        shown.append((saved(thumb(snapshot, small), live(snapshot, now=now)), player))
-    return fill("form_saved.html.j2", link=link("form_saved"), jobs=shown)
+        shown.append((saved(thumb(snapshot.prompt, small), live(snapshot, now=now)), player))
+    return fill("form_saved.html.j2", link=sheet_link("form_saved"), jobs=shown)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 
 #: A selector that is looked at: names of elements and classes, by descent alone. All others need a sheet.
 _PLAIN = re.compile(r"(?:[a-z]+|\.[\w-]+)+(?: (?:[a-z]+|\.[\w-]+)+)*")
@@ -22,6 +23,7 @@ _Element = frozenset[str]
 Rules = Sequence[tuple[list[_Element], str]]
 
 
+@cache
 def rules(sheet: str) -> Rules:
     """The rules of a sheet (without comments and needless blanks) that an attribute can stand for, in its order."""
     found = []
@@ -37,7 +39,7 @@ def inlined(html: str, some: Rules) -> str:
     """The HTML with these rules as attributes. It is ours: its tags are closed, its text and attributes are escaped."""
     above: list[_Element] = []
 
-    def look(match: re.Match[str]) -> str:
+    def styled(match: re.Match[str]) -> str:
         closing, name, attributes = match.groups()
         if closing:
             above.pop()
@@ -53,7 +55,7 @@ def inlined(html: str, some: Rules) -> str:
             attributes = attributes.replace(f" {own[0]}", "")
         return f'<{name}{attributes} style="{text}">' if text else match.group()
 
-    return _TAG.sub(look, html)
+    return _TAG.sub(styled, html)
 
 
 def _fits(parts: Sequence[_Element], element: _Element, above: Sequence[_Element]) -> bool:

@@ -64,20 +64,20 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autopl
     from IPython.display import Video
 
     # IPython writes these attributes as they are, so everything in them is escaped here.
-    looks = "max-width:100%;border-radius:6px;background:#000;display:block"
+    css = "max-width:100%;border-radius:6px;background:#000;display:block"
     options: dict[str, Any] = {"mimetype": "video/mp4", "embed": embed}
     if snapshot.width and snapshot.height:
         scale = min(1.0, _LARGEST / max(snapshot.width, snapshot.height))
-        # The place is taken before the file is read: nothing on the page jumps.
+        # The room is taken before the file is read: nothing on the page jumps.
         options["width"] = max(1, round(snapshot.width * scale))
-        looks += f";height:auto;aspect-ratio:{snapshot.width}/{snapshot.height}"
+        css += f";height:auto;aspect-ratio:{snapshot.width}/{snapshot.height}"
     else:
-        looks += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
+        css += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
     label = escape(plain(f"Video: {snapshot.prompt}" if snapshot.prompt else "Video", 160))
     options["html_attributes"] = (
-        f'controls{" autoplay" if autoplay else ""} preload="metadata" style="{looks}" aria-label="{label}"'
+        f'controls{" autoplay" if autoplay else ""} preload="metadata" style="{css}" aria-label="{label}"'
     )
-    # With a URL the data is an empty string: IPython 7 looks whether the data is a file, and fails for None.
+    # With a URL the data is an empty string: IPython 7 checks whether the data is a file, and fails for None.
     source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"data": "", "url": address}
     made: Any = Video(**source, **options)  # type: ignore[no-untyped-call]  # IPython's display classes have no types
     return str(made._repr_html_())

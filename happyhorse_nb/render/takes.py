@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.cards import Item, View, fill, line, place, saved, thumb, view
+from happyhorse_nb.render.cards import Item, fill, line, saved, thumb, view, will_appear
 from happyhorse_nb.render.words import about, plain
 
 
@@ -46,12 +45,6 @@ def takes_line(snapshots: Sequence[Snapshot]) -> str:
     return f"{_title(snapshots)}: {_standing(snapshots)}"
 
 
-@dataclass(frozen=True)
-class _Take:
-    view: View
-    seed: str
-
-
 def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
     """The part of the card that changes, ``now`` in Unix seconds."""
     views = [view(snapshot, now) for snapshot in snapshots]
@@ -63,13 +56,13 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
         views=views,
         running=any(own.bar for own in views),
         meta=_meta(snapshots),
-        takes=[_Take(own, words.parameter(snapshot, "seed")) for own, snapshot in zip(views, snapshots, strict=True)],
+        seeds=[words.parameter(snapshot, "seed") for snapshot in snapshots],
     )
 
 
 def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: float) -> str:
     """The whole card as static HTML: an ordinary output that needs no kernel."""
-    return saved(thumb(snapshots[0], thumbnail), takes_live(snapshots, now=now))
+    return saved(thumb(snapshots[0].prompt, thumbnail), takes_live(snapshots, now=now))
 
 
 def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
@@ -80,7 +73,7 @@ def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
 def takes_placeholder(snapshots: Sequence[Snapshot]) -> str:
     """One quiet line where the comparison will appear, with the ids that bring it back."""
     ids = " ".join(plain(snapshot.short_id, 40) for snapshot in snapshots)
-    return place("The comparison", "compare", ids)
+    return will_appear("The comparison", "compare", ids)
 
 
 def takes_text(snapshots: Sequence[Snapshot], *, now: float) -> str:

@@ -174,7 +174,7 @@ class Card(Live):
         drawn_of = first.prompt, thumbnail
         if self._head is None or self._head[0] != drawn_of:
             style = render.style() if self._one else render.style("takes")
-            self._head = drawn_of, style + render.thumb(first, thumbnail)
+            self._head = drawn_of, style + render.thumb(first.prompt, thumbnail)
         queued = all(one.status == Status.QUEUED for one in snapshots if one.status.running)
         return PanelState(
             head=self._head[1],

@@ -46,10 +46,10 @@ def check(jobs: Sequence[Job]) -> None:
     if not LEAST <= len(jobs) <= MOST:
         remedy = "Leave some out" if len(jobs) > MOST else "Name another job"
         raise _refusal(f" takes {LEAST} to {MOST} finished videos, not {len(jobs)}. {remedy}.")
-    for place, job in enumerate(jobs):
+    for number, job in enumerate(jobs):
         now = job.snapshot
         name = now.short_id
-        if any(job.id == other.id for other in jobs[:place]):
+        if any(job.id == other.id for other in jobs[:number]):
             raise _refusal(f": job {name} is named twice. Name another one beside it.")
         if now.status.running:
             raise _refusal(f": job {name} is {now.status} and has no video yet. Wait for it: %happyhorse wait {name}")

@@ -1,4 +1,4 @@
-"""What stands in a form, as values: kept over reloads, named, and written down as a cell."""
+"""What stands in a form, as values: lasting over reloads, named, and written down as a cell."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ def merged(draft: Values, before: Values, now: Values) -> Values:
     changed = {name: getattr(now, name) for name in names if _differ(getattr(before, name), getattr(now, name))}
     if "params" in changed:
         typed = {name: draft.params[name] for name in now.params if name in draft.params}
-        kept = {name: value for name, value in typed.items() if before.params.get(name) == now.params[name]}
-        changed["params"] = {**now.params, **kept}
+        stays = {name: value for name, value in typed.items() if before.params.get(name) == now.params[name]}
+        changed["params"] = {**now.params, **stays}
     if "seed" in changed or "seed_mode" in changed:
         changed |= {"seed": now.seed, "seed_mode": now.seed_mode}
     if "source" in changed:

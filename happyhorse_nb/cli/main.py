@@ -25,6 +25,18 @@ def jobs(argv: Sequence[str]) -> int:
     return 0
 
 
+def sandbox(arguments: Sequence[str]) -> int:
+    """Run the embedded server until it is interrupted."""
+    from happyhorse_nb.sandbox.run import main as run
+    from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, home
+    from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+    def hint(origin: str) -> str:
+        return f"Use it with {ORIGIN_VARIABLE}={origin} and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it."
+
+    return run(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -68,18 +80,13 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
         return demo(args.output)
     if args.command == "lab":
-        from happyhorse_nb.cli.lab import lab
+        from happyhorse_nb.cli.notebooks import lab
 
         return lab(rest)
-    if args.command == "sandbox":
-        from happyhorse_nb.cli.lab import sandbox
-
-        return sandbox(rest)
     if args.command == "doctor":
         from happyhorse_nb.api.doctor import report
 
         for line in report():
             print(line, flush=True)
         return 0
-
-    return jobs(rest)
+    return sandbox(rest) if args.command == "sandbox" else jobs(rest)

@@ -1,11 +1,20 @@
-"""Where the notebooks are: beside the package in a checkout, inside it when installed."""
+"""Where the notebooks are, in a checkout or installed, and JupyterLab on them."""
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
 from pathlib import Path
 
-from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.errors import HappyHorseError, MissingKey
+from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, current_account, home
+from happyhorse_nb.settings.account import ORIGIN_VARIABLE
 
 QUICKSTART = "01_quickstart.ipynb"
 
@@ -37,3 +46,45 @@ def copy_to(folder: Path, *, only: str | None = None) -> None:
         wanted = source.suffix != ".ipynb" or only in (None, source.name)
         if source.is_file() and wanted and not (folder / source.name).exists():
             shutil.copyfile(source, folder / source.name)
+
+
+#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. At Tornado's own
+#: limit, 10 MiB, it closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for
+#: what is around them.
+_MOST = 272 * 1024 * 1024
+_SERVER = "--ServerApp.tornado_settings"
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox that runs along."""
+    if find_spec("jupyterlab") is None:
+        raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
+    folder = checkout(Path.cwd(), Path(sys.prefix)) or notebooks()
+    if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
+        # Installed: the user's own copy, which an update does not take away.
+        folder = Path.cwd() / "happyhorse-notebooks"
+        copy_to(folder)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        print(f"The notebooks are in {folder}.")
+        try:
+            account = current_account()
+        except MissingKey:
+            from happyhorse_nb.sandbox import SandboxProcess
+
+            sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
+            environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
+            print(f"No key is given: the sandbox at {sandbox.origin} renders the videos here, free of charge.")
+        else:
+            print(f"The key from {account.source} is used: {account.maker}.")
+        sys.stdout.flush()
+        # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
+        own = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        own += [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
+        if not any(argument.startswith(_SERVER) for argument in arguments):
+            own.append(f"{_SERVER}={{'websocket_max_message_size': {_MOST}}}")
+        command = [sys.executable, "-m", "jupyterlab", *own, *arguments]
+        with subprocess.Popen(command, env=environment) as running:  # noqa: S603 - our own arguments
+            # Whoever ends this ends JupyterLab with it.
+            signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+            return running.wait()

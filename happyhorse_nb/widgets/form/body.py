@@ -18,9 +18,8 @@ from happyhorse_nb.job.request import Request
 from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import frontend, process
-from happyhorse_nb.widgets.form.controls import Controls, PromptBox
+from happyhorse_nb.widgets.form.controls import Controls, Page, PromptBox
 from happyhorse_nb.widgets.form.offer import Offer, expected, offered
-from happyhorse_nb.widgets.form.page import Page
 from happyhorse_nb.widgets.form.picture import FrameBox
 from happyhorse_nb.widgets.form.results import Results
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values, cell, name_of

@@ -1,9 +1,12 @@
-"""What is typed and chosen in the form: the parameters, and the prompt with its length as the server counts it."""
+"""What is typed and chosen in the form: the parameters, the prompt with its length as the server counts it, and what
+only a script on the page can tell."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from happyhorse_nb.models import MODELS, TAKES, Param, fit_prompt, prompt_weight
@@ -194,3 +197,59 @@ class PromptBox:
 
     def _shorten(self) -> None:
         self._text.value = fit_prompt(self.sent, self._maximum)[0]
+
+
+class Page:
+    """What the page has to say for which ipywidgets has no event: a file that is on its way, and Ctrl+Enter.
+
+    It is a line of text that nobody sees; the script in the form's style writes into it.
+
+    A chosen file comes in one message, which a server may refuse by closing the connection. So the script tells of it
+    first: ``on_file`` gets its name and its size in bytes. A page that is connected anew asks for the state of all
+    widgets: that is ``on_connected``. ``on_enter`` gets the prompt and the words on the button, as they were seen.
+    Where no script runs, none of this is called but the second.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_file: Callable[[str, int], None],
+        on_connected: Callable[[], None],
+        on_enter: Callable[[str, str], None],
+    ) -> None:
+        self._on_file, self._on_enter = on_file, on_enter
+        self.widget = _line()(continuous_update=False)
+        self.widget.add_class("hh-page")
+        self.widget.layout.display = "none"
+        self.widget.on_asked = on_connected
+        self.widget.observe(self._told, "value")
+
+    def _told(self, change: dict[str, Any]) -> None:
+        try:
+            told = json.loads(change["new"])
+        except ValueError:
+            return
+        if not isinstance(told, dict):
+            return
+        if "file" in told:
+            size = told.get("size")
+            self._on_file(str(told["file"]), size if isinstance(size, int) else 0)
+        elif "enter" in told:
+            self._on_enter(str(told["enter"]), str(told.get("label", "")))
+
+
+@cache
+def _line() -> Any:
+    import ipywidgets as widgets
+
+    class Line(widgets.Text):
+        """A text that knows when a page asks for the whole of its state."""
+
+        on_asked: Callable[[], None] | None = None
+
+        def get_state(self, key: Any = None, drop_defaults: bool = False) -> Any:
+            if key is None and self.on_asked is not None:
+                self.on_asked()
+            return super().get_state(key=key, drop_defaults=drop_defaults)
+
+    return Line

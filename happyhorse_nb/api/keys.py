@@ -49,13 +49,14 @@ def same_account(letters: str) -> str:
         )
     if letters and any(key.origin == realm for key in named):
         return f"Key {letters} is one of this account's already."
+    where = "the sandbox" if realm == "sandbox" else realm
     if letters and named:
         raise UsageError(
-            f"key {letters} was used on {named[0].origin}, and this kernel uses {realm}: keys of two servers are never "
+            f"key {letters} was used on {named[0].origin}, and this kernel uses {where}: keys of two servers are never "
             f"one account.{known}"
         )
     raise UsageError(
-        f"no job in the ledger was made on {realm} with {f'key {letters}' if letters else 'another key'}.{known}"
+        f"no job in the ledger was made on {where} with {f'key {letters}' if letters else 'another key'}.{known}"
     )
 
 

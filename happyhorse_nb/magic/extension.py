@@ -127,22 +127,15 @@ def _left_over() -> str:
     # As `resume` takes them up, which knows the key for certain.
     here = [record for record in left if record.origin == realm and key in (None, record.account)]
     if here:
-        unsent = _unsent(sum(record.snapshot.task_id is None for record in here), len(here))
-        how = "" if key else f", with the key {'it was' if len(here) == 1 else 'they were'} made with"
-        return f"{_videos(len(here))} not finished when a kernel ended{unsent}: %happyhorse resume goes on{how}."
+        count, unsent = len(here), sum(record.snapshot.task_id is None for record in here)
+        one = count == 1
+        # Those that were queued: to resume them is to send, and to pay for, them.
+        sent = "" if not unsent else ", and not sent yet" if unsent == count else f", {unsent} of them not sent yet"
+        how = "" if key else f", with the key {'it was' if one else 'they were'} made with"
+        videos = "1 video was" if one else f"{count} videos were"
+        return f"{videos} not finished when a kernel ended{sent}: %happyhorse resume goes on{how}."
     play = sum(record.origin == "sandbox" for record in left)
     if play and realm != "sandbox":
         videos = "1 video of the sandbox was" if play == 1 else f"{play} videos of the sandbox were"
         return f"{videos} not finished: %happyhorse sandbox, then %happyhorse resume."
     return ""
-
-
-def _unsent(count: int, of: int) -> str:
-    """Those that were queued: to resume them is to send, and to pay for, them."""
-    if not count:
-        return ""
-    return ", and not sent yet" if count == of else f", {count} of them not sent yet"
-
-
-def _videos(count: int) -> str:
-    return "1 video was" if count == 1 else f"{count} videos were"

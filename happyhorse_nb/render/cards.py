@@ -15,7 +15,7 @@ from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.inline import inlined, rules
-from happyhorse_nb.render.words import plain
+from happyhorse_nb.render.words import joined, plain
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -103,9 +103,7 @@ def spans(text: str) -> tuple[Item, ...]:
 
 def _meta(snapshot: Snapshot) -> list[Item]:
     status = snapshot.status
-    size = words.pixels(snapshot)
-    made_of = words.parameters(snapshot)
-    items = [Item(", ".join(part for part in (made_of, size) if part))]
+    items = [Item(joined(words.parameters(snapshot), words.pixels(snapshot)))]
     if snapshot.model and snapshot.model != DEFAULT_MODEL:
         items.append(Item(plain(snapshot.model, 60)))
     if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and snapshot.charged:
@@ -133,15 +131,15 @@ def line(snapshot: Snapshot, *, now: float) -> str:
     detail = words.detail(snapshot, now)
     # "Done in 9 s", but "Generating, 9 s".
     joint = " " if detail.startswith(_RUN_ON) else ", "
-    head = joint.join(part for part in (words.state(snapshot), detail) if part)
+    head = joined(words.state(snapshot), detail, by=joint)
     if snapshot.status.running and snapshot.progress.fraction > 0:
         head += f", {words.percent(snapshot)} %"
     if snapshot.short_id:
         head += f" ({plain(snapshot.short_id, 40)})"
     note = words.note(snapshot)
-    said = in_words_here(" ".join(part for part in (*words.say(snapshot), note) if part)).replace("`", "")
+    said = in_words_here(joined(*words.say(snapshot), note, by=" ")).replace("`", "")
     if snapshot.path is not None:
-        said = " ".join(part for part in (shown(snapshot.path), note) if part)
+        said = joined(shown(snapshot.path), note, by=" ")
     return f"{head}: {said}" if said else head
 
 

@@ -11,7 +11,7 @@ from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render.cards import fill, live, saved, sheet_link, style, thumb
 from happyhorse_nb.render.player import video
-from happyhorse_nb.render.words import about, plain
+from happyhorse_nb.render.words import about, joined, plain
 
 #: The line that a caller of Python or of the magic is given, where the form has a button.
 _REMEDIES = (" Make it fit with --fit (fit=True).", " Shorten it, or cut it there with --fit (fit=True).")
@@ -70,7 +70,7 @@ def expected(
         whole = Cost(cost.amount * Decimal(new))
         parts.append(f"{whole}{' of play money' if sandbox else ''}{f' for {new}' if new > 1 else ''}")
     parts.append(about(seconds) if new else "")
-    return fill("verdict.html.j2", text=", ".join(part for part in parts if part), tone="")
+    return fill("verdict.html.j2", text=joined(*parts), tone="")
 
 
 def copied(cell: str, said: str) -> str:

@@ -11,7 +11,7 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, spans, style
 from happyhorse_nb.render.tables import mixed
-from happyhorse_nb.render.words import plain
+from happyhorse_nb.render.words import joined, plain
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def whereabouts(snapshot: Snapshot, start: Path) -> str:
         full=shown(path.absolute()) if path is not None else "",
         there=path is not None and path.is_file(),
         id=plain(snapshot.short_id, 40),
-        message=" ".join(part for part in words.say(snapshot) if part).replace("`", ""),
+        message=words.said(snapshot),
     )
 
 
@@ -86,7 +86,7 @@ def _parts(one: Poster, start: Path | None, mixed: bool) -> dict[str, object]:
     return {
         "picture": b64encode(one.picture).decode("ascii") if one.picture else "",
         "prompt": plain(snapshot.prompt, 160) or "No prompt",
-        "detail": ", ".join(part for part in (words.parameters(snapshot), cost) if part),
+        "detail": joined(words.parameters(snapshot), cost),
         "tone": words.tone(snapshot),
         "state": "" if done else words.short_state(snapshot),
         "progress": words.remaining(snapshot) if snapshot.status.running and snapshot.progress.fraction > 0 else "",

@@ -12,7 +12,7 @@ from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, spans, style
-from happyhorse_nb.render.words import about, columns, instant, plain
+from happyhorse_nb.render.words import about, columns, instant, joined, plain
 
 _HEADS = ("what", "state", "id", "how", "$", "when", "★", "file")
 _EMPTY = "No jobs yet."
@@ -101,13 +101,13 @@ def sums(
     if limit is not None and limit < len(snapshots):
         count = f"the first {limit} of {count}"
     alone = "" if whole and spent else _money({"": snapshots})
-    counted = ", ".join(part for part in (count, alone) if part) if snapshots else ""
+    counted = joined(count, alone) if snapshots else ""
     all_told = _money(spent) if spent else ""
-    told = "; ".join(part for part in (counted, f"spent: {all_told}" if all_told and not whole else all_told) if part)
+    told = joined(counted, f"spent: {all_told}" if all_told and not whole else all_told, by="; ")
     hint = f"{removed} removed: `%happyhorse restore` undoes that" if removed else ""
     if back:
         hint = "`%happyhorse restore JOB` brings one back" if snapshots else ""
-    return ". ".join(part for part in (told, hint) if part)
+    return joined(told, hint, by=". ")
 
 
 def _money(spent: Mapping[str, Sequence[Snapshot]]) -> str:
@@ -192,7 +192,7 @@ def _cells(
         "money": words.money(snapshot) if snapshot.charged else "not charged",
         "when": _when(snapshot, now),
         "starred": bool(starred),
-        "message": " ".join(part for part in words.say(snapshot) if part).replace("`", ""),
+        "message": words.said(snapshot),
         "task": plain(snapshot.task_id, 200) if snapshot.task_id else "",
         "model": plain(snapshot.model, 60),
         "file": file,

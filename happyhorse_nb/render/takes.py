@@ -9,7 +9,7 @@ from decimal import Decimal
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import Item, fill, line, saved, thumb, view, will_appear
-from happyhorse_nb.render.words import about, plain
+from happyhorse_nb.render.words import about, joined, plain
 
 
 def total(snapshots: Sequence[Snapshot]) -> Cost | None:
@@ -30,8 +30,7 @@ def costing(snapshots: Sequence[Snapshot]) -> str:
     if cost is not None and cost.billed and not cost.amount:
         return "not charged"
     told = "" if cost is None else f"{cost}{play} in all" if not made else f"{cost}{play} now"
-    before = f"{made} made before" if made else ""
-    return ", ".join(part for part in (told, before) if part)
+    return joined(told, f"{made} made before" if made else "")
 
 
 def _standing(snapshots: Sequence[Snapshot]) -> str:
@@ -82,7 +81,7 @@ def takes_text(snapshots: Sequence[Snapshot], *, now: float) -> str:
 
 
 def _title(snapshots: Sequence[Snapshot]) -> str:
-    return ", ".join(part for part in (f"{len(snapshots)} takes", costing(snapshots)) if part)
+    return joined(f"{len(snapshots)} takes", costing(snapshots))
 
 
 def _tone(snapshots: Sequence[Snapshot]) -> str:
@@ -93,8 +92,8 @@ def _tone(snapshots: Sequence[Snapshot]) -> str:
 def _meta(snapshots: Sequence[Snapshot]) -> list[Item]:
     first = snapshots[0]
     seed = words.parameter(first, "seed")
-    made_of = ", ".join(part for part in words.parameters(first).split(", ") if part != seed)
-    items = [Item(", ".join(part for part in (made_of, words.pixels(first)) if part))]
+    made_of = [part for part in words.parameters(first).split(", ") if part != seed]
+    items = [Item(joined(*made_of, words.pixels(first)))]
     if any(snapshot.sandbox for snapshot in snapshots):
         items.append(Item("sandbox"))
     if first.name:
@@ -111,11 +110,11 @@ def waiting(snapshots: Sequence[Snapshot], *, now: float, stop: str) -> str:
     """
     if len(snapshots) == 1:
         [one] = snapshots
-        how = ", ".join(part for part in (_lower(words.state(one)), words.detail(one, now)) if part)
+        state = words.state(one)
+        how = joined(state[:1].lower() + state[1:], words.detail(one, now))
         return f"Waiting for a video: {how}; {stop} ends the wait, not the video."
     left = _left(snapshots)
-    parts = [standing(snapshots), f"{about(left)} left" if left is not None else ""]
-    how = ", ".join(part for part in parts if part)
+    how = joined(standing(snapshots), f"{about(left)} left" if left is not None else "")
     return f"Waiting for {len(snapshots):,} videos: {how}; {stop} ends the wait, not the videos."
 
 
@@ -131,18 +130,14 @@ def waited(snapshots: Sequence[Snapshot], *, now: float) -> str:
 
 def standing(snapshots: Sequence[Snapshot]) -> str:
     """How many stand where, in a word each: ``1 done, 2 running, 1 queued``."""
-    count = Counter(_word(one) for one in snapshots)
+    running = [one.status.running and one.status != Status.QUEUED for one in snapshots]
+    count = Counter("running" if on else words.brief(one) for one, on in zip(snapshots, running, strict=True))
     return ", ".join(f"{number:,} {word}" for word, number in count.items())
 
 
 def quiet_line(text: str) -> str:
     """A line of text as HTML, that takes no more attention than it needs."""
     return fill("quiet.html.j2", text=text)
-
-
-def _word(snapshot: Snapshot) -> str:
-    working = snapshot.status.running and snapshot.status != Status.QUEUED
-    return "running" if working else words.brief(snapshot)
 
 
 def _left(snapshots: Sequence[Snapshot]) -> float | None:
@@ -160,7 +155,3 @@ def _left(snapshots: Sequence[Snapshot]) -> float | None:
             return None
         lefts.append(left)
     return max(lefts, default=None)
-
-
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]

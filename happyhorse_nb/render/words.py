@@ -19,6 +19,11 @@ def plain(text: object, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
 
 
+def joined(*parts: str, by: str = ", ") -> str:
+    """Those of the parts that are not empty, as one text."""
+    return by.join(part for part in parts if part)
+
+
 def sentence(text: str) -> str:
     """The text with a full stop where it ends without one, so that another sentence can follow."""
     return text if not text or text[-1] in ".!?…。！？:" else text + "."
@@ -167,16 +172,17 @@ def tone(snapshot: Snapshot) -> str:
 
 def detail(snapshot: Snapshot, now: float) -> str:
     """What stands beside the state: times, and for an end what it cost."""
-    parts = [_time(snapshot, now), _said(snapshot)]
+    paid = ""
     if snapshot.status == Status.DONE and snapshot.reused:
-        parts.append("nothing now")
+        paid = "nothing now"
     elif snapshot.status == Status.DONE and not snapshot.shared:
-        parts.append(money(snapshot))
+        paid = money(snapshot)
     elif not snapshot.charged:
-        parts.append("not charged")
+        paid = "not charged"
     elif snapshot.status in (Status.FAILED, Status.REFUSED):
-        parts.append(f"charged {money(snapshot)}")
-    return ", ".join(part for part in parts if part)
+        paid = f"charged {money(snapshot)}"
+    theirs = f"the server says “{plain(snapshot.said, 60)}”" if snapshot.said else ""
+    return joined(_time(snapshot, now), theirs, paid)
 
 
 def say(snapshot: Snapshot) -> tuple[str, str]:
@@ -196,6 +202,11 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
     if snapshot.status == Status.STOPPED and snapshot.task_id and not remedy:
         remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` watches it again."
     return message, remedy
+
+
+def said(snapshot: Snapshot) -> str:
+    """Both of them as one line."""
+    return joined(*say(snapshot), by=" ").replace("`", "")
 
 
 def note(snapshot: Snapshot) -> str:
@@ -289,18 +300,9 @@ def _time(snapshot: Snapshot, now: float) -> str:
     if snapshot.status == Status.DONE and snapshot.reused:
         when = instant(snapshot.ended or snapshot.created, now)
         return f"{when} for {money(snapshot)}" if snapshot.cost else when
-    seconds = _took(snapshot)
+    seconds = snapshot.took
+    if seconds is None and snapshot.ended is not None and snapshot.submitted is not None:
+        seconds = snapshot.ended - snapshot.submitted
     if seconds is None or snapshot.status in (Status.UNKNOWN, Status.CANCELLED, Status.REFUSED, Status.EXPIRED):
         return ""
     return f"{'in' if snapshot.status == Status.DONE else 'after'} {duration(seconds)}"
-
-
-def _took(snapshot: Snapshot) -> float | None:
-    if snapshot.took is not None:
-        return snapshot.took
-    start = snapshot.submitted
-    return snapshot.ended - start if snapshot.ended is not None and start is not None else None
-
-
-def _said(snapshot: Snapshot) -> str:
-    return f"the server says “{plain(snapshot.said, 60)}”" if snapshot.said else ""

@@ -142,7 +142,7 @@ class FrameBox:
             self._work(lambda: self._judge(number, source, fit))
         except KeyboardInterrupt:
             # Else it would say for ever that it is being looked at.
-            self._show(number, Checked(problem=InvalidRequest(_INTERRUPTED, param="image")))
+            self._show(number, _wrong(_INTERRUPTED))
             raise
 
     def coming(self, name: str, size: int) -> None:
@@ -179,12 +179,12 @@ class FrameBox:
         number = self._guard(begin_anew)
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
         why += f"the server. Choose it again, or {_INSTEAD}"
-        self._show(number, Checked(problem=InvalidRequest(why, param="image")))
+        self._show(number, _wrong(why))
 
     def _wait_for(self, words: str) -> int:
         """Forget what was seen, say this instead, and give the number of what is to be seen next."""
         self._asked += 1
-        self.checked = Checked(problem=InvalidRequest(words, param="image")) if words else Checked()
+        self.checked = _wrong(words) if words else Checked()
         self._name.value = ""
         self._verdict.value = html.verdict(words)
         self._offer_changes()
@@ -213,7 +213,7 @@ class FrameBox:
             return Checked(problem=problem)
         except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything when it is looked at
             what = f"first frame cannot be checked: {type(problem).__name__}: {problem}"
-            return Checked(problem=InvalidRequest(what, param="image"))
+            return _wrong(what)
 
     def _show(self, number: int, checked: Checked) -> None:
         def show() -> bool:
@@ -285,7 +285,7 @@ class FrameBox:
 
         number = self._guard(stop)
         why = "first frame cannot be read: the browser could not open the file. Choose it again, or name its path."
-        self._show(number, Checked(problem=InvalidRequest(why, param="image")))
+        self._show(number, _wrong(why))
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         self.source, self.fit = change["new"], self._wanted_fit
@@ -301,6 +301,10 @@ class FrameBox:
         offers = tuple(dict.fromkeys([*files(self._text.value), *variables(self._namespace, self._hidden)]))[:200]
         if offers != tuple(self._text.options):
             self._text.options = offers
+
+
+def _wrong(why: str) -> Checked:
+    return Checked(problem=InvalidRequest(why, param="image"))
 
 
 def _verdict(checked: Checked, note: str) -> str:

@@ -242,9 +242,9 @@ def _default(model: str, name: str) -> Any:
 
 
 #: Rows of a table that a person looks at; the sums are over all jobs.
-_SHOWN = 50
+SHOWN = 50
 #: Pixels: the longer side of a row's picture, on a dense screen.
-_PICTURE = (96, 96)
+PICTURE = (96, 96)
 
 
 class Jobs(Sequence[Job]):
@@ -293,15 +293,15 @@ class Jobs(Sequence[Job]):
     def __repr__(self) -> str:
         from happyhorse_nb.render import table_text
 
-        return table_text(**self._around(self._read(_SHOWN)))
+        return table_text(**self._around(self._read(SHOWN)))
 
     def _repr_html_(self) -> str:
         from happyhorse_nb.inputs import thumbnail
         from happyhorse_nb.render import table
 
-        records = self._read(_SHOWN)
+        records = self._read(SHOWN)
         return table(
-            pictures=[thumbnail(r.thumbnail, _PICTURE) if r.thumbnail else None for r in records],
+            pictures=[thumbnail(r.thumbnail, PICTURE) if r.thumbnail else None for r in records],
             start=notebook_folder(),
             sort=self._order,
             removed=bool(self._only.removed),
@@ -319,7 +319,7 @@ class Jobs(Sequence[Job]):
             "snapshots": [replace(run.known(record).snapshot, reused=False) for record in records],
             "stars": [record.starred for record in records],
             "now": now,
-            "caption": caption(run.ledger, self._only, now=now, limit=_SHOWN),
+            "caption": caption(run.ledger, self._only, now=now, limit=SHOWN),
             "empty": empty(run.ledger, self._only),
         }
 

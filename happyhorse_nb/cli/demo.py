@@ -7,8 +7,6 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +56,9 @@ def demo(output: Path) -> int:
     with (
         tempfile.TemporaryDirectory() as folder,
         SandboxProcess(Path(folder) / "sandbox") as sandbox,
-        _environment(HAPPYHORSE_HOME=folder, **{ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}),
     ):
-        executed = _execute(output / QUICKSTART)
+        own = {"HAPPYHORSE_HOME": folder, ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}
+        executed = _execute(output / QUICKSTART, env={**os.environ, **own})
     page = _page(output / QUICKSTART, executed)
     videos = sorted(output.glob("happyhorse-videos/*.mp4"))
     if not videos:
@@ -85,8 +83,8 @@ def _check_ours(output: Path) -> None:
         raise HappyHorseError(f"{output} exists and is no earlier demo's. Give another --output.")
 
 
-def _execute(path: Path) -> Any:
-    """Run the notebook as a user would, cell after cell, saying which."""
+def _execute(path: Path, *, env: dict[str, str]) -> Any:
+    """Run the notebook as a user would, cell after cell, saying which; ``env`` is the kernel's environment."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
@@ -110,7 +108,7 @@ def _execute(path: Path) -> Any:
     manager: Any = client.create_kernel_manager()
     manager.kernel_spec_manager = own_kernel()
     try:
-        client.execute()
+        client.execute(env=env)
     except (CellExecutionError, RuntimeError) as problem:
         lines = str(problem).strip().splitlines() or [type(problem).__name__]
         raise HappyHorseError(f"the notebook {path} did not run to its end: {lines[-1]}") from None
@@ -127,17 +125,3 @@ def _page(path: Path, notebook: Any) -> Path:
     page = path.with_suffix(".html")
     page.write_text(html, encoding="utf-8")
     return page
-
-
-@contextmanager
-def _environment(**values: str) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

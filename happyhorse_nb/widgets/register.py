@@ -35,10 +35,9 @@ def _ask(pending: Pending) -> None:
 
 
 def _show_several(jobs: list[Job]) -> None:
-    from happyhorse_nb.inputs import thumbnail
-    from happyhorse_nb.widgets.table import PICTURE, SHOWN, show
+    from happyhorse_nb.widgets.table import show
 
-    show(jobs, pictures=[thumbnail(job.thumbnail, PICTURE) if job.thumbnail else None for job in jobs[:SHOWN]])
+    show(jobs)
 
 
 def _notice() -> Callable[[Snapshot], None]:

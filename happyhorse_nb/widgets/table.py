@@ -8,32 +8,30 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
+from happyhorse_nb.api.catalog import PICTURE, SHOWN
+from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.render.tables import sums
 from happyhorse_nb.settings import notebook_folder
 from happyhorse_nb.widgets.live import Live, Snapshots, ended
-from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, view
+from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, Output, view
 from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
 
-#: Rows of a table that a person looks at; its sums are over all of them.
-SHOWN = 50
-#: Pixels: the longer side of a row's picture, on a dense screen.
-PICTURE = (96, 96)
 
-
-def show(jobs: Sequence[Job], *, pictures: Sequence[bytes | None] = (), outputs: NewOutput = CellOutput) -> None:
-    """Show the jobs in the running cell; ``pictures`` are small JPEGs, one for each."""
-    JobTable(jobs, pictures, outputs()).open()
+def show(jobs: Sequence[Job], *, outputs: NewOutput = CellOutput) -> None:
+    """Show the jobs in the running cell."""
+    JobTable(jobs, outputs()).open()
 
 
 class JobTable(Live):
     """The table of some jobs."""
 
-    def __init__(self, jobs: Sequence[Job], pictures: Sequence[bytes | None], output: Any) -> None:
+    def __init__(self, jobs: Sequence[Job], output: Output) -> None:
         super().__init__(jobs)
-        self._pictures = pictures[:SHOWN]
+        shown = [job.thumbnail for job in jobs[:SHOWN]]
+        self._pictures = [thumbnail(picture, PICTURE) if picture else None for picture in shown]
         self._output = output
         self._start = notebook_folder()
         self._rate = MessageRate()

@@ -21,6 +21,7 @@ from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.job.display import Pending, can_ask, settled
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.request import Request, prepare, spread
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.job.takes import Takes
 from happyhorse_nb.job.waiting import wait as wait_for
 from happyhorse_nb.limits.budget import AskFirst, Quote
@@ -28,47 +29,55 @@ from happyhorse_nb.models import MODELS, Cost, Fit, Model, Snapshot, Status, che
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 
+Resolution = Literal["720P", "1080P"]
+
 
 @overload
 def generate(
     image: Any,
     prompt: str | None = None,
     *,
-    takes: Literal[1] | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: Literal[1] | None = None,
     fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job: ...
 @overload
 def generate(
     image: Any,
     prompt: str | None = None,
     *,
-    takes: int | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: int | None = None,
     fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job | Takes: ...
 def generate(
     image: Any,
     prompt: str | None = None,
     *,
-    takes: int | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: int | None = None,
     fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job | Takes:
     """Make a video from a first frame; returns its `Job` at once, or with ``takes`` more than one `Takes`.
 
@@ -94,7 +103,7 @@ def generate(
     request = prepare(
         image,
         prompt,
-        params,
+        {"resolution": resolution, "duration": duration, "seed": seed},
         settings=config(),
         home=run.folder,
         model=model,
@@ -114,9 +123,6 @@ def with_options(function: Callable[..., Any]) -> inspect.Signature:
     names = dict.fromkeys(p.name for model in MODELS.values() for p in model.options)
     options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
     return own.replace(parameters=fixed + options)
-
-
-generate.__signature__ = with_options(generate)  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
 def jobs(
@@ -177,40 +183,48 @@ def _made(request: Request, count: int, *, again: bool, yes: bool) -> Job | Take
 def again(
     job: Job | str,
     *,
-    takes: Literal[1] | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: Literal[1] | None = None,
     save: str | Path | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job: ...
 @overload
 def again(
     job: Takes,
     *,
-    takes: None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: None = None,
     save: str | Path | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Takes: ...
 @overload
 def again(
     job: Job | Takes | str,
     *,
-    takes: int | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: int | None = None,
     save: str | Path | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job | Takes: ...
 def again(
     job: Job | Takes | str,
     *,
-    takes: int | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    takes: int | None = None,
     save: str | Path | None = None,
     yes: bool = False,
-    **params: Any,
 ) -> Job | Takes:
     """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones.
 
@@ -218,11 +232,9 @@ def again(
     seed=job.seed)`` is the same once more, in 1080P. A text is any unambiguous piece of a job's id. Raises
     `InvalidRequest` where what it was made from is forgotten, and what `generate` raises; `JobNotFound`.
     """
+    params = {"resolution": resolution, "duration": duration, "seed": seed}
     request, count = _changed(job, takes=takes, model=model, save=save, params=params)
     return _made(request, count, again=True, yes=yes)
-
-
-again.__signature__ = with_options(again)  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
 def remade(
@@ -271,7 +283,7 @@ def _changed(
         raise no_job("again", job)
     first = some[0]
     # From the ledger: what was forgotten there is not bought again from a variable that still has it.
-    record = run.ledger.get(first.id) or first.record
+    record = run.ledger.get(first.id) or state_of(first).record
     data = run.frames.get(record.frame)
     now = record.snapshot
     if not record.frame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.api.catalog import GROUPS, Jobs, caption, empty
 from happyhorse_nb.engine.core import engine
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.render.gallery import Poster
 from happyhorse_nb.store import Filter, Record, Take
 
@@ -120,7 +121,7 @@ def _poster(take: Take) -> Poster:
 def first_frame(job: Job) -> tuple[str | bytes | None, str]:
     """The URL or the bytes of a job's first frame, None where it is not stored any more; and its name, or an empty
     text."""
-    frame, name = job.record.frame, job.record.frame_label
+    frame, name = state_of(job).record.frame, state_of(job).record.frame_label
     if not frame or frame.startswith(("http://", "https://")):
         return frame or None, name
     return engine().frames.get(frame), name
@@ -128,9 +129,9 @@ def first_frame(job: Job) -> tuple[str | bytes | None, str]:
 
 def frame_id(job: Job) -> str:
     """What tells a job's first frame from another one."""
-    return job.record.frame
+    return state_of(job).record.frame
 
 
 def is_of(request: Request, job: Job) -> bool:
     """Whether a job was made by this request."""
-    return request.made(job.record)
+    return request.made(state_of(job).record)

@@ -11,9 +11,9 @@ from happyhorse_nb.settings import process
 
 T = TypeVar("T")
 #: Threads that write videos. A disk that takes its time keeps these busy, and none that a look at a task needs.
-_WRITERS = 6
+_WRITERS = 2
 #: Threads that look through videos. Each keeps a core busy, and the user's cell wants one too.
-_VIEWERS = 2
+_VIEWERS = 1
 
 
 async def at_disk(function: Callable[..., T], *arguments: object) -> T:

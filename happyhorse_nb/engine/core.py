@@ -25,6 +25,7 @@ from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.request import Request
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.job.waiting import wait
 from happyhorse_nb.limits.budget import Quote, check_asked, check_budget
 from happyhorse_nb.models import Status
@@ -198,7 +199,8 @@ class Engine:
 
         def end() -> None:
             if not self._runner.stop(job) and not job.done():
-                job.publish(outcome.ended(outcome.stopped(job.snapshot, "No longer watched here, as you asked.")))
+                why = "No longer watched here, as you asked."
+                state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, why)))
 
         here = self._here()
         if here is not self:
@@ -398,7 +400,7 @@ class Engine:
             ) from None
 
     def _begin(self, job: Job, account: Account) -> None:
-        self._runner.begin(job, account, _resting(job.record, self.frames) if job.task_id is None else None)
+        self._runner.begin(job, account, _resting(state_of(job).record, self.frames) if job.task_id is None else None)
 
     def _begin_to_follow(self, job: Job, account: Account) -> None:
         self._runner.start(lambda: self._follow(job, account))
@@ -409,7 +411,7 @@ class Engine:
                 if await aside(self._registry.adopt, job, record, account):
                     return
             except (LedgerError, InvalidRequest) as problem:
-                job.publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+                state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
 
 
 def _resting(record: Record, frames: Frames) -> FirstFrame:

@@ -121,7 +121,7 @@ async def _fresh_link(task: JobTask, why: str, vain: int) -> str | None:
 
 async def _target(task: JobTask) -> tuple[Path, str]:
     """The file that was asked for, else one named for its date, prompt and job; and a note."""
-    wished, name = task.job.record.target, video_name(task.now.created, task.now.prompt, task.now.id)
+    wished, name = task.state.record.target, video_name(task.now.created, task.now.prompt, task.now.id)
     if wished.suffix != ".mp4":
         return wished / name, ""
     return await task.stopping.unless_stopped(at_disk(_writable, wished, name, task.settings.folder))

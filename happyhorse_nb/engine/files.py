@@ -12,6 +12,7 @@ from pathlib import Path
 from happyhorse_nb.client.files import into_place, names
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Status
 
 
@@ -21,7 +22,7 @@ def copy_of(job: Job, wished: Path) -> None:
     Raises `InvalidRequest` when another file lies there, when the video is not made yet, or when it cannot be written.
     """
     snapshot, made = job.snapshot, job.path
-    if job.record.target == wished and (snapshot.status.running or made == wished):
+    if state_of(job).record.target == wished and (snapshot.status.running or made == wished):
         return
     if snapshot.status != Status.DONE or made is None:
         raise InvalidRequest(

@@ -14,6 +14,7 @@ from happyhorse_nb.client.threads import aside
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Controls, Job
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, process
 from happyhorse_nb.store import Ledger, Presence, Record, changing
@@ -29,7 +30,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
 
     Returns the job's row when that kernel has died and somebody else has to go on with it.
     """
-    known = job.record.snapshot
+    known = state_of(job).record.snapshot
 
     def look() -> tuple[Record | None, bool]:
         record = ledger.look_at(job.id)
@@ -39,17 +40,17 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
         try:
             record, alive = await aside(look)
         except LedgerError as problem:
-            job.publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
             return None
         if record is None:
-            job.publish(outcome.ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
+            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
             return None
         if job.done():
             # It has ended here while we looked.
             return None
         if record.snapshot != known:
             known = record.snapshot
-            job.publish(replace(known, progress=job.snapshot.progress))
+            state_of(job).publish(replace(known, progress=job.snapshot.progress))
         elif not alive:
             # Only when its last words have been read: a kernel may finish a job and end between two looks.
             return record
@@ -166,7 +167,7 @@ class Registry:
             return
         # On the caller's own thread: where keys are kept, some are told to the running cell alone.
         account = current_account()
-        check_account(job.record, account, self._ledger)
+        check_account(state_of(job).record, account, self._ledger)
 
         def watch() -> None:
             live = self._jobs.get(job.id)
@@ -200,7 +201,7 @@ class Registry:
 
     def _is_past(self, live: Job, record: Record) -> bool:
         """Whether a job that has ended here is not what the ledger says any more."""
-        if record.forgotten and not live.record.forgotten:
+        if record.forgotten and not state_of(live).record.forgotten:
             return True
         # What this process owns is as it is here: its end may still be on its way into the ledger. A note may be of a
         # callback here, which is nobody else's matter.
@@ -215,7 +216,7 @@ class Registry:
         record = self.settle(record)
         snapshot = record.snapshot
         if snapshot.status.ended:
-            job.publish(snapshot)
+            state_of(job).publish(snapshot)
             return True
         if not self._owned(record):
             return False
@@ -237,7 +238,7 @@ class Registry:
         out = replace(outcome.cancelled(record.snapshot), ended=time.time())
         if not self._ledger.settle(out, was=record):
             return False
-        job.publish(out)
+        state_of(job).publish(out)
         return True
 
     def _send(self, record: Record, account: Account) -> Job:
@@ -271,7 +272,7 @@ class Registry:
             job = self.add(Job(taken, self._controls))
         else:
             job = live
-            job.revive(taken)
+            state_of(job).revive(taken)
         if record.owner == self._presence.id or self._owned(record):
             self._ledger.update(snapshot)
             self._go_on(job, account)

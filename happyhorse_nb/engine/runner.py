@@ -18,6 +18,7 @@ from happyhorse_nb.engine.task import JobTask
 from happyhorse_nb.inputs import FirstFrame
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.limits.account import AccountLimits
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
@@ -47,7 +48,7 @@ def next_shown(tasks: Sequence[JobTask], start: int) -> tuple[list[JobTask], int
     """
     if len(tasks) <= MOST:
         return list(tasks), 0
-    some = [task for task in tasks if task.job.followed] or list(tasks)
+    some = [task for task in tasks if task.state.followed] or list(tasks)
     if len(some) <= MOST:
         return some, 0
     start %= len(some)
@@ -194,7 +195,7 @@ class Runner:
             last = outcome.ended(outcome.broken(job.snapshot, bug))
             self._ledger.later(last)
             self._ledger.flush()
-            job.publish(last)
+            state_of(job).publish(last)
         finally:
             if over:
                 self._jobs.pop(job.id, None)

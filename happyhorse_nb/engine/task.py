@@ -32,6 +32,7 @@ from happyhorse_nb.errors import (
 from happyhorse_nb.inputs import FirstFrame, inspect
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.limits.account import AccountLimits
 from happyhorse_nb.limits.scheduler import Urgency
 from happyhorse_nb.models import Progress, Snapshot, Status
@@ -67,6 +68,7 @@ class JobTask:
         owner: str,
     ) -> None:
         self.job = job
+        self.state = state_of(job)
         self.limits = limits
         self.client = limits.client
         self.settings = settings
@@ -97,7 +99,7 @@ class JobTask:
     @property
     def now(self) -> Snapshot:
         """What is known of the job."""
-        return self.job.snapshot
+        return self.state.snapshot
 
     # What the runner asks of it
 
@@ -286,7 +288,7 @@ class JobTask:
         first = await self._publish(now, then=self._ledger.sharer(self.job.id))
         if first is not None:
             # The server has given an earlier request the same task: both show it, and one of them counts it.
-            self.job.remark(
+            self.state.remark(
                 f"the server gave this request the task of job {first.snapshot.id}; what it costs is counted once"
             )
             await self._publish(replace(self.now, shared=True))
@@ -350,13 +352,13 @@ class JobTask:
             max_gap=self.settings.max_poll_gap,
             max_backoff=self.settings.max_backoff,
             missing_patience=self.settings.missing_patience,
-            typed=self.job.record.typed and not self._known,
+            typed=self.state.record.typed and not self._known,
             shared=True,
         )
         try:
             last = await until_ended(self, self._poll)
         except NotFound:
-            await self.end(outcome.expired(self.now, by_id=not self.job.record.request))
+            await self.end(outcome.expired(self.now, by_id=not self.state.record.request))
         except APIError as problem:
             await self.end(outcome.stopped(self.now, outcome.parked(problem)))
         if last.status == Status.FAILED:
@@ -421,7 +423,7 @@ class JobTask:
 
     def quietly(self, snapshot: Snapshot, *, tick: bool = False) -> None:
         """Publish a change that is nothing to remember: a place in the queue, a link."""
-        self.job.publish(snapshot, tick=tick)
+        self.state.publish(snapshot, tick=tick)
 
     async def end(self, snapshot: Snapshot) -> NoReturn:
         """Publish an end. Raises `Over`, or `Unwritten`."""
@@ -434,7 +436,7 @@ class JobTask:
             found = await self._ledger.write(snapshot, then)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
-        self.job.publish(snapshot)
+        self.state.publish(snapshot)
         return found
 
     async def _claim(self, snapshot: Snapshot) -> None:
@@ -446,7 +448,7 @@ class JobTask:
         self._claiming = True
         try:
             if await self._ledger.claim(snapshot, self._owner):
-                self.job.publish(snapshot)
+                self.state.publish(snapshot)
                 return
             record = await self._ledger.get(snapshot.id)
         except LedgerError as problem:
@@ -456,15 +458,15 @@ class JobTask:
         if record is not None and not record.snapshot.status.ended:
             raise Elsewhere
         gone = outcome.lost(self.now)
-        self.job.publish(outcome.ended(gone) if record is None else record.snapshot)
+        self.state.publish(outcome.ended(gone) if record is None else record.snapshot)
         raise Over
 
     async def _correct(self, snapshot: Snapshot) -> None:
         """Publish the end that a job has really come to, unless somebody has gone on with it meanwhile."""
-        snapshot, was = outcome.ended(snapshot), replace(self.job.record, snapshot=self.now, owner=self._owner)
+        snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self._owner)
         try:
             if await self._ledger.settle(snapshot, was=was):
-                self.job.publish(snapshot)
+                self.state.publish(snapshot)
         except LedgerError:
             self._give_up(snapshot)
 
@@ -472,7 +474,7 @@ class JobTask:
         """Publish an end that cannot be written down now; it is, as soon as that is possible."""
         snapshot = outcome.ended(snapshot)
         self._ledger.later(snapshot)
-        self.job.publish(snapshot)
+        self.state.publish(snapshot)
 
     def _change(self, snapshot: Snapshot) -> None:
         """Publish what the server says of the task, if it is anything new; most reads find what was known.
@@ -481,7 +483,7 @@ class JobTask:
         """
         if snapshot != self.now:
             self._ledger.later(snapshot)
-            self.job.publish(snapshot)
+            self.state.publish(snapshot)
 
     def _with_task(self, accepted: Snapshot) -> Snapshot:
         return replace(self.now.merged(accepted), task_id=accepted.task_id, submitted=time.time())

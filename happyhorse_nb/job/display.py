@@ -9,6 +9,7 @@ from threading import current_thread, main_thread
 from typing import TYPE_CHECKING, Any, cast
 
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.limits.budget import AskFirst, Quote
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.config import config
@@ -46,7 +47,7 @@ class Pending:
         self.thumbnail = thumbnail
         self.made: Job | Takes | None = None
         self._buy = buy
-        self._name = ""
+        self.variable = ""
         self._pressed = False
         self._guard = process.Guard()
         self._shown_in = ""
@@ -80,10 +81,6 @@ class Pending:
         self._bind(made)
         return True
 
-    def bind(self, name: str) -> None:
-        """Remember the variable it is bound to: what is bought takes its place there."""
-        self._name = name
-
     def show(self) -> None:
         """Show the question in the running cell, once in each run of it; what is bought shows itself."""
         if self.made is not None:
@@ -101,12 +98,13 @@ class Pending:
         return free
 
     def _bind(self, made: Job | Takes) -> None:
-        if not self._name:
+        """What is bought takes the place of the question in the variable that it is bound to."""
+        if not self.variable:
             return
-        made.bind(self._name)
+        bind(made, self.variable)
         shell = frontend.shell()
-        if shell is not None and shell.user_ns.get(self._name) is self:
-            shell.user_ns[self._name] = made
+        if shell is not None and shell.user_ns.get(self.variable) is self:
+            shell.user_ns[self.variable] = made
 
     def __repr__(self) -> str:
         return f"<not bought yet: {self.quote.what}, {self.quote.money}>" if self.made is None else repr(self.made)
@@ -131,6 +129,16 @@ class Pending:
 
     def __await__(self) -> Generator[Any, None, Any]:
         return self.bought.__await__()
+
+
+def bind(shown: Job | Takes, name: str) -> None:
+    """Remember the variable that a job or takes are bound to, for their card; each take is an element of it."""
+    if process.is_a(shown, Pending):
+        shown.variable = name
+        return
+    jobs = members(shown)
+    for place, job in enumerate(jobs):
+        state_of(job).bind(name if shown is job else f"{name}[{place}]")
 
 
 def settled(shown: Any) -> Any:

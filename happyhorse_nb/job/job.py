@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Generator
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from happyhorse_nb.errors import JobError
 from happyhorse_nb.job import display, outcome
-from happyhorse_nb.models import Cost, Snapshot, Status, join_notes
+from happyhorse_nb.job.state import JobState
+from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.settings import notebook_folder, process
 from happyhorse_nb.store import Record
 
 if TYPE_CHECKING:
-    from happyhorse_nb.job.waiting import Waiting
     from happyhorse_nb.render import VideoOutput
 
 Listener = Callable[[Snapshot], None]
-#: A snapshot to deliver: what it is, whether only the time has moved on, and those who listened when it was published.
-News = tuple[Snapshot, bool, tuple[object, ...]]
-
-
 #: Seconds between two looks whether a job that is awaited has ended.
 _LOOK = 0.1
-#: Characters of one text in a note, and of all: a callback may raise what it likes at every change.
-_LONGEST_TEXT, _LONGEST_NOTE = 200, 600
-
-_Heard = Callable[[Snapshot, bool], None]
 
 
 class Controls(Protocol):
@@ -60,21 +51,11 @@ class Job:
     """
 
     def __init__(self, record: Record, controls: Controls) -> None:
-        self.record = record
-        self.thumbnail = record.thumbnail
-        #: Whether anybody has been given the error that it ended with.
-        self.asked = False
+        self._state = JobState(record)
         self._controls = controls
-        self._snapshot = record.snapshot
-        # One for all jobs: it is held for an instant, and there may be thousands of them.
-        self._guard = process.once("jobs", process.Guard)
-        self._listeners: dict[object, tuple[_Heard, bool]] = {}
-        self._waiting: Waiting | None = None
-        #: Whether it has ended, and all who listen have been told.
-        self._over = self._snapshot.status.ended
 
     def __repr__(self) -> str:
-        return f"<Job {self._snapshot.short_id}: {self.status}>"
+        return f"<Job {self.snapshot.short_id}: {self.status}>"
 
     def __eq__(self, other: object) -> bool:
         return self.id == other.id if process.is_a(other, Job) else NotImplemented
@@ -85,47 +66,52 @@ class Job:
     @property
     def id(self) -> str:
         """Our own id."""
-        return self._snapshot.id
+        return self.snapshot.id
+
+    @property
+    def thumbnail(self) -> bytes | None:
+        """A small JPEG of the first frame, None where it is not known."""
+        return self._state.record.thumbnail
 
     @property
     def task_id(self) -> str | None:
         """The server's id, None until it is known."""
-        return self._snapshot.task_id
+        return self.snapshot.task_id
 
     @property
     def snapshot(self) -> Snapshot:
         """All that is known now, frozen."""
-        return self._snapshot
+        return self._state.snapshot
 
     @property
     def status(self) -> Status:
         """Where the job stands; ``str(job.status)`` is the plain word."""
-        return self._snapshot.status
+        return self.snapshot.status
 
     @property
     def model(self) -> str:
         """The model's id, such as ``happyhorse-1.0-i2v``."""
-        return self._snapshot.model
+        return self.snapshot.model
 
     @property
     def prompt(self) -> str:
         """The prompt as it is sent, its ``{name}``s replaced; empty where there is none."""
-        return self._snapshot.prompt
+        return self.snapshot.prompt
 
     @property
     def params(self) -> dict[str, Any]:
         """The parameters that are sent, such as ``{"duration": 5, "seed": 7}`` (s); the server chooses the others."""
-        return dict(self._snapshot.params)
+        return dict(self.snapshot.params)
 
     @property
     def seed(self) -> int | None:
         """The seed it is made with, asked for or drawn; None where it was made elsewhere."""
-        return self._snapshot.params.get("seed")
+        return self.snapshot.params.get("seed")
 
     @property
     def path(self) -> Path | None:
         """The absolute path of the MP4, None until it is on disk."""
-        return self._snapshot.path
+        return self.snapshot.path
 
     @property
     def cost(self) -> Cost | None:
@@ -133,13 +119,13 @@ class Job:
 
         ``float(job.cost)`` works for both.
         """
-        return self._snapshot.charge
+        return self.snapshot.charge
 
     @property
     def error(self) -> JobError | None:
         """The error that the job ended with, None while it runs and when it is done."""
-        problem = outcome.error_of(self._snapshot, self)
-        self.asked = self.asked or problem is not None
+        problem = outcome.error_of(self.snapshot, self)
+        self._state.asked |= problem is not None
         return problem
 
     @property
@@ -153,7 +139,7 @@ class Job:
 
     def done(self) -> bool:
         """Whether the job has ended, with a video or without."""
-        return self._over
+        return self._state.over
 
     def result(self, timeout: float | None = None) -> VideoOutput:
         """Wait for the video and return it; in a notebook it shows itself, ``.path`` is its file.
@@ -200,15 +186,6 @@ class Job:
         """
         self._controls.stop(self)
 
-    @property
-    def followed(self) -> bool:
-        """Whether somebody wants to hear how far it is."""
-        # Asked of every job once a second, most of which nobody looks at.
-        # Whoever waits shows it too.
-        if self._waiting is not None:
-            return True
-        return bool(self._listeners) and any(ticks for _, ticks in list(self._listeners.values()))
-
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call ``callback(snapshot)`` at every change of state, and now if the job has ended; returns what undoes it.
 
@@ -219,7 +196,7 @@ class Job:
             try:
                 callback(snapshot)
             except BaseException as problem:  # noqa: BLE001  # a user's code may raise anything, sys.exit() too
-                self.remark(f"an on_change callback raised {type(problem).__name__}: {problem}")
+                self._state.remark(f"an on_change callback raised {type(problem).__name__}: {problem}")
 
         def hand_over(snapshot: Snapshot, in_cell: bool) -> None:
             if in_cell:
@@ -227,90 +204,17 @@ class Job:
             else:
                 self._controls.call_user(lambda: careful(snapshot))
 
-        undo, now = self._listen(hand_over, ticks=False)
+        undo, now = self._state.listen(hand_over, ticks=False)
         if now.status.ended:
             hand_over(now, False)
         return undo
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Like `on_change`, also about once a second while the job runs; for widgets, which must be quick."""
-        return self._listen(lambda snapshot, _: listener(snapshot), ticks=True)[0]
+        return self._state.listen(lambda snapshot, _: listener(snapshot), ticks=True)[0]
 
     def _ipython_display_(self) -> None:
         display.present(self)
-
-    def bind(self, name: str) -> None:
-        """Remember the variable that the job is bound to, for its card."""
-
-        def bind() -> None:
-            self._snapshot = replace(self._snapshot, name=name)
-
-        self._guard(bind)
-
-    def revive(self, record: Record) -> None:
-        """Go on after an end that was none: the same object, so that whoever holds it sees how it goes on."""
-
-        def revive() -> None:
-            self.record = record
-            self._snapshot = replace(record.snapshot, name=self._snapshot.name)
-            self._over = False
-
-        self._guard(revive)
-
-    def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
-        """Tell the listeners a new snapshot; called by the engine, on the owned thread."""
-
-        def publish() -> News | None:
-            # What the user's side has set meanwhile is not overwritten by what the loop started from.
-            name, note = self._snapshot.name, self._snapshot.note or snapshot.note
-            own = (snapshot.name, snapshot.note) == (name, note)
-            self._snapshot = snapshot if own else replace(snapshot, name=name, note=note)
-            news = (self._snapshot, tick, tuple(self._listeners))
-            if self._waiting is None:
-                return news
-            self._waiting.put(self, news)
-            return None
-
-        news = self._guard(publish)
-        if news is not None:
-            self.deliver(news, in_cell=False)
-        if snapshot.status.ended:
-            self._over = True
-
-    def deliver(self, news: News, *, in_cell: bool) -> None:
-        """Call the listeners, on this thread. None of them can harm the job or the other ones."""
-        snapshot, tick, tokens = news
-        for token in tokens:
-            listener, ticks = self._listeners.get(token, (None, False))
-            if listener is not None and (ticks or not tick):
-                try:
-                    listener(snapshot, in_cell)
-                except Exception as problem:  # noqa: BLE001  # see above; what is wrong is shown with the job
-                    self.remark(f"it could not be shown: {type(problem).__name__}: {problem}")
-
-    def divert(self, waiting: Waiting) -> bool:
-        """Let a waiting thread have the snapshots. False when another one has them already."""
-
-        def divert() -> bool:
-            if self._waiting is None and not waiting.over:
-                self._waiting = waiting
-            return self._waiting is waiting
-
-        return self._guard(divert)
-
-    def give_back(self, waiting: Waiting, applied: Callable[[], bool]) -> bool:
-        """Deliver the snapshots as usual again, if ``waiting`` has them; False, and nothing changes, while not all are
-        ``applied``.
-
-        Else a snapshot that comes now would be delivered before those that came earlier.
-        """
-
-        def give_back() -> bool:
-            if self._waiting is waiting and applied():
-                self._waiting = None
-            return self._waiting is not waiting
-
-        return self._guard(give_back)
 
     def _outcome(self) -> VideoOutput:
         from happyhorse_nb.render import video
@@ -319,32 +223,4 @@ class Job:
         problem = self.error
         if problem is not None:
             raise problem
-        return video(self._snapshot, embed_limit=embed_limit(), start=notebook_folder())
-
-    def _listen(self, listener: _Heard, *, ticks: bool) -> tuple[Callable[[], None], Snapshot]:
-        """What undoes it, and the snapshot after which the listener hears every one."""
-        token = object()
-
-        def undo() -> None:
-            self._listeners.pop(token, None)
-
-        def listen() -> Snapshot:
-            self._listeners[token] = (listener, ticks)
-            return self._snapshot
-
-        return undo, self._guard(listen)
-
-    def remark(self, text: str) -> None:
-        """Add a few words to the job's note."""
-        text = _short(text, _LONGEST_TEXT)
-
-        def add() -> None:
-            if text not in self._snapshot.note:
-                note = _short(join_notes(self._snapshot.note, text), _LONGEST_NOTE)
-                self._snapshot = replace(self._snapshot, note=note)
-
-        self._guard(add)
-
-
-def _short(text: str, longest: int) -> str:
-    return text if len(text) <= longest else text[: longest - 1] + "…"
+        return video(self.snapshot, embed_limit=embed_limit(), start=notebook_folder())

@@ -29,6 +29,7 @@ from happyhorse_nb.errors import (
     Redirected,
 )
 from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Progress, Snapshot, Status
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def lost(snapshot: Snapshot) -> Snapshot:
 
 def last_words(jobs: Sequence[Job]) -> list[str]:
     """What a script that ends says of its jobs: a line for each that has failed unheard, and one for what it leaves."""
-    unheard = [job for job in jobs if job.done() and not job.asked and not _wanted(job.snapshot)]
+    unheard = [job for job in jobs if job.done() and not state_of(job).asked and not _wanted(job.snapshot)]
     failed = [(job.snapshot.short_id, job.error) for job in unheard if job.error is not None]
     lines = [f"job {name}: {problem}" for name, problem in failed[:_NAMED]]
     if len(failed) > _NAMED:

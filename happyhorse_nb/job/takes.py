@@ -100,10 +100,5 @@ class Takes(Sequence[Job]):
             if not job.done():
                 job.stop()
 
-    def bind(self, name: str) -> None:
-        """Remember the variable they are bound to: each is an element of it."""
-        for place, job in enumerate(self):
-            job.bind(f"{name}[{place}]")
-
     def _ipython_display_(self) -> None:
         display.present(self)

@@ -18,11 +18,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 from happyhorse_nb.errors import WaitTimeout
 from happyhorse_nb.job import display
 from happyhorse_nb.job.notices import promise, promise_again, withdraw
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.process import PAUSE
 
 if TYPE_CHECKING:
-    from happyhorse_nb.job.job import Job, News
+    from happyhorse_nb.job.job import Job
+    from happyhorse_nb.job.state import JobState, News
 
 #: Seconds that a wait in a notebook shows nothing, so that nothing flashes, and between two changes of its line.
 _QUIET, _GAP = 2.0, 1.0
@@ -230,17 +232,17 @@ class Waiting:
     """Takes the snapshots of some jobs over to the thread that waits for them, and gives them back at the end."""
 
     def __init__(self, jobs: Sequence[Job], *, last_word: bool = True) -> None:
-        self._arrived: SimpleQueue[tuple[Job, News]] = SimpleQueue()
+        self._arrived: SimpleQueue[tuple[JobState, News]] = SimpleQueue()
         # Each object once: two of the same id are equal, and each has listeners of its own.
-        self._jobs = list({id(job): job for job in jobs}.values())
+        self._states = list({id(job): state_of(job) for job in jobs}.values())
         #: What shows how far they are.
-        self.line = follow(self._jobs, last_word=last_word)
+        self.line = follow(jobs, last_word=last_word)
         #: Whether nobody waits any more.
         self.over = False
 
     def begin(self) -> None:
         """Take over what nobody else has taken over."""
-        process.uninterrupted(lambda: [job.divert(self) for job in self._jobs])
+        process.uninterrupted(lambda: [state.divert(self) for state in self._states])
 
     def end(self) -> None:
         """Give back what was taken over."""
@@ -256,23 +258,23 @@ class Waiting:
     def _give_back(self) -> None:
         # First: what an interrupted `begin` has still under way is to take over no more.
         self.over = True
-        for job in self._jobs:
+        for state in self._states:
             # All that came in is applied here, so that no end is lost and none is followed by what was before it.
-            while not job.give_back(self, self._arrived.empty):
+            while not state.give_back(self, self._arrived.empty):
                 self.apply(0)
 
-    def put(self, job: Job, news: News) -> None:
+    def put(self, state: JobState, news: News) -> None:
         """Queue a snapshot; called on the owned thread."""
         snapshot, _, listeners = news
         # What nobody sees wakes nobody up.
         if listeners or snapshot.status.ended:
-            self._arrived.put((job, news))
+            self._arrived.put((state, news))
 
     def apply(self, seconds: float) -> bool:
         """Apply the next snapshot that arrives within so many seconds; False when none did."""
         try:
-            job, news = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
+            state, news = self._arrived.get(timeout=seconds) if seconds > 0 else self._arrived.get_nowait()
         except Empty:
             return False
-        job.deliver(news, in_cell=True)
+        state.deliver(news, in_cell=True)
         return True

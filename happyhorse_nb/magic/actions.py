@@ -37,7 +37,7 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
     if name is not None:
         # Also where it is asked about first: then this is what the cells below find in place of an older job.
         shell.user_ns[name] = made
-        made.bind(name)
+        display.bind(made, name)
     if process.is_a(made, Pending):
         return
     display.present(made, wait=args.wait)

@@ -14,6 +14,7 @@ import happyhorse_nb as hh
 from happyhorse_nb import render
 from happyhorse_nb.api import remove, restore
 from happyhorse_nb.engine import engine
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.limits.budget import check_budget
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.render.tables import sums
@@ -51,7 +52,7 @@ def test_a_forgotten_job_keeps_its_cost_and_its_file(generate: Generate) -> None
     assert (left.snapshot.prompt, left.thumbnail, str(left.cost)) == ("", None, "$0.70")
     assert job.path is not None
     assert job.path.is_file()
-    assert engine().frames.get(job.record.frame) is None
+    assert engine().frames.get(state_of(job).record.frame) is None
 
 
 def test_what_was_paid_counts_wherever_it_is_summed_whatever_is_removed_or_forgotten(generate: Generate) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.engine import engine
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.settings import current_account
 from jobs.conftest import Generate
 from jobs.seen import Seen, ended
@@ -48,7 +49,7 @@ def test_in_every_story(
     seen = Seen(generate())
     job = ended(seen.job)
     job._ipython_display_()
-    said = [repr(job), repr(vars(job)), repr(seen.snapshots), repr(job.record), repr(hh.jobs()), caplog.text]
+    said = [repr(job), repr(vars(job)), repr(seen.snapshots), repr(vars(state_of(job))), repr(hh.jobs()), caplog.text]
     said += [hh.jobs()._repr_html_(), repr(engine()), repr(vars(engine())), repr(current_account())]
     if story != "all goes well":
         with pytest.raises(hh.JobError) as caught:

@@ -15,6 +15,7 @@ import happyhorse_nb as hh
 from happyhorse_nb.api.catalog import GROUPS, query
 from happyhorse_nb.engine import engine
 from happyhorse_nb.job import Job
+from happyhorse_nb.job.state import state_of
 from happyhorse_nb.job.waiting import Waiting
 from happyhorse_nb.models import Status
 from store.rows import record
@@ -134,7 +135,7 @@ def test_both_of_a_job_that_is_held_twice_are_shown_in_the_cell_that_waits() -> 
     waiting = Waiting(both)
     waiting.begin()
     for job in both:
-        job.publish(replace(row.snapshot, status=Status.PENDING))
+        state_of(job).publish(replace(row.snapshot, status=Status.PENDING))
     assert heard == []
     waiting.end()
     assert heard == [0, 1]

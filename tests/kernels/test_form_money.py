@@ -74,4 +74,4 @@ def test_the_file_is_of_the_folder_in_which_the_form_was_filled_in(
     kernel.run("os.mkdir('elsewhere')\nos.chdir('elsewhere')")
     kernel.click(button)
     fake_server.wait_for("submit")
-    assert kernel.run("[str(job.record.target) for job in hh.jobs()]").result == [str(kernel.cwd / "launch.mp4")]
+    assert kernel.run("[str(job._state.record.target) for job in hh.jobs()]").result == [str(kernel.cwd / "launch.mp4")]

@@ -98,7 +98,9 @@ def test_only_a_running_card_can_say_that_its_kernel_is_gone() -> None:
 
 
 def test_the_next_step_is_named_where_there_is_one() -> None:
-    assert "another take: %happyhorse again h0192abc" in Page(render.live(sample(Status.DONE, reused=True), now=NOW)).text
+    assert (
+        "another take: %happyhorse again h0192abc" in Page(render.live(sample(Status.DONE, reused=True), now=NOW)).text
+    )
     joined = replace(RUNNING, reused=True)
     assert "nothing is bought again" in Page(render.live(joined, now=NOW)).text
 

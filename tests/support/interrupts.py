@@ -237,6 +237,7 @@ def _acts(photo: str) -> dict[str, Callable[[], Callable[[int], object]]]:
     """What is made ready for each of them, before the first interrupt, and then done."""
     import happyhorse_nb as hh
     from happyhorse_nb.engine import engine
+    from happyhorse_nb.job import display
 
     first = hh.generate(photo, "the first one")
     first.result()
@@ -249,7 +250,7 @@ def _acts(photo: str) -> dict[str, Callable[[], Callable[[int], object]]]:
     def wait(number: int) -> None:
         job = hh.generate(photo, f"wait {number}")
         job.on_change(lambda _: None)
-        job.bind("job")
+        display.bind(job, "job")
         job.result()
 
     return {

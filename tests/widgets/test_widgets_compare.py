@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -26,7 +27,7 @@ class DoneJob(FakeJob):
 
     def __init__(self, number: int, path: Path) -> None:
         super().__init__(running(status=Status.DONE, id=f"{number:08x}c0de", task_id=f"task-{number}", path=path))
-        self.record = Record()
+        self._state = SimpleNamespace(record=Record())
         self.starred = False
 
     def star(self, on: bool = True) -> None:

@@ -6,6 +6,7 @@ import threading
 import time
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -28,7 +29,7 @@ class Take(FakeJob):
                 id=f"{number:08x}c0de", task_id=f"task-{number}", params={"seed": 10 + number, "resolution": "720P"}
             )
         )
-        self.record = Record()
+        self._state = SimpleNamespace(record=Record())
         self.starred = False
 
     def star(self, on: bool = True) -> None:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.store import Ledger, Record
+from happyhorse_nb.store import Kept, Ledger, Record
 from kernel import kernel
 from table import Row, show
 
@@ -80,8 +79,8 @@ def _fill(home: Path, count: int) -> None:
             origin="https://api.example.com",
             account="",
             request=str(number),
-            frame="",
+            inputs=(Kept("first_frame", "f" * 64, "rocket.jpg", picture),),
             target=home,
         )
-        ledger.add(replace(row, thumbnail=picture), reuse=False)
+        ledger.add(row, reuse=False)
     ledger.close()

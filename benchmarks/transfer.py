@@ -48,7 +48,7 @@ def main() -> None:
 
 
 async def _rates(origin: str, frame: Path, folder: Path) -> list[Row]:
-    limits = find_model(DEFAULT_MODEL).param("image").image
+    limits = find_model(DEFAULT_MODEL).role("first_frame").image
     assert limits is not None
     async with Client("bench", origin) as client:
         # Checked before, as aiohttp checks nothing; read again from its file, as for a job that has waited.

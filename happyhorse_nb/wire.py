@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,9 +29,6 @@ from happyhorse_nb.errors import (
     ServerError,
 )
 from happyhorse_nb.models import MODELS, Cost, Model, Snapshot, Status
-
-#: The parameters whose name on the wire is not ours.
-WIRE_NAMES = {"image": "first_frame_image"}
 
 #: An id is used in addresses, file names and commands, so only plain characters pass.
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
@@ -87,19 +84,31 @@ def is_task_id(text: object) -> bool:
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
-def to_payload(image: str, prompt: str | None, params: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON body of a paid request. ``image`` is a URL or a data URI; parameters that are None are left out."""
-    given = {"image": image, "prompt": prompt, **params}
-    return {WIRE_NAMES.get(name, name): value for name, value in given.items() if value is not None}
+def to_body(
+    model: Model, inputs: Sequence[tuple[str, str]], prompt: str | None, params: Mapping[str, Any]
+) -> tuple[bytes, ...]:
+    """The JSON body of a paid request, cut where each input's text ends: there the base64 of its bytes may still go.
 
-
-def to_body(image: str, prompt: str | None, params: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """The same as JSON, cut where the image's text ends: between the two parts the base64 of its bytes may still go."""
-    payload = to_payload(image, prompt, params)
-    name = WIRE_NAMES["image"]
-    head = json.dumps({name: payload.pop(name)}).removesuffix('"}')
-    tail = f'", {json.dumps(payload)[1:]}' if payload else '"}'
-    return head.encode(), tail.encode()
+    ``inputs`` are roles and texts, an address or how a data URI begins, in the order of the model's table. What is None
+    is left out.
+    """
+    pieces = ["{"]
+    for role in model.inputs:
+        texts = [text for name, text in inputs if name == role.name]
+        if not texts:
+            continue
+        several = role.maximum > 1
+        pieces[-1] += f"{json.dumps(role.wire)}: {'[' if several else ''}"
+        for number, text in enumerate(texts):
+            pieces[-1] += (", " if number else "") + json.dumps(text)[:-1]
+            pieces.append('"')
+        pieces[-1] += "], " if several else ", "
+    given = {"prompt": prompt, **params}
+    rest = json.dumps({name: value for name, value in given.items() if value is not None})[1:]
+    if rest == "}":
+        pieces[-1] = pieces[-1].removesuffix(", ")
+    pieces[-1] += rest
+    return tuple(piece.encode() for piece in pieces)
 
 
 def parse(answer: object, *, asked: str | None = None) -> Snapshot:

@@ -72,7 +72,12 @@ def copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     for job in jobs:
         now = of_now(job)
         new.execute(f"INSERT INTO jobs VALUES ({marks})", [now.get(name) for name in columns])  # noqa: S608 - marks alone
-        if job.get("thumbnail") and job["frame"]:
+        if not job["frame"]:
+            continue
+        new.execute(
+            "INSERT INTO inputs VALUES (?, 0, 'first_frame', ?, ?)", (job["id"], job["frame"], job["frame_label"])
+        )
+        if job.get("thumbnail"):
             new.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (job["frame"], job["thumbnail"]))
     if "thumbnails" in tables:
         some = map(tuple, old.execute("SELECT frame, picture FROM thumbnails"))
@@ -94,7 +99,7 @@ def of_now(job: Mapping[str, Any]) -> dict[str, Any]:
         **job,
         "status": "cancelled" if cancelled else job["status"],
         "forgotten": forgotten,
-        "request": digest(job, params) if job["request"] else "",
+        "request": digest(job, params, f"first_frame {digest_of(job['frame'])}") if job["request"] else "",
         "take": take_of(job, params),
         "buyer": job.get("buyer") or job["owner"],
         "starred": job.get("starred", 0),
@@ -106,17 +111,20 @@ def take_of(job: Mapping[str, Any], params: Mapping[str, Any]) -> int:
     """Which take it is, 0 where its seed was asked for: once the digest alone told that."""
     if job.get("take") is not None:
         return int(job["take"])
-    told = [digest(job, params), *(digest(job, params, f"take {number}") for number in range(2, 5))]
+    frame = digest_of(job["frame"])
+    told = [digest(job, params, frame), *(digest(job, params, frame, f"take {number}") for number in range(2, 5))]
     return told.index(job["request"]) + 1 if job["request"] in told else 0
 
 
-def digest(job: Mapping[str, Any], params: Mapping[str, Any], *more: str) -> str:
-    """What equal requests have in common, as `happyhorse_nb.job.request` tells it; ``more`` as it once was."""
+def digest_of(frame: str) -> str:
+    """The digest of a first frame, of which a row has that or the address."""
+    return hashlib.sha256(frame.encode()).hexdigest() if "://" in frame else frame
+
+
+def digest(job: Mapping[str, Any], params: Mapping[str, Any], *inputs: str) -> str:
+    """What equal requests have in common, as `happyhorse_nb.job.request` tells it."""
     told = {**DEFAULTS, **params, "seed": None}
-    frame = job["frame"]
-    if "://" in frame:
-        frame = hashlib.sha256(frame.encode()).hexdigest()
-    parts = [job["model"], sorted(told.items()), job["prompt"], frame, *more]
+    parts = [job["model"], sorted(told.items()), job["prompt"], *inputs]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
 

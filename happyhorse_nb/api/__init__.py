@@ -3,6 +3,7 @@
 from happyhorse_nb.api.calls import (
     again,
     balance,
+    create,
     forget,
     generate,
     jobs,
@@ -23,6 +24,7 @@ __all__ = [
     "Jobs",
     "again",
     "balance",
+    "create",
     "find",
     "forget",
     "generate",

@@ -28,6 +28,7 @@ from happyhorse_nb.limits.budget import AskFirst, Quote
 from happyhorse_nb.models import MODELS, Cost, Fit, Model, Snapshot, Status, check_takes, find_model
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.store import Record
 
 Resolution = Literal["720P", "1080P"]
 
@@ -98,12 +99,41 @@ def generate(
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
     `LedgerError`. What goes wrong later is in the job.
     """
+    params = {"resolution": resolution, "duration": duration, "seed": seed}
+    return create(
+        image,
+        prompt,
+        params,
+        model=model,
+        takes=takes,
+        fit=fit,
+        again=again,
+        save=save,
+        namespace=namespace,
+        yes=yes,
+    )
+
+
+def create(
+    image: Any,
+    prompt: str | None,
+    params: Mapping[str, Any],
+    *,
+    model: str | None = None,
+    takes: int | None = None,
+    fit: Fit = False,
+    again: bool = False,
+    save: str | Path | None = None,
+    namespace: Mapping[str, Any] | None = None,
+    yes: bool = False,
+) -> Job | Takes:
+    """`generate` for callers that have the parameters and further inputs by their names in the model's table."""
     count = check_takes(takes)
     run = engine()
     request = prepare(
         image,
         prompt,
-        {"resolution": resolution, "duration": duration, "seed": seed},
+        params,
         settings=config(),
         home=run.folder,
         model=model,
@@ -120,7 +150,12 @@ def with_options(function: Callable[..., Any]) -> inspect.Signature:
     """Its signature with the models' parameters, from their one table, so that ``?`` and Tab show them."""
     own = inspect.signature(function)
     fixed = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    names = dict.fromkeys(p.name for model in MODELS.values() for p in model.options)
+    names = dict.fromkeys(
+        name
+        for model in MODELS.values()
+        for name in (*(role.option for role in model.inputs), *(p.name for p in model.options))
+        if name not in own.parameters and name != "image"
+    )
     options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
     return own.replace(parameters=fixed + options)
 
@@ -173,7 +208,7 @@ def _made(request: Request, count: int, *, again: bool, yes: bool) -> Job | Take
     except InvalidRequest as problem:
         if not process.is_a(problem, AskFirst) or not can_ask():
             raise
-        pending = Pending(problem.quote, buy, prompt=request.prompt, thumbnail=request.frame.thumbnail)
+        pending = Pending(problem.quote, buy, prompt=request.prompt, thumbnail=request.thumbnail)
     pending.show()
     # It is what it stands for, but for its class.
     return cast(Job, pending)
@@ -266,6 +301,16 @@ def _options(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[st
     return held | {name: value for name, value in changes.items() if value is not None}
 
 
+def _sources(record: Record) -> dict[str, Any]:
+    """What a job was made from, by the options of its inputs: the bytes where they are kept, else the source."""
+    frames, found = engine().frames, dict[str, Any]()
+    for role in find_model(record.snapshot.model).inputs:
+        some = [one for one in record.inputs if one.role == role.name]
+        given = [data if (data := frames.get(one.source)) is not None else one.source for one in some]
+        found[role.option] = given if role.maximum > 1 else next(iter(given), None)
+    return found
+
+
 def _changed(
     job: Job | Takes | str,
     *,
@@ -284,9 +329,8 @@ def _changed(
     first = some[0]
     # From the ledger: what was forgotten there is not bought again from a variable that still has it.
     record = run.ledger.get(first.id) or state_of(first).record
-    data = run.frames.get(record.frame)
     now = record.snapshot
-    if not record.frame:
+    if not record.inputs:
         raise InvalidRequest(
             f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here. "
             "Make a new one from its first frame and prompt.",
@@ -295,9 +339,9 @@ def _changed(
     count = len(some) if takes is None else check_takes(takes)
     table = find_model(model or now.model)
     request = prepare(
-        data if data is not None else record.frame,
+        None,
         now.prompt or None,
-        _options(now, table, params),
+        _options(now, table, params) | _sources(record),
         settings=config(),
         home=run.folder,
         model=table.id,

@@ -86,7 +86,6 @@ def task_record(run: Engine, task: Snapshot, account: Account) -> Record:
         origin=account.realm,
         account=account.key.fingerprint,
         request="",
-        frame="",
         target=video_folder(config().folder, fallback=run.folder),
     )
 

@@ -58,7 +58,7 @@ def check(
     fit: Fit = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
-    load: Callable[..., images.FirstFrame] = images.load,
+    load: Callable[..., images.Input] = images.load,
 ) -> tuple[Request, list[Snapshot]]:
     """The request that `generate` would submit, and those of its takes that were asked for before: none of them is
     paid for again.

@@ -80,32 +80,34 @@ _AT_ONCE = 192 * 1024
 
 @dataclass(frozen=True)
 class Body:
-    """JSON up to where the base64 of ``data`` begins, the bytes themselves, and the JSON behind them.
+    """JSON in pieces, between two of which the base64 of the bytes in ``data`` stands.
 
     A picture of 10 MB is never there as text: it would be in memory once for every step from bytes to a request.
     """
 
-    head: bytes = field(repr=False)
-    data: bytes = field(repr=False)
-    tail: bytes = field(repr=False)
+    json: tuple[bytes, ...] = field(repr=False)
+    data: tuple[bytes, ...] = field(repr=False)
 
     @property
     def size(self) -> int:
         """How many bytes the pieces have together."""
-        return len(self.head) + 4 * ((len(self.data) + 2) // 3) + len(self.tail)
+        return sum(map(len, self.json)) + sum(4 * ((len(data) + 2) // 3) for data in self.data)
 
     async def pieces(self, flight: Flight) -> AsyncIterator[bytes]:
         """All of it from the start, each time it is asked for; ``flight`` hears how far it has come."""
-        if len(self.data) <= _AT_ONCE:
+        *heads, tail = self.json
+        if sum(map(len, self.data)) <= _AT_ONCE:
             # As one: each piece of its own is a write to the socket.
             flight.ends()
-            yield self.head + base64.b64encode(self.data) + self.tail
+            whole = (head + base64.b64encode(data) for head, data in zip(heads, self.data, strict=True))
+            yield b"".join(whole) + tail
             return
-        flight.moves()
-        yield self.head
-        view = memoryview(self.data)
-        for start in range(0, len(view), _PIECE):
+        for head, data in zip(heads, self.data, strict=True):
             flight.moves()
-            yield base64.b64encode(view[start : start + _PIECE])
+            yield head
+            view = memoryview(data)
+            for start in range(0, len(view), _PIECE):
+                flight.moves()
+                yield base64.b64encode(view[start : start + _PIECE])
         flight.ends()
-        yield self.tail
+        yield tail

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -182,34 +182,36 @@ class Client:
     ) -> Snapshot:
         """Send one paid request, and never a second one for it; answers with the accepted task.
 
-        ``image`` is anything `images.load` takes; ``params`` are the model's (``resolution``, ``duration`` in seconds,
-        ``seed``). With ``fit`` an image or prompt that breaks the limits is made to fit, and the snapshot's ``note``
-        says what was done. ``flight`` hears how far the request has come.
+        ``image`` is anything `images.load` takes, or a tuple of inputs that are ready; ``params`` are the model's
+        (``resolution``, ``duration`` in seconds, ``seed``). With ``fit`` an image or prompt that breaks the limits is
+        made to fit, and the snapshot's ``note`` says what was done. ``flight`` hears how far the request has come.
 
         Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
         (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown` when it
         is not known whether it was accepted; its snapshot has the task's id where the answer named one.
         """
         table = find_model(model or DEFAULT_MODEL)
+        others = {role.option: params.pop(role.option) for role in table.inputs if role.option in params}
         checked = check_params(table, params)
         text, cut = check_prompt(table, prompt, fit=bool(fit))
         local = self.account.sandbox
-        if not process.is_a(image, images.FirstFrame):
-            limits = table.param("image").image
-            assert limits is not None, "every image parameter of the table has limits"
-            image = await aside(lambda: images.load(image, limits=limits, fit=fit, local=local))
-        elif image.url is not None:
-            # One that was queued when more was let through, or that the caller has made.
-            images.check_address(image.url, local=local)
-        head, tail = wire.to_body(image.lead, text, checked)
-        body = Body(head, await aside(image.read), tail)
+        some: Sequence[images.Input] = image if isinstance(image, tuple) else [image]
+        if not all(process.is_a(one, images.Input) for one in some):
+            sources = {"image": image, **others}
+            some = await aside(lambda: images.gather(table, sources, fit=fit, local=local))
+        for one in some:
+            if one.url is not None:
+                # It may have been queued when more was let through, or the caller has made it.
+                images.check_address(one.url, local=local)
+        pieces = wire.to_body(table, [(one.role, one.lead) for one in some], text, checked)
+        body = Body(pieces, await aside(lambda: tuple(one.read() for one in some)))
         named: str | None = None
         try:
             answer = await self._post(table, body, flight or Flight())
             named = wire.named_task(answer.body)
             # There is a task where the body says so, and it costs money, whatever the status line says.
             accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
-            return replace(accepted, note=join_notes(image.note, cut))
+            return replace(accepted, note=join_notes(*(one.note for one in some), cut))
         except APIError as problem:
             if not_taken(problem, named):
                 raise

@@ -21,7 +21,7 @@ from happyhorse_nb.engine.loop import Callbacks, outcome_of
 from happyhorse_nb.engine.registry import Registry, follow
 from happyhorse_nb.engine.runner import Runner
 from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
-from happyhorse_nb.inputs import FirstFrame
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.request import Request
@@ -149,7 +149,7 @@ class Engine:
             for place, equal in enumerate(equals)
             if equal is not None
         }
-        frames = {place: self._on_disk(requests[place].frame) for place in new}
+        inputs = {place: self._on_disk(requests[place].inputs) for place in new}
 
         def buy() -> list[Record | None]:
             may([records[place] for place in new])
@@ -165,7 +165,7 @@ class Engine:
         added = self._registry.buying(buy) if new else []
         for place, equal in zip(new, added, strict=True):
             if equal is None:
-                self._runner.begin(jobs[place], account, frames[place])
+                self._runner.begin(jobs[place], account, inputs[place])
             else:
                 self._registry.drop(jobs[place])
         for place, equal in zip(new, added, strict=True):
@@ -245,7 +245,7 @@ class Engine:
         process.once("callbacks", Callbacks).call(function)
 
     def forget(self, job: Job, *, trash: bool = False) -> None:
-        """Wipe what an ended job was about from the ledger, and its first frame unless another job has the same.
+        """Wipe what an ended job was about from the ledger, and its inputs unless another job has the same.
 
         With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
         """
@@ -258,13 +258,13 @@ class Engine:
             path = None
         thrown = throw_away(path) if path is not None else None
         try:
-            frame = self.ledger.forget(job.id, path=thrown)
+            free = self.ledger.forget(job.id, path=thrown)
         except LedgerError:
             if path is not None and thrown is not None:
                 bring_back(thrown, path)
             raise
-        if frame is not None:
-            self.frames.drop(frame)
+        for source in free:
+            self.frames.drop(source)
         self._registry.drop(job)
 
     def wake(self) -> None:
@@ -338,9 +338,9 @@ class Engine:
             copy_of(job, request.saved_as)
         return job
 
-    def _on_disk(self, frame: FirstFrame) -> FirstFrame:
-        """The first frame with its bytes on disk: a job may wait for hours, and many jobs may."""
-        return frame if frame.data is None else frame.resting(self.frames.keep(frame.digest, frame.data))
+    def _on_disk(self, inputs: Sequence[Input]) -> tuple[Input, ...]:
+        """The inputs with their bytes on disk: a job may wait for hours, and many jobs may."""
+        return tuple(one if one.data is None else one.resting(self.frames.keep(one.digest, one.data)) for one in inputs)
 
     def _ask_about_expired(self, record: Record, account: Account) -> None:
         """Where an equal request would be bought again because its task had expired, ask the server once more.
@@ -400,7 +400,7 @@ class Engine:
             ) from None
 
     def _begin(self, job: Job, account: Account) -> None:
-        self._runner.begin(job, account, _resting(state_of(job).record, self.frames) if job.task_id is None else None)
+        self._runner.begin(job, account, _resting(state_of(job).record, self.frames) if job.task_id is None else ())
 
     def _begin_to_follow(self, job: Job, account: Account) -> None:
         self._runner.start(lambda: self._follow(job, account))
@@ -414,11 +414,14 @@ class Engine:
                 state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
 
 
-def _resting(record: Record, frames: Frames) -> FirstFrame:
-    """A row's first frame as far as the row says; nothing is read."""
-    if record.frame.partition(":")[0].lower() in ("http", "https"):
-        return FirstFrame(record.frame_label, url=record.frame)
-    return FirstFrame(record.frame_label, file=frames.path(record.frame), known=record.frame)
+def _resting(record: Record, frames: Frames) -> tuple[Input, ...]:
+    """A row's inputs as far as the row says; nothing is read."""
+    return tuple(
+        Input(one.label, url=one.source, role=one.role)
+        if one.address
+        else Input(one.label, file=frames.path(one.source), known=one.source, role=one.role)
+        for one in record.inputs
+    )
 
 
 def _most_urgent() -> float:

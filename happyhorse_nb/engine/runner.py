@@ -15,7 +15,7 @@ from happyhorse_nb.client.threads import aside
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import OwnedLoop, SleepDetector, StartQueue
 from happyhorse_nb.engine.task import JobTask
-from happyhorse_nb.inputs import FirstFrame
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.state import state_of
@@ -95,14 +95,14 @@ class Runner:
         """Run a coroutine on the loop, until its end or ours. Callable from any thread."""
         return self.loop.start(make, among=self._tasks)
 
-    def begin(self, job: Job, account: Account, frame: FirstFrame | None) -> None:
-        """Work on a job; ``frame`` is the first frame of one that is still to be sent. Callable from any thread."""
+    def begin(self, job: Job, account: Account, inputs: tuple[Input, ...]) -> None:
+        """Work on a job; ``inputs`` are those of one that is still to be sent. Callable from any thread."""
 
         def begin() -> None:
             task = JobTask(
                 job,
                 self.limits(account),
-                frame=frame,
+                inputs=inputs,
                 settings=self._settings(),
                 ledger=self._ledger,
                 owner=self._presence.id,

@@ -29,7 +29,7 @@ from happyhorse_nb.errors import (
     OutcomeUnknown,
     RateLimited,
 )
-from happyhorse_nb.inputs import FirstFrame, inspect
+from happyhorse_nb.inputs import Input, inspect
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.state import state_of
@@ -53,8 +53,8 @@ _SHORT, _FEW = 5.0, 2
 class JobTask:
     """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners.
 
-    While the job waits in the queue this object is all there is of it: no asyncio task, and no bytes of its first
-    ``frame``. It lives on the event loop.
+    While the job waits in the queue this object is all there is of it: no asyncio task, and no bytes of its
+    ``inputs``. It lives on the event loop.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class JobTask:
         job: Job,
         limits: AccountLimits,
         *,
-        frame: FirstFrame | None,
+        inputs: tuple[Input, ...],
         settings: Settings,
         ledger: AsyncLedger,
         owner: str,
@@ -86,7 +86,7 @@ class JobTask:
         self.elsewhere = False
         self.unanswered: asyncio.Task[Snapshot] | None = None
         self.task: asyncio.Task[Any] | None = None
-        self._frame = frame
+        self._inputs = inputs
         self._ledger = ledger
         self._owner = owner
         self._start: Callable[[], None] = _nothing
@@ -195,7 +195,7 @@ class JobTask:
     async def _run(self) -> None:
         self.stopping.check()
         if self.now.task_id is None:
-            await self._submit(await self._complete_frame())
+            await self._submit(await self._complete_inputs())
         if self.now.status != Status.DOWNLOADING:
             await self._watch()
         # The video is made: its slot is free for the next task while the file comes down.
@@ -204,16 +204,15 @@ class JobTask:
 
     # Submitting: sent once, and again only when it is certain that the server has not accepted it
 
-    async def _complete_frame(self) -> FirstFrame:
-        assert self._frame is not None, "a job without a task has its first frame"
-        if self._frame.info is not None:
-            return self._frame
+    async def _complete_inputs(self) -> tuple[Input, ...]:
+        if all(one.info is not None or one.url is not None for one in self._inputs):
+            return self._inputs
         try:
-            return await self.stopping.unless_stopped(aside(complete, self._frame))
+            return await self.stopping.unless_stopped(aside(complete, self._inputs))
         except InvalidRequest as problem:
             await self.end(outcome.refused(self.now, problem))
 
-    async def _submit(self, frame: FirstFrame) -> None:
+    async def _submit(self, inputs: tuple[Input, ...]) -> None:
         """Send the request until the server has accepted or refused it.
 
         Raises `NoRoom`; `Stopped` where the server cannot have accepted anything, and `Unanswered` where it can.
@@ -229,7 +228,7 @@ class JobTask:
             self.stopping.check()
             logger.info("job %s: submitting, %s", self.job.id, self.now.cost)
             try:
-                accepted = await self._sent(frame)
+                accepted = await self._sent(inputs)
             except RateLimited as limited:
                 await self._back_into_the_queue(limited)
                 self.stopping.check()
@@ -256,13 +255,13 @@ class JobTask:
             await self._publish(replace(self.now, status=Status.QUEUED, message=why))
             await self.stopping.pause(wait)
 
-    async def _sent(self, frame: FirstFrame) -> Snapshot:
+    async def _sent(self, inputs: tuple[Input, ...]) -> Snapshot:
         """The accepted task. A stop is obeyed at once: the request is taken back where that is possible, else left.
 
         Raises what `Client.submit` raises, `Stopped` and `Unanswered`.
         """
         now, flight = self.now, Flight()
-        request = self.client.submit(frame, now.prompt or None, model=now.model, flight=flight, **now.params)
+        request = self.client.submit(inputs, now.prompt or None, model=now.model, flight=flight, **now.params)
         sending = asyncio.ensure_future(request)
         try:
             if not await self.stopping.until_stopped(sending) and flight.whole:
@@ -501,9 +500,12 @@ class JobTask:
         self.quietly(replace(self.now, place=place))
 
 
-def complete(frame: FirstFrame) -> FirstFrame:
-    """The same with what it is, as it is sent. Slow: it may read the disk. Raises `InvalidRequest` when it is gone."""
-    return frame if frame.url is not None or frame.info is not None else replace(frame, info=inspect(frame.read()))
+def complete(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
+    """The same with what they are, as they are sent. Slow: it may read the disk. Raises `InvalidRequest` when one is
+    gone."""
+    return tuple(
+        one if one.url is not None or one.info is not None else replace(one, info=inspect(one.read())) for one in inputs
+    )
 
 
 async def _given_up(sending: asyncio.Task[Snapshot]) -> None:

@@ -1,16 +1,18 @@
-"""First frames: from whatever a notebook holds to bytes within the limits. Pillow does the work, on first use."""
+"""A request's inputs: from whatever a notebook holds to bytes within the limits. Pillow does the work, on first use."""
 
 from happyhorse_nb.inputs.check import ImageInfo, check, fit_into, inspect, thumbnail
-from happyhorse_nb.inputs.frame import FirstFrame, output_size
-from happyhorse_nb.inputs.load import check_address, decode_data_uri, load
+from happyhorse_nb.inputs.input import FirstFrame, Input, output_size
+from happyhorse_nb.inputs.load import check_address, decode_data_uri, gather, load
 
 __all__ = [
     "FirstFrame",
     "ImageInfo",
+    "Input",
     "check",
     "check_address",
     "decode_data_uri",
     "fit_into",
+    "gather",
     "inspect",
     "load",
     "output_size",

@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.inputs.pixels import DAMAGED, decoded, decoding, encode, flat, judged, lies, open_image
+from happyhorse_nb.inputs.pixels import DAMAGED, Unfit, decoded, decoding, encode, flat, judged, lies, open_image
 from happyhorse_nb.models import Fit, ImageLimits
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def check(info: ImageInfo, limits: ImageLimits) -> None:
     """Raise `InvalidRequest` for the first limit that the image breaks: what, the limit, the remedy."""
     broken = problem(info, limits)
     if broken:
-        raise InvalidRequest(f"first frame {broken}. Make it fit with --fit (fit=True).", param="image", fixable=True)
+        raise Unfit(f"{broken}. Make it fit with --fit (fit=True).", fixable=True)
 
 
 def problem(info: ImageInfo, limits: ImageLimits) -> str | None:
@@ -107,7 +107,7 @@ def check_end(data: bytes) -> None:
     else:
         ends = _IEND in data or not data.startswith(b"\x89PNG")
     if not ends:
-        raise InvalidRequest(DAMAGED, param="image")
+        raise Unfit(DAMAGED)
 
 
 def _pieces(data: bytes) -> tuple[list[bytes], int]:

@@ -1,4 +1,4 @@
-"""Finds a first frame wherever a user has it: a file, an address, bytes, an object of a library, a variable."""
+"""Finds an input wherever a user has it: a file, an address, bytes, an object of a library, a variable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import io
 import ipaddress
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +16,9 @@ from urllib.parse import quote, unquote_to_bytes
 
 from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.inputs.check import ImageInfo, check, check_end, first_picture, fit_into, inspect, thumbnail, weight
-from happyhorse_nb.inputs.frame import FirstFrame, sha256
-from happyhorse_nb.inputs.pixels import DAMAGED, check_brightness, check_floats, check_integers, encode, judged
-from happyhorse_nb.models import Fit, ImageLimits, join_notes
+from happyhorse_nb.inputs.input import Input, sha256
+from happyhorse_nb.inputs.pixels import DAMAGED, Unfit, check_brightness, check_floats, check_integers, encode, judged
+from happyhorse_nb.models import FIRST_FRAME, Fit, ImageLimits, Model, Role, join_notes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -73,7 +73,7 @@ def check_address(source: str, *, local: bool) -> str:
 
 
 def _refused(words: str) -> InvalidRequest:
-    return InvalidRequest(f"first frame is an address {words}", param="image")
+    return Unfit(f"is an address {words}")
 
 
 def _ascii(place: str) -> str:
@@ -112,7 +112,7 @@ def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
     return address.is_global and address in _GLOBAL
 
 
-class NoImage(InvalidRequest):
+class NoImage(Unfit):
     """An object that is no picture of any kind."""
 
 
@@ -134,9 +134,8 @@ def from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes, str]:
         value, note = _from_array(value)
     if not isinstance(value, Image.Image):
         raise NoImage(
-            f"first frame is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or "
-            "matplotlib figure.",
-            param="image",
+            f"is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or matplotlib "
+            "figure."
         )
     picture, clipped = judged(value)
     data = encode(picture)
@@ -149,13 +148,13 @@ def _from_array(array: Any) -> tuple[Image, str]:
     from PIL import Image
 
     kind, shape = array.dtype.kind, array.shape
-    what = f"first frame is an array of shape {shape} and type {array.dtype}"
+    what = f"is an array of shape {shape} and type {array.dtype}"
     taken = "height x width (x 3 or 4) with integers from 0 to 255 or floats from 0 to 1"
     good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
     if not good_shape or kind not in "buif" or not array.size:
-        raise InvalidRequest(f"{what}; give {taken}.", param="image")
+        raise Unfit(f"{what}; give {taken}.")
     if getattr(array, "mask", None) is not None and array.mask.any():
-        raise InvalidRequest(f"{what}, with values that are masked. Say what they are: .filled(0).", param="image")
+        raise Unfit(f"{what}, with values that are masked. Say what they are: .filled(0).")
     low, high, shown, note = float(array.min()), float(array.max()), array, ""
     if kind == "f":
         note = check_floats(low, high, what, taken)
@@ -222,8 +221,9 @@ def load(
     namespace: Mapping[str, Any] | None = None,
     fit: Fit = False,
     local: bool = False,
-) -> FirstFrame:
-    """Find the first frame, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
+    role: Role = FIRST_FRAME,
+) -> Input:
+    """Find an input of that role, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
     ``"crop"`` crops it.
 
     ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
@@ -233,21 +233,65 @@ def load(
 
     Of a JPEG with more behind it the first picture goes out alone, as it is, and the ``note`` says so.
 
+    A video, and what the server takes by its address alone, is an http(s) URL, or a variable that holds one.
+
     Raises `InvalidRequest` with the limit that is broken and the remedy.
     """
-    if isinstance(source, str):
-        return _from_text(source, limits, namespace, fit, local)
-    if isinstance(source, os.PathLike):
-        path = _path(source)
-        return _ready(path.name, _read(path), "", limits, fit)
-    return _ready(*from_object(source, limits), limits, fit)
+    try:
+        if role.image is None or not role.embedded:
+            return _from_address(source, namespace, local, role)
+        if isinstance(source, str):
+            return _from_text(source, limits, namespace, fit, local, role)
+        if isinstance(source, os.PathLike):
+            path = _path(source)
+            return _ready(path.name, _read(path), "", limits, fit, role)
+        return _ready(*from_object(source, limits), limits, fit, role)
+    except Unfit as problem:
+        raise problem.of(role) from None
+
+
+def gather(
+    model: Model,
+    sources: Mapping[str, Any],
+    *,
+    namespace: Mapping[str, Any] | None = None,
+    fit: Fit = False,
+    local: bool = False,
+    load: Callable[..., Input] = load,
+) -> tuple[Input, ...]:
+    """All inputs of a request, in the order of the model's table.
+
+    ``sources`` has by each role's option what `load` takes, or a list of it. Raises `InvalidRequest`, also where there
+    are too few or too many.
+    """
+    known = {role.option for role in model.inputs}
+    for name, given in sources.items():
+        if given is not None and name not in known:
+            raise InvalidRequest(f"{model.id} takes no {name}; it takes {', '.join(sorted(known))}.", param=name)
+    found: list[Input] = []
+    for role in model.inputs:
+        given = sources.get(role.option)
+        # A single one that is missing is told from its value, as any other that is none.
+        some = [given] if role.minimum == role.maximum == 1 else _several(given)
+        if not role.minimum <= len(some) <= role.maximum:
+            count = str(role.minimum) if role.minimum == role.maximum else f"{role.minimum} to {role.maximum}"
+            raise InvalidRequest(
+                f"{role.option}: {len(some)} given; {model.id} takes {count}. Give as many.", param=role.option
+            )
+        limits = role.image or ImageLimits()
+        found += [load(one, limits=limits, namespace=namespace, fit=fit, local=local, role=role) for one in some]
+    return tuple(found)
+
+
+def _several(given: Any) -> list[Any]:
+    return list(given) if isinstance(given, (list, tuple)) else [] if given is None else [given]
 
 
 def decode_data_uri(uri: str) -> bytes:
     """The bytes of a ``data:image/…`` URI. Raises `InvalidRequest` when it is not one."""
     head, comma, body = uri.partition(",")
     if not comma or not re.match(r"data:image/", head, re.IGNORECASE):
-        raise InvalidRequest("first frame is a data URI, but not one of an image (data:image/…).", param="image")
+        raise Unfit("is a data URI, but not one of an image (data:image/…).")
     try:
         if head.lower().endswith(";base64"):
             # Long ones are often broken into lines.
@@ -255,16 +299,14 @@ def decode_data_uri(uri: str) -> bytes:
             return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
-        raise InvalidRequest(
-            "first frame is a data URI whose base64 is damaged. Encode it again.", param="image"
-        ) from None
+        raise Unfit("is a data URI whose base64 is damaged. Encode it again.") from None
 
 
-def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit) -> FirstFrame:
+def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit, role: Role) -> Input:
     data, cut = first_picture(data)
     data, made = fit_into(data, limits, fit) if fit else (data, "")
     said = "; ".join(words for words in (clipped, cut) if words)
-    note = join_notes(f"first frame: {said}" if said else "", f"first frame {made}" if made else "")
+    note = join_notes(f"{role.words}: {said}" if said else "", f"{role.words} {made}" if made else "")
     digest = sha256(data)
     info, small = _SEEN.get(digest, (None, None))
     if info is None:
@@ -274,49 +316,58 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit)
         # for.
         small = thumbnail(data)
         if small is None:
-            raise InvalidRequest(DAMAGED, param="image")
+            raise Unfit(DAMAGED)
         check_end(data)
         while len(_SEEN) >= _MOST_SEEN:
             _SEEN.pop(next(iter(_SEEN)), None)
         _SEEN[digest] = (info, small)
     check(info, limits)
     label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return FirstFrame(label, data=data, info=info, note=note, thumbnail=small, known=digest)
+    return Input(label, data=data, info=info, note=note, thumbnail=small, known=digest, role=role.name)
 
 
 def _from_text(
-    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: Fit, local: bool
-) -> FirstFrame:
+    source: str, limits: ImageLimits, namespace: Mapping[str, Any] | None, fit: Fit, local: bool, role: Role
+) -> Input:
     source = source.strip()
     if re.match(r"data:", source, re.IGNORECASE):
-        return _ready("data URI", decode_data_uri(source), "", limits, fit)
+        return _ready("data URI", decode_data_uri(source), "", limits, fit, role)
     if re.match(r"https?://", source, re.IGNORECASE):
-        return _from_url(source, local)
+        return _from_url(source, local, role)
     path = _path(source)
     if source and _is_file(path):
-        return _ready(path.name, _read(path), "", limits, fit)
+        return _ready(path.name, _read(path), "", limits, fit, role)
     if namespace is not None and source in namespace:
         value = namespace[source]
         if isinstance(value, str):
-            return _from_text(value, limits, None, fit, local)
+            return _from_text(value, limits, None, fit, local, role)
         if isinstance(value, os.PathLike):
-            return load(value, limits=limits, fit=fit)
+            return load(value, limits=limits, fit=fit, role=role)
         try:
-            return _ready(source, *from_object(value, limits)[1:], limits, fit)
+            return _ready(source, *from_object(value, limits)[1:], limits, fit, role)
         except NoImage:
             raise InvalidRequest(
-                f"variable {source} holds a {type(value).__name__}; a first frame is a path, bytes, a PIL image, a "
+                f"variable {source} holds a {type(value).__name__}; a {role.words} is a path, bytes, a PIL image, a "
                 "NumPy array or a matplotlib figure. Put one of these in it.",
-                param="image",
+                param=role.option,
             ) from None
-    raise InvalidRequest(_not_found(source, path, namespace), param="image")
+    raise Unfit(_not_found(source, path, namespace))
 
 
-def _from_url(source: str, local: bool) -> FirstFrame:
+def _from_address(source: Any, namespace: Mapping[str, Any] | None, local: bool, role: Role) -> Input:
+    """What is sent by its address alone."""
+    if isinstance(source, str) and namespace is not None and source.strip() in namespace:
+        source = namespace[source.strip()]
+    if not isinstance(source, str) or not re.match(r"https?://", source.strip(), re.IGNORECASE):
+        raise Unfit("is no address (http://, https://), and the server fetches it from one. Give its URL.")
+    return _from_url(source.strip(), local, role)
+
+
+def _from_url(source: str, local: bool, role: Role) -> Input:
     address = check_address(source, local=local)
     _, _, place = re.split("[?#]", source, maxsplit=1)[0].partition("://")
     host, _, path = place.partition("/")
-    return FirstFrame(Path(path).name or host, url=address)
+    return Input(Path(path).name or host, url=address, role=role.name)
 
 
 def _path(source: str | os.PathLike[str]) -> Path:
@@ -338,12 +389,11 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _READ_LIMIT:
-            told = f"first frame {path.name} has {weight(size)}; the limit is {weight(_READ_LIMIT)}. Scale it down."
-            raise InvalidRequest(told, param="image")
+            raise Unfit(f"{path.name} has {weight(size)}; the limit is {weight(_READ_LIMIT)}. Scale it down.")
         return path.read_bytes()
     except (OSError, ValueError) as problem:
         reason = str(getattr(problem, "strerror", None) or problem).lower()
-        raise InvalidRequest(f"first frame {path} cannot be read: {reason}. Check the path.", param="image") from None
+        raise Unfit(f"{path} cannot be read: {reason}. Check the path.") from None
 
 
 def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
@@ -361,6 +411,6 @@ def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> 
         "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
     )
     return (
-        f"first frame {shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), {missing}, "
+        f"{shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), {missing}, "
         f"and {variable}.{hint}"
     )

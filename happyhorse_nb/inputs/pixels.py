@@ -13,19 +13,32 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.errors import InvalidRequest
+from happyhorse_nb.models import FIRST_FRAME, Role
 
 if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-UNREADABLE = "first frame cannot be read as an image. Give a JPEG, PNG or WEBP file."
-DAMAGED = "first frame is damaged and cannot be decoded. Save it again."
+UNREADABLE = "cannot be read as an image. Give a JPEG, PNG or WEBP file."
+DAMAGED = "is damaged and cannot be decoded. Save it again."
 #: The EXIF tag that says how a camera was held; 5 to 8 are the upright ones, where width and height change places.
 _ORIENTATION = 0x0112
 #: How far floats may be beyond 0 to 1, as bicubic interpolation leaves them at an edge.
 _OVERSHOOT = 0.05
 #: Formats that are files within a file, which Pillow opens where nobody sees it.
 _NESTED = ("BLP", "ICNS", "ICO", "IPTC")
+
+
+class Unfit(InvalidRequest):
+    """An input that cannot be sent. ``words`` say what is wrong with it, and go on from what it is called."""
+
+    def __init__(self, words: str, *, role: Role = FIRST_FRAME, fixable: bool = False) -> None:
+        super().__init__(f"{role.words} {words}", param=role.option, fixable=fixable)
+        self.words = words
+
+    def of(self, role: Role) -> Unfit:
+        """The same of an input of that role."""
+        return Unfit(self.words, role=role, fixable=self.fixable)
 
 
 @contextmanager
@@ -41,10 +54,10 @@ def decoding(words: str = DAMAGED) -> Iterator[None]:
         except InvalidRequest:
             raise
         except (Image.DecompressionBombError, MemoryError):
-            words = "first frame has too many pixels to be opened safely. Scale it down."
-            raise InvalidRequest(words, param="image") from None
+            words = "has too many pixels to be opened safely. Scale it down."
+            raise Unfit(words) from None
         except Exception:  # noqa: BLE001 - besides OSError they raise whatever they stumble over: struct.error, KeyError
-            raise InvalidRequest(words, param="image") from None
+            raise Unfit(words) from None
 
 
 def open_image(data: bytes) -> Image:
@@ -84,7 +97,7 @@ def judged(image: Image) -> tuple[Image, str]:
     """
     with decoding():
         _load(image)
-    what, high, note = f"first frame is an image of mode {image.mode}", 0.0, ""
+    what, high, note = f"is an image of mode {image.mode}", 0.0, ""
     if _deep(image):
         low, high = _range(image)
         if image.mode == "F":
@@ -107,11 +120,11 @@ def check_floats(low: float, high: float, what: str, taken: str) -> str:
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         words = f"{what}, with values that are no numbers or infinite; give {taken}. Replace those values."
-        raise InvalidRequest(words, param="image")
+        raise Unfit(words)
     if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         remedy = "Divide by 255, or use .astype('uint8')" if low >= 0 and high <= 255 else "Scale them"
         words = f"{what}, with values from {low:g} to {high:g}; give {taken}. {remedy}."
-        raise InvalidRequest(words, param="image")
+        raise Unfit(words)
     return "" if low >= 0 and high <= 1 else "values a little outside 0 to 1 were clipped"
 
 
@@ -119,7 +132,7 @@ def check_integers(low: float, high: float, most: int, what: str, taken: str) ->
     """Raise `InvalidRequest` for integers beyond 0 to ``most``."""
     if low < 0 or high > most:
         words = f"{what}, with values from {low:g} to {high:g}; give {taken}. Scale or clip them."
-        raise InvalidRequest(words, param="image")
+        raise Unfit(words)
 
 
 def check_brightness(high: float, shown: float, what: str) -> None:
@@ -129,14 +142,14 @@ def check_brightness(high: float, shown: float, what: str) -> None:
     """
     if shown == 1 or (shown == 0 and high > 0):
         words = f"{what}, with values up to {max(high, shown):g}, which would be a black picture. "
-        raise InvalidRequest(words + "Scale them up, or give booleans for black and white.", param="image")
+        raise Unfit(words + "Scale them up, or give booleans for black and white.")
 
 
 def plain(image: Image) -> Image:
     """The same picture as RGB, or as RGBA where something shines through."""
     if image.mode == ("RGBA" if image.has_transparency_data else "RGB"):
         return image
-    with decoding(f"first frame is an image of mode {image.mode}, which cannot be turned into RGB. Convert it."):
+    with decoding(f"is an image of mode {image.mode}, which cannot be turned into RGB. Convert it."):
         image = _eight_bits(image)
         converted = image.convert("RGBA" if image.has_transparency_data else "RGB")
         # The colour profile was that of the channels it had.
@@ -216,7 +229,7 @@ def _load(image: Image) -> None:
 
     if ImageFile.LOAD_TRUNCATED_IMAGES and image.format in _NESTED:
         told = "cannot be checked for missing data while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set. Save it as PNG."
-        raise InvalidRequest(f"first frame is {image.format}, which {told}", param="image")
+        raise Unfit(f"is {image.format}, which {told}")
     if not isinstance(image, ImageFile.ImageFile) or not image.tile:
         # Its pixels are there already, or it decodes them on its own, strictly.
         image.load()

@@ -16,6 +16,7 @@ from typing import Any
 from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import (
+    MODELS,
     Cost,
     Fit,
     Model,
@@ -28,7 +29,7 @@ from happyhorse_nb.models import (
 )
 from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.store import Record
+from happyhorse_nb.store import Kept, Record
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Request:
     model: str
     prompt: str
     params: dict[str, Any]
-    frame: images.FirstFrame
+    inputs: tuple[images.Input, ...]
     target: Path
     note: str = ""
     #: Which of several takes it is, from 1 on, where its seed was drawn here; 0 where the seed is what was asked for.
@@ -48,6 +49,16 @@ class Request:
     def seed(self) -> int:
         """The seed that is sent: there is one always, or nobody could make the same video once more."""
         return int(self.params["seed"])
+
+    @property
+    def frame(self) -> images.Input:
+        """The first input: of image to video the first frame."""
+        return self.inputs[0]
+
+    @property
+    def thumbnail(self) -> bytes | None:
+        """A small picture of the first input that has one."""
+        return next((one.thumbnail for one in self.inputs if one.thumbnail is not None), None)
 
     @property
     def saved_as(self) -> Path | None:
@@ -63,14 +74,14 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """What two requests have in common that differ in their seeds alone: model, other parameters, prompt, image.
+        """What two requests have in common that differ in their seeds alone: model, other parameters, prompt, inputs.
 
         Whether they ask for the same is told by their seeds, or, where these were drawn, by which take each is: the
         same cell, run again, asks for the same takes, the first of which is the request itself.
         """
         table = find_model(self.model)
         told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": None}
-        parts = [self.model, sorted(told.items()), self.prompt, self.frame.digest]
+        parts = [self.model, sorted(told.items()), self.prompt, *(f"{one.role} {one.digest}" for one in self.inputs)]
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
     def made(self, record: Record) -> bool:
@@ -97,11 +108,9 @@ class Request:
             account=account.key.fingerprint,
             request=self.digest,
             take=self.take,
-            frame=self.frame.url or self.frame.digest,
-            frame_label=self.frame.label,
+            inputs=tuple(Kept(one.role, one.url or one.digest, one.label, one.thumbnail) for one in self.inputs),
             target=self.target,
             owner=owner,
-            thumbnail=self.frame.thumbnail,
         )
 
 
@@ -116,27 +125,30 @@ def prepare(
     fit: Fit = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
-    load: Callable[..., images.FirstFrame] = images.load,
+    load: Callable[..., images.Input] = images.load,
     unset: Collection[str] = (),
 ) -> Request:
     """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line.
 
-    Without a seed one is drawn. ``load`` finds the first frame; who checks at every keystroke passes one that has
-    looked at it before. ``unset`` names the options of which the settings' defaults are not wanted.
+    ``params`` are the model's parameters, and by their options its inputs beside ``image``. Without a seed one is
+    drawn. ``load`` finds an input; who checks at every keystroke passes one that has looked at it before.
+    ``unset`` names the options of which the settings' defaults are not wanted.
     """
     table = find_model(model or settings.model)
-    given = {name: value for name, value in params.items() if value is not None}
+    options = {role.option for known in MODELS.values() for role in known.inputs}
+    sources = {"image": image, **{name: value for name, value in params.items() if name in options}}
+    given = {name: value for name, value in params.items() if value is not None and name not in options}
     usual = {name: value for name, value in settings.defaults(table.id).items() if name not in unset}
     checked = check_params(table, {**usual, **given})
     drawn = "seed" not in checked
     if drawn:
         [checked["seed"]] = draw(table)
     text, cut = check_prompt(table, prompt, fit=bool(fit))
-    limits = table.param("image").image
-    assert limits is not None, "every image parameter of the table has limits"
-    frame = load(image, limits=limits, namespace=namespace, fit=fit, local=on_this_machine())
+    local = on_this_machine()
+    inputs = images.gather(table, sources, namespace=namespace, fit=fit, local=local, load=load)
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
-    return Request(table.id, text or "", checked, frame, target, join_notes(frame.note, cut), take=int(drawn))
+    note = join_notes(*(one.note for one in inputs), cut)
+    return Request(table.id, text or "", checked, inputs, target, note, take=int(drawn))
 
 
 def draw(model: Model, count: int = 1) -> list[int]:

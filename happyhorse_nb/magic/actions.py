@@ -21,7 +21,7 @@ _LISTED = 20
 
 def make(shell: Any, args: Namespace, body: str = "") -> None:
     """What a cell does: generate, bind, show, and wait where that is wanted."""
-    from happyhorse_nb.api import generate
+    from happyhorse_nb.api import create
     from happyhorse_nb.job import display
     from happyhorse_nb.job.display import Pending
 
@@ -33,7 +33,9 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
     for sentence in left(body, shell.user_ns):
         print(sentence)
     prompt = interpolate(body, shell.user_ns)
-    made = generate(args.image, prompt, again=args.again, namespace=shell.user_ns, yes=args.yes, **_request(args))
+    made = create(
+        args.image, prompt, params_of(args), again=args.again, namespace=shell.user_ns, yes=args.yes, **_request(args)
+    )
     if name is not None:
         # Also where it is asked about first: then this is what the cells below find in place of an older job.
         shell.user_ns[name] = made
@@ -47,13 +49,12 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
 
 def _request(args: Namespace) -> dict[str, Any]:
-    """The options that describe the request."""
+    """The options of the request that are no parameters of the model."""
     return {
         "model": args.model,
         "fit": args.fit,
         "save": args.save,
         "takes": takes_of(args),
-        **params_of(args),
     }
 
 
@@ -70,7 +71,7 @@ def do_generate(shell: Any, args: Namespace) -> None:
 def do_form(shell: Any, args: Namespace) -> object:
     from happyhorse_nb.widgets.form import form
 
-    return form(args.image, **_request(args))
+    return form(args.image, **_request(args), **params_of(args))
 
 
 def do_edit(shell: Any, args: Namespace) -> object:

@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from happyhorse_nb.errors import JobNotFound, UsageError, meant
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, TAKES, Param
+from happyhorse_nb.models import DEFAULT_MODEL, FIRST_FRAME, MODELS, TAKES, Param, Role
 from happyhorse_nb.settings import process
 
 #: As a take is named on its card.
@@ -167,13 +167,12 @@ def offer_cell(parser: Parser) -> None:
 
 def offer_request(parser: Parser, image: str | None = None) -> None:
     """The image, and the options that say what is made of it. ``image`` is how many there may be, as argparse says."""
-    parser.add_argument(
-        "image",
-        metavar="IMAGE",
-        nargs=image,
-        help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy "
-        "array or a matplotlib figure",
-    )
+    if not all(FIRST_FRAME in model.inputs for model in MODELS.values()):
+        image = "?"
+    parser.add_argument("image", metavar="IMAGE", nargs=image, help=FIRST_FRAME.help)
+    for role in _roles():
+        action: Any = "append" if role.maximum > 1 else "store"
+        parser.add_argument(f"--{role.option}", metavar=role.option.upper(), action=action, help=role.help)
     offer_options(parser)
     parser.add_argument(
         "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
@@ -199,8 +198,9 @@ def offer_yes(parser: Parser) -> None:
 
 
 def params_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The models' parameters among the parsed options, without those not given."""
-    given = {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
+    """The models' parameters among the parsed options, and their inputs but the image, without those not given."""
+    given = {role.option: getattr(args, role.option, None) for role in _roles()}
+    given |= {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
     return {name: value for name, value in given.items() if value is not None}
 
 
@@ -215,6 +215,11 @@ def _value(param: Param, typed: str | None) -> str | int | None:
         with suppress(ValueError):
             return int(typed)
     return typed
+
+
+def _roles() -> list[Role]:
+    """The roles whose inputs are options, since the first frame is the argument."""
+    return list({r.option: r for model in MODELS.values() for r in model.inputs if r.option != "image"}.values())
 
 
 def _all_options() -> list[Param]:

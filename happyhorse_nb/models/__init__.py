@@ -6,11 +6,24 @@ which Colab has, that breaks every object with slots, in the middle of a job.
 
 from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight
 from happyhorse_nb.models.snapshot import Cost, Progress, Snapshot, Status, join_notes
-from happyhorse_nb.models.table import DEFAULT_MODEL, MODELS, TAKES, Fit, ImageLimits, Model, Param
+from happyhorse_nb.models.table import (
+    DEFAULT_MODEL,
+    FIRST_FRAME,
+    MODELS,
+    PRICES,
+    TAKES,
+    Fit,
+    ImageLimits,
+    Model,
+    Param,
+    Role,
+)
 
 __all__ = [
     "DEFAULT_MODEL",
+    "FIRST_FRAME",
     "MODELS",
+    "PRICES",
     "TAKES",
     "Cost",
     "Fit",
@@ -18,6 +31,7 @@ __all__ = [
     "Model",
     "Param",
     "Progress",
+    "Role",
     "Snapshot",
     "Status",
     "check_params",

@@ -1,15 +1,17 @@
-"""One table of parameters per model: the only place where a parameter, its limits and its help are written.
+"""One table per model, of its inputs, parameters and prices: the only place where they and their limits are written.
 
-Plain data, imported in a millisecond. Validation, magic options, ``%config`` defaults, form controls, help texts and
-the request body are all made from it. The limits are those of the API's reference for each model.
+Plain data, imported in a millisecond. Validation, magic options, ``%config`` defaults, form controls, help texts, the
+request body and the sandbox are all made from it. The limits are those of the API's reference for each model.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal
 
-Kind = Literal["image", "images", "url", "text", "choice", "integer"]
+Kind = Literal["text", "choice", "integer"]
 #: Whether what breaks the limits is made to fit. An image of too long a shape is padded (True, "pad") or cropped.
 Fit = bool | Literal["pad", "crop"]
 
@@ -28,8 +30,8 @@ class ImageLimits:
 class Param:
     """One parameter of a model.
 
-    ``minimum`` and ``maximum`` bound an integer's value, a text's weight (`prompt_weight`), or the number of images of
-    a list. ``default`` is what the server does when the parameter is left out.
+    ``minimum`` and ``maximum`` bound an integer's value or a text's weight (`prompt_weight`). ``default`` is what the
+    server does when the parameter is left out.
     """
 
     name: str
@@ -41,15 +43,41 @@ class Param:
     maximum: int | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+
+
+@dataclass(frozen=True)
+class Role:
+    """What a model takes as its inputs of one role: ``minimum`` to ``maximum`` of them, as a list where it may be more
+    than one.
+
+    ``option`` is its name as an argument and an option; ``wire`` is its name in the request. ``image`` has the limits
+    of a picture, and is None for a video. ``embedded``: a data URI will do; else only an http(s) address.
+    """
+
+    name: str
+    option: str
+    wire: str
+    help: str
+    minimum: int = 1
+    maximum: int = 1
     image: ImageLimits | None = None
+    embedded: bool = True
+
+    @property
+    def words(self) -> str:
+        """What messages call such an input: ``first frame``."""
+        return self.name.replace("_", " ")
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the API: its id, which is also the last part of its address, and its parameters in order."""
+    """A model of the API: its id, which is also the last part of its address, its parameters and inputs in order, and
+    what a second of video costs by resolution (USD, the list prices)."""
 
     id: str
     params: tuple[Param, ...]
+    inputs: tuple[Role, ...]
+    prices: Mapping[str, Decimal] = field(default_factory=dict, hash=False)
     provider: str = "alibaba"
 
     @property
@@ -64,19 +92,26 @@ class Model:
                 return param
         raise KeyError(name)
 
+    def role(self, name: str) -> Role:
+        """The inputs of that role. Raises KeyError."""
+        for role in self.inputs:
+            if role.name == name:
+                return role
+        raise KeyError(name)
+
     @property
     def options(self) -> tuple[Param, ...]:
-        """The parameters that are options of a cell: all but the first frame (positional) and the prompt (its body)."""
+        """The parameters that are options of a cell: all but the prompt, which is its body."""
         return tuple(p for p in self.params if p.kind in ("choice", "integer"))
 
 
 # "10 MB" is read as 10 MiB, the larger of the usual two: a server that means the smaller refuses the rest for free.
-FIRST_FRAME = Param(
-    "image",
-    "image",
-    "the first frame: a path, an http(s) URL, a data URI, or a variable that holds a path, bytes, a PIL image, "
-    "a NumPy array or a matplotlib figure",
-    required=True,
+FIRST_FRAME = Role(
+    "first_frame",
+    option="image",
+    wire="first_frame_image",
+    help="path, http(s) URL, data URI, or the name of a variable that holds a path, bytes, a PIL image, a NumPy array "
+    "or a matplotlib figure",
     image=ImageLimits(),
 )
 PROMPT = Param(
@@ -108,13 +143,15 @@ TAKES = Param(
     "takes", "integer", "videos of the same request, each with a seed of its own", default=1, minimum=1, maximum=4
 )
 
-IMAGE_TO_VIDEO = (FIRST_FRAME, PROMPT, RESOLUTION, DURATION, SEED)
+IMAGE_TO_VIDEO = (PROMPT, RESOLUTION, DURATION, SEED)
+#: USD for a second of video.
+PRICES = {"720P": Decimal("0.14"), "1080P": Decimal("0.24")}
 
 MODELS: dict[str, Model] = {
     model.id: model
     for model in (
-        Model("happyhorse-1.0-i2v", IMAGE_TO_VIDEO),
-        Model("happyhorse-1.1-i2v", IMAGE_TO_VIDEO),
+        Model("happyhorse-1.0-i2v", IMAGE_TO_VIDEO, (FIRST_FRAME,), PRICES),
+        Model("happyhorse-1.1-i2v", IMAGE_TO_VIDEO, (FIRST_FRAME,), PRICES),
     )
 }
 

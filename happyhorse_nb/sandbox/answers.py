@@ -14,8 +14,8 @@ from aiohttp import web
 
 from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.models import MODELS, ImageLimits, Model, check_params, fit_prompt
-from happyhorse_nb.wire import WIRE_NAMES, task_path
+from happyhorse_nb.models import MODELS, ImageLimits, Model, Role, check_params, fit_prompt
+from happyhorse_nb.wire import task_path
 
 if TYPE_CHECKING:
     from happyhorse_nb.models import Model
@@ -152,7 +152,7 @@ _MAX_LINK = 8192
 
 @dataclass(frozen=True)
 class Wanted:
-    """A checked submit: either the first frame's bytes, or the address it is to be fetched from."""
+    """A checked submit: the bytes of the picture that the film is made of, or the address it is to be fetched from."""
 
     prompt: str
     params: dict[str, Any]
@@ -161,13 +161,19 @@ class Wanted:
 
 
 def playable() -> list[Model]:
-    """The models that can be played here: those that start from one image."""
-    return [model for model in MODELS.values() if any(param.kind == "image" for param in model.params)]
+    """The models that can be played here: those that start from a picture."""
+    return [model for model in MODELS.values() if _picture(model) is not None]
+
+
+def _picture(model: Model) -> Role | None:
+    """The inputs with the picture that a film of that model is made of."""
+    return next((role for role in model.inputs if role.image is not None and role.minimum > 0), None)
 
 
 def image_limits(model: Model) -> ImageLimits:
-    """What the model takes as a first frame."""
-    return model.param("image").image or ImageLimits()
+    """What the model takes as the picture that the film is made of."""
+    role = _picture(model)
+    return (role.image if role is not None else None) or ImageLimits()
 
 
 def read_request(model: Model, body: bytes) -> Wanted:
@@ -181,11 +187,13 @@ def read_request(model: Model, body: bytes) -> Wanted:
         raise InvalidRequest("the body is not JSON") from None
     if not isinstance(fields, dict):
         raise InvalidRequest("the body is not a JSON object")
-    image = fields.pop(WIRE_NAMES["image"], None)
+    inputs = {role.name: fields.pop(role.wire, None) for role in model.inputs}
     prompt = _prompt(model, fields.pop("prompt", None))
     params = {param.name: param.default for param in model.options} | _params(model, fields)
-    first_frame, image_url = _image(model, image)
-    return Wanted(prompt, params, first_frame, image_url)
+    read = {role.name: _inputs(role, inputs[role.name]) for role in model.inputs}
+    picture = _picture(model)
+    assert picture is not None, "only such models are played"
+    return Wanted(prompt, params, *read[picture.name][0])
 
 
 def _prompt(model: Model, value: object) -> str:
@@ -206,14 +214,26 @@ def _params(model: Model, fields: dict[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _image(model: Model, value: object) -> tuple[bytes | None, str | None]:
-    name = WIRE_NAMES["image"]
+def _inputs(role: Role, value: object) -> list[tuple[bytes | None, str | None]]:
+    """The inputs of that role: the bytes of each, or its address."""
+    several = role.maximum > 1
+    some = value if several and isinstance(value, list) else [] if value is None else [value]
+    if several and not role.minimum <= len(some) <= role.maximum:
+        limits = f"{role.minimum} to {role.maximum}"
+        raise InvalidRequest(f"{role.wire} has {len(some)} entries; send {limits} in a list", param=role.option)
+    return [_input(role, one) for one in some or [None] * role.minimum]
+
+
+def _input(role: Role, value: object) -> tuple[bytes | None, str | None]:
+    embedded = role.image is not None and role.embedded
+    kinds = "an http(s) URL or a data URI" if embedded else "an http(s) URL"
     if not isinstance(value, str) or not value:
-        raise InvalidRequest(f"{name} is missing; send an http(s) URL or a data URI", param="image")
-    if value.startswith("data:image/"):
+        raise InvalidRequest(f"{role.wire} is missing; send {kinds}", param=role.option)
+    if embedded and role.image is not None and value.startswith("data:image/"):
         data = images.decode_data_uri(value)
-        images.check(images.inspect(data), image_limits(model))
+        images.check(images.inspect(data), role.image)
         return data, None
     if _LINK.match(value) and len(value) <= _MAX_LINK:
         return None, value
-    raise InvalidRequest(f"{name} is neither an http(s) URL nor a data URI of an image", param="image")
+    wrong = "neither an http(s) URL nor a data URI of an image" if embedded else "no http(s) URL"
+    raise InvalidRequest(f"{role.wire} is {wrong}", param=role.option)

@@ -60,7 +60,7 @@ class Routes:
             raise Refusal(400, str(problem)) from None
         await asyncio.sleep(self._options.accept_delay)
         async with self._gate:
-            await asyncio.to_thread(self._check_room, wanted)
+            await asyncio.to_thread(self._check_room, model, wanted)
             task = self._task(model, wanted)
             await asyncio.to_thread(self._store.add, task, wanted.first_frame)
         self._studio.take(task.id)
@@ -127,7 +127,7 @@ class Routes:
             error=error or "",
         )
 
-    def _check_room(self, wanted: Wanted) -> None:
+    def _check_room(self, model: Model, wanted: Wanted) -> None:
         """Raises `Refusal` when too many tasks run, or when the play money does not suffice."""
         now = time.time()
         limit = self._options.max_concurrent
@@ -136,7 +136,7 @@ class Routes:
             free = min(task.created + task.seconds for task in running)
             headers = {**limit_headers(limit, 0, free), "Retry-After": str(seconds_until(free, now))}
             raise Refusal(429, f"{len(running)} of at most {limit} tasks are running; wait for one of them", headers)
-        cost, left = price(wanted.params["resolution"], wanted.params["duration"]), self._left()
+        cost, left = price(model.id, wanted.params["resolution"], wanted.params["duration"]), self._left()
         if cost > left:
             raise Refusal(402, f"this costs ${cost:.2f} and ${left:.2f} of the play money is left")
 

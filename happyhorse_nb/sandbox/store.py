@@ -15,15 +15,14 @@ from typing import Any
 
 from filelock import FileLock
 
+from happyhorse_nb.models import MODELS
 from happyhorse_nb.wire import is_task_id
 
-#: USD for a second of video.
-PRICES = {"720P": Decimal("0.14"), "1080P": Decimal("0.24")}
 
-
-def price(resolution: str, duration: int) -> Decimal:
-    """The price of a clip of that many seconds, in USD."""
-    return (PRICES[resolution] * duration).quantize(Decimal("0.0001"))
+def price(model: str, resolution: str, duration: int) -> Decimal:
+    """The price of a clip of that many seconds, in USD; of a model that there is no more, nothing."""
+    prices = MODELS[model].prices if model in MODELS else {}
+    return (prices.get(resolution, Decimal(0)) * duration).quantize(Decimal("0.0001"))
 
 
 #: The part of a task's time that it spends as ``pending``.
@@ -84,7 +83,7 @@ class Task:
 
     def amount(self) -> Decimal:
         """What it costs in play money, USD; a failed task costs nothing."""
-        return Decimal(0) if self.error else price(self.resolution, self.duration)
+        return Decimal(0) if self.error else price(self.model, self.resolution, self.duration)
 
     def to_json(self) -> dict[str, Any]:
         """The task as plain data."""

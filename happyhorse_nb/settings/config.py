@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, TraitType, U
 from traitlets.config import Configurable
 
 from happyhorse_nb.errors import ConfigError
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Param
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, PRICES, Cost, Param
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.folders import absolute
 
@@ -23,6 +24,9 @@ def _default_of(param: Param) -> TraitType[Any, Any]:
     if param.choices:
         return Enum(list(param.choices), default_value=None, allow_none=True, help=told)
     return Integer(None, allow_none=True, min=param.minimum, max=param.maximum, help=told)
+
+
+_LIST = {resolution: float(price) for resolution, price in PRICES.items()}
 
 
 class Settings(Configurable):
@@ -65,7 +69,7 @@ class Settings(Configurable):
     fetch_patience = Float(30.0, min=0, help="seconds for which a finished video that does not come is tried again")
     prices = Dict(
         value_trait=Float(min=0),
-        default_value={"720P": 0.14, "1080P": 0.24},
+        default_value=_LIST,
         help="USD a second of video by resolution, for the estimate: list prices, never a bill",
     )
 
@@ -78,7 +82,9 @@ class Settings(Configurable):
         """What a request costs by the list prices; None where they do not say."""
         table = MODELS[model]
         values = {p.name: params.get(p.name, p.default) for p in table.options}
-        price = self.prices.get(str(values.get("resolution")))
+        # What the user has set goes for all models; else each has its own.
+        prices: Mapping[str, Any] = table.prices if self.prices == _LIST else self.prices
+        price = prices.get(str(values.get("resolution")))
         seconds = values.get("duration")
         if price is None or seconds is None:
             return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -85,21 +84,10 @@ CHARGE = (
 
 
 def teach(connection: sqlite3.Connection) -> None:
-    """Give a connection the functions that our SQL calls."""
+    """Give a connection the function that our SQL calls."""
     connection.create_function("searched", 4, _searched, deterministic=True)
-    connection.create_function("unseeded", 1, _unseeded, deterministic=True)
 
 
 def _searched(prompt: str, job_id: str, task_id: str | None, path: str | None) -> str:
     """What a search looks through. Of a path only the file's name: its folders are those of many others."""
     return "\n".join((prompt, job_id, task_id or "", PurePath(path or "").name)).casefold()
-
-
-def _unseeded(params: str) -> str:
-    """A request's parameters without its seed: takes of one request have them in common."""
-    try:
-        told = dict(json.loads(params))
-    except (ValueError, TypeError):
-        # Of a row that somebody has written who should not have.
-        return params
-    return json.dumps({name: told[name] for name in sorted(told) if name != "seed"})

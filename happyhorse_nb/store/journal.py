@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sqlite3
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -16,7 +18,7 @@ from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE, bring_to_disk, process
 from happyhorse_nb.store.connection import Handle, connect, identity, reader, trouble
-from happyhorse_nb.store.record import CHANGING, SHARED, Record, changing, from_row
+from happyhorse_nb.store.record import CHANGING, SHARED, Kept, Record, changing, from_row
 
 
 class Disk:
@@ -91,10 +93,10 @@ def _found(log: Path) -> tuple[int, int] | None:
 
 
 T = TypeVar("T")
-#: A job with the picture of its first frame.
-_ROW = (
-    "SELECT *, (SELECT picture FROM thumbnails WHERE thumbnails.frame = jobs.frame) AS picture, "  # noqa: S608 - ours
-    f"{SHARED} AS shared FROM jobs"
+_ROW = f"SELECT *, {SHARED} AS shared FROM jobs"  # noqa: S608 - ours
+_INPUTS = (
+    "SELECT job, role, source, label, picture FROM inputs LEFT JOIN thumbnails USING (source) "
+    "WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, position"
 )
 #: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
 _WIPE_WAIT = 100
@@ -227,8 +229,14 @@ class Journal:
     def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
         """`_select` without a try to write down what is owed: it waits for nobody who writes."""
         rows = self._rows(f"{_ROW} {rest}", values)
-        found = readable(from_row, rows)
-        return [replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot)) for r in found]
+        found = list(readable(from_row, rows))
+        inputs: defaultdict[str, list[Kept]] = defaultdict(list)
+        for row in self._rows(_INPUTS, (json.dumps([r.snapshot.id for r in found]),)) if found else ():
+            inputs[row["job"]].append(Kept(row["role"], row["source"], row["label"], row["picture"]))
+        return [
+            replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot), inputs=tuple(inputs[r.snapshot.id]))
+            for r in found
+        ]
 
     def _wipe(self) -> None:
         """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever

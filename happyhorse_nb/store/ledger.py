@@ -84,6 +84,7 @@ class Ledger(Questions):
             if changed.rowcount == 1:
                 if instead is not None:
                     self._connection.execute("DELETE FROM jobs WHERE id = ?", (instead.snapshot.id,))
+                    self._connection.execute("DELETE FROM inputs WHERE job = ?", (instead.snapshot.id,))
                 if freed is not None:
                     self._add(freed, reuse=False)
             return changed.rowcount == 1
@@ -119,31 +120,31 @@ class Ledger(Questions):
             )
         )
 
-    def forget(self, job_id: str, *, path: Path | None = None) -> str | None:
-        """Wipe what a job was about; what it cost stays. Returns the digest of its first frame if no other job has it.
+    def forget(self, job_id: str, *, path: Path | None = None) -> list[str]:
+        """Wipe what a job was about; what it cost stays. Returns the sources of its inputs that no other job has.
 
-        ``path`` is where its file is now, if it was moved.
-
-        The bytes are overwritten in the file, not only marked as free.
+        ``path`` is where its file is now, if it was moved. The bytes are overwritten in the file, not only marked as
+        free.
         """
 
-        def forget() -> str | None:
-            row = self._connection.execute("SELECT frame FROM jobs WHERE id = ?", (job_id,)).fetchone()
+        def forget() -> list[str]:
             self._connection.execute(
-                "UPDATE jobs SET prompt = '', frame = '', frame_label = '', request = '', "
-                "message = '', note = '', said = '', forgotten = 1, path = coalesce(?, path) WHERE id = ?",
+                "UPDATE jobs SET prompt = '', request = '', message = '', note = '', said = '', forgotten = 1, "
+                "path = coalesce(?, path) WHERE id = ?",
                 (str(path) if path else None, job_id),
             )
-            frame = str(row["frame"]) if row is not None else ""
-            used = self._connection.execute("SELECT 1 FROM jobs WHERE frame = ? LIMIT 1", (frame,)).fetchone()
-            if used is not None or not frame:
-                return None
-            self._connection.execute("DELETE FROM thumbnails WHERE frame = ?", (frame,))
-            return frame
+            rows = self._connection.execute("DELETE FROM inputs WHERE job = ? RETURNING source", (job_id,)).fetchall()
+            free = [
+                source
+                for source in dict.fromkeys(str(row["source"]) for row in rows)
+                if not self._connection.execute("SELECT 1 FROM inputs WHERE source = ?", (source,)).fetchone()
+            ]
+            self._connection.executemany("DELETE FROM thumbnails WHERE source = ?", [(source,) for source in free])
+            return free
 
-        frame = self._transaction(forget)
+        free = self._transaction(forget)
         self._wipe()
-        return frame
+        return free
 
     def _add(self, record: Record, *, reuse: bool) -> Record | None:
         equal = self.equal(record) if reuse else None
@@ -155,6 +156,11 @@ class Ledger(Questions):
             f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
             (*fixed(record), *changing(record.snapshot)),
         )
-        if record.thumbnail is not None:
-            self._connection.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (record.frame, record.thumbnail))
+        for position, one in enumerate(record.inputs):
+            self._connection.execute(
+                "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)",
+                (record.snapshot.id, position, one.role, one.source, one.label),
+            )
+            if one.thumbnail is not None:
+                self._connection.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (one.source, one.thumbnail))
         return None

@@ -236,10 +236,7 @@ class Questions(Journal):
     def together(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Take]:
         """Jobs, newest first; those that differ in their seeds alone stand together, in the order they were made."""
         where, values = only.where()
-        same = (
-            "CASE WHEN frame = '' AND prompt = '' THEN id ELSE model || char(10) || frame || char(10) || "
-            "unseeded(params) || char(10) || prompt END"
-        )
+        same = "CASE WHEN request = '' THEN id ELSE request END"
         rows = self._rows(
             "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - ours
             "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last "

@@ -12,25 +12,39 @@ from typing import Any
 from happyhorse_nb.models import Cost, Snapshot, Status
 
 
+@dataclass(frozen=True)
+class Kept:
+    """An input of a job as it is kept: the name of its role, its URL or the digest under which its bytes are kept, what
+    it is called, and a small picture."""
+
+    role: str
+    source: str
+    label: str = ""
+    thumbnail: bytes | None = None
+
+    @property
+    def address(self) -> bool:
+        """Whether it is an address, of which nothing is kept."""
+        return self.source.partition(":")[0].lower() in ("http", "https")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Record:
     """A job's last snapshot, and what else it takes to go on with it in another kernel.
 
     ``origin`` and ``account`` (a fingerprint, never the key) say where it may be asked about; ``request`` is the digest
-    of model, prompt, image and all parameters but the seed; ``owner`` names the live process that watches it; ``frame``
-    is the URL of the first frame, or the digest under which its bytes are kept; ``target`` is the folder or file the
-    video goes to.
+    of model, prompt, inputs and all parameters but the seed; ``owner`` names the live process that watches it;
+    ``inputs`` are empty where they are forgotten, or were never known here; ``target`` is the folder or file the video
+    goes to.
     """
 
     snapshot: Snapshot
     origin: str
     account: str
     request: str
-    frame: str
     target: Path
-    frame_label: str = ""
+    inputs: tuple[Kept, ...] = ()
     owner: str | None = None
-    thumbnail: bytes | None = None
     starred: bool = False
     forgotten: bool = False
     #: Whether tables and gallery leave it out.
@@ -42,6 +56,21 @@ class Record:
     #: Whether all that is known of its task is an id that was typed just now: the server has not answered for it yet.
     #: Not in the ledger.
     typed: bool = field(default=False, compare=False)
+
+    @property
+    def frame(self) -> str:
+        """The source of the first input, of image to video the first frame; empty without one."""
+        return self.inputs[0].source if self.inputs else ""
+
+    @property
+    def frame_label(self) -> str:
+        """What the first input is called."""
+        return self.inputs[0].label if self.inputs else ""
+
+    @property
+    def thumbnail(self) -> bytes | None:
+        """A small picture of the first input that has one."""
+        return next((one.thumbnail for one in self.inputs if one.thumbnail is not None), None)
 
     @property
     def made(self) -> bool:
@@ -57,7 +86,7 @@ CHANGING = (
 )  # fmt: skip
 FIXED = (
     "id", "created", "origin", "account", "sandbox", "request", "take", "owner", "buyer", "model", "prompt", "params",
-    "frame", "frame_label", "target",
+    "target",
 )  # fmt: skip
 
 
@@ -111,8 +140,6 @@ def fixed(record: Record) -> tuple[Any, ...]:
         snapshot.model,
         snapshot.prompt,
         json.dumps(dict(snapshot.params)),
-        record.frame,
-        record.frame_label,
         str(record.target),
     )
 
@@ -124,7 +151,7 @@ def cost_of(row: sqlite3.Row) -> Cost | None:
 
 
 def from_row(row: sqlite3.Row) -> Record:
-    """A row with its ``picture`` as a record."""
+    """A row as a record, without its inputs."""
     snapshot = Snapshot(
         status=Status(row["status"]),
         id=row["id"],
@@ -155,9 +182,6 @@ def from_row(row: sqlite3.Row) -> Record:
         account=row["account"],
         request=row["request"],
         owner=row["owner"],
-        frame=row["frame"],
-        frame_label=row["frame_label"],
-        thumbnail=row["picture"],
         target=Path(row["target"]),
         starred=bool(row["starred"]),
         forgotten=bool(row["forgotten"]),

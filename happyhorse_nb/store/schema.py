@@ -32,8 +32,6 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             model TEXT NOT NULL,
             prompt TEXT NOT NULL,
             params TEXT NOT NULL,
-            frame TEXT NOT NULL,
-            frame_label TEXT NOT NULL,
             target TEXT NOT NULL,
             status TEXT NOT NULL,
             task_id TEXT,
@@ -65,8 +63,20 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "estimate, submitted, task_id)",
         "CREATE INDEX jobs_unfinished ON jobs (origin, account, status) WHERE status IN ('queued', 'submitting', "
         "'pending', 'processing', 'downloading', 'stopped')",
-        # One small picture for all jobs of a first frame. Not in `jobs`: a row is rewritten whole at every change.
-        "CREATE TABLE thumbnails (frame TEXT PRIMARY KEY, picture BLOB NOT NULL)",
+        # What a job is made from, in order. `source` is an address, or the digest under which its bytes are kept.
+        """
+        CREATE TABLE inputs (
+            job TEXT NOT NULL,
+            position INTEGER NOT NULL,
+            role TEXT NOT NULL,
+            source TEXT NOT NULL,
+            label TEXT NOT NULL,
+            PRIMARY KEY (job, position)
+        ) WITHOUT ROWID
+        """,
+        "CREATE INDEX inputs_source ON inputs (source)",
+        # One small picture for all jobs with the same input.
+        "CREATE TABLE thumbnails (source TEXT PRIMARY KEY, picture BLOB NOT NULL)",
         # What each kernel takes of an account's requests a minute, see `leases`. No number is given twice, for a kernel
         # that has slept still knows its own.
         """

@@ -31,7 +31,7 @@ def heavy(megabytes: float) -> bytes:
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 192 * 1024, 192 * 1024 + 1, 3 * 72 * 1024, 3 * 72 * 1024 + 1, 500_000])
 async def test_the_pieces_are_the_whole_and_as_long_as_was_told(size: int) -> None:
     data = random.Random(size).randbytes(size)
-    body = Body(b'{"a": "', data, b'"}')
+    body = Body((b'{"a": "', b'"}'), (data,))
     for _ in range(2):
         whole = b"".join([piece async for piece in body.pieces(Flight())])
         assert whole == b'{"a": "' + base64.b64encode(data) + b'"}'

@@ -46,7 +46,7 @@ def main(order: str, folder: Path, photo: Path) -> None:
         server.words = ("processing",)
         job, stopped = hh.generate(photo, "before"), hh.generate(photo, "stopped")
         takes = hh.generate(photo, "takes", takes=2)
-        limits = find_model(DEFAULT_MODEL).param("image").image
+        limits = find_model(DEFAULT_MODEL).role("first_frame").image
         assert limits is not None
         frame = load(str(photo), limits=limits)
         server.wait_for("poll", 2)

@@ -18,6 +18,7 @@ from happyhorse_nb.models import (
     DEFAULT_MODEL,
     MODELS,
     Cost,
+    ImageLimits,
     Model,
     Param,
     Progress,
@@ -50,21 +51,23 @@ def test_the_table_is_that_of_the_reference() -> None:
     for model in MODELS.values():
         table = {p.name: (p.required, p.minimum, p.maximum, p.choices, p.default) for p in model.params}
         assert table == {
-            "image": (True, None, None, (), None),
             "prompt": (False, None, 5000, (), None),
             "resolution": (False, None, None, ("720P", "1080P"), "1080P"),
             "duration": (False, 3, 15, (), 5),
             "seed": (False, 0, 2147483647, (), None),
         }
         assert all(p.help for p in model.params)
+        [first] = model.inputs
+        assert (first.name, first.option, first.wire) == ("first_frame", "image", "first_frame_image")
+        assert (first.minimum, first.maximum, first.image, first.embedded) == (1, 1, ImageLimits(), True)
+        assert {name: str(price) for name, price in model.prices.items()} == {"720P": "0.14", "1080P": "0.24"}
 
 
 def test_the_other_tasks_of_the_family_fit_the_same_table() -> None:
     # Text to video: no image, a prompt that is required, one more choice.
     ratio = Param("ratio", "choice", "the frame's shape", default="16:9", choices=("16:9", "9:16", "1:1", "4:3", "3:4"))
     prompt = dataclasses.replace(MODEL.param("prompt"), required=True, minimum=1)
-    images = Param("reference_images", "images", "who is in it", required=True, minimum=1, maximum=9)
-    model = Model("happyhorse-1.0-t2v", (prompt, images, ratio, *MODEL.options))
+    model = Model("happyhorse-1.0-t2v", (prompt, ratio, *MODEL.options), ())
     assert [p.name for p in model.options] == ["ratio", "resolution", "duration", "seed"]
     assert check_params(model, {"ratio": "9:16"}) == {"ratio": "9:16"}
     with pytest.raises(InvalidRequest, match="it takes 16:9 or 9:16"):

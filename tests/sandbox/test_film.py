@@ -14,7 +14,6 @@ from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs import output_size
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.sandbox.film import Interrupted, Move, View, choose_move, render, upright
-from happyhorse_nb.sandbox.store import PRICES
 from sandbox.calls import PICTURE, encoded, picture
 
 STILL = Move(View(1.0), View(1.0))
@@ -157,7 +156,7 @@ def test_stopping_leaves_no_file(tmp_path: Path) -> None:
 
 
 def test_every_resolution_of_every_model_has_a_price() -> None:
-    assert all(choice in PRICES for model in MODELS.values() for choice in model.param("resolution").choices)
+    assert all(choice in model.prices for model in MODELS.values() for choice in model.param("resolution").choices)
 
 
 def test_the_same_request_makes_the_same_film(tmp_path: Path, still: Path) -> None:

@@ -6,12 +6,13 @@ import itertools
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.store import Record
+from happyhorse_nb.store import Kept, Record
 
 _numbers = itertools.count(1)
 
@@ -36,12 +37,15 @@ def record(request: str = "", *, owner: str | None = "0a", **changes: Any) -> Re
         origin="https://api.example.com",
         account="fingerprint",
         request=request or f"request {number}",
-        frame="f" * 64,
-        frame_label="rocket.jpg",
+        inputs=(Kept("first_frame", "f" * 64, "rocket.jpg", b"\xff\xd8 a small picture"),),
         target=Path("/videos"),
         owner=owner,
-        thumbnail=b"\xff\xd8 a small picture",
     )
+
+
+def framed(row: Record, frame: str = "f" * 64, thumbnail: bytes | None = None) -> Record:
+    """The same of another first frame."""
+    return replace(row, inputs=(Kept("first_frame", frame, "rocket.jpg", thumbnail),) if frame else ())
 
 
 def at_once(count: int, prepare: str, act: str, *arguments: object) -> list[str]:

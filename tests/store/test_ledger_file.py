@@ -15,7 +15,7 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
 from happyhorse_nb.store.schema import MIGRATIONS, migrate
-from store.rows import at_once, record
+from store.rows import at_once, framed, record
 from support.fake_server import KEY, SIGNATURE
 
 
@@ -54,7 +54,7 @@ def test_many_jobs_of_one_first_frame_hold_its_picture_once(folder: Path) -> Non
     ledger = Ledger(folder)
     picture = bytes(20_000)
     for _ in range(200):
-        ledger.add(replace(record(), thumbnail=picture), reuse=False)
+        ledger.add(framed(record(), thumbnail=picture), reuse=False)
     ledger.close()
     assert (folder / "ledger.sqlite3").stat().st_size < 20 * len(picture)
 

@@ -11,7 +11,7 @@ import pytest
 
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Frames, Ledger, Presence, orphans
-from store.rows import record
+from store.rows import framed, record
 
 SECRET = "a prompt that nobody else may read"
 PICTURE = b"the bytes of a very private thumbnail"
@@ -26,7 +26,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 def test_a_forgotten_prompt_and_thumbnail_are_nowhere_in_the_files(ledger: Ledger) -> None:
     row = record(id="one", prompt=SECRET)
-    ledger.add(replace(row, thumbnail=PICTURE), reuse=False)
+    ledger.add(framed(row, thumbnail=PICTURE), reuse=False)
     ledger.update(replace(row.snapshot, status=Status.DONE, cost=Cost(Decimal("0.70"), billed=True)))
     files = [path for path in ledger.folder.iterdir() if path.is_file()]
     assert any(SECRET.encode() in path.read_bytes() for path in files)
@@ -46,10 +46,10 @@ def test_the_first_frame_goes_with_the_last_job_that_has_it(ledger: Ledger) -> N
     frames = Frames(ledger.folder)
     frames.keep(digest, b"picture")
     for name in ("one", "two"):
-        ledger.add(replace(record(id=name), frame=digest), reuse=False)
-    assert ledger.forget("one") is None
+        ledger.add(framed(record(id=name), digest, PICTURE), reuse=False)
+    assert ledger.forget("one") == []
     assert [row.thumbnail is None for name in ("one", "two") if (row := ledger.get(name))] == [True, False]
-    assert ledger.forget("two") == digest
+    assert ledger.forget("two") == [digest]
     assert [row.thumbnail is None for name in ("one", "two") if (row := ledger.get(name))] == [True, True]
     frames.drop(digest)
     assert frames.get(digest) is None

@@ -55,15 +55,9 @@ def test_a_removed_job_is_not_bought_again(ledger: Ledger) -> None:
 
 
 def test_jobs_that_differ_in_their_seeds_alone_stand_together_as_they_were_made(ledger: Ledger) -> None:
-    def add(name: str, created: float, **changes: Any) -> None:
-        ledger.add(record(id=name, created=created, **changes), reuse=False)
-
-    add("a1", 1, params={"duration": 5, "seed": 1})
-    add("b", 2, prompt="another")
-    add("a2", 3, params={"seed": 2, "duration": 5})
-    add("c", 4, params={"duration": 6, "seed": 1})
-    add("a3", 5, params={"seed": 3, "duration": 5})
-    add("d", 6)
+    # What such jobs have in common is their request.
+    for number, name in enumerate(("a1", "b", "a2", "c", "a3", "d"), 1):
+        ledger.add(record(name[0], id=name, created=number, params={"seed": number}), reuse=False)
     told = [(take.record.snapshot.id, take.place, take.of) for take in ledger.together(only=LISTED)]
     assert told == [("d", 1, 1), ("a1", 1, 3), ("a2", 2, 3), ("a3", 3, 3), ("c", 1, 1), ("b", 1, 1)]
     assert [take.record.snapshot.id for take in ledger.together(2, 2, only=LISTED)] == ["a2", "a3"]

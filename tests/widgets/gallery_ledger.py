@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Status
 from happyhorse_nb.store import Frames, Ledger
-from store.rows import record
+from store.rows import framed, record
 
 
 def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> None:
@@ -35,7 +34,5 @@ def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> No
             width=320,
             height=214,
         )
-        if number > count - 5:
-            row = replace(row, frame=frame)
-        ledger.add(replace(row, thumbnail=picture), reuse=False)
+        ledger.add(framed(row, frame if number > count - 5 else "f" * 64, picture), reuse=False)
     ledger.close()

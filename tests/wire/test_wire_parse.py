@@ -24,7 +24,7 @@ from happyhorse_nb.errors import (
     RateLimited,
     ServerError,
 )
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Snapshot, Status
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Model, Role, Snapshot, Status
 
 SECRET = "https://videos.example.com/1.mp4?signature=5ecret-link"
 DONE: dict[str, Any] = {
@@ -311,26 +311,41 @@ def test_where_a_task_is_posted(model: Any) -> None:
     assert wire.submit_path(model, suffix=False) == f"/api/v1/alibaba/{model.id}"
 
 
+I2V = MODELS[DEFAULT_MODEL]
+
+
+def body(*inputs: tuple[str, str], prompt: str | None, params: dict[str, Any], model: Model = I2V) -> dict[str, Any]:
+    """A request with ``AAAA`` for the bytes of each input."""
+    return json.loads(b"AAAA".join(wire.to_body(model, inputs, prompt, params)))
+
+
 def test_the_body_of_a_request_has_the_api_s_names_and_only_what_is_given() -> None:
     params = {"duration": 5, "seed": None, "resolution": "720P"}
-    body = wire.to_payload("https://a.b/c.jpg", "clouds", params)
-    assert body == {
-        "first_frame_image": "https://a.b/c.jpg",
+    told = body(("first_frame", "https://a.b/c.jpg?"), prompt="clouds", params=params)
+    assert told == {
+        "first_frame_image": "https://a.b/c.jpg?AAAA",
         "prompt": "clouds",
         "duration": 5,
         "resolution": "720P",
     }
-    assert wire.to_payload("data:image/png;base64,AA", None, {}) == {"first_frame_image": "data:image/png;base64,AA"}
-    assert json.loads(json.dumps(body)) == body
-    assert DEFAULT_MODEL not in str(body), "the model is in the address"
+    assert DEFAULT_MODEL not in str(told), "the model is in the address"
 
 
 @pytest.mark.parametrize("params", [{}, {"resolution": "720P", "duration": 5, "seed": 0}])
 @pytest.mark.parametrize("prompt", [None, 'a "quoted" 云 \\ prompt'])
-def test_the_two_parts_of_a_body_make_the_same_json(prompt: str | None, params: dict[str, Any]) -> None:
-    head, tail = wire.to_body("data:image/png;base64,", prompt, params)
-    whole = json.loads(head + b"AAAA" + tail)
-    assert whole == wire.to_payload("data:image/png;base64,AAAA", prompt, params)
+def test_the_parts_of_a_body_make_whole_json(prompt: str | None, params: dict[str, Any]) -> None:
+    given = {"prompt": prompt, **params} if prompt else params
+    lead = "data:image/png;base64,"
+    assert body(("first_frame", lead), prompt=prompt, params=params) == {"first_frame_image": f"{lead}AAAA", **given}
+    two = Role("reference", option="ref", wire="references", help="", maximum=3)
+    video = Role("video", option="edit", wire="video_url", help="", image=None, embedded=False)
+    many = Model("many", (), (two, video))
+    inputs = ("reference", lead), ("reference", 'https://a.b/"'), ("video", "https://a.b/v?")
+    assert body(*inputs, prompt=prompt, params=params, model=many) == {
+        "references": [f"{lead}AAAA", 'https://a.b/"AAAA'],
+        "video_url": "https://a.b/v?AAAA",
+        **given,
+    }
 
 
 @pytest.mark.parametrize("kind", [None, "VIDEO", "video/mp4", 7])

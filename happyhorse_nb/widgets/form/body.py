@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from happyhorse_nb.api import again, generate
+from happyhorse_nb.api import again, create
 from happyhorse_nb.api.pages import is_of
 from happyhorse_nb.api.preview import Outlook, check, last_seed, outlook
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
@@ -73,8 +73,8 @@ class Form:
         # On a thread of its own: whoever tells that a job has ended must not wait for the ledger.
         later = Latest()
         self.results = Results(on_end=lambda: later(self.refresh))
-        limits = MODELS[values.model].param("image").image
-        assert limits is not None, "every image parameter of the table has limits"
+        limits = MODELS[values.model].role("first_frame").image
+        assert limits is not None, "a first frame is a picture"
         self._frame = FrameBox(
             values.source,
             fit=values.fit,
@@ -233,9 +233,10 @@ class Form:
 
     def _make(self, values: Values, *, save: Path | None, anew: bool = False) -> None:
         source = values.source
-        made = generate(
+        made = create(
             source if isinstance(source, str) else source.value,
             self._prompt.sent,
+            _params(values),
             model=values.model,
             takes=values.takes,
             fit=values.fit,
@@ -244,7 +245,6 @@ class Form:
             # The price stands on the button: the press is the answer.
             yes=True,
             again=anew,
-            **_params(values),
         )
         self._add(made)
 

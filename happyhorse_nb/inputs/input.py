@@ -1,4 +1,4 @@
-"""A first frame, ready to be sent."""
+"""An input of a request, ready to be sent."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
-from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.inputs.check import ImageInfo
+from happyhorse_nb.inputs.pixels import Unfit
 
 
 @dataclass(frozen=True)
-class FirstFrame:
-    """A first frame ready to be sent: either ``url``, or ``data`` (bytes) with what it is in ``info``.
+class Input:
+    """An input ready to be sent, a first frame say: either ``url``, or ``data`` (bytes) with what it is in ``info``.
 
     One that waits needs no memory: `resting` has its bytes in ``file``, from where `read` gets them.
     """
@@ -31,10 +31,12 @@ class FirstFrame:
     #: Where the bytes are while ``data`` is None, and their SHA-256.
     file: Path | None = None
     known: str = ""
+    #: The name of its role in the model's table.
+    role: str = "first_frame"
 
     @cached_property
     def digest(self) -> str:
-        """Tells two first frames apart: SHA-256 of the bytes, or of the address."""
+        """Tells two inputs apart: SHA-256 of the bytes, or of the address."""
         return self.known or sha256(self.data if self.data is not None else (self.url or "").encode())
 
     @property
@@ -47,7 +49,7 @@ class FirstFrame:
         """What stands in the request: the address, or a data URI of exactly the bytes."""
         return self.lead + base64.b64encode(self.read()).decode("ascii")
 
-    def resting(self, file: Path) -> FirstFrame:
+    def resting(self, file: Path) -> Input:
         """The same with its bytes in a file that holds just them; an address as it is."""
         return self if self.data is None else replace(self, data=None, file=file, known=self.digest)
 
@@ -59,10 +61,11 @@ class FirstFrame:
             data = self.file.read_bytes()
             if sha256(data) == self.digest:
                 return data
-        raise InvalidRequest(
-            f"first frame {self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.",
-            param="image",
-        )
+        raise Unfit(f"{self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.")
+
+
+#: What it is called where nothing but a first frame is asked for.
+FirstFrame = Input
 
 
 def sha256(data: bytes) -> str:

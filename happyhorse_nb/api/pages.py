@@ -127,9 +127,9 @@ def first_frame(job: Job) -> tuple[str | bytes | None, str]:
     return engine().frames.get(frame), name
 
 
-def frame_id(job: Job) -> str:
-    """What tells a job's first frame from another one."""
-    return state_of(job).record.frame
+def sources(job: Job) -> str:
+    """The sources of all inputs of a job, a line each: what tells them from those of another one."""
+    return state_of(job).record.sources
 
 
 def is_of(request: Request, job: Job) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from happyhorse_nb.inputs.load import SUFFIXES, files, variables
 from happyhorse_nb.magic.commands import COMMANDS
-from happyhorse_nb.magic.options import Parser, cell_parser
+from happyhorse_nb.magic.options import Parser, cell_parser, input_options
 from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import process
 
@@ -96,6 +96,8 @@ def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> lis
     if typed.startswith("--") and option != typed:
         return [Offer(f"{option}={choice}", _value(option)) for choice in parser.choices_of(option)]
     if last.startswith("--") and parser.takes_value(last):
+        if last in input_options():
+            return _files(typed) + _variables(shell)
         found = [Offer(choice, _value(last)) for choice in parser.choices_of(last)]
         return found or (_files(typed, (".mp4",)) if last == "--save" else [])
     if not typed.startswith("-") and not before and parser.prog in _OF_IMAGES:

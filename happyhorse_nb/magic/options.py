@@ -170,9 +170,9 @@ def offer_request(parser: Parser, image: str | None = None) -> None:
     if not all(FIRST_FRAME in model.inputs for model in MODELS.values()):
         image = "?"
     parser.add_argument("image", metavar="IMAGE", nargs=image, help=FIRST_FRAME.help)
-    for role in _roles():
+    for option, role in input_options().items():
         action: Any = "append" if role.maximum > 1 else "store"
-        parser.add_argument(f"--{role.option}", metavar=role.option.upper(), action=action, help=role.help)
+        parser.add_argument(option, metavar=role.option.upper(), action=action, help=role.help.replace("%", "%%"))
     offer_options(parser)
     parser.add_argument(
         "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
@@ -199,7 +199,7 @@ def offer_yes(parser: Parser) -> None:
 
 def params_of(args: argparse.Namespace) -> dict[str, Any]:
     """The models' parameters among the parsed options, and their inputs but the image, without those not given."""
-    given = {role.option: getattr(args, role.option, None) for role in _roles()}
+    given = {role.option: getattr(args, role.option, None) for role in input_options().values()}
     given |= {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
     return {name: value for name, value in given.items() if value is not None}
 
@@ -217,9 +217,9 @@ def _value(param: Param, typed: str | None) -> str | int | None:
     return typed
 
 
-def _roles() -> list[Role]:
-    """The roles whose inputs are options, since the first frame is the argument."""
-    return list({r.option: r for model in MODELS.values() for r in model.inputs if r.option != "image"}.values())
+def input_options() -> dict[str, Role]:
+    """The options that take an input: of every role but the first frame, which is the argument."""
+    return {f"--{r.option}": r for model in MODELS.values() for r in model.inputs if r != FIRST_FRAME}
 
 
 def _all_options() -> list[Param]:

@@ -63,6 +63,11 @@ class Record:
         return self.inputs[0].source if self.inputs else ""
 
     @property
+    def sources(self) -> str:
+        """The sources of all inputs, a line each: jobs that were made from the same have them in common."""
+        return "\n".join(one.source for one in self.inputs)
+
+    @property
     def frame_label(self) -> str:
         """What the first input is called."""
         return self.inputs[0].label if self.inputs else ""

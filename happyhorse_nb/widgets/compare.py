@@ -139,9 +139,9 @@ class Comparison:
             row.say(render.trouble(self.jobs[number].id, problem))
 
     def _sides(self) -> list[render.Side]:
-        from happyhorse_nb.api.pages import frame_id
+        from happyhorse_nb.api.pages import sources
 
-        return [render.Side(job.snapshot, job.thumbnail, frame_id(job)) for job in self.jobs]
+        return [render.Side(job.snapshot, job.thumbnail, sources(job)) for job in self.jobs]
 
 
 def buttons_live() -> bool:

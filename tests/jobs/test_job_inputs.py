@@ -14,9 +14,10 @@ from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb import render
-from happyhorse_nb.api import create
+from happyhorse_nb.api import again, create
 from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.actions import make
+from happyhorse_nb.magic.complete import complete
 from happyhorse_nb.magic.options import cell_parser, split
 from happyhorse_nb.models import DEFAULT_MODEL, MODELS, ImageLimits, Model, Role
 from happyhorse_nb.sandbox import Sandbox, SandboxOptions
@@ -96,7 +97,7 @@ def test_from_the_magic_to_the_video(cell: Any, fake_server: FakeServer) -> None
     assert fake_server.paid == 1
     other = cell("--ref street.png --ref hero.png --edit clip --resolution 720P")
     assert other.id != job.id
-    remade = ended(hh.again(job))
+    remade = ended(again(job))
     assert fake_server.of("submit")[-1].json["reference_images"] == sent.json["reference_images"]
 
     # What no other job has goes with the last one that has it.
@@ -123,11 +124,19 @@ def test_what_is_missing_or_too_much_is_said_in_one_line(cell: Any, fake_server:
     assert fake_server.requests == []
 
 
+def test_its_options_are_completed(cell: Any) -> None:
+    shell = SimpleNamespace(user_ns={"hero": picture("red")})
+    assert complete(shell, "%%happyhorse --re", "--re") == ["--ref", "--resolution"]
+    assert complete(shell, "%%happyhorse --ref he", "he") == ["hero.png", "hero"]
+    assert "--edit EDIT" in cell_parser().format_help()
+
+
 def test_its_price_is_that_of_its_own_table(cell: Any, fake_server: FakeServer) -> None:
     fake_server.words = ("processing",)
     job = create(None, "p", {"ref": [picture("red"), picture("blue")], "edit": CLIP, "duration": 4}, model="made-up-1")
     assert str(job.cost) == "about $2.80"
     job.stop()
+    assert isinstance(job, hh.Job)
     ended(job)
     hh.config.prices = {"1080P": 1.0}
     with pytest.raises(hh.InvalidRequest, match=r"\$15\.00"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -88,7 +88,7 @@ class Progress:
     size: int | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Snapshot:
     """A frozen picture of a job; every change of a job is a new one.
 
@@ -135,6 +135,14 @@ class Snapshot:
     #: Made on a local sandbox: no real money.
     sandbox: bool = False
     progress: Progress = Progress()
+
+    def __repr__(self) -> str:
+        # A user's callback prints it at every change: most fields are empty most of the time.
+        told = {"status": str(self.status)}
+        told |= {one.name: value for one in fields(self)[1:] if one.repr and (value := getattr(self, one.name))}
+        if self.progress == Progress():
+            del told["progress"]
+        return f"Snapshot({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     def merged(self, read: Snapshot) -> Snapshot:
         """This job with what the server has just said; what it left out stays as it was known."""

@@ -325,3 +325,9 @@ def test_a_job_is_named_by_one_id_from_first_to_last_and_a_task_alone_by_the_ser
     task_id: str | None, ours: str, short: str
 ) -> None:
     assert Snapshot(status=Status.PENDING, id=ours, task_id=task_id).short_id == short
+
+
+def test_a_printed_snapshot_says_what_is_known_and_nothing_else() -> None:
+    assert repr(Snapshot(status=Status.PENDING, task_id="task-1", model=DEFAULT_MODEL, params={"seed": 0})) == (
+        f"Snapshot(status='pending', task_id='task-1', model='{DEFAULT_MODEL}', params={{'seed': 0}})"
+    )

@@ -241,7 +241,7 @@ def _default(model: str, name: str) -> Any:
     return next((param.default for param in table.options if param.name == name), None) if table else None
 
 
-#: Rows of a table that a person looks at; the sums are over all jobs.
+#: Rows of a table that a person reads; the sums are over all jobs.
 SHOWN = 50
 #: Pixels: the longer side of a row's picture, on a dense screen.
 PICTURE = (96, 96)
@@ -270,9 +270,9 @@ class Jobs(Sequence[Job]):
             first, last, step = index.indices(len(self))
             if step > 0:
                 return [run.known(record) for record in self._read(max(0, last - first), first)[::step]]
-            return [self[place] for place in range(first, last, step)]
-        place = index if index >= 0 else len(self) + index
-        found = self._read(1, place) if place >= 0 else []
+            return [self[number] for number in range(first, last, step)]
+        number = index if index >= 0 else len(self) + index
+        found = self._read(1, number) if number >= 0 else []
         if not found:
             raise IndexError(f"the list has {len(self)} jobs")
         return run.known(found[0])

@@ -20,7 +20,7 @@ from happyhorse_nb.settings.config import config
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Preview:
     """What one video costs (USD; None where the list prices do not say), how many seconds it takes, whether all of it
     is play money, and how many are made at once."""
 
@@ -30,11 +30,11 @@ class Outlook:
     at_once: int
 
     def seconds_of(self, videos: int) -> float:
-        """How many seconds so many take: those that find no place wait for one."""
+        """How many seconds so many take: those that find no slot wait for one."""
         return self.seconds * math.ceil(videos / self.at_once)
 
 
-def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
+def preview(params: Mapping[str, Any], *, model: str) -> Preview:
     """The estimates for a request of these parameters. Raises `LedgerError`, `ConfigError`."""
     try:
         sandbox = current_account().sandbox
@@ -45,7 +45,7 @@ def outlook(params: Mapping[str, Any], *, model: str) -> Outlook:
     typical = polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
     seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
     settings = config()
-    return Outlook(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
+    return Preview(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
 
 
 def check(

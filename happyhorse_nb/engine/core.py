@@ -138,40 +138,50 @@ class Engine:
         reuse: bool,
     ) -> list[Job]:
         equals = [self._equal(record) if reuse else None for record in records]
-        new = [place for place, equal in enumerate(equals) if equal is None]
-        for place in new:
-            requests[place].check_target()
+        new = [number for number, equal in enumerate(equals) if equal is None]
+        wanted = [records[number] for number in new]
+        for number in new:
+            requests[number].check_target()
         if new:
             # Before anything is copied; and once more below, for another thread may have bought something meanwhile.
-            may([records[place] for place in new])
+            may(wanted)
         jobs = {
-            place: self._taken_up(requests[place], equal, account)
-            for place, equal in enumerate(equals)
+            number: self._taken_up(requests[number], equal, account)
+            for number, equal in enumerate(equals)
             if equal is not None
         }
-        inputs = {place: self._on_disk(requests[place].inputs) for place in new}
+        inputs = {number: self._on_disk(requests[number].inputs) for number in new}
+        bought = self._bought(wanted, may, reuse=reuse) if new else []
+        for number, (job, equal) in zip(new, bought, strict=True):
+            jobs[number] = job
+            if equal is None:
+                self._runner.begin(job, account, inputs[number])
+        for number, (_, equal) in zip(new, bought, strict=True):
+            if equal is not None:
+                # Another kernel was faster with it.
+                jobs[number] = self._taken_up(requests[number], equal, account)
+        return [jobs[number] for number in range(len(requests))]
+
+    def _bought(
+        self, wanted: Sequence[Record], may: Callable[[Sequence[Record]], None], *, reuse: bool
+    ) -> list[tuple[Job, Record | None]]:
+        """New jobs, written down, each with the row of an equal request where one has come first."""
 
         def buy() -> list[Record | None]:
-            may([records[place] for place in new])
-            jobs.update((place, self._registry.add(Job(records[place], self))) for place in new)
-            try:
-                return self.ledger.add_all([records[place] for place in new], reuse=reuse)
-            except BaseException:
-                for place in new:
-                    self._registry.drop(jobs[place])
-                raise
+            may(wanted)
+            return self.ledger.add_all(wanted, reuse=reuse)
 
-        # Another kernel may have been faster with some of them.
-        added = self._registry.buying(buy) if new else []
-        for place, equal in zip(new, added, strict=True):
-            if equal is None:
-                self._runner.begin(jobs[place], account, inputs[place])
-            else:
-                self._registry.drop(jobs[place])
-        for place, equal in zip(new, added, strict=True):
-            if equal is not None:
-                jobs[place] = self._taken_up(requests[place], equal, account)
-        return [jobs[place] for place in range(len(requests))]
+        jobs = [self._registry.expect(Job(record, self)) for record in wanted]
+        equals: Sequence[Record | None] = wanted
+        try:
+            equals = self._registry.buying(buy)
+        finally:
+            for job, equal in zip(jobs, equals, strict=True):
+                if equal is None:
+                    self._registry.written(job)
+                else:
+                    self._registry.drop(job)
+        return list(zip(jobs, equals, strict=True))
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
@@ -186,7 +196,7 @@ class Engine:
         return self._registry.running()
 
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Ask the server something on the owned loop and wait for the answer, so that an interrupt gets through.
+        """Ask the server something on the event loop and wait for the answer, so that an interrupt gets through.
 
         Where the server has said to wait, or the minute's requests are spent, it says until when, in a line on
         standard error; or raises `RateLimited` with that, where it is more than a minute. Raises `MissingKey`,

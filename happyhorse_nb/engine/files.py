@@ -74,21 +74,21 @@ def throw_away(path: Path) -> Path:
 
 
 def bring_back(thrown: Path, path: Path) -> None:
-    """Undo that, where the place is still free."""
+    """Undo that, where the name is still free."""
     with suppress(OSError):
         _moved(thrown, [path])
 
 
 def _moved(file: Path, targets: Iterable[Path]) -> Path:
     """Where it is now: under the first of these names that is free."""
-    place = into_place(file, targets)
+    moved = into_place(file, targets)
     try:
         # As a second name of it; where there are none it is gone, and another film may have its name by now.
         with suppress(FileNotFoundError):
-            if file.samefile(place):
+            if file.samefile(moved):
                 file.unlink()
     except OSError:
-        # It cannot be taken away from where it is, so it does not lie in two places either.
-        place.unlink()
+        # It cannot be taken away from where it is, so it is not to lie twice either.
+        moved.unlink()
         raise
-    return place
+    return moved

@@ -95,7 +95,7 @@ class OwnedLoop:
     def start(
         self, make: Callable[[], Coroutine[Any, Any, T]], *, among: set[asyncio.Task[Any]] | None = None
     ) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop. Its task is kept alive here, and its outcome is in the future.
+        """Run a coroutine on the loop. A reference to its task is held here, and its outcome is in the future.
 
         ``among`` is a set that holds the task as long as it runs.
         """
@@ -160,14 +160,14 @@ def outcome_of(answer: concurrent.futures.Future[T], seconds: float | None = Non
 _FEW = 8
 #: Seconds without another one after which they have stopped coming.
 _GAP = 0.05
-#: Seconds that any of them is kept waiting for that.
+#: Seconds that any of them waits for that at most.
 _LONGEST = 2.0
 
 Call = Callable[[], object]
 
 
 class Loop(Protocol):
-    """What is needed of the owned loop."""
+    """What is needed of the event loop."""
 
     def call(self, function: Call) -> bool:
         """Run it on the loop, soon. Callable from any thread."""

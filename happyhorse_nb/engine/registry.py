@@ -21,8 +21,8 @@ from happyhorse_nb.store import Ledger, Presence, Record, changing
 from happyhorse_nb.store.questions import LETTERS
 
 T = TypeVar("T")
-#: Seconds between two looks into the ledger.
-_LOOK = 1.0
+#: Seconds between two reads of the ledger.
+_GAP = 1.0
 
 
 async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
@@ -52,10 +52,10 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
             known = record.snapshot
             state_of(job).publish(replace(known, progress=job.snapshot.progress))
         elif not alive:
-            # Only when its last words have been read: a kernel may finish a job and end between two looks.
+            # Only when its last words have been read: a kernel may finish a job and end between two reads.
             return record
         else:
-            await asyncio.sleep(_LOOK)
+            await asyncio.sleep(_GAP)
     return None
 
 
@@ -90,22 +90,33 @@ class Registry:
         self._follow = follow
         self._check_budget = check_budget
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
+        self._expected: set[str] = set()
         #: By job: what is set when it is decided who watches it.
         self._deciding: dict[str, Future[None]] = {}
         self._guard = process.Guard()
 
     def add(self, job: Job) -> Job:
-        """This is now the job of its id. A new job is added before it is in the ledger, where others find it."""
+        """This is now the job of its id."""
         self._jobs[job.id] = job
         return job
+
+    def expect(self, job: Job) -> Job:
+        """A new job that is about to be written down: as soon as its row is there, others may take it up."""
+        self._expected.add(job.id)
+        return self.add(job)
+
+    def written(self, job: Job) -> None:
+        """The new job is written down."""
+        self._expected.discard(job.id)
 
     def drop(self, job: Job) -> None:
         """Let go of a job; whoever asks for it next gets what the ledger says."""
         self._jobs.pop(job.id, None)
+        self._expected.discard(job.id)
 
     def running(self) -> list[Job]:
         """The jobs that this process watches, or follows in another one."""
-        return [job for job in list(self._jobs.values()) if not job.done()]
+        return [job for job in list(self._jobs.values()) if not job.done() and job.id not in self._expected]
 
     def known(self, record: Record) -> Job:
         """A job of the ledger as it is, without going on with it.
@@ -165,7 +176,7 @@ class Registry:
         """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
         if self._jobs.get(job.id) is job or job.done():
             return
-        # On the caller's own thread: where keys are kept, some are told to the running cell alone.
+        # On the caller's own thread: Colab tells its secrets to the running cell alone.
         account = current_account()
         check_account(state_of(job).record, account, self._ledger)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from happyhorse_nb.render import VideoOutput
 
 Listener = Callable[[Snapshot], None]
-#: Seconds between two looks whether a job that is awaited has ended.
-_LOOK = 0.1
+#: Seconds between two checks whether a job that is awaited has ended.
+_GAP = 0.1
 
 
 class Controls(Protocol):
@@ -134,7 +134,7 @@ class Job:
         return self._controls.starred(self)
 
     def star(self, on: bool = True) -> None:
-        """Give the job a star, or take it back; kept in the ledger. Raises `LedgerError`."""
+        """Give the job a star, or take it back, in the ledger. Raises `LedgerError`."""
         self._controls.star(self, on)
 
     def done(self) -> bool:
@@ -164,7 +164,7 @@ class Job:
             try:
                 # An event of this loop would have to be set from another thread; and pauses let an interrupt through.
                 while not self.done():
-                    await asyncio.sleep(_LOOK)
+                    await asyncio.sleep(_GAP)
                     line.look()
             finally:
                 line.end()

@@ -59,7 +59,7 @@ class AccountLimits:
         self._others, self._looked = Others(), float("-inf")
         self._beside, self._keys = beside, frozenset[str]()
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
-        #: What is looked up in the ledger now; kept, or asyncio lets go of it.
+        #: What is looked up in the ledger now: asyncio alone would let go of it.
         self._lookups: set[asyncio.Task[None]] = set()
         self._counting = False
         #: Whether the server holds reads open.

@@ -192,10 +192,10 @@ class RateLimiter:
     def late(self, seconds: float) -> None:
         """A submit that was taken so many seconds ago leaves only now."""
         now = self._clock()
-        for place in range(len(self._sent) - 1, -1, -1):
-            at, submit = self._sent[place]
+        for number in range(len(self._sent) - 1, -1, -1):
+            at, submit = self._sent[number]
             if submit and at <= now - seconds + _EPSILON:
-                del self._sent[place]
+                del self._sent[number]
                 self._sent.append((now, True))
                 return
 

@@ -1,6 +1,6 @@
 """Whose request is the next to leave: submits before reads, and of the reads the one that shortens waiting most.
 
-Lives on the owned loop.
+Lives on the event loop.
 """
 
 from __future__ import annotations

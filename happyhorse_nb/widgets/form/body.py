@@ -11,7 +11,7 @@ from typing import Any
 
 from happyhorse_nb.api import again, create
 from happyhorse_nb.api.pages import is_of
-from happyhorse_nb.api.preview import Outlook, check, last_seed, outlook
+from happyhorse_nb.api.preview import Preview, check, last_seed, preview
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
 from happyhorse_nb.job import Job, Takes, display
 from happyhorse_nb.job.request import Request
@@ -37,7 +37,7 @@ class _Judged:
     request: Request | None = None
     before: list[Snapshot] = field(default_factory=list)
     reason: str = ""
-    estimate: tuple[Any, Outlook] | None = None
+    estimate: tuple[Any, Preview] | None = None
 
 
 class Form:
@@ -170,12 +170,12 @@ class Form:
             return _Judged(reason="" if _is_said_elsewhere(problem) else reason(problem), estimate=estimate)
         return _Judged(request, before, estimate=estimate)
 
-    def _estimated(self, values: Values) -> tuple[Any, Outlook] | None:
+    def _estimated(self, values: Values) -> tuple[Any, Preview] | None:
         """The estimate, and of what; the last one where that is the same, or there is none to be had now."""
         asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._judged.estimate
         if last is None or last[0] != asked:
             with suppress(HappyHorseError):
-                return asked, outlook(values.params, model=values.model)
+                return asked, preview(values.params, model=values.model)
         return last
 
     def _show_offer(self, values: Values) -> None:

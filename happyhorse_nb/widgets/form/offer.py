@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from happyhorse_nb.api.preview import Outlook
+from happyhorse_nb.api.preview import Preview
 from happyhorse_nb.inputs import FirstFrame, output_size
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import form as html
@@ -42,7 +42,7 @@ def offered(values: Values, *, ready: bool, before: Sequence[Snapshot], running:
     return Offer(f"Show {what}, nothing to pay", pays=False, another=another if able else "")
 
 
-def expected(values: Values, seen: Outlook, frame: FirstFrame | None, before: Sequence[Snapshot]) -> str:
+def expected(values: Values, seen: Preview, frame: FirstFrame | None, before: Sequence[Snapshot]) -> str:
     """The HTML that says how large the video becomes, what is still to be paid, and how long that takes."""
     resolution = values.params.get("resolution")
     pixels = None

@@ -7,6 +7,7 @@ import inspect
 import sys
 from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -39,14 +40,14 @@ def nesting(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 
 def _begin(loop: asyncio.AbstractEventLoop) -> None:
-    import nest_asyncio
-
     if loop in _over:
         # An interrupt was faster.
         return
+    # The first does not work on Python 3.14, where the second is installed in its stead.
+    nest = import_module("nest_asyncio" if sys.version_info < (3, 14) else "nest_asyncio2")
     if not _before and not hasattr(asyncio, "_nest_patched"):
         _before.extend((owner, name, vars(owner).get(name, _ABSENT)) for owner, name in _replaced())
-    nest_asyncio.apply(loop)
+    nest.apply(loop)
     _loops.add(loop)
 
 
@@ -63,12 +64,14 @@ def _end() -> None:
 
 
 def _replaced() -> Iterator[tuple[Any, str]]:
-    """What nest_asyncio 1.6.0, its last release, replaces beside the loop's class."""
-    yield from ((asyncio, name) for name in ("run", "Task", "Future", "get_event_loop", "_nest_patched"))
+    """What nest_asyncio 1.6.0, its last release, and nest_asyncio2 1.7 replace beside the loop's class."""
+    marks = ("_nest_patched", "_nest_asyncio2")
+    yield from ((asyncio, name) for name in ("run", "Task", "Future", "get_event_loop", *marks))
     yield from ((asyncio.tasks, name) for name in ("Task", "_CTask"))
     yield from ((asyncio.futures, name) for name in ("Future", "_CFuture"))
     yield from ((asyncio.events, name) for name in ("get_event_loop", "_get_event_loop"))
-    yield type(asyncio.get_event_loop_policy()), "get_event_loop"
+    if sys.version_info < (3, 14):  # later there is no policy to replace, only a deprecated one to ask for
+        yield type(asyncio.get_event_loop_policy()), "get_event_loop"
     if "tornado.concurrent" in sys.modules:
         yield from ((sys.modules["tornado.concurrent"], name) for name in ("Future", "FUTURES"))
 

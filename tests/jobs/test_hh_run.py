@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,32 @@ async def test_threads_at_once() -> None:
     results = await asyncio.gather(*[asyncio.to_thread(hh.run, answer(number)) for number in range(8)])
     assert results == list(range(8))
     assert not hasattr(asyncio, "_nest_patched")
+
+
+SUCCESSOR = """
+import asyncio, sys
+import nest_asyncio2
+sys.modules["nest_asyncio"] = nest_asyncio2
+import happyhorse_nb as hh
+
+def replaced():
+    names = ("run", "Task", "Future", "get_event_loop", "_nest_patched", "_nest_asyncio2")
+    return [getattr(asyncio, name, None) for name in names] + [type(asyncio.get_event_loop_policy()).get_event_loop]
+
+async def program():
+    before = replaced()
+    ticks = asyncio.create_task(asyncio.sleep(0, "outer"))
+    print(hh.run(asyncio.sleep(0, "inner")), await ticks, replaced() == before)
+
+asyncio.run(program())
+"""
+
+
+@pytest.mark.skipif(find_spec("nest_asyncio2") is None, reason="nest_asyncio2 comes with Python 3.14 and newer kernels")
+def test_the_successor_of_nest_asyncio_does_the_same(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", SUCCESSOR]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("inner outer True\n", "")
 
 
 async def test_with_a_client_and_with_a_job(generate: Generate, fake_server: FakeServer) -> None:

@@ -35,7 +35,9 @@ def main() -> None:
         Image.frombytes("RGB", (1850, 1850), os.urandom(1850 * 1850 * 3)).save(frame, compress_level=0)
         _make(video)
         store = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("store.py")), str(video)], stdout=subprocess.PIPE, text=True
+            [sys.executable, str(Path(__file__).with_name("one_video.py")), str(video)],
+            stdout=subprocess.PIPE,
+            text=True,
         )
         try:
             assert store.stdout is not None

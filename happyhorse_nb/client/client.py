@@ -17,7 +17,7 @@ from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.download import MAX_BYTES, Renew, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import wait_for
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.errors import (
@@ -198,13 +198,13 @@ class Client:
         some: Sequence[images.Input] = image if isinstance(image, tuple) else [image]
         if not all(process.is_a(one, images.Input) for one in some):
             sources = {"image": image, **others}
-            some = await aside(lambda: images.gather(table, sources, fit=fit, local=local))
+            some = await in_thread(lambda: images.gather(table, sources, fit=fit, local=local))
         for one in some:
             if one.url is not None:
                 # It may have been queued when more was let through, or the caller has made it.
                 images.check_address(one.url, local=local)
         pieces = wire.to_body(table, [(one.role, one.lead) for one in some], text, checked)
-        body = Body(pieces, await aside(lambda: tuple(one.read() for one in some)))
+        body = Body(pieces, await in_thread(lambda: tuple(one.read() for one in some)))
         named: str | None = None
         try:
             answer = await self._post(table, body, flight or Flight())

@@ -1,4 +1,4 @@
-"""Work that would hold up the event loop, done beside it."""
+"""Runs on threads what would hold up the event loop."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _VIEWERS = 1
 
 
 async def at_disk(function: Callable[..., T], *arguments: object) -> T:
-    """`aside`, on threads that only wait for the disk."""
+    """Call a function on one of the threads that only wait for the disk."""
     pool = process.once("disk", lambda: ThreadPoolExecutor(_WRITERS, thread_name_prefix="happyhorse_nb disk"))
-    return await aside(function, *arguments, on=pool)
+    return await in_thread(function, *arguments, on=pool)
 
 
 async def at_decoder(function: Callable[..., T], *arguments: object) -> T:
-    """`aside`, on threads that decode: many videos that come at once take turns there, and no write waits for them."""
+    """Call a function on a thread that decodes. Many videos that come at once take turns there, and no write waits."""
     pool = process.once("decoder", lambda: ThreadPoolExecutor(_VIEWERS, thread_name_prefix="happyhorse_nb decoder"))
-    return await aside(function, *arguments, on=pool)
+    return await in_thread(function, *arguments, on=pool)
 
 
-async def aside(function: Callable[..., T], *arguments: object, on: Executor | None = None) -> T:
+async def in_thread(function: Callable[..., T], *arguments: object, on: Executor | None = None) -> T:
     """Call a function on a thread, so that the loop goes on meanwhile.
 
-    On its way out the interpreter gives no more threads; then the function is called here: what is left to do then is
-    to end well, and that must not fail for want of a thread.
+    While the interpreter shuts down it gives no more threads. Then the function is called here: what is left to do is
+    to end well, which must not fail for want of a thread.
     """
     try:
         running = asyncio.get_running_loop().run_in_executor(on, function, *arguments)

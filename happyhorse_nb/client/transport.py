@@ -23,7 +23,7 @@ from multidict import CIMultiDict
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.network import HEADERS, UNSENT, PublicOnly, in_words, lost, proxy_for
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
 
@@ -203,7 +203,7 @@ class Transport:
                 return Answer(
                     response.status,
                     self._told(response.headers),
-                    self._json(raw) if short else await aside(self._json, raw),
+                    self._json(raw) if short else await in_thread(self._json, raw),
                     self._sends_on(response),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:

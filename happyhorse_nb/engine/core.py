@@ -15,7 +15,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.engine.files import FOLDER, bring_back, copy_of, throw_away
 from happyhorse_nb.engine.loop import Callbacks, outcome_of
 from happyhorse_nb.engine.registry import Registry, follow
@@ -418,7 +418,7 @@ class Engine:
     async def _follow(self, job: Job, account: Account) -> None:
         while (record := await follow(job, self.ledger, self.presence)) is not None:
             try:
-                if await aside(self._registry.adopt, job, record, account):
+                if await in_thread(self._registry.adopt, job, record, account):
                     return
             except (LedgerError, InvalidRequest) as problem:
                 state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))

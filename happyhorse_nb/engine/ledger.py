@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from happyhorse_nb import polling
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.settings import process
@@ -76,7 +76,7 @@ class AsyncLedger:
 
     async def get(self, job_id: str) -> Record | None:
         """The job of that id. Raises `LedgerError`."""
-        return await aside(self._ledger.look_at, job_id)
+        return await in_thread(self._ledger.look_at, job_id)
 
     def sharer(self, job_id: str) -> Callable[[], Record | None]:
         """What finds an earlier job with the same task, for `write`."""
@@ -90,7 +90,7 @@ class AsyncLedger:
 
     async def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
         """`Ledger.settle`."""
-        return await aside(lambda: self._ledger.settle(snapshot, was=was))
+        return await in_thread(lambda: self._ledger.settle(snapshot, was=was))
 
     def guess(self, snapshot: Snapshot) -> polling.Forecast:
         """How long a task like this takes where nothing is known of others."""
@@ -103,7 +103,7 @@ class AsyncLedger:
         made, found = self._forecasts.get(kind, (float("-inf"), None))
         now = self._clock()
         if found is None or now - made > _GOOD or (found.done() and (found.cancelled() or found.exception())):
-            found = asyncio.ensure_future(aside(self._forecast, snapshot))
+            found = asyncio.ensure_future(in_thread(self._forecast, snapshot))
             self._forecasts[kind] = now, found
         # Others wait for it too: whoever is cancelled cancels nothing.
         return found.result() if found.done() else await asyncio.shield(found)
@@ -111,7 +111,7 @@ class AsyncLedger:
     async def close(self) -> None:
         """Let the write that is under way end, unless it takes too long: then the ledger keeps what it owes."""
         with suppress(LedgerError):
-            await aside(self._ledger.flush)
+            await in_thread(self._ledger.flush)
         if self._writing is not None:
             _, late = await asyncio.wait({self._writing}, timeout=_PATIENCE)
             for task in late:
@@ -136,7 +136,7 @@ class AsyncLedger:
             while self._waiting:
                 some, self._waiting = self._waiting, []
                 try:
-                    found = await aside(self._written, some, on=thread)
+                    found = await in_thread(self._written, some, on=thread)
                 except BaseException as problem:
                     # Nobody waits for ever for what nobody has foreseen.
                     for one in some:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Controls, Job
@@ -38,7 +38,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
 
     while not job.done():
         try:
-            record, alive = await aside(look)
+            record, alive = await in_thread(look)
         except LedgerError as problem:
             state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
             return None

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import OwnedLoop, SleepDetector, StartQueue
 from happyhorse_nb.engine.task import JobTask
@@ -264,7 +264,7 @@ class Runner:
         self._ledger.flush()
         with suppress(OSError):
             # Whoever cleans up old files must not make this process look dead.
-            await aside(self._presence.renew)
+            await in_thread(self._presence.renew)
         for limits in self._limits.values():
             limits.tick(hazards.get(limits, ()))
 

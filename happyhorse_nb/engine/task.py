@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 from happyhorse_nb import polling
 from happyhorse_nb.client.body import Flight
 from happyhorse_nb.client.poll import Poll, until_ended
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.engine.fetch import DownloadProgress, fetch
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import always
@@ -208,7 +208,7 @@ class JobTask:
         if all(one.info is not None or one.url is not None for one in self._inputs):
             return self._inputs
         try:
-            return await self.stopping.unless_stopped(aside(complete, self._inputs))
+            return await self.stopping.unless_stopped(in_thread(complete, self._inputs))
         except InvalidRequest as problem:
             await self.end(outcome.refused(self.now, problem))
 

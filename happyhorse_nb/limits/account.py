@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import polling, wire
-from happyhorse_nb.client.threads import aside
+from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
 from happyhorse_nb.limits.scheduler import Scheduler
@@ -108,7 +108,7 @@ class AccountLimits:
     async def close(self) -> None:
         """Close all connections."""
         await asyncio.gather(*self._lookups, return_exceptions=True)
-        await aside(self._leases.close)
+        await in_thread(self._leases.close)
         await self.client.close()
 
     def _heard(self, answer: Answer, in_flight: int) -> None:
@@ -123,7 +123,7 @@ class AccountLimits:
         async def lend() -> None:
             found: Lease | None = None
             try:
-                found = await aside(lambda: self._leases.lease(**asked))  # type: ignore[arg-type]  # they are passed on
+                found = await in_thread(lambda: self._leases.lease(**asked))  # type: ignore[arg-type]  # they are passed on
             finally:
                 then(found)
                 self.scheduler.pump()
@@ -147,7 +147,7 @@ class AccountLimits:
 
     async def _count_again(self) -> None:
         try:
-            self._keys, self._others = await aside(self._count)
+            self._keys, self._others = await in_thread(self._count)
         except LedgerError:
             # What was known last is the best there is.
             pass

@@ -98,7 +98,7 @@ class Routes:
         return answers.success({"is_valid": True})
 
     async def balance(self, _: web.Request) -> web.Response:
-        """What is left of the play money; a running task's price is set aside at once."""
+        """What is left of the play money; a running task's price is taken off at once."""
         return answers.success({"balance": float(await asyncio.to_thread(self._left))})
 
     async def file(self, request: web.Request) -> web.StreamResponse:

@@ -146,7 +146,9 @@ def test_takes_of_one_request_stand_together_and_say_so(kernel: Kernel, tmp_path
     ledger = Ledger(tmp_path / "home")
     now = time.time()
     for seed, age in ((1, 30), (2, 7200)):
-        row = record(owner=None, prompt="a take", params={"seed": seed}, status=Status.DONE, created=now - age)
+        row = record(
+            "a take", owner=None, prompt="a take", params={"seed": seed}, status=Status.DONE, created=now - age
+        )
         ledger.add(row, reuse=False)
     ledger.close()
     opened(kernel)

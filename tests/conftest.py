@@ -18,6 +18,8 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("HH_CI") == "1"
 #: A developer's quick loop, never CI's: test the sources as they are imported.
 SOURCES = os.environ.get("HH_SOURCES") == "1" and not STRICT
+#: The kinds of kernels: current, the last 6.x, Colab's pins.
+KERNELS = ("current", "ipykernel6", "colab")
 
 # How long an example takes is no property of the code: the first one imports what the others then have.
 hypothesis.settings.register_profile("happyhorse_nb", deadline=None)
@@ -88,13 +90,20 @@ def photo() -> Path:
     return CHECKOUT / "notebooks" / "rocket.jpg"
 
 
-@pytest.fixture(params=["current", "ipykernel6", "colab"], scope="session")
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked ``every_kernel`` is run on kernels of all three kinds, every other one on the current."""
+    if "python" in metafunc.fixturenames and metafunc.definition.get_closest_marker("every_kernel"):
+        metafunc.parametrize("python", KERNELS, indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
 def python(request: pytest.FixtureRequest) -> Path:
-    """The interpreter of a kernel's environment, each with the same wheel: current, the last 6.x, Colab's pins."""
-    if request.param == "current":
+    """The interpreter of a kernel's environment, each with the same wheel: see `KERNELS`."""
+    name = getattr(request, "param", KERNELS[0])
+    if name == KERNELS[0]:
         return Path(sys.executable)
     # Not resolved: a venv's interpreter is known by the place of its link.
-    path = CHECKOUT / ".venvs" / request.param / "bin" / "python"
+    path = CHECKOUT / ".venvs" / name / "bin" / "python"
     if not path.exists():
         pytest.skip(f"{path.relative_to(CHECKOUT)} is missing: run `make setup`")
     return path

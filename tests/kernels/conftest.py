@@ -1,4 +1,4 @@
-"""Kernels of three kinds that know the fake server, and a search for what they must not say."""
+"""Kernels that know the fake server, and a search for what they must not say."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def idle_server(small_mp4: bytes) -> Iterator[FakeServer]:
 def lasting_kernel(
     python: Path, idle_server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Kernel]:
-    """One kernel for a module's tests that leave nothing behind, since each kernel takes a second to start."""
+    """One kernel for a module's tests that leave nothing behind, since each kernel has much to import."""
     root = tmp_path_factory.mktemp("lasting")
     with kernels(python, idle_server, photo, root, root / "home") as new:
         kernel = new()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
 
@@ -17,6 +19,7 @@ def button(cell: Cell, words: str = ACTION) -> str:
     return found
 
 
+@pytest.mark.every_kernel
 def test_a_cell_shows_the_price_and_one_button_and_the_press_does_what_the_cell_would_have_done(
     kernel: Kernel, fake_server: FakeServer
 ) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import base64
 import re
 
+import pytest
+
 from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
+
+pytestmark = pytest.mark.every_kernel
 
 CELL = "%%happyhorse rocket.jpg --duration 5 --resolution 720P --seed 7 --name launch\nThe rocket lifts off"
 #: Holds the main thread, as time.sleep(60) does, until the test makes the file.

@@ -20,12 +20,14 @@ def running(kernel: Kernel, server: FakeServer) -> Cell:
     return card
 
 
+@pytest.mark.every_kernel
 def test_exit_in_mid_job_is_silent(kernel: Kernel, fake_server: FakeServer) -> None:
     running(kernel, fake_server)
     ended = kernel.shutdown()
     assert (ended.code, ended.noise) == (0, "")
 
 
+@pytest.mark.every_kernel
 def test_exit_while_a_submit_is_under_way_is_silent(kernel: Kernel, fake_server: FakeServer) -> None:
     with fake_server.held("submit"):
         kernel.run(CELL)
@@ -34,6 +36,7 @@ def test_exit_while_a_submit_is_under_way_is_silent(kernel: Kernel, fake_server:
     assert (ended.code, ended.noise) == (0, "")
 
 
+@pytest.mark.every_kernel
 def test_restart_in_mid_job_is_silent_and_the_new_kernel_works(kernel: Kernel, fake_server: FakeServer) -> None:
     running(kernel, fake_server)
     kernel.restart()
@@ -53,6 +56,7 @@ WAITS = {
 }
 
 
+@pytest.mark.every_kernel
 @pytest.mark.parametrize("way", WAITS)
 def test_an_interrupt_ends_the_wait_and_not_the_job(kernel: Kernel, fake_server: FakeServer, way: str) -> None:
     card = running(kernel, fake_server)
@@ -71,6 +75,7 @@ def test_an_interrupt_ends_the_wait_and_not_the_job(kernel: Kernel, fake_server:
     assert kernel.run("str(launch.status)").result == "done"
 
 
+@pytest.mark.every_kernel
 def test_an_interrupt_ends_a_waiting_cell_and_not_its_job(kernel: Kernel, fake_server: FakeServer) -> None:
     fake_server.words = ("pending",)
     waiting = kernel.start("%%happyhorse rocket.jpg --wait --name launch\nThe rocket lifts off")
@@ -83,6 +88,7 @@ def test_an_interrupt_ends_a_waiting_cell_and_not_its_job(kernel: Kernel, fake_s
     assert kernel.run("str(launch.status)").result == "done"
 
 
+@pytest.mark.every_kernel
 def test_a_cell_told_to_wait_ends_with_the_video(kernel: Kernel, fake_server: FakeServer) -> None:
     fake_server.words = ("pending", "processing", "success")
     cell = kernel.run("%%happyhorse rocket.jpg --wait --name launch\nThe rocket lifts off")

@@ -1,4 +1,4 @@
-"""The form in a real kernel of each kind, driven by the traits that a front end sets."""
+"""The form in a real kernel, driven by the traits that a front end sets."""
 
 from __future__ import annotations
 
@@ -87,6 +87,7 @@ def form(kernel: Kernel) -> Form:
     return made
 
 
+@pytest.mark.every_kernel
 def test_it_is_filled_in_and_says_what_is_expected(form: Form) -> None:
     assert form.find("Duration")[1]["value"] == 8
     assert "JPEG, 640 x 427, 3:2" in form.verdicts
@@ -109,6 +110,7 @@ def test_what_of_the_prompt_stays_as_it_stands_is_said_before_it_is_paid_for(for
     form.wait("There is no variable undefined, so the prompt has {undefined} as it stands.")
 
 
+@pytest.mark.every_kernel
 def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_server: FakeServer) -> None:
     form.set("Prompt", value="It lifts off")
     button, another = form.find("Generate")[0], form.find("Make another")[0]
@@ -131,6 +133,7 @@ def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_ser
     assert fake_server.paid == 2
 
 
+@pytest.mark.every_kernel
 def test_the_saved_notebook_holds_the_video_of_the_form(form: Form, small_mp4: bytes) -> None:
     form.click("Generate")
     form.wait("Done")
@@ -203,6 +206,7 @@ def test_a_job_that_is_edited_and_generated_unchanged_costs_nothing(kernel: Kern
     assert fake_server.paid == 2
 
 
+@pytest.mark.every_kernel
 def test_the_same_seed_is_shown_with_whose_it_is(form: Form, kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("import happyhorse_nb as hh; job = hh.generate('rocket.jpg', 'from elsewhere', seed=7)")
     [seed] = [name for name, state in form.widgets.items() if state.get("description") == "Seed"]
@@ -278,6 +282,7 @@ def tell(form: Form, **told: Any) -> None:
     form.send(line, {"method": "update", "state": {"value": json.dumps(told)}, "buffer_paths": []})
 
 
+@pytest.mark.every_kernel
 def test_a_file_that_does_not_arrive_takes_the_picture_before_it_with_it(form: Form, fake_server: FakeServer) -> None:
     button = form.find("Generate")[0]
     tell(form, file="large.jpg", size=12 * 1024 * 1024)
@@ -295,6 +300,7 @@ def test_a_file_that_does_not_arrive_takes_the_picture_before_it_with_it(form: F
     assert fake_server.paid == 0
 
 
+@pytest.mark.every_kernel
 def test_ctrl_enter_sends_what_stands_in_the_prompt_though_the_page_has_not_sent_all_of_it(
     form: Form, fake_server: FakeServer
 ) -> None:

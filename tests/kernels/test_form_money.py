@@ -1,9 +1,11 @@
-"""What a form pays for: once for two clicks, and only for what was seen. In kernels of three kinds."""
+"""What a form pays for: once for two clicks, and only for what was seen."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
@@ -46,6 +48,7 @@ def test_another_picture_than_was_shown_is_not_paid_for(kernel: Kernel, fake_ser
     fake_server.wait_for("submit")
 
 
+@pytest.mark.every_kernel
 def test_a_chosen_file_becomes_the_first_frame(kernel: Kernel, photo: Path) -> None:
     form = kernel.run("%happyhorse form")
     chooser, state = part(form, "Choose a file")

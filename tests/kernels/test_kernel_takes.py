@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.fake_server import FakeServer
 from support.kernel import Kernel
+
+pytestmark = pytest.mark.every_kernel
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 CELL = "%%happyhorse rocket.jpg --takes 2 --resolution 720P --name two\nThe rocket lifts off"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from kernels.conftest import NewKernel
 from support.fake_server import KEY, FakeServer
 
 
+@pytest.mark.every_kernel
 def test_a_typed_key_is_used_and_never_shown(new_kernel: NewKernel, fake_server: FakeServer) -> None:
     # A keyring that keeps nothing, as on a machine without one.
     kernel = new_kernel(key=None, PYTHON_KEYRING_BACKEND="keyring.backends.fail.Keyring")

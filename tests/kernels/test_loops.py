@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from support.fake_server import FakeServer
 from support.kernel import Kernel
+
+pytestmark = pytest.mark.every_kernel
 
 WAIT_FOR_FILE = """
 import asyncio, os

@@ -8,6 +8,7 @@ from support.fake_server import FakeServer
 from support.kernel import Kernel
 
 
+@pytest.mark.every_kernel
 def test_tab_completes_options_values_and_subcommands(lasting_kernel: Kernel) -> None:
     def offered(code: str, position: int | None = None) -> set[str]:
         return {match.strip() for match in lasting_kernel.complete(code, position)}
@@ -22,12 +23,14 @@ def test_tab_completes_options_values_and_subcommands(lasting_kernel: Kernel) ->
     assert "--seed" in offered(f"{first}\nThe rocket lifts off", len(first))
 
 
+@pytest.mark.every_kernel
 def test_question_mark_shows_every_option(lasting_kernel: Kernel) -> None:
     shown = lasting_kernel.inspect("%%happyhorse")
     for option in ("--duration", "--resolution", "--seed", "--name", "--wait", "--save", "--again", "--fit", "--model"):
         assert option in shown
 
 
+@pytest.mark.every_kernel
 def test_h_shows_every_option_and_is_no_error(lasting_kernel: Kernel) -> None:
     cell = lasting_kernel.run("%happyhorse -h")
     assert cell.ok
@@ -44,6 +47,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.every_kernel
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_wrong_option_is_refused_in_one_line(lasting_kernel: Kernel, idle_server: FakeServer, case: str) -> None:
     options, what, limit = REFUSED[case]
@@ -55,6 +59,7 @@ def test_a_wrong_option_is_refused_in_one_line(lasting_kernel: Kernel, idle_serv
     assert idle_server.requests == []
 
 
+@pytest.mark.every_kernel
 def test_a_missing_image_names_all_that_was_tried(lasting_kernel: Kernel, idle_server: FakeServer) -> None:
     cell = lasting_kernel.run("%%happyhorse nowhere.jpg\nThe rocket lifts off")
     [line] = cell.error
@@ -64,6 +69,7 @@ def test_a_missing_image_names_all_that_was_tried(lasting_kernel: Kernel, idle_s
     assert idle_server.requests == []
 
 
+@pytest.mark.every_kernel
 def test_a_prompt_that_would_be_cut_is_refused_and_says_where(lasting_kernel: Kernel, idle_server: FakeServer) -> None:
     cell = lasting_kernel.run("%%happyhorse rocket.jpg\n" + "a" * 5001)
     [line] = cell.error
@@ -82,6 +88,7 @@ def test_without_a_key_the_ways_to_give_one_are_named(new_kernel, fake_server: F
     assert fake_server.requests == []
 
 
+@pytest.mark.every_kernel
 def test_a_verbose_traceback_does_not_show_the_key(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("%xmode Verbose")
     kernel.run("import happyhorse_nb as hh\nlaunch = hh.generate('rocket.jpg', 'The rocket lifts off')")
@@ -90,6 +97,7 @@ def test_a_verbose_traceback_does_not_show_the_key(kernel: Kernel, fake_server: 
     assert cell.reply["ename"] == "ZeroDivisionError"
 
 
+@pytest.mark.every_kernel
 def test_names_in_braces_come_from_the_notebook(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("mood = 'golden hour'")
     kernel.run("%%happyhorse rocket.jpg\nThe rocket lifts off, {mood}, {unknown}")
@@ -97,6 +105,7 @@ def test_names_in_braces_come_from_the_notebook(kernel: Kernel, fake_server: Fak
     assert request.json["prompt"] == "The rocket lifts off, golden hour, {unknown}"
 
 
+@pytest.mark.every_kernel
 def test_config_sets_the_defaults_of_the_options(kernel: Kernel, fake_server: FakeServer) -> None:
     listed = kernel.run("%config HappyHorse").printed
     for name in ("duration", "resolution", "budget", "folder", "embed_limit", "max_concurrent"):
@@ -107,6 +116,7 @@ def test_config_sets_the_defaults_of_the_options(kernel: Kernel, fake_server: Fa
     assert (paid.json["duration"], paid.json["resolution"]) == (7, "720P")
 
 
+@pytest.mark.every_kernel
 def test_config_takes_no_value_that_the_server_would_not(kernel: Kernel) -> None:
     cell = kernel.run("%config HappyHorse.duration = 99")
     assert "99" in kernel.shown(cell)
@@ -158,6 +168,7 @@ def test_a_variable_stands_for_its_job_wherever_a_job_is_named(kernel: Kernel, f
     assert "launch is one job, not takes" in " ".join(wrong.error)
 
 
+@pytest.mark.every_kernel
 def test_jobs_of_the_sandbox_go_on_when_it_is_started_again(kernel: Kernel, fake_server: FakeServer) -> None:
     if kernel.run("import av").error:
         # Without the sandbox's parts, as where a user has not asked for them.
@@ -198,6 +209,7 @@ def test_a_cell_hides_nothing_that_has_a_meaning(kernel: Kernel, fake_server: Fa
     assert fake_server.paid == 0
 
 
+@pytest.mark.every_kernel
 def test_tab_offers_our_words_alone(new_kernel, python) -> None:
     kernel: Kernel = new_kernel()
     kernel.run("%load_ext happyhorse_nb")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 from kernels.conftest import NewKernel
 from support.kernel import Cell, Kernel
 
@@ -64,6 +66,7 @@ def test_papermill_can_say_where_its_output_goes(new_kernel: NewKernel, photo: P
     assert kernel.run("str(launch.path.parent)").result == str(kernel.cwd / "out" / "happyhorse-videos")
 
 
+@pytest.mark.every_kernel
 def test_a_video_that_stands_in_another_cell_is_not_embedded_once_more(
     new_kernel: NewKernel, photo: Path, tmp_path: Path
 ) -> None:

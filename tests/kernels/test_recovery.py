@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from kernels.conftest import NewKernel
 from support.fake_server import FakeServer
 from support.kernel import Kernel
@@ -19,6 +21,7 @@ def begun(kernel: Kernel, server: FakeServer) -> None:
     kernel.wait(lambda: "Accepted" in kernel.shown(card), "the task is accepted")
 
 
+@pytest.mark.every_kernel
 def test_a_task_outlives_its_kernel(new_kernel: NewKernel, fake_server: FakeServer) -> None:
     first = new_kernel()
     begun(first, fake_server)

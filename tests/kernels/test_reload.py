@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kernels.conftest import NewKernel
 from support.fake_server import FakeServer
 from support.kernel import Kernel
 
@@ -30,11 +31,22 @@ for name in 2 * sorted((n for n in sys.modules if n.split(".")[0] == "happyhorse
 }
 
 
-@pytest.mark.parametrize("way", RELOADS)
+@pytest.mark.every_kernel
+@pytest.mark.parametrize("way", ["reload_ext", "autoreload"])
 def test_a_reload_leaves_the_threads_and_the_running_job(
-    new_kernel, fake_server: FakeServer, python: Path, way: str
+    new_kernel: NewKernel, fake_server: FakeServer, way: str
 ) -> None:
-    kernel: Kernel = new_kernel()
+    reload(new_kernel(), fake_server, way)
+
+
+@pytest.mark.parametrize("way", ["importlib", "importlib twice"])
+def test_modules_that_are_run_anew_leave_the_threads_and_the_running_job(
+    new_kernel: NewKernel, fake_server: FakeServer, way: str
+) -> None:
+    reload(new_kernel(), fake_server, way)
+
+
+def reload(kernel: Kernel, fake_server: FakeServer, way: str) -> None:
     package = copy_of_package(kernel)
     kernel.run("%load_ext happyhorse_nb")
     assert Path(kernel.run("import happyhorse_nb; happyhorse_nb.__file__").result).parent == package

@@ -45,6 +45,7 @@ def waits(kernel: Kernel, code: str, words: str, *, cell_id: str = "a cell of Ju
 ONE = r"Waiting for a video: generating, \d+ s.*; Stop ends the wait, not the video\."
 
 
+@pytest.mark.every_kernel
 @pytest.mark.parametrize("wait", ["job.result();", "await job;", "hh.wait()", "hh.run(job);"])
 def test_a_wait_for_one_video_says_how_far_it_is_and_then_what_came_of_it(
     kernel: Kernel, fake_server: FakeServer, wait: str
@@ -113,6 +114,7 @@ def test_a_wait_that_is_over_at_once_shows_nothing(kernel: Kernel, fake_server: 
     assert (cell.ok, cell.outputs) == (True, [])
 
 
+@pytest.mark.every_kernel
 def test_an_interrupted_wait_leaves_no_line_that_waits(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("jobs = make('one', 'two')")
     cell = waits(kernel, "hh.wait()", "Waiting for 2 videos")
@@ -126,6 +128,7 @@ def test_an_interrupted_wait_leaves_no_line_that_waits(kernel: Kernel, fake_serv
     assert lines(kernel, cell) == [line]
 
 
+@pytest.mark.every_kernel
 def test_waits_on_threads_of_the_user_show_nothing_and_end(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("jobs = make('one', 'two')")
     kernel.run("from concurrent.futures import ThreadPoolExecutor\npool = ThreadPoolExecutor()")
@@ -137,6 +140,7 @@ def test_waits_on_threads_of_the_user_show_nothing_and_end(kernel: Kernel, fake_
     assert len(cell.outputs) == 1
 
 
+@pytest.mark.every_kernel
 def test_a_task_that_awaits_after_its_cell_does_not_land_in_another(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("[job] = make('The rocket lifts off')")
     begun = kernel.run("import asyncio\ntask = asyncio.ensure_future(job._arrive())\nawait asyncio.sleep(0)")
@@ -147,6 +151,7 @@ def test_a_task_that_awaits_after_its_cell_does_not_land_in_another(kernel: Kern
     assert begun.ok
 
 
+@pytest.mark.every_kernel
 def test_a_wait_within_a_callback_of_a_wait_ends(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("a, b = make('one', 'two')")
     kernel.run("undo = a.on_change(lambda now: print(b.result().path.exists()) if now.status.ended else None)")
@@ -156,6 +161,7 @@ def test_a_wait_within_a_callback_of_a_wait_ends(kernel: Kernel, fake_server: Fa
     assert cell.printed == "True\n"
 
 
+@pytest.mark.every_kernel
 def test_a_list_of_jobs_is_a_table_that_moves(kernel: Kernel, fake_server: FakeServer) -> None:
     kernel.run("jobs = make('The rocket lifts off', 'Steam rises')")
     cell = kernel.run("jobs")
@@ -171,6 +177,7 @@ def test_a_list_of_jobs_is_a_table_that_moves(kernel: Kernel, fake_server: FakeS
     assert bundle["text/html"].count("<tr") == 3
 
 
+@pytest.mark.every_kernel
 def test_every_other_list_is_what_it_was(kernel: Kernel) -> None:
     kernel.run("[job] = make('The rocket lifts off')")
     for code, shown in (("[1, 2]", "[1, 2]"), ("[]", "[]"), ("(1,)", "(1,)"), ("[hh, 3][1:]", "[3]")):

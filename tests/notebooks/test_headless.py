@@ -53,6 +53,7 @@ async def run(notebook: nbformat.NotebookNode, folder: Path, python: Path) -> nb
     return nbformat.read(path, as_version=4)
 
 
+@pytest.mark.every_kernel
 async def test_nbclient_waits_and_saves_the_video(
     folder: Path, python: Path, fake_server: FakeServer, small_mp4: bytes
 ) -> None:
@@ -66,6 +67,7 @@ async def test_nbclient_waits_and_saves_the_video(
     assert fake_server.paid == 1
 
 
+@pytest.mark.every_kernel
 async def test_a_job_that_ends_while_a_later_cell_runs_is_saved_under_its_own(
     folder: Path, python: Path, fake_server: FakeServer, small_mp4: bytes
 ) -> None:

@@ -33,6 +33,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from support import kernel_forks
+
 #: Seconds after which something that should have happened has not. Generous: it bounds a hang, it measures nothing.
 DEADLINE = 60.0
 
@@ -104,12 +106,8 @@ class Cell:
 
 
 def kernel_of(python: Path, folder: Path) -> KernelSpecManager:
-    """Knows one kernel, by the name "driven": ipykernel under that interpreter."""
-    spec = {
-        "argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-        "display_name": "driven",
-        "language": "python",
-    }
+    """Knows one kernel, by the name "driven": ipykernel under that interpreter, forked (see `kernel_forks`)."""
+    spec = {**kernel_forks.spec(python), "display_name": "driven", "language": "python"}
     (folder / "driven").mkdir(parents=True, exist_ok=True)
     (folder / "driven" / "kernel.json").write_text(json.dumps(spec))
     return KernelSpecManager(kernel_dirs=[str(folder)])

@@ -56,6 +56,7 @@ def opened(kernel: Kernel, code: str = "import happyhorse_nb as hh\nhh.gallery()
     return cell
 
 
+@pytest.mark.every_kernel
 def test_the_gallery_pages_plays_stars_and_forgets(kernel: Kernel, tmp_path: Path) -> None:
     cell = opened(kernel)
     assert len(faces(kernel)) == 24

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvisioner
+from jupyter_client.provisioning.factory import KernelProvisionerFactory
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 #: Seconds after which something that should have happened has not: it bounds a hang, it measures nothing.
 DEADLINE = 60.0
@@ -37,7 +38,7 @@ class ForkedKernel(LocalProvisioner):
         fork = source(python).start(argv, kwargs["env"], kwargs["cwd"], files)
         self.process = fork  # type: ignore[assignment]  # base: declared as None
         # It is the leader of its group.
-        self.pid = self.pgid = fork.pid  # type: ignore[assignment]  # base: declared as None
+        self.pid = self.pgid = fork.pid
         self.cwd = kwargs["cwd"]
         return self.connection_info
 

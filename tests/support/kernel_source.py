@@ -14,10 +14,11 @@ import socket
 import sys
 from contextlib import suppress
 from importlib import import_module
+from typing import Any
 
 PRELOADED = (
     *("ipykernel.kernelapp", "ipykernel.zmqshell", "stack_data", "pygments.lexers.python", "aiohttp", "filelock"),
-    *("jinja2", "multiprocessing", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "pydantic.main", "secrets", "tenacity"),
+    *("jinja2", "multiprocessing", "PIL.JpegImagePlugin", "PIL.PngImagePlugin", "secrets"),
 )
 
 
@@ -36,7 +37,8 @@ class Source:
     def run(self, life: socket.socket) -> None:
         """Until ``life`` is closed. Raises `Forked` in each kernel."""
         while True:
-            ready, _, _ = select.select([life, self._listener, *self._kernels], [], [])
+            watched: list[Any] = [life, self._listener, *self._kernels]
+            ready, _, _ = select.select(watched, [], [])
             for one in ready:
                 if one is life:
                     return

@@ -47,6 +47,7 @@ CELLS = {
     "form": FORM,
     "gallery": "hh.gallery()",
     "jobs": "hh.jobs()",
+    "question": TAKES.replace("--duration 3", "--duration 15").replace(" --name takes --wait", ""),
     "slow": SLOW,
     "running": RUNNING,
     "out": OUT,
@@ -60,6 +61,7 @@ READY = {
     "form": "textarea",
     "gallery": "img",
     "jobs": "table",
+    "question": "button:has-text('Make 4 videos')",
     "running": ".hh-state:has-text('Generating')",
     "out": ".hh-state:has-text('Cancelled')",
 }

@@ -19,7 +19,7 @@ from widgets.fakes import FakeJob, FakeOutputs, running
 
 
 class Record:
-    frame = "f" * 64
+    sources = "f" * 64
 
 
 class DoneJob(FakeJob):

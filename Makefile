@@ -1,6 +1,6 @@
 # make demo    a real video out of a notebook, on the embedded server, without a key
 # make test    sets up and runs everything: style, types, layers, tests in kernels, notebooks and browsers
-# make soak    200 kernels and programs killed at random instants, and long runs of the other random tests; minutes
+# make soak    200 kernels and programs killed at random instants, as many forks, and long runs of the other random tests
 # make bench   the benchmarks, each beside its baseline
 # make screenshots   the pictures in docs/screenshots, taken anew in JupyterLab
 # make lint    style, types and layers alone

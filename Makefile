@@ -1,6 +1,6 @@
 # make demo    a real video out of a notebook, on the embedded server, without a key
 # make test    sets up and runs everything: style, types, layers, tests in kernels, notebooks and browsers
-# make soak    200 kernels and programs killed at random instants, as many forks, and long runs of the other random tests
+# make soak    200 kernels and programs killed at random instants, as many forks, a thousand examples of each property
 # make bench   the benchmarks, each beside its baseline
 # make screenshots   the pictures in docs/screenshots, taken anew in JupyterLab
 # make lint    style, types and layers alone
@@ -23,7 +23,11 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 # Two more kernels beside the main environment's current one: the last 6.x, and what Colab pins.
 KERNELS := .venvs/ipykernel6 .venvs/colab
 PINS_ipykernel6 := 'ipykernel<7' ipywidgets
-PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7.1
+PINS_colab := ipython==7.34.0 ipykernel==6.17.1 ipywidgets==7.7.1 traitlets==5.7.1 tornado==6.5.7
+# Colab has Python 3.13: where there is none, that kernel is made with $(PYTHON).
+PYTHON_colab = $(shell for python in python3.13 "$$HOME"/.pyenv/versions/3.13*/bin/python3.13; do \
+	"$$python" -c 'import ensurepip, venv' 2>/dev/null && { echo "$$python"; exit; }; done; echo "$(PYTHON)")
+PYTHON_ipykernel6 = $(PYTHON)
 
 # Folders too: their time tells that a file was taken away.
 SOURCES := $(shell find happyhorse_nb notebooks -name __pycache__ -prune -o -print)
@@ -40,7 +44,7 @@ test:
 	@$(MAKE) -j3 setup
 	@$(MAKE) lint
 	$(call step,tests)
-	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile $(PYTEST_ARGS)
+	@$(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev
 	$(call step,style (ruff))
@@ -58,6 +62,7 @@ demo: $(VENV)/.demo
 soak: $(VENV)/.dev
 	$(call step,soak)
 	@HH_KILLS=$${HH_KILLS:-200} $(BIN)/pytest tests/soak $(PYTEST_ARGS)
+	@$(BIN)/pytest -m hypothesis --ignore=tests/soak --hypothesis-profile=soak $(PYTEST_ARGS)
 
 bench: $(VENV)/.dev
 	$(call step,benchmarks)
@@ -115,6 +120,6 @@ $(VENV)/.dev: $(WHEEL)
 	$(call install,$(VENV),dev,"$$(cat $(WHEEL))[dev]")
 
 .venvs/%/.kernel: $(WHEEL)
-	$(call step,kernel $*: $(PINS_$*))
-	@test -e .venvs/$*/.has-pins -a .venvs/$*/.has-pins -nt pyproject.toml || $(PYTHON) -m venv --clear .venvs/$*
+	@test -e .venvs/$*/.has-pins -a .venvs/$*/.has-pins -nt pyproject.toml || $(PYTHON_$*) -m venv --clear .venvs/$*
+	@printf '\033[1m== kernel %s: %s, %s\033[0m\n' $* "$$(.venvs/$*/bin/python -V)" "$(subst ',,$(PINS_$*))"
 	$(call install,.venvs/$*,pins,$(PINS_$*) "$$(cat $(WHEEL))")

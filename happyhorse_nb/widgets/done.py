@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import render
-from happyhorse_nb.api import again, price, remade
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render.gallery import notice
@@ -77,6 +76,9 @@ class DoneRow:
         self._said.value = render.style() + said
 
     def _make_larger(self, pressed: Any) -> None:
+        # On first use, as everywhere here: the extension imports this module, and must stay light.
+        from happyhorse_nb.api import remade
+
         self._check_money()
         # The price stands on the button: the press is the answer.
         made: Any = remade(self._job, resolution=_LARGER, seed=self._job.seed, yes=True)
@@ -85,6 +87,8 @@ class DoneRow:
         pressed.disabled = True
 
     def _make_another(self, pressed: Any) -> None:
+        from happyhorse_nb.api import again
+
         self._check_money()
         made = again(self._job, yes=True)
         pressed.disabled = True
@@ -113,6 +117,8 @@ class DoneRow:
         self._star.tooltip = "Remove its star" if on else "Give it a star"
 
     def _priced(self, words: str, **changes: Any) -> str:
+        from happyhorse_nb.api import price
+
         cost = price(self._job, **changes)
         return words if cost is None else f"{words}, {cost}"
 

@@ -20,9 +20,12 @@ STRICT = os.environ.get("HH_CI") == "1"
 SOURCES = os.environ.get("HH_SOURCES") == "1" and not STRICT
 #: The kinds of kernels: current, the last 6.x, Colab's pins.
 KERNELS = ("current", "ipykernel6", "colab")
+#: The folders of tests that take seconds each, those with the longest ones first.
+LONGEST = ("soak", "browser", "notebooks", "kernels", "jobs", "polling", "cli", "sandbox")
 
 # How long an example takes is no property of the code: the first one imports what the others then have.
-hypothesis.settings.register_profile("happyhorse_nb", deadline=None)
+hypothesis.settings.register_profile("happyhorse_nb", deadline=None, max_examples=40)
+hypothesis.settings.register_profile("soak", deadline=None, max_examples=1000)
 hypothesis.settings.load_profile("happyhorse_nb")
 
 
@@ -40,6 +43,20 @@ def pytest_sessionstart() -> None:
             "happyhorse_nb comes from the checkout, but the wheel is what is tested: use `make test`, "
             "or set HH_SOURCES=1 for a quick look."
         )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest comes first, and the workers share out its tests one by one; of the rest, whole files."""
+    folders = {item: item.path.relative_to(CHECKOUT / "tests").parts[0] for item in items}
+    items.sort(key=lambda item: LONGEST.index(folders[item]) if folders[item] in LONGEST else len(LONGEST))
+    for item in items:
+        fixtures = getattr(item, "fixturenames", ())
+        if folders[item] not in LONGEST or "browser" in fixtures:
+            item.add_marker(pytest.mark.xdist_group(item.path.name))
+        elif "lasting_kernel" in fixtures:
+            kind = item.callspec.params["python"] if hasattr(item, "callspec") else KERNELS[0]
+            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {kind}"))
 
 
 @pytest.hookimpl(wrapper=True)

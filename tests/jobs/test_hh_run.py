@@ -193,5 +193,5 @@ def test_an_interrupt_cancels_it(where: str, tmp_path: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=120)
     assert (out, err, process.returncode) == ("cancelled\ninterrupted\n", "", 0)

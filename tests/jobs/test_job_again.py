@@ -199,7 +199,7 @@ def test_kernels_that_run_an_expired_one_again_at_once_buy_nothing(
 ) -> None:
     body = (
         "job = hh.generate(sys.argv[2], 'The rocket lifts off')\n"
-        "job.result(timeout=30)\n"
+        "job.result(timeout=120)\n"
         "print(json.dumps([job.id, str(job.status)]))"
     )
     programs = [Program(body, folder, str(photo)) for _ in range(2)]
@@ -280,7 +280,7 @@ def test_a_script_makes_a_video_and_ends(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
 ) -> None:
     said = Program(
-        GENERATE + "job.result(timeout=30); print(json.dumps([str(job.status), str(job.path)]))", folder, str(photo)
+        GENERATE + "job.result(timeout=120); print(json.dumps([str(job.status), str(job.path)]))", folder, str(photo)
     ).end()
     assert said[0] == "done"
     assert Path(said[1]).exists()
@@ -455,7 +455,7 @@ def test_two_processes_at_once_buy_it_once(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
 ) -> None:
     fake_server.words = ("success",)
-    body = GENERATE + "job.result(timeout=30); print(json.dumps([job.id, str(job.path)]))"
+    body = GENERATE + "job.result(timeout=120); print(json.dumps([job.id, str(job.path)]))"
     with fake_server.held("submit"):
         programs = [Program(body, folder, str(photo)) for _ in range(3)]
         fake_server.wait_for("submit")
@@ -510,7 +510,7 @@ def test_a_variable_that_holds_a_stopped_job_does_not_hide_what_another_kernel_m
     held.stop()
     Seen(held).until("stopped")
     fake_server.task.say("success")
-    Program("hh.resume(sys.argv[2])[0].result(timeout=30)", folder, held.id).end()
+    Program("hh.resume(sys.argv[2])[0].result(timeout=120)", folder, held.id).end()
     [found] = hh.jobs(status="done")
     assert str(found.status) == "done"
     assert found.path is not None
@@ -577,7 +577,7 @@ def test_what_the_server_has_refused_for_now_is_sent_by_nobody_else(
     fake_server.script("submit", Say(429, headers={"Retry-After": "1"}))
     job = generate()
     fake_server.wait_for("submit")
-    body = GENERATE + "job.result(timeout=30); print(json.dumps(job.id))"
+    body = GENERATE + "job.result(timeout=120); print(json.dumps(job.id))"
     assert Program(body, folder, str(photo)).end() == job.id
     assert (len(fake_server.tasks), fake_server.paid) == (1, 2)
 
@@ -647,7 +647,7 @@ def test_a_task_accepted_while_the_ledger_is_locked_is_not_lost(
     # Written down as soon as that is possible: another process goes on with it.
     row = engine().ledger.get(job.id)
     assert row is not None
-    body = GENERATE + "job.result(timeout=30); print(json.dumps([job.id, str(job.status)]))"
+    body = GENERATE + "job.result(timeout=120); print(json.dumps([job.id, str(job.status)]))"
     assert Program(body, folder, str(photo)).end() == [job.id, "done"]
     assert fake_server.paid == 1
 

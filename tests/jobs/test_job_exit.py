@@ -183,7 +183,7 @@ def test_a_script_that_has_its_video_says_nothing(
     generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
 ) -> None:
     fake_server.words = ("success",)
-    assert Script(ASK + "job.result(timeout=30)", folder, photo).end() == (0, "")
+    assert Script(ASK + "job.result(timeout=120)", folder, photo).end() == (0, "")
 
 
 def test_an_interrupt_ends_the_wait_cleanly(

@@ -90,7 +90,7 @@ def test_looks_find_the_end_sooner_than_as_many_by_a_fixed_clock(name: str, poll
 
 
 def test_fifty_at_once_are_found_sooner_than_by_any_clock_that_is_not_refused() -> None:
-    [kind] = workload("A", tasks=3000, histories=1)
+    [kind] = workload("A", tasks=1000, histories=1)
     best, none = crowd(kind, clocked(lambda: clock(FASTEST)))
     _, some = crowd(kind, clocked(lambda: clock(30.0)))
     assert some > none == 0, "a faster clock is refused now and then"

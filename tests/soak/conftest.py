@@ -17,7 +17,7 @@ from support.videos import make_mp4
 
 SEED = int(os.environ.get("HH_SEED") or secrets.randbelow(1_000_000))
 #: How many kills there are at least; `make soak` asks for more.
-KILLS = int(os.environ.get("HH_KILLS") or 20)
+KILLS = int(os.environ.get("HH_KILLS") or 10)
 _SUMMARIES: list[str] = []
 
 

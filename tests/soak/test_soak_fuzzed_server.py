@@ -25,7 +25,7 @@ from happyhorse_nb.client import VideoInfo
 from happyhorse_nb.models import Snapshot, Status
 from support.fake_server import KEY
 
-EXAMPLES = 4 * int(os.environ.get("HH_KILLS") or 20)
+EXAMPLES = 4 * int(os.environ.get("HH_KILLS") or 10)
 #: Seconds after which a call counts as hanging: more than all limits of one call together, those of `Patience` twice
 #: over (a submit may try a second address). It bounds a failure, it measures nothing.
 HANGS = 600.0

@@ -23,7 +23,7 @@ from support.kernel import Kernel
 from support.programs import Program, Programs
 
 #: Every job is drawn with all those before it, so ever more of them take ever longer.
-EXAMPLES = min(60, int(os.environ.get("HH_KILLS") or 20))
+EXAMPLES = min(60, int(os.environ.get("HH_KILLS") or 10))
 
 HARM = [
     "<script>alert(1)</script>",

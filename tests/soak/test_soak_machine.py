@@ -22,7 +22,7 @@ from support.programs import Program, Programs
 
 #: Steps of one example, and how many examples: under a minute in the normal run, many more in `make soak`.
 STEPS = 25
-EXAMPLES = 3 * int(os.environ.get("HH_KILLS") or 20) // 2
+EXAMPLES = 3 * int(os.environ.get("HH_KILLS") or 10) // 2
 
 #: The distinct requests, by their prompts. Each model has an address of its own, so that a request that was cut off
 #: before its body was read is still counted.

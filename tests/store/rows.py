@@ -82,7 +82,7 @@ sys.stdin.readline()
             assert process.stdin is not None
             process.stdin.write("\n")
             process.stdin.flush()
-        said = [process.communicate(timeout=60) for process in some]
+        said = [process.communicate(timeout=180) for process in some]
     for process, (_, noise) in zip(some, said, strict=True):
         assert process.returncode == 0, noise
     return [out.strip() for out, _ in said]

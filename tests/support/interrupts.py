@@ -276,7 +276,7 @@ def _main(act: str, how: str, count: int, photo: str) -> None:
     chosen = _acts(photo)[act]()
     hits = (by_signals if how == "signals" else by_steps)(chosen, count)
     # As another kernel would write, while this one lives.
-    other = sqlite3.connect(engine().ledger.path, isolation_level=None, timeout=30)
+    other = sqlite3.connect(engine().ledger.path, isolation_level=None, timeout=120)
     other.execute("BEGIN IMMEDIATE")
     other.execute("ROLLBACK")
     other.close()

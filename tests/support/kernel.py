@@ -36,7 +36,7 @@ from jupyter_client.manager import KernelManager
 from support import kernel_forks
 
 #: Seconds after which something that should have happened has not. Generous: it bounds a hang, it measures nothing.
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 Message = dict[str, Any]
 

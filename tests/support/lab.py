@@ -31,7 +31,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 App = Literal["lab", "notebook", "voila"]
 
 #: Seconds after which something that should have happened has not. It bounds a hang, it measures nothing.
-DEADLINE = 90.0
+DEADLINE = 180.0
 
 _PROGRAMS: dict[App, tuple[str, str, str]] = {
     # module, class of its options, address of a notebook

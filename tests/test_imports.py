@@ -61,7 +61,10 @@ def modules() -> list[str]:
 #: A fork for each module, each as fresh as the next: of a process that has only what others wrote.
 ALONE = """
 import importlib, os, sys
-for name in "IPython PIL.Image aiohttp.web av filelock ipywidgets jinja2 sqlite3".split():
+for name in (
+    "IPython PIL.Image aiohttp.web av concurrent.futures.process difflib filecmp filelock ipywidgets jinja2 "
+    "multiprocessing.connection numpy sqlite3 statistics"
+).split():
     importlib.import_module(name)
 for name in sys.argv[1:]:
     assert not [module for module in sys.modules if module.startswith("happyhorse_nb")]

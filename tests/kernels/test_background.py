@@ -67,7 +67,7 @@ def test_the_card_moves_and_the_video_comes_while_another_cell_is_busy(
     busy.wait()
 
     assert videos(kernel, card) == [small_mp4]
-    assert "Done" in kernel.shown(card)
+    kernel.wait(lambda: "Done" in kernel.shown(card), "its words")
     assert "$0.70" in kernel.shown(card)
     # What is left of the progress is ordinary output, which is saved and needs no kernel.
     assert "Generating" not in str(kernel.live_widgets(card))

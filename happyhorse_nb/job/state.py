@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from traceback import format_tb
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.models import Snapshot, join_notes
@@ -102,9 +103,10 @@ class JobState:
             if listener is not None and (ticks or not tick):
                 try:
                     listener(snapshot, in_cell)
-                except Exception as problem:
-                    # What is wrong is also shown with the job.
-                    logger.exception("job %s could not be shown", snapshot.id)
+                except Exception as problem:  # noqa: BLE001  # what is wrong is also shown with the job
+                    # Where it was raised, and not its words: they may be those of a prompt.
+                    where = "".join(format_tb(problem.__traceback__))
+                    logger.error("job %s could not be shown: %s\n%s", snapshot.id, type(problem).__name__, where)
                     self.remark(f"it could not be shown: {type(problem).__name__}: {problem}")
 
     def divert(self, waiting: Waiting) -> bool:

@@ -70,7 +70,7 @@ def test_a_listener_that_fails_is_in_it_with_its_traceback(
     job = generate()
     job.subscribe(bad)
     ended(job)
-    assert "ValueError: of a widget" in log.text
+    assert "could not be shown: ValueError" in log.text
     assert "Traceback" in log.text
 
 

@@ -47,9 +47,12 @@ process.at_fork(slow)
 }
 
 FIRST = """
+# Loaded before: it is the ledger that is opened in the midst of a fork.
+jobs = hh.jobs
+
 def first_use():
     begun.wait()
-    len(hh.jobs())
+    len(jobs())
     opened.set()
 
 user = threading.Thread(target=first_use)

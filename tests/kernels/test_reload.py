@@ -36,14 +36,12 @@ for name in 2 * sorted((n for n in sys.modules if n.split(".")[0] == "happyhorse
 
 
 @pytest.mark.every_kernel
-@pytest.mark.parametrize("way", ["reload_ext", "autoreload"])
-def test_a_reload_leaves_the_threads_and_the_running_job(
-    new_kernel: NewKernel, fake_server: FakeServer, way: str
-) -> None:
-    reload(new_kernel(), fake_server, way)
+def test_a_reload_leaves_the_threads_and_the_running_job(new_kernel: NewKernel, fake_server: FakeServer) -> None:
+    reload(new_kernel(), fake_server, "reload_ext")
 
 
-@pytest.mark.parametrize("way", ["importlib", "importlib twice"])
+# (Colab has no autoreload: that of IPython 7.34 imports imp, which Python 3.13 has not.)
+@pytest.mark.parametrize("way", ["importlib", "importlib twice", "autoreload"])
 def test_modules_that_are_run_anew_leave_the_threads_and_the_running_job(
     new_kernel: NewKernel, fake_server: FakeServer, way: str
 ) -> None:

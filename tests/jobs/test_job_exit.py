@@ -58,7 +58,8 @@ def test_what_was_asked_for_is_sent_and_the_script_says_how_to_go_on(
     [job] = hh.jobs()
     lines = [f"happyhorse_nb: {waiting}"] * (delay > 0) + [f"happyhorse_nb: {left()}"]
     assert (code, said) == (0, "".join(lines))
-    assert (str(job.status), job.task_id) == ("pending", "task-fake0001")
+    # (It may have been read once by then.)
+    assert (str(job.status) in ("pending", "processing"), job.task_id) == (True, "task-fake0001")
     fake_server.task.say("success")
     # The line is true.
     hh.resume()

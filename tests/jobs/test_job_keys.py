@@ -379,7 +379,7 @@ def test_joined_keys_share_the_places_of_their_account(
     fake_server.task.say("success")
     ended(first)
     rotate(NEW)
-    fake_server.wait_for("submit", 2)
+    Seen(second).wait(lambda snapshot: snapshot.task_id is not None)
     fake_server.task.say("success")
     assert str(ended(second).status) == "done"
 

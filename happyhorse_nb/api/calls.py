@@ -16,8 +16,7 @@ from happyhorse_nb.api.catalog import Jobs, order, query
 from happyhorse_nb.api.lookup import Taken, everywhere, jobs_of, no_job
 from happyhorse_nb.api.lookup import resume as _resume
 from happyhorse_nb.engine.core import engine
-from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.errors import InvalidRequest, in_words_here
 from happyhorse_nb.job.display import Pending, can_ask, settled
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.request import Request, prepare, spread
@@ -382,7 +381,7 @@ def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None =
             raise taken.refusal
         warnings.warn(str(taken.refusal), stacklevel=2)
     if taken.hint:
-        warnings.warn(spoken(taken.hint), stacklevel=2)
+        warnings.warn(in_words_here(taken.hint), stacklevel=2)
     return taken.jobs
 
 

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.errors import HappyHorseError, TransportError
-from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.errors import HappyHorseError, TransportError, in_words_here
 from happyhorse_nb.settings import Account, current_account, frontend, home, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import text
@@ -21,7 +20,7 @@ _SHOWN = 10
 
 def report() -> Iterator[str]:
     """One line after the other, so that what takes a while does not hold back what is known."""
-    yield from map(spoken, _report())
+    yield from map(in_words_here, _report())
 
 
 def _report() -> Iterator[str]:

@@ -27,8 +27,8 @@ from happyhorse_nb.errors import (
     NotSent,
     OutcomeUnknown,
     Redirected,
+    in_words_here,
 )
-from happyhorse_nb.errors import in_words_here as spoken
 from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Progress, Snapshot, Status
 
@@ -185,7 +185,7 @@ def last_words(jobs: Sequence[Job]) -> list[str]:
             f"{parts} ({names}); %happyhorse resume and %happyhorse wait go on with that in any Python, "
             "`happyhorse-nb jobs` lists it"
         )
-    return [spoken(line) for line in lines]
+    return [in_words_here(line) for line in lines]
 
 
 def _wanted(snapshot: Snapshot) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render.cards import fill, live, saved, sheet_link, style, thumb
 from happyhorse_nb.render.player import video
@@ -31,7 +31,7 @@ def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
 def verdict(text: str, tone: str = "") -> str:
     """One line about what was given: ``ok``, ``no``, ``warn``, or quiet. Screen readers are told when it changes."""
     for remedy in _REMEDIES:
-        text = text.replace(remedy, "").replace(spoken(remedy), "")
+        text = text.replace(remedy, "").replace(in_words_here(remedy), "")
     return fill("verdict.html.j2", text=plain(text, 400), tone=tone)
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
 
-from happyhorse_nb.errors import in_words_here as spoken
+from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, spans, style
@@ -69,7 +69,7 @@ def table_text(
     empty: str = _EMPTY,
 ) -> str:
     """The same as aligned plain text, what they cost in its last line."""
-    below = spoken(sums(snapshots) if caption is None else caption).replace("`", "")
+    below = in_words_here(sums(snapshots) if caption is None else caption).replace("`", "")
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
     both = mixed(snapshots)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
@@ -46,8 +47,12 @@ def picture(color: str, side: int = 150) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def made_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def made_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Adds the model, and has the options of a cell read from the tables anew, before and after."""
     monkeypatch.setitem(MODELS, MADE_UP.id, MADE_UP)
+    cell_parser.cache_clear()
+    yield
+    cell_parser.cache_clear()
 
 
 @pytest.fixture

@@ -210,6 +210,8 @@ def test_a_kernel_that_dies_leaves_its_job_to_one_with_the_joined_key(
     fake_server.words = ("processing",)
     script = Program(GENERATE + "job.result()", folder, str(photo))
     fake_server.wait_for("poll")
+    # Until it dies, that kernel may ask with its own key.
+    fake_server.old_key = KEY
     rotate()
     magic("login --same-account")
     [job] = hh.resume()

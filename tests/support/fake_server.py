@@ -155,6 +155,8 @@ class FakeServer:
         self.video = video
         self.size = size
         self.key = key
+        #: A key that was replaced by ``key`` and is not revoked yet.
+        self.old_key: str | None = None
         #: The words of each new task, from its first poll on.
         self.words: tuple[str, ...] = ("pending", "processing", "success")
         #: False for a server that only knows the address with /async, True for one that only knows it without.
@@ -369,7 +371,7 @@ class FakeServer:
         return web.json_response(said, status=status, headers=answer.headers)
 
     def _api(self, kind: Kind, request: web.Request, body: bytes) -> tuple[int, dict[str, Any]]:
-        if request.headers.get("Authorization") != f"Bearer {self.key}":
+        if request.headers.get("Authorization") not in {f"Bearer {key}" for key in (self.key, self.old_key)}:
             return 401, error(401, "Unauthorized: the key is not valid")
         if kind == "submit":
             if request.path.endswith("/async") is self.without_suffix:

@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_client.manager import KernelManager
 from PIL import Image
 
-from happyhorse_nb.cli.demo import own_kernel
+from happyhorse_nb.cli import own_kernel
 from happyhorse_nb.sandbox import SandboxOptions, SandboxProcess
 
 #: Seconds for which the sandbox holds a submit: what the cell must not wait for.

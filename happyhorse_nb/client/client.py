@@ -17,7 +17,6 @@ from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.download import MAX_BYTES, Renew, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import wait_for
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
 from happyhorse_nb.errors import (
@@ -45,6 +44,7 @@ from happyhorse_nb.models import (
 from happyhorse_nb.settings import Account, account_of, check_origin, current_account, process
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE, HiddenText, missing_key, told_origin
 from happyhorse_nb.settings.folders import absolute
+from happyhorse_nb.settings.process import in_thread
 
 _UNKNOWN = "{problem} after the request had left. It may have been charged, so it is not sent again by itself."
 _LOOK = (

@@ -17,9 +17,9 @@ import aiohttp
 from happyhorse_nb import polling
 from happyhorse_nb.client.files import beside, into_place, names
 from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
-from happyhorse_nb.client.threads import at_decoder, at_disk
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import APIError, DownloadError, TransportError
+from happyhorse_nb.settings.process import at_decoder, at_disk
 
 #: No video of this API comes near it: 15 s at 1080P are some tens of megabytes.
 MAX_BYTES = 2 * 1024**3

@@ -13,11 +13,11 @@ import aiohttp
 from aiohttp import hdrs
 
 from happyhorse_nb.client.network import damage, destination, joined, proxy_for
-from happyhorse_nb.client.threads import at_disk
 from happyhorse_nb.client.unpack import CannotUnpack, Unpacker
 from happyhorse_nb.errors import DownloadError, NotSent, lasting
 from happyhorse_nb.settings import bring_to_disk, is_loopback
 from happyhorse_nb.settings.account import HiddenText
+from happyhorse_nb.settings.process import at_disk
 
 #: Bytes that are written at once. Fewer would cost more in handing over than in writing.
 _BATCH = 4 * 1024 * 1024

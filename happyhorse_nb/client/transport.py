@@ -23,9 +23,9 @@ from multidict import CIMultiDict
 from happyhorse_nb._version import __version__
 from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.network import HEADERS, UNSENT, PublicOnly, in_words, lost, proxy_for
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
+from happyhorse_nb.settings.process import in_thread
 
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024

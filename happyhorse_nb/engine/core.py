@@ -15,8 +15,7 @@ from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from happyhorse_nb.client.threads import in_thread
-from happyhorse_nb.engine.files import FOLDER, bring_back, copy_of, throw_away
+from happyhorse_nb.engine.fetch import FOLDER, bring_back, copy_of, throw_away
 from happyhorse_nb.engine.loop import Callbacks, outcome_of
 from happyhorse_nb.engine.registry import Registry, follow
 from happyhorse_nb.engine.runner import Runner
@@ -31,6 +30,7 @@ from happyhorse_nb.limits.budget import Quote, check_asked, check_budget
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, frontend, home, process
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Frames, Ledger, Presence, Record
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from happyhorse_nb import polling
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.settings import process
+from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Ledger, Record
 
 T = TypeVar("T")

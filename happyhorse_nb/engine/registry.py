@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Controls, Job
 from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, current_account, process
+from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Ledger, Presence, Record, changing
 from happyhorse_nb.store.questions import LETTERS
 

@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import OwnedLoop, SleepDetector, StartQueue
 from happyhorse_nb.engine.task import JobTask
@@ -23,6 +22,7 @@ from happyhorse_nb.limits.account import AccountLimits
 from happyhorse_nb.models import Status
 from happyhorse_nb.settings import Account, process
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Ledger, Presence
 
 logger = logging.getLogger(__name__)

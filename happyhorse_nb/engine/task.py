@@ -13,7 +13,6 @@ from typing import Any, NoReturn, TypeVar
 from happyhorse_nb import polling
 from happyhorse_nb.client.body import Flight
 from happyhorse_nb.client.poll import Poll, until_ended
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.engine.fetch import DownloadProgress, fetch
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import always
@@ -37,6 +36,7 @@ from happyhorse_nb.limits.account import AccountLimits
 from happyhorse_nb.limits.scheduler import Urgency
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.settings.process import in_thread
 
 logger = logging.getLogger(__name__)
 

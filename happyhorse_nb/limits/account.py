@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import polling, wire
-from happyhorse_nb.client.threads import in_thread
 from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
 from happyhorse_nb.limits.scheduler import Scheduler
 from happyhorse_nb.limits.slots import Concurrency, Others, Slots
 from happyhorse_nb.settings import Account
 from happyhorse_nb.settings.config import Settings
+from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Lease, Leases, Ledger, Presence
 
 if TYPE_CHECKING:

@@ -213,7 +213,7 @@ def do_forget(shell: Any, args: Namespace) -> None:
 
 
 def do_doctor(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.api.doctor import report
+    from happyhorse_nb.api.account import report
 
     for line in report():
         print(line, flush=True)
@@ -230,7 +230,7 @@ def do_balance(shell: Any, args: Namespace) -> str:
 
 
 def do_login(shell: Any, args: Namespace) -> str:
-    from happyhorse_nb.api.keys import login, same_account
+    from happyhorse_nb.api.account import login, same_account
 
     return login() if args.same_account is None else same_account(args.same_account)
 

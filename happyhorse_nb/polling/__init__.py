@@ -11,6 +11,7 @@ from happyhorse_nb.polling.schedule import (
     PATIENCE,
     Seen,
     State,
+    Timing,
     bar,
     hazard,
     next_gap,
@@ -19,7 +20,6 @@ from happyhorse_nb.polling.schedule import (
     seen,
     urgency,
 )
-from happyhorse_nb.polling.timing import Timing
 
 __all__ = [
     "MISSING",

@@ -34,7 +34,7 @@ class SandboxProcess:
         port: int = 0,
         timeout: float = 30.0,
     ) -> None:
-        command = [sys.executable, "-m", "happyhorse_nb.sandbox", "--with-parent", f"--port={port}"]
+        command = [sys.executable, "-m", "happyhorse_nb.sandbox.run", "--with-parent", f"--port={port}"]
         command += [f"--folder={Path(folder).expanduser().absolute()}", *(options or SandboxOptions()).arguments()]
         # A file, not a pipe: nobody reads along, and a full pipe would hold the sandbox up.
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()

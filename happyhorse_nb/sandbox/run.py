@@ -1,4 +1,4 @@
-"""The sandbox as a process: ``python -m happyhorse_nb.sandbox``."""
+"""The sandbox as a process: ``python -m happyhorse_nb.sandbox.run``."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def main(
     It prints its origin, one line, once it answers, and under it what ``hint`` makes of that. ``folder`` is where the
     tasks are kept unless ``argv`` says so.
     """
-    parsed = _parser(prog or "python -m happyhorse_nb.sandbox", folder).parse_args(argv)
+    parsed = _parser(prog or "python -m happyhorse_nb.sandbox.run", folder).parse_args(argv)
     try:
         options = SandboxOptions.from_arguments(parsed)
         check_installed()
@@ -104,3 +104,7 @@ def _on_closed_input(told: asyncio.Event) -> None:
         loop.call_soon_threadsafe(told.set)
 
     threading.Thread(target=watch, name="sandbox-parent", daemon=True).start()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

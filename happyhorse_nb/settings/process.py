@@ -17,11 +17,13 @@ comes to its end, as a whole. On every other thread such a call is an ordinary o
 
 from __future__ import annotations
 
+import asyncio
 import os
 import sys
 import time
 from _thread import start_new_thread
 from collections.abc import Callable
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import suppress
 from contextvars import copy_context
 from queue import Empty, SimpleQueue
@@ -278,3 +280,34 @@ def _in_fork(store: ModuleType) -> None:
     store.__dict__.update(lock=RLock(), things=things, forks={}, shut=set())
     for thing in _open(store):
         thing.in_fork()
+
+
+#: Threads that write videos. A disk that takes its time keeps these busy, and none that a look at a task needs.
+_WRITERS = 2
+#: Threads that look through videos. Each keeps a core busy, and the user's cell wants one too.
+_VIEWERS = 1
+
+
+async def at_disk(function: Callable[..., T], *arguments: object) -> T:
+    """Call a function on one of the threads that only wait for the disk."""
+    pool = once("disk", lambda: ThreadPoolExecutor(_WRITERS, thread_name_prefix="happyhorse_nb disk"))
+    return await in_thread(function, *arguments, on=pool)
+
+
+async def at_decoder(function: Callable[..., T], *arguments: object) -> T:
+    """Call a function on a thread that decodes. Many videos that come at once take turns there, and no write waits."""
+    pool = once("decoder", lambda: ThreadPoolExecutor(_VIEWERS, thread_name_prefix="happyhorse_nb decoder"))
+    return await in_thread(function, *arguments, on=pool)
+
+
+async def in_thread(function: Callable[..., T], *arguments: object, on: Executor | None = None) -> T:
+    """Call a function on a thread, so that the loop goes on meanwhile.
+
+    While the interpreter shuts down it gives no more threads. Then the function is called here: what is left to do is
+    to end well, which must not fail for want of a thread.
+    """
+    try:
+        running = asyncio.get_running_loop().run_in_executor(on, function, *arguments)
+    except RuntimeError:
+        return function(*arguments)
+    return await running

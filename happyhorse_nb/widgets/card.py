@@ -14,10 +14,9 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.widgets.compare import ChoiceRow, Comparison, buttons_live
 from happyhorse_nb.widgets.done import DoneRow
-from happyhorse_nb.widgets.live import Live, LiveJob, Snapshots, ended
+from happyhorse_nb.widgets.live import Live, LiveJob, MessageRate, Snapshots, ended
 from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput, Output, view
 from happyhorse_nb.widgets.panel import Panel, PanelState
-from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job

@@ -1,11 +1,17 @@
-"""Outputs, where a card is shown: of the running cell, or of a widget."""
+"""Outputs, where a card is shown: of the running cell, or of a widget; and a notice of the browser in one."""
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.job.notices import took_long
+from happyhorse_nb.models import Snapshot
+from happyhorse_nb.render.words import duration, plain
+from happyhorse_nb.widgets.live import after
 
 MimeBundle = Mapping[str, Any]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -129,3 +135,53 @@ def button(words: str, act: Callable[[], None], *classes: str, **options: Any) -
 def reason(problem: Exception) -> str:
     """What went wrong, in one line."""
     return str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
+
+
+# A notice by the browser that a video is done, for somebody who has turned to another window. Only a script can give
+# one. It runs where the front end runs scripts at all and the user allows notices, and elsewhere does nothing; what was
+# saved with it in mid-way does nothing when it is opened later.
+#: Seconds after which a script that is run again, with the page or the notebook, does nothing; and for which it stands.
+_FRESH, _STANDS = 120, 5.0
+_SCRIPT = """\
+(() => {
+  if (Math.abs(Date.now() / 1000 - %d) > %d || !("Notification" in window)) return;
+  try { %s } catch (problem) { }
+})();"""
+_ASK = 'if (Notification.permission === "default") Notification.requestPermission();'
+_TELL = 'if (Notification.permission === "granted") new Notification(%s, %s);'
+
+
+def notice(
+    *,
+    outputs: NewOutput = CellOutput,
+    clock: Callable[[], float] = time.time,
+    later: Callable[[float, Callable[[], None]], None] = after,
+) -> Callable[[Snapshot], None]:
+    """Ask for leave to give notice, in the running cell; call the answer with how the job has ended.
+
+    ``clock`` is Unix seconds.
+    """
+    output = outputs()
+    output.put(_script(_ASK, clock()))
+
+    def tell(snapshot: Snapshot) -> None:
+        if not took_long(snapshot):
+            output.change(EMPTY)
+            return
+        name = plain(snapshot.name or snapshot.short_id, 40)
+        took = duration((snapshot.ended or clock()) - snapshot.created)
+        about = {"body": plain(snapshot.prompt, 120), "tag": f"happyhorse-{plain(snapshot.id, 40)}"}
+        said = _TELL % (_quoted(f"Video {name} is done, after {took}"), _quoted(about))
+        output.change(_script(said, clock()))
+        later(_STANDS, lambda: output.change(EMPTY))
+
+    return tell
+
+
+def _script(code: str, now: float) -> MimeBundle:
+    return {"application/javascript": _SCRIPT % (now, _FRESH, code), "text/plain": ""}
+
+
+def _quoted(value: object) -> str:
+    # In an exported page it stands in a script element, which a prompt must not end.
+    return json.dumps(value).replace("<", "\\u003c")

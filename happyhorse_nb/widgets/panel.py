@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from happyhorse_nb.widgets.live import MessageRate, after
 from happyhorse_nb.widgets.output import WidgetMaker
-from happyhorse_nb.widgets.work import MessageRate, after
 
 logger = logging.getLogger(__name__)
 

@@ -41,7 +41,7 @@ def _show_several(jobs: list[Job]) -> None:
 
 
 def _notice() -> Callable[[Snapshot], None]:
-    from happyhorse_nb.widgets.notice import notice
+    from happyhorse_nb.widgets.output import notice
 
     return notice()
 

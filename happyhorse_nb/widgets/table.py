@@ -12,9 +12,8 @@ from happyhorse_nb.api.catalog import PICTURE, SHOWN
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.render.tables import sums
 from happyhorse_nb.settings import notebook_folder
-from happyhorse_nb.widgets.live import Live, Snapshots, ended
+from happyhorse_nb.widgets.live import Live, MessageRate, Snapshots, ended
 from happyhorse_nb.widgets.output import CellOutput, MimeBundle, NewOutput, Output, view
-from happyhorse_nb.widgets.work import MessageRate
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.cli import main
-from happyhorse_nb.cli.demo import program
+from happyhorse_nb.cli import main, program
 from happyhorse_nb.models import Cost, Status
 from happyhorse_nb.store import Ledger
 from store.rows import record

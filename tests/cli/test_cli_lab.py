@@ -15,7 +15,7 @@ from uuid import uuid4
 import aiohttp
 import pytest
 
-from happyhorse_nb.cli.notebooks import QUICKSTART
+from happyhorse_nb.cli import QUICKSTART
 from support.fake_server import KEY
 
 #: More than a server takes in one message unless it is told otherwise, in bytes.

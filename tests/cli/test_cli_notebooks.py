@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from happyhorse_nb.cli.notebooks import QUICKSTART, checkout, copy_to, notebooks
+from happyhorse_nb.cli import QUICKSTART, checkout, copy_to, notebooks
 
 
 def test_they_come_with_the_package_and_with_their_photos() -> None:

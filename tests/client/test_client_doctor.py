@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from happyhorse_nb.api.doctor import listed
+from happyhorse_nb.api.account import listed
 
 
 def test_names_are_plain_and_short() -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import happyhorse_nb as hh
 from happyhorse_nb import Job
-from happyhorse_nb.client.threads import at_disk
 from happyhorse_nb.engine.fetch import DownloadProgress
+from happyhorse_nb.settings.process import at_disk
 from jobs.seen import Seen, ended
 from support.fake_server import Do, FakeServer
 

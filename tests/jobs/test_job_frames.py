@@ -22,7 +22,7 @@ from happyhorse_nb.magic.extension import run_cell
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.widgets.form.picture import FrameBox
 from happyhorse_nb.widgets.form.values import Picture
-from happyhorse_nb.widgets.work import at_once
+from happyhorse_nb.widgets.live import at_once
 from inputs.pictures import LIMITS
 from jobs.seen import Seen, ended
 from support.fake_server import FakeServer

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import happyhorse_nb as hh
-from happyhorse_nb.api.doctor import report
+from happyhorse_nb.api.account import report
 from happyhorse_nb.magic.account import switch
 from happyhorse_nb.magic.commands import COMMANDS
 from happyhorse_nb.settings import account_of, current_account, process, use

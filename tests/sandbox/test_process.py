@@ -134,7 +134,7 @@ async def test_nobody_else_reads_its_pictures_and_videos_whatever_the_umask(
 @POSIX
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_quietly(folder: Path, number: signal.Signals) -> None:
-    command = [sys.executable, "-m", "happyhorse_nb.sandbox", f"--folder={folder}"]
+    command = [sys.executable, "-m", "happyhorse_nb.sandbox.run", f"--folder={folder}"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert answers(process.stdout.readline().strip())

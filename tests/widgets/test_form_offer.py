@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from happyhorse_nb.models import Cost, Status
-from happyhorse_nb.widgets.form.offer import Offer, offered
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, Values
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, Offer, Values, offered
 from widgets.fakes import running
 
 DONE, RUNS, FAILED = running(status=Status.DONE), running(), running(status=Status.FAILED)

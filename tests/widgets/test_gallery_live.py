@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from happyhorse_nb.models import Progress, Snapshot, Status
-from happyhorse_nb.widgets.gallery.view import Followed
+from happyhorse_nb.widgets.gallery import Followed
 
 
 class Running:

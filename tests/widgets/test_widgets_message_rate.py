@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from happyhorse_nb.widgets.live import MessageRate
 from happyhorse_nb.widgets.panel import Panel, PanelState
-from happyhorse_nb.widgets.work import MessageRate
 
 
 class Clock:

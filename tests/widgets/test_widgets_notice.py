@@ -8,8 +8,7 @@ from dataclasses import replace
 import pytest
 
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.widgets.notice import notice
-from happyhorse_nb.widgets.output import MimeBundle
+from happyhorse_nb.widgets.output import MimeBundle, notice
 from render.samples import sample
 
 NOW = 1_800_000_000.0

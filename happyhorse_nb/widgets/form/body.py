@@ -19,12 +19,11 @@ from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.widgets.form.controls import Controls, Page, PromptBox
-from happyhorse_nb.widgets.form.offer import Offer, expected, offered
 from happyhorse_nb.widgets.form.picture import FrameBox
 from happyhorse_nb.widgets.form.results import Results
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values, cell, name_of
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Offer, Values, cell, expected, name_of, offered
+from happyhorse_nb.widgets.live import Latest, Work, at_once
 from happyhorse_nb.widgets.output import button, reason, set_trait, view
-from happyhorse_nb.widgets.work import Latest, Work, at_once
 
 _UNKNOWN_SEED = "There is no earlier job with a known seed. Choose random or fixed."
 

@@ -15,8 +15,8 @@ from happyhorse_nb.models import Fit, ImageLimits
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import on_this_machine, process
 from happyhorse_nb.widgets.form.values import Picture
+from happyhorse_nb.widgets.live import Work
 from happyhorse_nb.widgets.output import button
-from happyhorse_nb.widgets.work import Work
 
 _NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
 _CHECKING = "checking…"

@@ -1,0 +1,282 @@
+"""``happyhorse-nb demo | lab | sandbox | doctor | jobs``: parses and hands over; runs the shipped notebooks."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from happyhorse_nb._version import __version__
+from happyhorse_nb.errors import HappyHorseError, MissingKey
+from happyhorse_nb.sandbox import SandboxProcess
+from happyhorse_nb.settings import KEY_VARIABLE, SANDBOX_KEY, current_account, home
+from happyhorse_nb.settings.account import ORIGIN_VARIABLE
+
+if TYPE_CHECKING:
+    from jupyter_client.kernelspec import KernelSpecManager
+
+
+def jobs(argv: Sequence[str]) -> int:
+    """Print the jobs that fit. Raises `InvalidRequest`, `LedgerError`."""
+    from happyhorse_nb.api import jobs as listed
+    from happyhorse_nb.api.catalog import add_filters, chosen
+
+    parser = argparse.ArgumentParser(
+        prog="happyhorse-nb jobs", description="List the jobs, newest first, with what they cost.", allow_abbrev=False
+    )
+    add_filters(parser, sort=True)
+    print(listed(**chosen(parser.parse_args(argv))))
+    return 0
+
+
+def sandbox(arguments: Sequence[str]) -> int:
+    """Run the embedded server until it is interrupted."""
+    from happyhorse_nb.sandbox.run import main as run
+
+    def hint(origin: str) -> str:
+        return f"Use it with {ORIGIN_VARIABLE}={origin} and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it."
+
+    return run(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="happyhorse-nb", description="Make video from a notebook.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"happyhorse-nb {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    demo = commands.add_parser("demo", help="run the quickstart notebook on the embedded server")
+    demo.add_argument("--output", type=Path, default=Path("demo-output"), help="where the results go (%(default)s)")
+    commands.add_parser(
+        "lab",
+        help="open JupyterLab on the notebooks, with the embedded server if there is no key",
+        usage="happyhorse-nb lab [-h] [arguments of jupyter lab …]",
+    )
+    commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
+    commands.add_parser("doctor", help="say what is set up, and what is missing")
+    commands.add_parser("jobs", help="list the jobs, newest first (-h for its options)", add_help=False)
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        return 2
+    # The list, the sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
+    args, rest = parser.parse_known_args(argv)
+    if rest and args.command not in ("sandbox", "lab", "jobs"):
+        parser.error(f"unknown arguments: {' '.join(rest)}")
+    try:
+        return _run(args, rest)
+    except HappyHorseError as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read along, such as head, has read enough. Else Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(args: argparse.Namespace, rest: list[str]) -> int:
+    if args.command == "demo":
+        return demo(args.output)
+    if args.command == "lab":
+        return lab(rest)
+    if args.command == "doctor":
+        from happyhorse_nb.api.account import report
+
+        for line in report():
+            print(line, flush=True)
+        return 0
+    return sandbox(rest) if args.command == "sandbox" else jobs(rest)
+
+
+QUICKSTART = "01_quickstart.ipynb"
+
+
+def notebooks() -> Path:
+    """The folder of the shipped notebooks. Raises `HappyHorseError` when it is missing."""
+    package = Path(__file__).parent
+    for folder in (package / "notebooks", package.parent / "notebooks"):
+        if (folder / QUICKSTART).is_file():
+            return folder
+    raise HappyHorseError("the notebooks are missing from this installation. Install happyhorse-nb again.")
+
+
+def checkout(start: Path, environment: Path) -> Path | None:
+    """The notebooks of the checkout that ``start`` lies in, else of the one whose environment (`sys.prefix`) this is.
+
+    There the package itself may be an installed one, as `make demo` leaves it. None outside of a checkout.
+    """
+    for folder in (start, *start.parents, environment.parent):
+        if (folder / "happyhorse_nb" / "_version.py").is_file() and (folder / "notebooks" / QUICKSTART).is_file():
+            return folder / "notebooks"
+    return None
+
+
+def copy_to(folder: Path, *, only: str | None = None) -> None:
+    """Copy the notebooks (or one of them) with their photos into a folder; what is there already stays."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for source in sorted(notebooks().iterdir()):
+        wanted = source.suffix != ".ipynb" or only in (None, source.name)
+        if source.is_file() and wanted and not (folder / source.name).exists():
+            shutil.copyfile(source, folder / source.name)
+
+
+#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. At Tornado's own
+#: limit, 10 MiB, it closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for
+#: what is around them.
+_MOST = 272 * 1024 * 1024
+_SERVER = "--ServerApp.tornado_settings"
+
+
+def lab(arguments: Sequence[str]) -> int:
+    """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox that runs along."""
+    if find_spec("jupyterlab") is None:
+        raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
+    folder = checkout(Path.cwd(), Path(sys.prefix)) or notebooks()
+    if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
+        # Installed: the user's own copy, which an update does not take away.
+        folder = Path.cwd() / "happyhorse-notebooks"
+        copy_to(folder)
+    environment = dict(os.environ)
+    with ExitStack() as stack:
+        print(f"The notebooks are in {folder}.")
+        try:
+            account = current_account()
+        except MissingKey:
+            sandbox = stack.enter_context(SandboxProcess(home() / "sandbox"))
+            environment.update({ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY})
+            print(f"No key is given: the sandbox at {sandbox.origin} renders the videos here, free of charge.")
+        else:
+            print(f"The key from {account.source} is used: {account.maker}.")
+        sys.stdout.flush()
+        # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
+        own = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+        own += [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
+        if not any(argument.startswith(_SERVER) for argument in arguments):
+            own.append(f"{_SERVER}={{'websocket_max_message_size': {_MOST}}}")
+        command = [sys.executable, "-m", "jupyterlab", *own, *arguments]
+        with subprocess.Popen(command, env=environment) as running:  # noqa: S603 - our own arguments
+            # Whoever ends this ends JupyterLab with it.
+            signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+            return running.wait()
+
+
+def own_kernel(python: str = sys.executable) -> KernelSpecManager:
+    """What a kernel manager asks for a kernel, and gets that of an interpreter for, of this one if no other is named.
+
+    Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
+    """
+    from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+
+    command = [python, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
+
+    class Own(KernelSpecManager):
+        def get_kernel_spec(self, _: str) -> KernelSpec:
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return Own()
+
+
+_TIMEOUT = 300
+
+
+def demo(output: Path) -> int:
+    """Run the demo into a folder, made anew; prints the three paths. Returns the exit status."""
+    try:
+        import nbclient  # noqa: F401 - only to say early what is missing
+        import nbconvert  # noqa: F401
+    except ImportError:
+        raise HappyHorseError("the demo needs JupyterLab's parts: pip install 'happyhorse-nb[lab]'") from None
+    output = output.absolute()
+    try:
+        if output.exists():
+            _check_ours(output)
+            shutil.rmtree(output)
+        copy_to(output, only=QUICKSTART)
+    except OSError as problem:
+        reason = (problem.strerror or type(problem).__name__).lower()
+        raise HappyHorseError(f"the folder {output} cannot be made: {reason}. Give another --output.") from None
+    # A ledger of its own: the demo shows the first run, whoever has run it before.
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        SandboxProcess(Path(folder) / "sandbox") as sandbox,
+    ):
+        own = {"HAPPYHORSE_HOME": folder, ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}
+        executed = _execute(output / QUICKSTART, env={**os.environ, **own})
+    page = _page(output / QUICKSTART, executed)
+    videos = sorted(output.glob("happyhorse-videos/*.mp4"))
+    if not videos:
+        raise HappyHorseError("the notebook made no video; its outputs say why")
+    video = output / "quickstart.mp4"
+    shutil.copyfile(videos[0], video)
+    for name, path in (("notebook", output / QUICKSTART), ("page", page), ("video", video)):
+        print(f"{name:9} {path}")
+    print(f"To go on: {program(Path(sys.executable))} lab")
+    return 0
+
+
+def program(python: Path) -> str:
+    """What runs this program with that interpreter: the script beside it, else the package as a module."""
+    # Not from sys.argv: with -m that is a file of the package.
+    return shutil.which("happyhorse-nb", path=str(python.parent)) or f"{python} -m happyhorse_nb"
+
+
+def _check_ours(output: Path) -> None:
+    """Never delete a folder that is not one of ours."""
+    if any(output.iterdir()) and not (output / QUICKSTART).is_file():
+        raise HappyHorseError(f"{output} exists and is no earlier demo's. Give another --output.")
+
+
+def _execute(path: Path, *, env: dict[str, str]) -> Any:
+    """Run the notebook as a user would, cell after cell, saying which; ``env`` is the kernel's environment."""
+    import nbformat
+    from nbclient import NotebookClient
+    from nbclient.exceptions import CellExecutionError
+
+    notebook = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]  # nbformat has no types
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    started = time.monotonic()
+
+    def say(cell: Any, **_: Any) -> None:
+        if cell in code:
+            first = next(iter(cell.source.splitlines()), "")
+            print(f"cell {code.index(cell) + 1} of {len(code)}: {first}", flush=True)
+
+    client = NotebookClient(
+        notebook,
+        timeout=_TIMEOUT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=say,
+    )
+    manager: Any = client.create_kernel_manager()
+    manager.kernel_spec_manager = own_kernel()
+    try:
+        client.execute(env=env)
+    except (CellExecutionError, RuntimeError) as problem:
+        lines = str(problem).strip().splitlines() or [type(problem).__name__]
+        raise HappyHorseError(f"the notebook {path} did not run to its end: {lines[-1]}") from None
+    finally:
+        nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
+    print(f"done in {time.monotonic() - started:.0f} s", flush=True)
+    return notebook
+
+
+def _page(path: Path, notebook: Any) -> Path:
+    from nbconvert import HTMLExporter
+
+    html, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]  # nor has nbconvert
+    page = path.with_suffix(".html")
+    page.write_text(html, encoding="utf-8")
+    return page

@@ -32,7 +32,7 @@ tracemalloc.start()
 before = tracemalloc.get_traced_memory()[0]
 jobs += [hh.generate("photo.jpg", f"waiting {n}") for n in range(500)]
 import gc, time
-while any(job.snapshot.place is None for job in jobs):
+while any(job.snapshot.position is None for job in jobs):
     time.sleep(0.1)
 gc.collect()
 print("bytes", (tracemalloc.get_traced_memory()[0] - before) / 500)

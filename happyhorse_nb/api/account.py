@@ -18,7 +18,7 @@ from happyhorse_nb.settings import (
     current_account,
     frontend,
     home,
-    keep_key,
+    store_key,
     told_origin,
     use,
     video_folder,
@@ -116,10 +116,10 @@ def login() -> str:
     """Ask for the key, unseen; keep it in the system's keyring, or else in this kernel. Says which."""
     origin = told_origin()
     typed = account_of(_ask(), origin)
-    kept = keep_key(typed)
-    where = "the system's keyring" if kept else "this kernel"
+    stored = store_key(typed)
+    where = "the system's keyring" if stored else "this kernel"
     use(account_of(typed.key.reveal(), origin, source=where))
-    return f"The key is kept in {where}." + ("" if kept else " It is gone when the kernel ends.")
+    return f"The key is kept in {where}." + ("" if stored else " It is gone when the kernel ends.")
 
 
 def same_account(letters: str) -> str:

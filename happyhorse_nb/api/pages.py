@@ -115,7 +115,7 @@ class Pages:
 
 def _poster(take: Take) -> Poster:
     record = take.record
-    return Poster(record.snapshot, record.thumbnail, record.starred, record.removed, take.place, take.of)
+    return Poster(record.snapshot, record.thumbnail, record.starred, record.removed, take.number, take.of)
 
 
 def first_frame(job: Job) -> tuple[str | bytes | None, str]:

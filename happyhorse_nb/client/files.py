@@ -58,14 +58,14 @@ def _name(half: Path, target: Path, link: Link) -> None:
     except OSError:
         # No hard links here. Whoever makes the name has it, however many try; then come the bytes.
         try:
-            place = target.open("xb")
+            reserved = target.open("xb")
         except FileExistsError:
             if not _holds(target, mark):
                 raise
         else:
             # A disk that has no room for these few bytes has no need of any for another name.
-            with suppress(OSError), place:
-                place.write(mark)
+            with suppress(OSError), reserved:
+                reserved.write(mark)
     try:
         half.replace(target)
     except OSError:

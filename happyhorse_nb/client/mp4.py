@@ -176,13 +176,13 @@ def _pieces(table: bytes, *, each: bool) -> Iterator[tuple[int, int]]:
     """Where the samples are, ``each`` or chunk by chunk."""
     size, count, sizes = _sizes(table)
     wide, stsc = _inner(table, b"co64"), _inner(table, b"stsc")
-    places = wide or _inner(table, b"stco")
-    if not count or not places:
+    table_of_chunks = wide or _inner(table, b"stco")
+    if not count or not table_of_chunks:
         return
-    (chunks,) = struct.unpack_from(">4xI", places)
+    (chunks,) = struct.unpack_from(">4xI", table_of_chunks)
     if chunks > _MAX_ENTRIES or (each and count > _MAX_ENTRIES):
         raise DownloadError(_TOO_LARGE)
-    offsets = struct.unpack_from(f">{chunks}{'Q' if wide else 'I'}", places, 8)
+    offsets = struct.unpack_from(f">{chunks}{'Q' if wide else 'I'}", table_of_chunks, 8)
     (runs,) = struct.unpack_from(">4xI", stsc)
     table_of_runs = list(struct.iter_unpack(">III", stsc[8 : 8 + 12 * runs]))
     ends = [first - 1 for first, *_ in table_of_runs[1:]] + [chunks]

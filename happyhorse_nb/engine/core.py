@@ -350,7 +350,7 @@ class Engine:
 
     def _on_disk(self, inputs: Sequence[Input]) -> tuple[Input, ...]:
         """The inputs with their bytes on disk: a job may wait for hours, and many jobs may."""
-        return tuple(one if one.data is None else one.resting(self.frames.keep(one.digest, one.data)) for one in inputs)
+        return tuple(one if one.data is None else one.resting(self.frames.put(one.digest, one.data)) for one in inputs)
 
     def _ask_about_expired(self, record: Record, account: Account) -> None:
         """Where an equal request would be bought again because its task had expired, ask the server once more.

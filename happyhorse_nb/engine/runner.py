@@ -243,14 +243,14 @@ class Runner:
         for part in range(parts):
             await asyncio.sleep(_TICK / (parts + 1))
             for task in shown[part::parts]:
-                if task.now.place is None:
+                if task.now.position is None:
                     task.tick()
                     continue
                 if lefts is None:
                     lefts = self._lefts()
                 if lefts:
                     # About when the slots before it have become free.
-                    turns, position = divmod(task.now.place - 1, len(lefts))
+                    turns, position = divmod(task.now.position - 1, len(lefts))
                     median = (await self._ledger.forecast(task.now)).median
                     task.starts_in(lefts[position] + turns * median)
             for task in tasks[part::parts]:

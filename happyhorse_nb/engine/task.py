@@ -142,7 +142,7 @@ class JobTask:
         if not now.status.running:
             return
         if now.submitted is None:
-            left = now.progress.left if now.place else None
+            left = now.progress.left if now.position else None
             progress = Progress(elapsed=max(0.0, time.time() - now.created), left=left)
         elif self.download is not None:
             # The video itself comes now: counting is better than any forecast.
@@ -222,7 +222,7 @@ class JobTask:
             await self.turn()
             turn = time.monotonic()
             # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
-            await self._claim(replace(self.now, status=Status.SUBMITTING, message="", remedy="", place=None))
+            await self._claim(replace(self.now, status=Status.SUBMITTING, message="", remedy="", position=None))
             if (late := time.monotonic() - turn) > _LATE:
                 self.limits.limiter.late(late)
             self.stopping.check()
@@ -421,7 +421,7 @@ class JobTask:
     # Publishing
 
     def quietly(self, snapshot: Snapshot, *, tick: bool = False) -> None:
-        """Publish a change that is nothing to remember: a place in the queue, a link."""
+        """Publish a change that is nothing to remember: its position in the queue, a link."""
         self.state.publish(snapshot, tick=tick)
 
     async def end(self, snapshot: Snapshot) -> NoReturn:
@@ -496,8 +496,8 @@ class JobTask:
         seconds = self.limits.limiter.paused
         return outcome.asked_to_wait(seconds) if seconds > _SHORT else ""
 
-    def _moved(self, place: int | None) -> None:
-        self.quietly(replace(self.now, place=place))
+    def _moved(self, position: int | None) -> None:
+        self.quietly(replace(self.now, position=position))
 
 
 def complete(inputs: tuple[Input, ...]) -> tuple[Input, ...]:

@@ -52,11 +52,11 @@ def check_address(source: str, *, local: bool) -> str:
     if odd is not None:
         raise _refused(f"with a character in it that is not seen, U+{ord(odd):04X}. Type the address anew.")
     found = _PARTS.fullmatch(source)
-    scheme, place, rest = found.groups() if found else ("", "", "")
-    if "@" in place:
+    scheme, authority, rest = found.groups() if found else ("", "", "")
+    if "@" in authority:
         raise _refused(f"with a user name or password in it, which the server would be given. {_REMEDY}")
-    place = _ascii(place)
-    named = _HOST.fullmatch(place)
+    authority = _ascii(authority)
+    named = _HOST.fullmatch(authority)
     if named is None or int(named[2] or 0) > 65535:
         raise _refused("whose host cannot be read. Give the whole URL, such as https://example.com/rocket.jpg.")
     host = named[1]
@@ -69,20 +69,20 @@ def check_address(source: str, *, local: bool) -> str:
         raise _refused(f"on {host[:80]}, which the server cannot reach, {given}. {_REMEDY}")
     # A % that begins nothing is one itself.
     rest = quote(re.sub("%(?![0-9A-Fa-f]{2})", "%25", rest), safe=_SAFE)
-    return f"{scheme.lower()}://{place}{rest}"
+    return f"{scheme.lower()}://{authority}{rest}"
 
 
 def _refused(words: str) -> InvalidRequest:
     return Unfit(f"is an address {words}")
 
 
-def _ascii(place: str) -> str:
+def _ascii(authority: str) -> str:
     """A host and its port as a client looks the host up; "" for one that cannot be."""
-    if place.isascii():
-        return place
+    if authority.isascii():
+        return authority
     from yarl import URL
 
-    host, colon, port = place.partition(":")
+    host, colon, port = authority.partition(":")
     try:
         return f"{URL.build(scheme='https', host=host).raw_host or ''}{colon}{port}"
     except ValueError:  # a UnicodeError is one
@@ -365,8 +365,8 @@ def _from_address(source: Any, namespace: Mapping[str, Any] | None, local: bool,
 
 def _from_url(source: str, local: bool, role: Role) -> Input:
     address = check_address(source, local=local)
-    _, _, place = re.split("[?#]", source, maxsplit=1)[0].partition("://")
-    host, _, path = place.partition("/")
+    _, _, authority = re.split("[?#]", source, maxsplit=1)[0].partition("://")
+    host, _, path = authority.partition("/")
     return Input(Path(path).name or host, url=address, role=role.name)
 
 

@@ -137,8 +137,8 @@ def bind(shown: Job | Takes, name: str) -> None:
         shown.variable = name
         return
     jobs = members(shown)
-    for place, job in enumerate(jobs):
-        state_of(job).bind(name if shown is job else f"{name}[{place}]")
+    for number, job in enumerate(jobs):
+        state_of(job).bind(name if shown is job else f"{name}[{number}]")
 
 
 def settled(shown: Any) -> Any:
@@ -153,24 +153,24 @@ TakesFactory = Callable[["Takes"], None]
 def register(
     factory: Factory,
     takes: TakesFactory | None = None,
-    place: Callable[[], Any] | None = None,
+    line: Callable[[], Any] | None = None,
     notice: Callable[[], Any] | None = None,
     several: Callable[[list[Job]], None] | None = None,
 ) -> None:
-    """Set what shows a job, several takes, and several jobs in a notebook, what makes a place for a line that changes,
+    """Set what shows a job, several takes, and several jobs in a notebook, what makes a line that changes,
     and what gives notice of a job's end.
 
     The widgets do so; this layer knows nothing of them.
     """
     process.put("display", factory)
     process.put("display of takes", takes)
-    process.put("display of a line", place)
+    process.put("display of a line", line)
     process.put("notice", notice)
     process.put("display of several", several)
 
 
-def place() -> Callable[[], Any] | None:
-    """What makes a place in the running cell, None where there is no such thing."""
+def line() -> Callable[[], Any] | None:
+    """What makes a line that changes in the running cell, None where there is no such thing."""
     found: Callable[[], Any] | None = process.get("display of a line")
     return found
 

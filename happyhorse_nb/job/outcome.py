@@ -59,7 +59,7 @@ def ended(snapshot: Snapshot) -> Snapshot:
     now = time.time()
     full = 1.0 if snapshot.status == Status.DONE else snapshot.progress.fraction
     elapsed = max(0.0, now - (snapshot.submitted or snapshot.created))
-    return replace(snapshot, ended=now, place=None, progress=Progress(fraction=full, elapsed=elapsed, left=None))
+    return replace(snapshot, ended=now, position=None, progress=Progress(fraction=full, elapsed=elapsed, left=None))
 
 
 def error_of(snapshot: Snapshot, job: Job) -> JobError | None:

@@ -51,7 +51,7 @@ def follow(jobs: Sequence[Job], *, last_word: bool = True) -> Progress:
         if not frontend.in_notebook():
             return _Terminal(jobs, last_word=last_word) if sys.stderr.isatty() else _Nothing()
         code, run = frontend.running_cell()
-        make = display.place()
+        make = display.line()
         if code and make is not None and not display.shown_in(run, jobs):
             promise(jobs, waits=True)
             board = process.get("waits of a cell")

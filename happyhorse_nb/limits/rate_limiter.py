@@ -90,7 +90,7 @@ class Lend(Protocol):
     """Gets the kernel's share of what the account allows: `store.Leases`, on a thread."""
 
     def __call__(
-        self, then: Callable[[Lease | None], None], *, used: int, ago: float, wants: int, limit: int, keep: int
+        self, then: Callable[[Lease | None], None], *, used: int, ago: float, wants: int, limit: int, spare: int
     ) -> None:
         """Give back what is left of the last lease and take a new one; ``then`` is told it, None where none can be had.
 
@@ -282,7 +282,7 @@ class RateLimiter:
                 self._in_hand, self._used = found.count, self._used - used
                 self._kernels, self._known = found.kernels, found.known
 
-        self._lend(then, used=used, ago=now - self._last_used, wants=wants, limit=rate, keep=reserved)
+        self._lend(then, used=used, ago=now - self._last_used, wants=wants, limit=rate, spare=reserved)
 
 
 def _reserved(rate: int) -> int:

@@ -96,7 +96,7 @@ class Others:
 
 @dataclass(eq=False)
 class Entry:
-    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its place in line (1 is next) or
+    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its position (1 is next) or
     None."""
 
     order: tuple[float, int]
@@ -208,7 +208,7 @@ class Slots:
         self._closed = True
 
     def tell(self, part: int = 0, parts: int = 1) -> None:
-        """Tell those whose place in line has changed; now and then, for each change moves all of them.
+        """Tell those whose position in the queue has changed; now and then, for each change moves all of them.
 
         Of many ``parts`` only this one, 0 to ``parts`` - 1.
         """
@@ -221,10 +221,10 @@ class Slots:
         others = self._others()
         return 0 if others is None else others.running
 
-    def _tell(self, entry: Entry, place: int) -> None:
-        if entry.told != place:
-            entry.told = place
-            entry.moved(place)
+    def _tell(self, entry: Entry, position: int) -> None:
+        if entry.told != position:
+            entry.told = position
+            entry.moved(position)
 
     def _may(self, head: Entry) -> bool:
         now, others = self._clock(), self._others()

@@ -111,14 +111,14 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
             f"prompt has half a character ({where}); text can be sent only whole. Type it again.", param="prompt"
         )
     maximum = param.maximum or 0
-    kept, dropped = fit_prompt(text, maximum)
+    fitted, dropped = fit_prompt(text, maximum)
     if not dropped:
         return text, ""
     if fit:
-        return kept, f"prompt cut after “…{kept[-24:]}” ({len(dropped)} characters dropped)"
+        return fitted, f"prompt cut after “…{fitted[-24:]}” ({len(dropped)} characters dropped)"
     raise InvalidRequest(
         f"prompt has {prompt_weight(text)} of at most {maximum} characters (a Chinese one counts 2); the server would "
-        f"silently drop all after “…{kept[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
+        f"silently drop all after “…{fitted[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
         param="prompt",
         fixable=True,
     )

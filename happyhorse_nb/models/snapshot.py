@@ -125,7 +125,7 @@ class Snapshot:
     #: What was done so that the request could be sent (an image scaled, a prompt cut), one sentence of plain text.
     note: str = ""
     #: Place in the queue, 1 for the next one; None when not queued.
-    place: int | None = None
+    position: int | None = None
     #: Made by an earlier request that equals this one, so nothing was bought now.
     reused: bool = False
     #: The server gave this request the task of an earlier one, so its cost is counted there.

@@ -27,7 +27,7 @@ class Hold:
         self._quick = self._failed = 0
         self._most = MOST
         #: Reads that were held since there was one too many, and after how many rounds of them one more is tried.
-        self._kept, self._rounds = 0, 1
+        self._held, self._rounds = 0, 1
         #: Whether one was held since a refusal: of all those that are refused at once only the first one counts.
         self._calm = True
         #: Reads that are held open now.
@@ -62,14 +62,14 @@ class Hold:
         self._most = min(self._most, max(1, self.open))
         if self._calm:
             self._rounds = min(2 * self._rounds, _MOST_ROUNDS)
-        self._kept, self._calm = 0, False
+        self._held, self._calm = 0, False
 
     def _try_one_more(self) -> None:
         self._calm = True
         if self._most < MOST:
-            self._kept += 1
-            if self._kept >= self._rounds * self._most:
-                self._kept = 0
+            self._held += 1
+            if self._held >= self._rounds * self._most:
+                self._held = 0
                 self._most += 1
 
     def failed(self) -> None:

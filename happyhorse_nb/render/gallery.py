@@ -33,7 +33,7 @@ def gallery_style() -> str:
 
 
 def poster(one: Poster, number: int, *, mixed: bool) -> str:
-    """A tile's picture and words; ``number`` is its place on the page. ``mixed``: both kinds of money have paid for
+    """A tile's picture and words; ``number`` is its position on the page. ``mixed``: both kinds of money have paid for
     what is beside it, so each says which."""
     return fill("poster.html.j2", number=number, **_parts(one, None, mixed))
 

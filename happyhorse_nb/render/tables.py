@@ -74,7 +74,7 @@ def table_text(
         return f"{empty}\n{below}".rstrip()
     both = mixed(snapshots)
     lines = [_HEADS, *(_line(*row, now, both) for row in zip_longest(snapshots, stars[: len(snapshots)]))]
-    widths = [max(columns(line[place]) for line in lines) for place in range(len(_HEADS))]
+    widths = [max(columns(line[column]) for line in lines) for column in range(len(_HEADS))]
     told = [
         "  ".join(cell + " " * (width - columns(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines

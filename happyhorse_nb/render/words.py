@@ -147,8 +147,8 @@ _REMEDIES = {
 
 def state(snapshot: Snapshot) -> str:
     """The state in a word or a few: ``Queued, 3rd``, ``Generating``, ``Already made``."""
-    if snapshot.status == Status.QUEUED and snapshot.place:
-        return f"Queued, {ordinal(snapshot.place)}"
+    if snapshot.status == Status.QUEUED and snapshot.position:
+        return f"Queued, {ordinal(snapshot.position)}"
     if snapshot.status == Status.DONE and snapshot.reused:
         return "Already made"
     return _STATES[snapshot.status]
@@ -160,7 +160,7 @@ def short_state(snapshot: Snapshot) -> str:
 
 
 def brief(snapshot: Snapshot) -> str:
-    """The same without its place or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
+    """The same without its position or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
     word = _SHORT.get(snapshot.status, _STATES[snapshot.status])
     return word[:1].lower() + word[1:]
 

@@ -177,10 +177,10 @@ class Stamp:
 
     def press(self, frame: Planes) -> None:
         """Put the word into a frame."""
-        place = (self.left, self.top, self.left + self.shade.width, self.top + self.shade.height)
-        frame.luma.paste(_BLACK, place, self.shade)
-        frame.luma.paste(_WHITE, place, self.ink)
-        half = (place[0] // 2, place[1] // 2, place[2] // 2, place[3] // 2)
+        box = (self.left, self.top, self.left + self.shade.width, self.top + self.shade.height)
+        frame.luma.paste(_BLACK, box, self.shade)
+        frame.luma.paste(_WHITE, box, self.ink)
+        half = (box[0] // 2, box[1] // 2, box[2] // 2, box[3] // 2)
         frame.blue.paste(_GREY, half, self.colour)
         frame.red.paste(_GREY, half, self.colour)
 

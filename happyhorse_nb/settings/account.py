@@ -203,7 +203,7 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def keep_key(account: Account) -> bool:
+def store_key(account: Account) -> bool:
     """Put an account's key into the system's keyring; False where there is none that works."""
     ring = _keyring()
     if ring is None:

@@ -1,4 +1,4 @@
-"""Where things are kept, and what files are called."""
+"""Where things are, and what files are called."""
 
 from __future__ import annotations
 
@@ -119,12 +119,12 @@ def _words(text: str) -> list[str]:
 
 def _cut(text: str, size: int) -> str:
     """As much of the text as fits into so many bytes, no letter without its marks."""
-    kept = text.encode()[:size].decode(errors="ignore")
-    if _is_mark(text[len(kept) : len(kept) + 1]):
-        while kept and _is_mark(kept[-1]):
-            kept = kept[:-1]
-        kept = kept[:-1]
-    return kept.rstrip("-_")
+    cut = text.encode()[:size].decode(errors="ignore")
+    if _is_mark(text[len(cut) : len(cut) + 1]):
+        while cut and _is_mark(cut[-1]):
+            cut = cut[:-1]
+        cut = cut[:-1]
+    return cut.rstrip("-_")
 
 
 def _is_mark(character: str) -> bool:

@@ -20,7 +20,7 @@ class Frames:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "frames"
 
-    def keep(self, digest: str, data: bytes) -> Path:
+    def put(self, digest: str, data: bytes) -> Path:
         """Keep the bytes under their digest; returns their file. Raises `LedgerError`."""
         path = self.path(digest)
         with suppress(OSError):

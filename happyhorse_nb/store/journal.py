@@ -214,8 +214,8 @@ class Journal:
     def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
         columns = ", ".join(f"{name} = ?" for name in CHANGING)
         # What is done stays done, with its path: a file that was moved away and cannot be fetched again may come back.
-        kept = "" if snapshot.status == Status.DONE else "AND status != 'done'"
-        statement = f"UPDATE jobs SET {columns} WHERE id = ? {kept} {only}"  # noqa: S608 - the names are ours
+        unless_done = "" if snapshot.status == Status.DONE else "AND status != 'done'"
+        statement = f"UPDATE jobs SET {columns} WHERE id = ? {unless_done} {only}"  # noqa: S608 - the names are ours
         return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:

@@ -68,16 +68,16 @@ class Leases:
         #: When it was last given any.
         self._had = float("-inf")
 
-    def lease(self, *, used: int, ago: float, wants: int, limit: int, keep: int) -> Lease | None:
+    def lease(self, *, used: int, ago: float, wants: int, limit: int, spare: int) -> Lease | None:
         """Give back what is left of the last lease, of which ``used`` were spent, the last one ``ago`` seconds ago.
 
-        The new one is of at most ``wants`` out of ``limit`` a minute, ``keep`` of which stay free for others. None
+        The new one is of at most ``wants`` out of ``limit`` a minute, ``spare`` of which stay free for others. None
         where the ledger cannot be written now.
         """
         try:
             with self._handle as connection:
                 connection.execute("BEGIN IMMEDIATE")
-                found = self._lease(connection, used, self._clock() - ago, wants, limit, keep)
+                found = self._lease(connection, used, self._clock() - ago, wants, limit, spare)
                 connection.execute("COMMIT")
         except sqlite3.Error:
             self.close()
@@ -103,7 +103,7 @@ class Leases:
         return connection
 
     def _lease(
-        self, connection: sqlite3.Connection, used: int, last: float, wants: int, limit: int, keep: int
+        self, connection: sqlite3.Connection, used: int, last: float, wants: int, limit: int, spare: int
     ) -> Lease:
         now = self._clock()
         connection.execute("DELETE FROM leases WHERE ends <= ? OR ends > ?", (now - MINUTE, now + _AHEAD))
@@ -126,16 +126,16 @@ class Leases:
             (*who, owner),
         ).fetchone()
         others = [_Other(int(count), bool(want), int(allows)) for _, count, want, allows in rows]
-        count = max(0, min(wants, self._free(others, mine, limit, keep, now)))
+        count = max(0, min(wants, self._free(others, mine, limit, spare, now)))
         if count:
             self._had = now
         self._row = self._insert(connection, now + LEASED, count, wants, limit) if wants else None
         return Lease(count, 1 + sum(other.hungry for other in others), 1 + len(others))
 
-    def _free(self, others: Sequence[_Other], mine: int, limit: int, keep: int, now: float) -> int:
+    def _free(self, others: Sequence[_Other], mine: int, limit: int, spare: int, now: float) -> int:
         """How many may be taken out of ``limit`` a minute, of which this kernel has spent ``mine``."""
         spent = mine + sum(other.spent for other in others)
-        free = limit - keep - spent
+        free = limit - spare - spent
         hungry = sum(other.hungry for other in others)
         if not hungry:
             return free
@@ -147,7 +147,7 @@ class Leases:
         most = max(other.allows for other in others)
         if most > limit:
             # Another kernel knows of more than we do, and may spend it all: our even part of what we know is ours.
-            free = max(free, min(limit // (1 + hungry) - mine, most - keep - spent))
+            free = max(free, min(limit // (1 + hungry) - mine, most - spare - spent))
         return free
 
     def _insert(self, connection: sqlite3.Connection, ends: float, count: int, wants: int, allows: int) -> int | None:

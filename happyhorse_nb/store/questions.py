@@ -64,10 +64,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Take:
-    """A job with its place, from 1 on, among those ``of`` one request that are asked for."""
+    """A job with its number, from 1 on, among those ``of`` one request that are asked for."""
 
     record: Record
-    place: int = 1
+    number: int = 1
     of: int = 1
 
 
@@ -238,15 +238,15 @@ class Questions(Journal):
         where, values = only.where()
         same = "CASE WHEN request = '' THEN id ELSE request END"
         rows = self._rows(
-            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS place, "  # noqa: S608 - ours
+            "SELECT id, row_number() OVER (PARTITION BY same ORDER BY created, number) AS nth, "  # noqa: S608 - ours
             "count(*) OVER (PARTITION BY same) AS several, max(created) OVER (PARTITION BY same) AS last "
             f"FROM (SELECT id, created, rowid AS number, {same} AS same FROM jobs {where}) "
-            "ORDER BY last DESC, same, place LIMIT ? OFFSET ?",
+            "ORDER BY last DESC, same, nth LIMIT ? OFFSET ?",
             (*values, limit, offset),
         )
         marks = ", ".join("?" * len(rows))
         found = {r.snapshot.id: r for r in self._select(f"WHERE id IN ({marks})", [row["id"] for row in rows])}
-        return [Take(found[row["id"]], row["place"], row["several"]) for row in rows if row["id"] in found]
+        return [Take(found[row["id"]], row["nth"], row["several"]) for row in rows if row["id"] in found]
 
     def count(self, only: Filter = EVERYTHING) -> int:
         """How many jobs there are."""

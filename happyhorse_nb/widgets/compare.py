@@ -75,7 +75,7 @@ class ChoiceRow:
         self._buttons = [
             button(f"Keep {letter}", partial(choose, number)) for number, letter in enumerate(render.LETTERS[:count])
         ]
-        self._row = widgets.HBox([*self._buttons, self._said], _dom_classes=("hh-ui", "hh-keep"))
+        self._row = widgets.HBox([*self._buttons, self._said], _dom_classes=("hh-ui", "hh-choose"))
 
     @property
     def bundle(self) -> MimeBundle:

@@ -121,7 +121,7 @@ def test_four_takes_play_in_step_by_keyboard_and_one_is_kept(lab: Lab, page: Pag
     assert seen["largest"] < IN_STEP
     output.get_by_role("checkbox", name="loop").uncheck()
     expect(output.locator(".hh-cmp output")).to_have_text("5.0 of 5.0 s")
-    assert serious(page, ".hh-cmp", ".hh-keep", ".hh") == []
+    assert serious(page, ".hh-cmp", ".hh-choose", ".hh") == []
 
     output.get_by_role("button", name="Keep B").focus()
     page.keyboard.press("Enter")

@@ -344,7 +344,7 @@ def test_what_was_queued_when_its_kernel_ended_is_sent_in_order_when_it_is_taken
     resumed = hh.resume()
     assert [job.snapshot.prompt for job in resumed] == ["0", "1", "3"]
     assert generate("3") is resumed[-1]
-    Seen(resumed[-1]).wait(lambda snapshot: snapshot.place == 2)
+    Seen(resumed[-1]).wait(lambda snapshot: snapshot.position == 2)
     for count in (2, 3):
         fake_server.task.say("success")
         fake_server.wait_for("submit", count)

@@ -375,7 +375,7 @@ def test_joined_keys_share_the_places_of_their_account(
         generate()
     magic("login --same-account")
     second = generate("second")
-    Seen(second).wait(lambda snapshot: snapshot.place == 1)
+    Seen(second).wait(lambda snapshot: snapshot.position == 1)
     assert fake_server.paid == 1
     rotate(KEY)
     fake_server.task.say("success")

@@ -186,12 +186,12 @@ def test_a_stop_in_the_queue_sends_nothing(generate: Generate, fake_server: Fake
     settings.max_concurrent = 1
     fake_server.words = ("processing",)
     first, second, third = (Seen(generate(prompt)) for prompt in ("one", "two", "three"))
-    third.wait(lambda snapshot: snapshot.place == 2)
+    third.wait(lambda snapshot: snapshot.position == 2)
     second.job.stop()
     second.until("cancelled")
     assert isinstance(second.job.error, hh.JobCancelled)
     assert "nothing was sent" in str(second.job.error)
-    third.wait(lambda snapshot: snapshot.place == 1)
+    third.wait(lambda snapshot: snapshot.position == 1)
     assert fake_server.paid == 1
     fake_server.task.say("success")
     first.until("done")
@@ -326,14 +326,14 @@ def test_no_more_run_at_once_than_the_account_allows_and_in_order(
 ) -> None:
     fake_server.words = ("processing",)
     jobs = [Seen(generate(str(number))) for number in range(4)]
-    jobs[2].wait(lambda snapshot: snapshot.place == 1)
-    jobs[3].wait(lambda snapshot: snapshot.place == 2)
+    jobs[2].wait(lambda snapshot: snapshot.position == 1)
+    jobs[3].wait(lambda snapshot: snapshot.position == 2)
     fake_server.wait_for("submit", 2)
     assert fake_server.paid == 2
     jobs[0].wait(lambda snapshot: snapshot.task_id)
     fake_server.tasks[jobs[0].job.task_id or ""].say("failed")
     jobs[2].wait(lambda snapshot: snapshot.task_id)
-    jobs[3].wait(lambda snapshot: snapshot.place == 1)
+    jobs[3].wait(lambda snapshot: snapshot.position == 1)
     assert fake_server.paid == 3
     # A raised limit counts at once.
     settings.max_concurrent = 4
@@ -513,7 +513,7 @@ def test_a_queued_job_holds_a_few_kilobytes_and_one_picture_is_looked_at_once(
     tracemalloc.start()
     before = tracemalloc.get_traced_memory()[0]
     waiting = [generate(str(number)) for number in range(40)]
-    Seen(waiting[-1]).wait(lambda snapshot: snapshot.place == 40)
+    Seen(waiting[-1]).wait(lambda snapshot: snapshot.position == 40)
     gc.collect()
     each = (tracemalloc.get_traced_memory()[0] - before) / 40
     tracemalloc.stop()
@@ -564,7 +564,7 @@ def test_a_429_sends_no_storm(generate: Generate, fake_server: FakeServer, setti
     # each other, and nobody else.
     assert fake_server.paid == 1 + 4 + 2
     assert {task.payload["prompt"] for task in fake_server.tasks.values()} == {"first", "0", "1"}
-    others[2].wait(lambda snapshot: snapshot.place == 1)
+    others[2].wait(lambda snapshot: snapshot.position == 1)
     for seen in [*reversed(others), Seen(first)]:
         seen.job.stop()
         ended(seen.job)

@@ -138,7 +138,7 @@ def test_the_saved_notebook_holds_the_video_of_the_form(form: Form, small_mp4: b
     form.click("Generate")
     form.wait("Done")
     form.kernel.wait(lambda: "data:video/mp4" in str(form.kernel.data(form.cell)[-1]), "the kept copy")
-    assert "hh-kept" in form.kernel.data(form.cell)[-1]["text/html"]
+    assert "hh-saved" in form.kernel.data(form.cell)[-1]["text/html"]
 
 
 def test_what_is_wrong_is_said_and_nothing_can_be_sent(form: Form) -> None:

@@ -29,7 +29,7 @@ from happyhorse_nb.settings import (
     check_origin,
     current_account,
     is_loopback,
-    keep_key,
+    store_key,
     use,
 )
 from support.fake_server import KEY
@@ -159,7 +159,7 @@ def test_an_account_chosen_in_the_kernel_goes_first_until_it_is_taken_back() -> 
 
 
 def test_a_key_kept_in_the_keyring_is_found_for_its_own_server_only(ring: Ring) -> None:
-    assert keep_key(account_of(KEY))
+    assert store_key(account_of(KEY))
     assert list(ring.kept) == [("happyhorse-nb", "api.modellix.ai")]
     account = current_account({})
     assert account.key.reveal() == KEY
@@ -170,7 +170,7 @@ def test_a_key_kept_in_the_keyring_is_found_for_its_own_server_only(ring: Ring) 
 
 def test_a_keyring_that_is_locked_is_none(ring: Ring) -> None:
     ring.broken = True
-    assert not keep_key(account_of(KEY))
+    assert not store_key(account_of(KEY))
     with pytest.raises(MissingKey):
         current_account({})
 

@@ -44,7 +44,7 @@ def test_a_forgotten_prompt_and_thumbnail_are_nowhere_in_the_files(ledger: Ledge
 def test_the_first_frame_goes_with_the_last_job_that_has_it(ledger: Ledger) -> None:
     digest = "ab" * 32
     frames = Frames(ledger.folder)
-    frames.keep(digest, b"picture")
+    frames.put(digest, b"picture")
     for name in ("one", "two"):
         ledger.add(framed(record(id=name), digest, PICTURE), reuse=False)
     assert ledger.forget("one") == []

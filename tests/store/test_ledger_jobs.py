@@ -259,8 +259,8 @@ def test_history_is_of_tasks_like_this_one_whatever_their_seed(ledger: Ledger) -
 def test_a_first_frame_is_kept_and_given_back(tmp_path: Path) -> None:
     frames = Frames(tmp_path)
     digest = "0123456789abcdef" * 4
-    frames.keep(digest, b"picture")
-    frames.keep(digest, b"picture")
+    frames.put(digest, b"picture")
+    frames.put(digest, b"picture")
     assert frames.get(digest) == b"picture"
     assert len(list((tmp_path / "frames").iterdir())) == 1
     assert frames.get("f" * 64) is None
@@ -272,13 +272,13 @@ def test_a_first_frame_s_name_cannot_lead_elsewhere(tmp_path: Path) -> None:
     assert frames.get("../secret") is None
     assert frames.get("https://example.com/rocket.jpg") is None
     with pytest.raises(ValueError, match="digest"):
-        frames.keep("../elsewhere", b"picture")
+        frames.put("../elsewhere", b"picture")
 
 
 def test_a_first_frame_that_cannot_be_kept_is_said_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "frames").write_text("a file where the folder would be")
     with pytest.raises(LedgerError, match=r"first frame cannot be kept in .*\. Check the disk"):
-        Frames(tmp_path).keep("a" * 64, b"picture")
+        Frames(tmp_path).put("a" * 64, b"picture")
 
 
 def test_a_queued_job_is_sent_once_and_by_its_owner(ledger: Ledger) -> None:
@@ -319,7 +319,7 @@ def test_joined_keys_share_the_requests_a_minute_of_their_account(ledger: Ledger
     one, two, other = leases("a", "key 1"), leases("b", "key 2"), leases("c", "key 3")
 
     def left(who: Leases) -> int:
-        lease = who.lease(used=0, ago=0.0, wants=100, limit=10, keep=0)
+        lease = who.lease(used=0, ago=0.0, wants=100, limit=10, spare=0)
         assert lease is not None
         return lease.count
 

@@ -58,7 +58,7 @@ def test_jobs_that_differ_in_their_seeds_alone_stand_together_as_they_were_made(
     # What such jobs have in common is their request.
     for number, name in enumerate(("a1", "b", "a2", "c", "a3", "d"), 1):
         ledger.add(record(name[0], id=name, created=number, params={"seed": number}), reuse=False)
-    told = [(take.record.snapshot.id, take.place, take.of) for take in ledger.together(only=LISTED)]
+    told = [(take.record.snapshot.id, take.number, take.of) for take in ledger.together(only=LISTED)]
     assert told == [("d", 1, 1), ("a1", 1, 3), ("a2", 2, 3), ("a3", 3, 3), ("c", 1, 1), ("b", 1, 1)]
     assert [take.record.snapshot.id for take in ledger.together(2, 2, only=LISTED)] == ["a2", "a3"]
     # Of what is forgotten nobody says that it was of one request.

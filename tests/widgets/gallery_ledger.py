@@ -18,7 +18,7 @@ def fill(home: Path, count: int, *, photo: Path, folder: Path, mp4: bytes) -> No
     folder.mkdir(parents=True, exist_ok=True)
     data = photo.read_bytes()
     picture, frame = thumbnail(data), sha256(data).hexdigest()
-    Frames(home).keep(frame, data)
+    Frames(home).put(frame, data)
     ledger = Ledger(home)
     for number in range(1, count + 1):
         path = folder / f"video {number}.mp4"

@@ -145,7 +145,7 @@ def test_a_job_that_ends_while_it_is_being_shown_is_not_missed(outputs: FakeOutp
 
 
 def test_the_button_stops_the_job_and_says_what_it_does(outputs: FakeOutputs) -> None:
-    job = FakeJob(running(status=Status.QUEUED, place=2))
+    job = FakeJob(running(status=Status.QUEUED, position=2))
     show(job, embed_limit=15, outputs=outputs)
     [button] = widgets_in(outputs)["Button"]
     assert button.description == "Take out"

@@ -70,7 +70,7 @@ def button(outputs: FakeOutputs) -> Any:
 
 
 def test_what_all_cost_stands_first_and_each_has_a_row(outputs: FakeOutputs, takes: list[Any]) -> None:
-    takes[2].to(status=Status.QUEUED, place=1, task_id=None)
+    takes[2].to(status=Status.QUEUED, position=1, task_id=None)
     show(takes, embed_limit=15, outputs=outputs)
     shown = text(outputs)
     assert "3 takes, about $2.10 in all" in shown

@@ -41,7 +41,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from happyhorse_nb.job import Job
     from happyhorse_nb.models import Snapshot
 
 #: What a magic's arguments may be: an id, a piece of one, or a word in capitals that stands for one.
@@ -281,9 +280,9 @@ class WaitTimeout(HappyHorseError, TimeoutError):
 
 
 class JobError(HappyHorseError):
-    """A job that ended without a video. ``job`` is the job (None in a copy), ``snapshot`` its last state."""
+    """A job that ended without a video. ``job`` is the `Job` (None in a copy), ``snapshot`` its last state."""
 
-    def __init__(self, message: str, *, snapshot: Snapshot, job: Job | None = None) -> None:
+    def __init__(self, message: str, *, snapshot: Snapshot, job: Any = None) -> None:
         super().__init__(message)
         self.snapshot = snapshot
         self.job = job

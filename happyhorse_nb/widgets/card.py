@@ -112,7 +112,8 @@ class Card(Live):
                 below.put(EMPTY)
 
     def _make_done_row(self, below: Output) -> DoneRow:
-        return DoneRow(cast("Job", self._jobs[0]), below=below, embed_limit=self._embed_limit, start=self._start)
+        job = cast("Job", self._jobs[0])
+        return DoneRow(job, below=below, embed_limit=self._embed_limit, start=self._start, show=show)
 
     def _tick(self, snapshots: Snapshots) -> None:
         try:

@@ -27,11 +27,13 @@ class DoneRow:
     """*Make it in 1080P*, *Another seed*, *Edit*, *Copy path* and the star, for one job.
 
     All widgets of the row are made here, on the main thread. ``below`` is the output under the video: what a button
-    makes is shown there, live at first, and as ordinary outputs once all of it has ended.
+    makes is shown there by ``show``, live at first, and as ordinary outputs once all of it has ended.
     """
 
-    def __init__(self, job: Job, *, below: Output, embed_limit: float, start: Path) -> None:
-        self._job, self._below, self._embed_limit, self._start = job, below, embed_limit, start
+    def __init__(
+        self, job: Job, *, below: Output, embed_limit: float, start: Path, show: Callable[..., object]
+    ) -> None:
+        self._job, self._below, self._embed_limit, self._start, self._show = job, below, embed_limit, start, show
         self._made: list[Job] = []
         self._make = make = WidgetMaker()
         self._busy: set[Any] = set()
@@ -134,12 +136,10 @@ class DoneRow:
             )
 
     def _add(self, made: Job) -> None:
-        from happyhorse_nb.widgets.card import show
-
         if made not in self._made:
             self._made.append(made)
         outputs = WidgetOutputs()
-        show(made, embed_limit=self._embed_limit, outputs=outputs, buttons=False)
+        self._show(made, embed_limit=self._embed_limit, outputs=outputs, buttons=False)
         self._cards.children = (*self._cards.children, *outputs.widgets)
         self._below.change(view(self._cards))
         made.subscribe(lambda snapshot: self._save() if snapshot.status.ended else None)

@@ -48,7 +48,7 @@ def test_an_error_comes_through_whole(
 
 
 def test_a_job_stays_in_its_process() -> None:
-    error = hh.JobFailed("no", snapshot=hh.Snapshot(status=hh.Status.FAILED), job=lambda: None)  # type: ignore[arg-type]
+    error = hh.JobFailed("no", snapshot=hh.Snapshot(status=hh.Status.FAILED), job=lambda: None)
     same = pickle.loads(pickle.dumps(error))
     assert same.job is None
     assert same.snapshot == error.snapshot

@@ -45,18 +45,25 @@ def pytest_sessionstart() -> None:
         )
 
 
+def folder_of(item: pytest.Item) -> str:
+    return item.path.relative_to(CHECKOUT / "tests").parts[0]
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Tests that share a browser or a kernel go to one worker, and so do those of a file where they are short."""
+    # Here, not once all are collected: there xdist reads the groups before it is our turn.
+    fixtures = getattr(item, "fixturenames", ())
+    if folder_of(item) not in LONGEST or "browser" in fixtures:
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
+    elif "lasting_kernel" in fixtures:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {params.get('python', KERNELS[0])}"))
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, and the workers share out its tests one by one; of the rest, whole files."""
-    folders = {item: item.path.relative_to(CHECKOUT / "tests").parts[0] for item in items}
-    items.sort(key=lambda item: LONGEST.index(folders[item]) if folders[item] in LONGEST else len(LONGEST))
-    for item in items:
-        fixtures = getattr(item, "fixturenames", ())
-        if folders[item] not in LONGEST or "browser" in fixtures:
-            item.add_marker(pytest.mark.xdist_group(item.path.name))
-        elif "lasting_kernel" in fixtures:
-            kind = item.callspec.params["python"] if hasattr(item, "callspec") else KERNELS[0]
-            item.add_marker(pytest.mark.xdist_group(f"{item.path.name} {kind}"))
+    """What takes longest comes first."""
+    items.sort(key=lambda item: LONGEST.index(folder_of(item)) if folder_of(item) in LONGEST else len(LONGEST))
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""One browser for each module of tests, and a page of its own for each test."""
+"""One browser for each module of tests, and a page of its own for each test; in JupyterLab unless a test is marked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from support.lab import DEADLINE, chromium, find_chromium
+from support.lab import DEADLINE, App, chromium, find_chromium
 
 expect.set_options(timeout=DEADLINE * 1000)
 
@@ -24,3 +24,17 @@ def browser() -> Iterator[Browser]:
 def page(browser: Browser) -> Iterator[Page]:
     with browser.new_context() as context:
         yield context.new_page()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Notebook 7 is made of JupyterLab's parts: what may differ there, or in Voilà, is marked ``front_ends``."""
+    if "front_end" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("front_ends")
+        metafunc.parametrize("front_end", mark.args if mark else ("lab",), indirect=True, scope="module")
+
+
+@pytest.fixture(scope="module")
+def front_end(request: pytest.FixtureRequest) -> App:
+    """Which one it is."""
+    app: App = request.param
+    return app

@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Page, expect
 
 from support.fake_server import KEY, FakeServer
-from support.lab import Lab, Notebook, play
+from support.lab import App, Lab, Notebook, play
 
 pytestmark = pytest.mark.browser
 
@@ -27,18 +27,16 @@ def server(small_mp4: bytes) -> Iterator[FakeServer]:
         yield server
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def lab(
-    request: pytest.FixtureRequest, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def lab(front_end: App, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(front_end)
     shutil.copy(photo, root / "rocket.jpg")
     env = {
         "HAPPYHORSE_HOME": str(root / "home"),
         "MODELLIX_API_KEY": KEY,
         "MODELLIX_BASE_URL": server.origin,
     }
-    with Lab(request.param, root=root, env=env) as lab:
+    with Lab(front_end, root=root, env=env) as lab:
         yield lab
 
 
@@ -52,6 +50,7 @@ def start(lab: Lab, page: Page, name: str) -> Notebook:
     return notebook
 
 
+@pytest.mark.front_ends("lab", "notebook")
 def test_the_card_moves_while_another_cell_is_busy(lab: Lab, page: Page, server: FakeServer) -> None:
     server.words = ("pending",)
     notebook = start(lab, page, "moves.ipynb")
@@ -74,6 +73,7 @@ def test_the_card_moves_while_another_cell_is_busy(lab: Lab, page: Page, server:
     expect(notebook.output(2)).to_contain_text("over")
 
 
+@pytest.mark.front_ends("lab", "notebook")
 def test_the_video_is_in_the_saved_notebook_with_and_without_a_kernel(lab: Lab, page: Page, server: FakeServer) -> None:
     server.words = ("pending", "processing", "success")
     notebook = start(lab, page, "kept.ipynb")

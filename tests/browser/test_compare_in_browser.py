@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from support.axe import serious
 from support.fake_server import KEY, FakeServer
-from support.lab import Lab
+from support.lab import App, Lab
 from support.videos import make_mp4
 
 pytestmark = pytest.mark.browser
@@ -43,14 +43,12 @@ def server() -> Iterator[FakeServer]:
         yield server
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def lab(
-    request: pytest.FixtureRequest, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def lab(front_end: App, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(front_end)
     shutil.copy(photo, root / "rocket.jpg")
     env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
-    with Lab(request.param, root=root, env=env) as lab:
+    with Lab(front_end, root=root, env=env) as lab:
         yield lab
 
 
@@ -76,6 +74,7 @@ def times(output: Locator) -> list[float]:
     return found
 
 
+@pytest.mark.front_ends("lab", "notebook")
 def test_four_takes_play_in_step_by_keyboard_and_one_is_kept(lab: Lab, page: Page) -> None:
     name = "takes.ipynb"
     cell = f"%%happyhorse rocket.jpg --takes 4 --resolution 720P --name four\nThe rocket lifts off in {lab.app}"

@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from support.axe import serious
 from support.fake_server import KEY, FakeServer
-from support.lab import Lab, play
+from support.lab import App, Lab, play
 
 pytestmark = pytest.mark.browser
 
@@ -27,11 +27,9 @@ def server(small_mp4: bytes) -> Iterator[FakeServer]:
         yield server
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook", "voila"])
-def lab(
-    request: pytest.FixtureRequest, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def lab(front_end: App, server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(front_end)
     shutil.copy(photo, root / "rocket.jpg")
     for shipped in ("02_form.ipynb", "coffee.jpg"):
         shutil.copy(photo.with_name(shipped), root / shipped)
@@ -42,7 +40,7 @@ def lab(
     # More than the server takes in one message.
     (root / "chosen" / "large.jpg").write_bytes(photo.read_bytes() + bytes(12 * 1024 * 1024))
     env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
-    with Lab(request.param, root=root, env=env) as lab:
+    with Lab(front_end, root=root, env=env) as lab:
         yield lab
 
 
@@ -64,6 +62,7 @@ def choose(form: Locator, path: Path) -> None:
     chooser.value.set_files(path)
 
 
+@pytest.mark.front_ends("lab", "notebook", "voila")
 def test_a_file_is_chosen_judged_and_sent_and_the_video_plays(lab: Lab, page: Page, server: FakeServer) -> None:
     form = show(lab, page, "form.ipynb")
     generate = form.get_by_role("button", name="Generate")
@@ -164,6 +163,7 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
     assert server.paid == paid + 1
 
 
+@pytest.mark.front_ends("lab", "voila")
 def test_the_notebook_that_is_shipped_is_an_app(lab: Lab, page: Page, server: FakeServer) -> None:
     if lab.app == "voila":
         page.goto(lab.url("02_form.ipynb"))

@@ -11,7 +11,7 @@ from nbconvert import HTMLExporter
 from playwright.sync_api import Locator, Page, expect
 
 from support.axe import serious
-from support.lab import Lab, play
+from support.lab import App, Lab, play
 from widgets.gallery_ledger import fill
 
 pytestmark = pytest.mark.browser
@@ -19,14 +19,12 @@ pytestmark = pytest.mark.browser
 COUNT = 1000
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def lab(
-    request: pytest.FixtureRequest, photo: Path, small_mp4: bytes, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def lab(front_end: App, photo: Path, small_mp4: bytes, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(front_end)
     fill(root / "home", COUNT, photo=photo, folder=root / "happyhorse-videos", mp4=small_mp4)
     env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": "none"}
-    with Lab(request.param, root=root, env=env) as lab:
+    with Lab(front_end, root=root, env=env) as lab:
         yield lab
 
 
@@ -34,6 +32,7 @@ def button(part: Locator, words: str) -> Locator:
     return part.get_by_role("button", name=words, exact=True)
 
 
+@pytest.mark.front_ends("lab", "notebook")
 def test_a_thousand_videos_are_paged_played_starred_and_forgotten(lab: Lab, page: Page) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

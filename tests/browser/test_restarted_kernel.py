@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from support.fake_server import KEY, FakeServer
-from support.lab import Lab, Notebook
+from support.lab import App, Lab, Notebook
 
 pytestmark = pytest.mark.browser
 
@@ -29,16 +29,14 @@ BROKEN_CHAINS = """area => [...area.querySelectorAll('.jupyter-widgets-disconnec
     .filter(e => e.checkVisibility() && getComputedStyle(e, '::before').content !== 'none').length"""
 
 
-@pytest.fixture(scope="module", params=["lab", "notebook"])
-def lab(
-    request: pytest.FixtureRequest, small_mp4: bytes, photo: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp(request.param)
+@pytest.fixture(scope="module")
+def lab(front_end: App, small_mp4: bytes, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp(front_end)
     shutil.copy(photo, root / "rocket.jpg")
     with FakeServer(video=small_mp4) as server:
         server.words = ("processing",)
         env = {"HAPPYHORSE_HOME": str(root / "home"), "MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
-        with Lab(request.param, root=root, env=env) as lab:
+        with Lab(front_end, root=root, env=env) as lab:
             yield lab
 
 

@@ -101,6 +101,7 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
 
 
 QUICKSTART = "01_quickstart.ipynb"
+INSTALL_LAB = "Install it: pip install 'happyhorse-nb[lab]'"
 
 
 def notebooks() -> Path:
@@ -109,7 +110,7 @@ def notebooks() -> Path:
     for folder in (package / "notebooks", package.parent / "notebooks"):
         if (folder / QUICKSTART).is_file():
             return folder
-    raise HappyHorseError("the notebooks are missing from this installation. Install happyhorse-nb again.")
+    raise HappyHorseError("the notebooks are missing from this installation", remedy="Install happyhorse-nb again.")
 
 
 def checkout(start: Path, environment: Path) -> Path | None:
@@ -142,7 +143,7 @@ _SERVER = "--ServerApp.tornado_settings"
 def lab(arguments: Sequence[str]) -> int:
     """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox that runs along."""
     if find_spec("jupyterlab") is None:
-        raise HappyHorseError("JupyterLab is not installed: pip install 'happyhorse-nb[lab]'")
+        raise HappyHorseError("JupyterLab is not installed", remedy=INSTALL_LAB)
     folder = checkout(Path.cwd(), Path(sys.prefix)) or notebooks()
     if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
         # Installed: the user's own copy, which an update does not take away.
@@ -197,7 +198,7 @@ def demo(output: Path) -> int:
         import nbclient  # noqa: F401 - only to say early what is missing
         import nbconvert  # noqa: F401
     except ImportError:
-        raise HappyHorseError("the demo needs JupyterLab's parts: pip install 'happyhorse-nb[lab]'") from None
+        raise HappyHorseError("the demo needs JupyterLab", remedy=INSTALL_LAB) from None
     output = output.absolute()
     try:
         if output.exists():
@@ -206,7 +207,9 @@ def demo(output: Path) -> int:
         copy_to(output, only=QUICKSTART)
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
-        raise HappyHorseError(f"the folder {output} cannot be made: {reason}. Give another --output.") from None
+        raise HappyHorseError(
+            f"the folder {output} cannot be made: {reason}", remedy="Give another --output."
+        ) from None
     # A ledger of its own: the demo shows the first run, whoever has run it before.
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -217,7 +220,7 @@ def demo(output: Path) -> int:
     page = _page(output / QUICKSTART, executed)
     videos = sorted(output.glob("happyhorse-videos/*.mp4"))
     if not videos:
-        raise HappyHorseError("the notebook made no video; its outputs say why")
+        raise HappyHorseError("the notebook made no video", remedy="Its outputs say why.")
     video = output / "quickstart.mp4"
     shutil.copyfile(videos[0], video)
     for name, path in (("notebook", output / QUICKSTART), ("page", page), ("video", video)):
@@ -235,7 +238,7 @@ def program(python: Path) -> str:
 def _check_ours(output: Path) -> None:
     """Never delete a folder that is not one of ours."""
     if any(output.iterdir()) and not (output / QUICKSTART).is_file():
-        raise HappyHorseError(f"{output} exists and is no earlier demo's. Give another --output.")
+        raise HappyHorseError(f"{output} exists and is no earlier demo's", remedy="Give another --output.")
 
 
 def _execute(path: Path, *, env: dict[str, str]) -> Any:

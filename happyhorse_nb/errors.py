@@ -28,8 +28,9 @@
         ├── JobStopped          not watched any more; the task lives on
         └── OutcomeUnknown      not known whether the paid request was accepted
 
-In a notebook each of them prints one line and no traceback: the line says what is wrong and what to do about it, in a
-notebook by magics, in a script by Python and the console.
+Each has what is wrong, the limit and the remedy as fields: ``what``, ``limit`` and ``remedy``. ``str(error)`` is one
+line of them, all that a notebook prints. ``what`` may hold words of a server or a user; the other two are ours alone.
+A command in them stands between backticks, as a notebook types it, and `IN_PYTHON` has what a script types instead.
 """
 
 from __future__ import annotations
@@ -43,47 +44,62 @@ if TYPE_CHECKING:
 
     from happyhorse_nb.models import Snapshot
 
-#: What a magic's arguments may be: an id, a piece of one, or a word in capitals that stands for one.
-_ID = r"([\w-]*\w)"
-
-#: From the most particular to the most general: what a notebook's reader types, and the same in a script.
-_SAID = [
-    (rf"%happyhorse login --same-account {_ID}(?= joins)", r"%happyhorse login --same-account \1 in IPython"),
-    (rf"%happyhorse resume {_ID} --attach {_ID}", r'hh.resume("\1", attach="\2")'),
-    (
-        rf"%happyhorse (resume|wait|again|forget|remove|restore) {_ID}(?= goes| watches| tries| brings|[`:.;,]|$)",
-        r'hh.\1("\2")',
-    ),
-    (rf"%happyhorse stop {_ID}", r'hh.find("\1").stop()'),
-    (rf"%happyhorse show {_ID}", r'print(hh.find("\1").path)'),
-    (r"%happyhorse (resume|wait|restore)\b(?! -)", r"hh.\1()"),
-    (r"%happyhorse stop\b", "job.stop()"),
-    (r"%happyhorse sandbox --off", "hh.use_sandbox(False)"),
-    (r"%happyhorse sandbox\b", "hh.use_sandbox()"),
-    (r"%happyhorse (doctor|jobs)\b", r"happyhorse-nb \1"),
-    (r"[Tt]ype another one into `?%happyhorse login`?", "put another one into the variable MODELLIX_API_KEY"),
-    (r"[Rr]un %happyhorse login again", "set the variable MODELLIX_API_KEY"),
-    (r"three ways: set (\w+) before Jupyter starts .*?; type it into %happyhorse login; or", r"two ways: set \1, or"),
-    (r"%config HappyHorse\.", "hh.config."),
-    (r"%cd to", "os.chdir to"),
-    (r"with `--again`", "with again=True"),
-    (r"--again(?: \(again=True\)|\b)", "again=True"),
-    (r"--fit \(fit=True\)", "fit=True"),
-    (r"--save(?= )", "save"),
-    (r"(?<!-)--attach(?=:)", "attach"),
-    (r"without --attach", "without attach"),
-    (r"([Rr])un the cell\b", r"\1un this"),
-    (r"\bthis kernel\b", "this program"),
-]
+#: What texts of ours name between backticks, as it is typed where there are no magics, the most particular first.
+#: ``{rest}`` is what follows the command, ``{args}`` the same as arguments in Python.
+IN_PYTHON = {
+    "%happyhorse login --same-account": "%happyhorse login --same-account{rest} in IPython",
+    "%happyhorse login": 'os.environ["MODELLIX_API_KEY"]',
+    "%happyhorse sandbox --off": "hh.use_sandbox(False)",
+    "%happyhorse sandbox": "hh.use_sandbox()",
+    "%happyhorse stop": "hh.find({args}).stop()",
+    "%happyhorse show": "print(hh.find({args}).path)",
+    "%happyhorse doctor": "happyhorse-nb doctor",
+    "%happyhorse jobs": "happyhorse-nb jobs{rest}",
+    **{
+        f"%happyhorse {name}": f"hh.{name}({{args}})"
+        for name in ("resume", "wait", "again", "forget", "remove", "restore", "form")
+    },
+    "%config HappyHorse.": "hh.config.{rest}",
+    "%cd": "os.chdir()",
+    "--again": "again=True",
+    "--fit": "fit=True",
+    "--yes": "yes=True",
+    "--save": "save",
+    "--attach": "attach",
+}
 
 
 def in_words_here(text: str) -> str:
-    """The text with its commands as they can be typed here."""
-    if not any(sign in text for sign in ("%", "--", " cell", "kernel")) or magics_are_loaded():
+    """A text of ours as plain words: what stands between backticks as it is typed here, without them.
+
+    Never for the words of a server or a user, who may have put anything between backticks.
+    """
+    if "`" not in text:
         return text
-    for typed, instead in _SAID:
-        text = re.sub(typed, instead, text)
-    return text
+    typed = _in_cells if magics_are_loaded() else _in_python
+    return re.sub("`([^`]+)`", lambda code: typed(code[1]), text)
+
+
+def _in_cells(code: str) -> str:
+    # An option's reader may have called Python: ``--fit (fit=True)``.
+    instead = IN_PYTHON.get(code, "")
+    return f"{code} ({instead})" if instead.endswith("=True") else code
+
+
+def _in_python(code: str) -> str:
+    for typed, instead in IN_PYTHON.items():
+        rest = code.removeprefix(typed)
+        if code.startswith(typed) and (rest[:1] in ("", " ") or typed.endswith(".")):
+            # ``8f31 --attach 77aa`` is ``"8f31", attach="77aa"``.
+            args = [f"{word[2:]}=" if word.startswith("--") else f'"{word}", ' for word in rest.split()]
+            return instead.format(rest=rest, args="".join(args).removesuffix(", "))
+    return code
+
+
+def sentence(text: str) -> str:
+    """The text with a full stop where it has no end of its own, so that another sentence can follow."""
+    text = text.strip()
+    return text if not text or text[-1] in ".!?…。！？:" else text + "."
 
 
 def magics_are_loaded() -> bool:
@@ -112,10 +128,25 @@ def lasting(kind: type[E]) -> type[E]:
 
 
 class HappyHorseError(Exception):
-    """The base of all errors of this package."""
+    """The base of all errors of this package, each of which has these fields.
+
+    ``what`` (str) is what is wrong, and may hold words of a server or a user. ``limit`` (str) is what is taken instead,
+    ``remedy`` (str) what to do, in whole sentences; both are empty where there is none.
+    """
+
+    def __init__(self, what: str, *, limit: str = "", remedy: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.limit = limit
+        self.remedy = remedy
+
+    @property
+    def why(self) -> str:
+        """What is wrong, with the limit: the line without what to do about it."""
+        return f"{self.what.rstrip('.')}; {in_words_here(self.limit)}" if self.limit else self.what
 
     def __str__(self) -> str:
-        return in_words_here(super().__str__())
+        return f"{sentence(self.why)} {in_words_here(self.remedy)}" if self.remedy else self.why
 
     def _render_traceback_(self, *_: object) -> list[str]:
         # IPython asks an exception for this before it formats a traceback: an expected error is one line.
@@ -146,8 +177,8 @@ class InvalidRequest(HappyHorseError, ValueError):
     ``param`` is the parameter's name; ``fixable`` is True where ``fit=True`` makes it fit.
     """
 
-    def __init__(self, message: str, *, param: str | None = None, fixable: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *, param: str | None = None, fixable: bool = False, **fields: str) -> None:
+        super().__init__(what, **fields)
         self.param = param
         self.fixable = fixable
 
@@ -170,8 +201,8 @@ class NotSent(TransportError):
     ``begun`` is True where a part of it has left: then nobody but the user sends it again.
     """
 
-    def __init__(self, message: str, *, begun: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *, begun: bool = False, **fields: str) -> None:
+        super().__init__(what, **fields)
         self.begun = begun
 
 
@@ -186,8 +217,10 @@ class APIError(HappyHorseError):
     words, ``task_id`` the task that was asked about, if any.
     """
 
-    def __init__(self, message: str, *, status: int, code: int | None = None, task_id: str | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, status: int, code: int | None = None, task_id: str | None = None, **fields: str
+    ) -> None:
+        super().__init__(message, **fields)
         self.message = message
         self.status = status
         self.code = code
@@ -221,8 +254,9 @@ class RateLimited(APIError):
         code: int | None = None,
         task_id: str | None = None,
         retry_after: float | None = None,
+        **fields: str,
     ) -> None:
-        super().__init__(message, status=status, code=code, task_id=task_id)
+        super().__init__(message, status=status, code=code, task_id=task_id, **fields)
         self.retry_after = retry_after
 
 
@@ -233,8 +267,7 @@ class ServerError(APIError):
 class Redirected(ServerError):
     """The server, or something before it, sends on to another address. It is not followed: the key goes nowhere else.
 
-    ``origin`` is that address's scheme and host, all that is told of it; ``remedy`` what to do where it is the server's
-    new one.
+    ``origin`` is that address's scheme and host, all that is told of it.
     """
 
     def __init__(
@@ -245,15 +278,11 @@ class Redirected(ServerError):
         code: int | None = None,
         task_id: str | None = None,
         origin: str = "",
-        remedy: str = "",
+        **fields: str,
     ) -> None:
-        super().__init__(message, status=status, code=code, task_id=task_id)
+        super().__init__(message, status=status, code=code, task_id=task_id, **fields)
+        self.what = f"the server answers {status}: {message}"
         self.origin = origin
-        self.remedy = remedy
-
-    def __str__(self) -> str:
-        whole = f"the server answers {self.status}: {self.message}. {self.remedy}" if self.remedy else self.message
-        return in_words_here(whole)
 
 
 class DownloadError(HappyHorseError):
@@ -262,8 +291,8 @@ class DownloadError(HappyHorseError):
     ``refused`` is True where the link itself was turned down, so that a fresh one is needed.
     """
 
-    def __init__(self, message: str, *, refused: bool = False) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *, refused: bool = False, **fields: str) -> None:
+        super().__init__(what, **fields)
         self.refused = refused
 
 
@@ -282,8 +311,8 @@ class WaitTimeout(HappyHorseError, TimeoutError):
 class JobError(HappyHorseError):
     """A job that ended without a video. ``job`` is the `Job` (None in a copy), ``snapshot`` its last state."""
 
-    def __init__(self, message: str, *, snapshot: Snapshot, job: Any = None) -> None:
-        super().__init__(message)
+    def __init__(self, what: str, *, snapshot: Snapshot, job: Any = None, **fields: str) -> None:
+        super().__init__(what, **fields)
         self.snapshot = snapshot
         self.job = job
 

@@ -72,8 +72,9 @@ def task_path(task_id: str, *, hold: bool = False) -> str:
     """
     if not is_task_id(task_id):
         raise InvalidRequest(
-            f"not a task id: {repr(task_id)[:60]}; it has up to 200 letters, digits and . _ : -. "
-            "Use the task_id that submit returned.",
+            f"not a task id: {repr(task_id)[:60]}",
+            limit="it has up to 200 letters, digits and . _ : -",
+            remedy="Use the task_id that submit returned.",
             param="task_id",
         )
     return f"/api/v1/tasks/{task_id}{'?wait=true' if hold else ''}"

@@ -34,10 +34,6 @@ _SHOWN = 10
 
 def report() -> Iterator[str]:
     """One line after the other, so that what takes a while does not hold back what is known."""
-    yield from map(in_words_here, _report())
-
-
-def _report() -> Iterator[str]:
     yield f"happyhorse_nb {__version__}, Python {platform.python_version()}, {_versions()}"
     yield f"front end    {_front_end()}"
     yield from _folders()
@@ -84,7 +80,9 @@ def _server(account: Account) -> Iterator[str]:
     try:
         run = engine()
         if not run.ask(lambda client: client.valid_key()):
-            yield "answer       the server does not take this key. Type another one into %happyhorse login."
+            yield "answer       the server does not take this key. " + in_words_here(
+                "Put another one into `%happyhorse login`."
+            )
             return
         balance = run.ask(lambda client: client.balance())
         money = " of play money" if account.sandbox else ""
@@ -130,23 +128,26 @@ def same_account(letters: str) -> str:
     letters = letters.lower()
     if re.fullmatch("[0-9a-f]*", letters) is None:
         # Not repeated: it may be a key.
-        raise UsageError("--same-account takes the first letters of a key's fingerprint (0 to 9, a to f), not a key.")
+        raise UsageError(
+            "--same-account takes no key", limit="it takes the first letters of a key's fingerprint (0 to 9, a to f)"
+        )
     account, ledger = current_account(), engine().ledger
     realm, own = account.realm, account.key.fingerprint
     every, ours = ledger.keys(), ledger.keys_of(realm, own)
     named = [key for key in every if key.fingerprint.startswith(letters)]
     others = [key for key in every if key.origin == realm and key.fingerprint not in ours]
-    known = f" The others used here are {'; '.join(map(str, others))}." if others else ""
+    known = f"the others used here are {'; '.join(map(str, others))}" if others else ""
     meant = [key for key in named if key in others]
     if len({key.account for key in meant}) > 1:
         raise UsageError(
-            f"more than one key may be meant.{known} Name one by its first letters: "
-            f"%happyhorse login --same-account {meant[0].letters}"
+            "more than one key may be meant",
+            limit=known,
+            remedy=f"Name one by its first letters: `%happyhorse login --same-account {meant[0].letters}`",
         )
     if meant:
         ledger.join(realm, own, meant[0].fingerprint)
-        return (
-            f"The jobs made with key {meant[0].letters} are this account's from now on. %happyhorse resume goes on "
+        return in_words_here(
+            f"The jobs made with key {meant[0].letters} are this account's from now on. `%happyhorse resume` goes on "
             "with those that have not ended."
         )
     if letters and any(key.origin == realm for key in named):
@@ -154,11 +155,12 @@ def same_account(letters: str) -> str:
     where = "the sandbox" if realm == "sandbox" else realm
     if letters and named:
         raise UsageError(
-            f"key {letters} was used on {named[0].origin}, and this kernel uses {where}: keys of two servers are never "
-            f"one account.{known}"
+            f"key {letters} was used on {named[0].origin}, and in use here is {where}: keys of two servers are never "
+            "one account",
+            limit=known,
         )
     raise UsageError(
-        f"no job in the ledger was made on {where} with {f'key {letters}' if letters else 'another key'}.{known}"
+        f"no job in the ledger was made on {where} with {f'key {letters}' if letters else 'another key'}", limit=known
     )
 
 
@@ -169,7 +171,7 @@ def _ask() -> str:
         key = ""
     except RuntimeError:
         # ipykernel's error for a front end that nobody sits at; it is of another class in each version.
-        raise UsageError(f"nobody can be asked for a key here. Set {KEY_VARIABLE} before the run.") from None
+        raise UsageError("nobody can be asked for a key here", remedy=f"Set {KEY_VARIABLE} before the run.") from None
     if not key:
-        raise UsageError("no key was typed. Run %happyhorse login again.")
+        raise UsageError("no key was typed", remedy="Type one into `%happyhorse login`.")
     return key

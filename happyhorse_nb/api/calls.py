@@ -331,8 +331,8 @@ def _changed(
     now = record.snapshot
     if not record.inputs:
         raise InvalidRequest(
-            f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here. "
-            "Make a new one from its first frame and prompt.",
+            f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here",
+            remedy="Make a new one from its first frame and prompt.",
             param="image",
         )
     count = len(some) if takes is None else check_takes(takes)
@@ -369,7 +369,9 @@ def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None =
     if attach is not None:
         some = jobs_of("attach", attach)
         if not isinstance(piece, str) or len(some) != 1:
-            raise InvalidRequest("attach is for one task and one job: hh.resume(task_id, attach=job).", param="attach")
+            raise InvalidRequest(
+                "attach is for one task and one job", remedy="Write hh.resume(task_id, attach=job).", param="attach"
+            )
         taken = take_up([piece], attach=some[0].id)
     elif piece is None:
         taken = take_up()
@@ -438,5 +440,6 @@ def _ended(verb: str, named: Any) -> list[Job]:
     for job in some:
         if not job.done():
             name = job.snapshot.short_id
-            raise InvalidRequest(f"job {name} still runs. Stop it first: %happyhorse stop {name}", param="job")
+            remedy = f"Stop it first: `%happyhorse stop {name}`"
+            raise InvalidRequest(f"job {name} still runs", remedy=remedy, param="job")
     return some

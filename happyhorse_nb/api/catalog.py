@@ -87,7 +87,9 @@ def order(word: str | None) -> str:
     """The order of that word, newest first for None. Raises `InvalidRequest`."""
     found = "newest" if word is None else str(word).strip().lower()
     if found not in ORDERS:
-        raise InvalidRequest(f"there is no order {_short(str(word))!r}. There are {', '.join(ORDERS)}.", param="sort")
+        raise InvalidRequest(
+            f"there is no order {_short(str(word))!r}", limit=f"there are {', '.join(ORDERS)}", param="sort"
+        )
     return found
 
 
@@ -119,7 +121,7 @@ def _states(given: object) -> frozenset[Status]:
             found.add(Status(word))
         else:
             known = ", ".join([*map(str, Status), *GROUPS])
-            raise InvalidRequest(f"there is no status {_short(word)!r}. There are {known}.", param="status")
+            raise InvalidRequest(f"there is no status {_short(word)!r}", limit=f"there are {known}", param="status")
     return frozenset(found)
 
 
@@ -134,7 +136,8 @@ def _text(given: object) -> str:
         words = []
     if not isinstance(given, str) or (given.strip() and not words) or len(words) > _WORDS:
         raise InvalidRequest(
-            f"text={_short(ascii(given))} cannot be looked for. Give up to {_WORDS} words of prompt, id or file name.",
+            f"text={_short(ascii(given))} cannot be looked for",
+            remedy=f"Give up to {_WORDS} words of prompt, id or file name.",
             param="text",
         )
     return " ".join(words)
@@ -143,7 +146,7 @@ def _text(given: object) -> str:
 def _flag(name: str, given: object) -> bool | None:
     if given is None or isinstance(given, bool):
         return given
-    raise InvalidRequest(f"{name}={_short(repr(given))} is neither True nor False.", param=name)
+    raise InvalidRequest(f"{name}={_short(repr(given))} is neither True nor False", param=name)
 
 
 def _instant(given: object, now: float) -> float:
@@ -165,8 +168,8 @@ def _instant(given: object, now: float) -> float:
     except (ValueError, OverflowError, OSError):
         pass
     raise InvalidRequest(
-        f"since={_short(str(given))!r} is no time. Give 30min, 12h, 2d, a date such as 2026-11-20, a datetime, a "
-        "timedelta, or Unix seconds.",
+        f"since={_short(str(given))!r} is no time",
+        remedy="Give 30min, 12h, 2d, a date such as 2026-11-20, a datetime, a timedelta, or Unix seconds.",
         param="since",
     )
 
@@ -176,7 +179,9 @@ def _model(given: str | None) -> str:
     if given is None or not str(given).strip():
         return ""
     if str(given) not in MODELS:
-        raise InvalidRequest(f"there is no model {_short(str(given))!r}. There are {', '.join(MODELS)}.", param="model")
+        raise InvalidRequest(
+            f"there is no model {_short(str(given))!r}", limit=f"there are {', '.join(MODELS)}", param="model"
+        )
     return str(given)
 
 
@@ -192,7 +197,9 @@ def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
     try:
         import pandas as pd
     except ImportError:
-        raise UsageError("a DataFrame needs pandas, which is not installed: pip install pandas.") from None
+        raise UsageError(
+            "a DataFrame needs pandas, which is not installed", remedy="Install it: pip install pandas"
+        ) from None
     options = {param.name: param.kind for model in MODELS.values() for param in model.options}
     rows = [_row(snapshot, starred, options) for snapshot, starred in jobs]
     columns = list(_row(Snapshot(status=Status.QUEUED), False, options))

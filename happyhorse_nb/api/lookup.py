@@ -48,12 +48,13 @@ def jobs_of(verb: str, named: Any) -> list[Job]:
 def no_job(verb: str, named: Any) -> InvalidRequest:
     """The error for what names no job."""
     kind = type(named).__name__
-    message = f"{verb} takes a job, takes or a piece of an id, not a {kind}. Give one of them."
-    return InvalidRequest(message, param="job")
+    what = f"{verb} takes a job, takes or a piece of an id, not a {kind}"
+    return InvalidRequest(what, remedy="Give one of them.", param="job")
 
 
 #: Seconds by which the server's clock may differ from ours.
 _SLACK = 600.0
+_LOOK_UP = "Look the id up in your account's task list."
 
 
 def read_task(run: Engine, task_id: str) -> Snapshot:
@@ -65,8 +66,9 @@ def read_task(run: Engine, task_id: str) -> Snapshot:
         return run.ask(lambda client: client.read(task_id))
     except NotFound:
         raise JobNotFound(
-            f"neither the ledger nor the server knows task {task_id}. Look the id up in your account's task list; "
-            "results are kept for some days only."
+            f"neither the ledger nor the server knows task {task_id}",
+            limit="results are kept for some days only",
+            remedy=_LOOK_UP,
         ) from None
 
 
@@ -97,7 +99,9 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
     now on. Raises `InvalidRequest` where something speaks against it, `JobNotFound`, and what `read_task` raises.
     """
     if not is_task_id(task_id):
-        raise JobNotFound(f"{task_id[:40]!r} is not a task id. Copy the whole id from your account's task list.")
+        raise JobNotFound(
+            f"{task_id[:40]!r} is not a task id", remedy="Copy the whole id from your account's task list."
+        )
     job = _now(run, run.ledger.find(piece))
     check_account(job, account, run.ledger)
     now = job.snapshot
@@ -105,8 +109,9 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
         return job
     if not job.attached and (now.status != Status.UNKNOWN or now.task_id is not None):
         raise InvalidRequest(
-            f"--attach: job {now.short_id} is {now.status}. Only a job that is unknown takes a task; without --attach "
-            f"task {task_id} is a job of its own.",
+            f"attach: job {now.short_id} is {now.status}",
+            limit="only a job that is unknown takes a task",
+            remedy=f"Without `--attach` task {task_id} is a job of its own.",
             param="attach",
         )
     other = run.ledger.of_task(task_id, account.realm)
@@ -114,16 +119,14 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
         check_account(other, account, run.ledger)
         if other.snapshot.model:
             raise InvalidRequest(
-                f"--attach: task {task_id} is that of job {other.snapshot.id}. Look the id up in your account's task "
-                "list.",
-                param="attach",
+                f"attach: task {task_id} is that of job {other.snapshot.id}", remedy=_LOOK_UP, param="attach"
             )
     says = read_task(run, task_id)
     against = contradiction(job, says)
     if against:
         raise InvalidRequest(
-            f"--attach: task {task_id} is not that of job {now.short_id}: {against}. Look the id up in your account's "
-            "task list.",
+            f"attach: task {task_id} is not that of job {now.short_id}: {against}",
+            remedy=_LOOK_UP,
             param="attach",
         )
     job = _let_go(run, job)
@@ -131,7 +134,7 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
     freed = None if job.snapshot.task_id is None else task_record(run, job.snapshot, account)
     attached = replace(job, attached=True, owner=None, snapshot=_with_task(job, says, other))
     if not run.ledger.attach(attached, was=job, instead=other, freed=freed):
-        raise InvalidRequest(f"--attach: job {now.short_id} has changed meanwhile. Try again.", param="attach")
+        raise InvalidRequest(f"attach: job {now.short_id} has changed meanwhile", remedy="Try again.", param="attach")
     return attached
 
 
@@ -159,7 +162,7 @@ def attach_hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) 
     )
     return (
         f"Task {task.snapshot.task_id} is a job of its own now. If it is that of {which}, whose outcome is not known: "
-        f"%happyhorse resume {task.snapshot.task_id} --attach {fitting[0].short_id}"
+        f"`%happyhorse resume {task.snapshot.task_id} --attach {fitting[0].short_id}`"
     )
 
 
@@ -271,7 +274,7 @@ def _refusal(refused: Sequence[InvalidRequest]) -> InvalidRequest:
     """One line for all that were not sent. The last one's reason: it counts what those before it have cost."""
     last = refused[-1]
     waiting = "1 queued video still waits" if len(refused) == 1 else f"{len(refused)} queued videos still wait"
-    return InvalidRequest(f"{waiting}, not sent: {last}", param=last.param)
+    return InvalidRequest(f"{waiting}, not sent: {last.what}", limit=last.limit, remedy=last.remedy, param=last.param)
 
 
 def _named(run: Engine, piece: str, account: Account) -> tuple[Record, str]:

@@ -91,12 +91,14 @@ def run(awaitable: Awaitable[T]) -> T:
     `ConfigError` under uvloop, and what the awaitable raises.
     """
     if not inspect.isawaitable(awaitable):
-        raise UsageError(f"hh.run takes an awaitable, such as client.read(…), not {type(awaitable).__name__}.")
+        raise UsageError(f"hh.run takes an awaitable, such as client.read(…), not {type(awaitable).__name__}")
     outer = asyncio._get_running_loop()  # noqa: SLF001  # documented; the public one raises
     if outer is not None and type(outer).__module__.partition(".")[0] == "uvloop":
         if inspect.iscoroutine(awaitable):
             awaitable.close()
-        raise ConfigError("hh.run cannot work inside uvloop, which lets no second loop run. Use await in the cell.")
+        raise ConfigError(
+            "hh.run cannot work inside uvloop, which lets no second loop run", remedy="Use await in the cell."
+        )
     if outer is None:
         return _to_the_end(_PrivateLoop(), awaitable)
 

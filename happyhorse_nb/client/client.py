@@ -24,7 +24,6 @@ from happyhorse_nb.errors import (
     ConfigError,
     ConnectionLost,
     DownloadError,
-    MissingKey,
     OutcomeUnknown,
     Redirected,
     ServerError,
@@ -118,7 +117,7 @@ def unknown_outcome(problem: Exception, task_id: str | None = None) -> OutcomeUn
         what = str(problem)[:1].upper() + str(problem)[1:]
     message = _UNKNOWN.format(problem=what.rstrip("."))
     snapshot = Snapshot(status=Status.UNKNOWN, task_id=task_id, message=message, remedy=_LOOK)
-    return OutcomeUnknown(f"{message} {_LOOK}", snapshot=snapshot)
+    return OutcomeUnknown(message, remedy=_LOOK, snapshot=snapshot)
 
 
 class Client:
@@ -253,8 +252,8 @@ class Client:
         except TimeoutError:
             if not limit.expired():
                 raise
-            message = f"task {task_id} has not ended after {timeout:g} s; it still runs on the server"
-        raise WaitTimeout(message)
+            what = f"task {task_id} has not ended after {timeout:g} s; it still runs on the server"
+        raise WaitTimeout(what)
 
     async def download(
         self,
@@ -356,5 +355,5 @@ def _account(api_key: HiddenText | None, base_url: str | None) -> Account:
         account = current_account()
         return account_of(account.key.reveal(), base_url, source=account.source) if base_url else account
     if not api_key.strip():
-        raise MissingKey(missing_key())
+        raise missing_key()
     return account_of(HiddenText(api_key.strip()), base_url or told_origin(), source="the caller")

@@ -74,7 +74,7 @@ async def download(
     except Cut:
         raise tries.given_up() from None
     except FileExistsError:
-        raise DownloadError(f"{target} exists and is never overwritten; give another name") from None
+        raise DownloadError(f"{target} exists and is never overwritten", remedy="Give another name.") from None
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
         raise DownloadError(f"the video could not be written to {target}: {reason}") from None

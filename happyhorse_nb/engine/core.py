@@ -19,7 +19,7 @@ from happyhorse_nb.engine.fetch import FOLDER, bring_back, copy_of, throw_away
 from happyhorse_nb.engine.loop import Callbacks, outcome_of
 from happyhorse_nb.engine.registry import Registry, follow
 from happyhorse_nb.engine.runner import Runner
-from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError
+from happyhorse_nb.errors import APIError, InvalidRequest, LedgerError, NotFound, RateLimited, TransportError, sentence
 from happyhorse_nb.inputs import Input
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
@@ -227,8 +227,8 @@ class Engine:
             return
         if record.owner != self.presence.id:
             raise InvalidRequest(
-                f"job {record.snapshot.short_id} is watched in another kernel. Stop it there first: %happyhorse stop "
-                f"{record.snapshot.short_id}"
+                f"job {record.snapshot.short_id} is watched in another kernel",
+                remedy=f"Stop it there first: `%happyhorse stop {record.snapshot.short_id}`",
             )
         job = self.known(record)
         self.stop(job)
@@ -379,7 +379,7 @@ class Engine:
     def _asked(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         wait, why = outcome_of(self._runner.start(lambda: self._wait(account)))
         if wait > _LONG:
-            raise RateLimited(f"{why} Ask again then.", retry_after=wait)
+            raise RateLimited(why, remedy="Ask again then.", retry_after=wait)
         if wait > _SILENT:
             _say(why)
         return outcome_of(self._runner.start(lambda: self._ask(account, question)))
@@ -404,7 +404,7 @@ class Engine:
             if not limited.retry_after:
                 raise
             limiter.refused(limited.retry_after)
-            message = f"{outcome.sentence(limited.message)} {outcome.asked_to_wait(limiter.paused)}"
+            message = f"{sentence(limited.message)} {outcome.asked_to_wait(limiter.paused)}"
             raise RateLimited(
                 message, status=limited.status, code=limited.code, task_id=limited.task_id, retry_after=limiter.paused
             ) from None
@@ -421,7 +421,7 @@ class Engine:
                 if await in_thread(self._registry.adopt, job, record, account):
                     return
             except (LedgerError, InvalidRequest) as problem:
-                state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+                state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, problem)))
 
 
 def _resting(record: Record, frames: Frames) -> tuple[Input, ...]:
@@ -448,5 +448,5 @@ def _say(line: str) -> None:
 def _unwritable(folder: Path, problem: OSError) -> LedgerError:
     reason = (problem.strerror or type(problem).__name__).lower()
     return LedgerError(
-        f"the folder {folder} cannot be written: {reason}. Check the disk, or set HAPPYHORSE_HOME elsewhere."
+        f"the folder {folder} cannot be written: {reason}", remedy="Check the disk, or set HAPPYHORSE_HOME elsewhere."
     )

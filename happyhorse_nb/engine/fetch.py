@@ -17,6 +17,7 @@ from happyhorse_nb.client.files import into_place, names
 from happyhorse_nb.errors import ConfigError, DownloadError, InvalidRequest, RateLimited
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.request import EXISTS, unsavable
 from happyhorse_nb.job.state import state_of
 from happyhorse_nb.models import Progress, Snapshot, Status, join_notes
 from happyhorse_nb.settings import home, nameable, video_folder, video_name
@@ -165,8 +166,8 @@ def copy_of(job: Job, wished: Path) -> None:
         return
     if snapshot.status != Status.DONE or made is None:
         raise InvalidRequest(
-            f"--save: an equal request is {snapshot.status} as {snapshot.short_id}, and its file has another name. "
-            "Leave --save out to follow it.",
+            f"save: an equal request is {snapshot.status} as {snapshot.short_id}, and its file has another name",
+            remedy="Leave `--save` out to follow it.",
             param="save",
         )
     # A name of its own: the user may have a file of any name, and another kernel may copy to the same one.
@@ -181,7 +182,7 @@ def copy_of(job: Job, wished: Path) -> None:
         pass
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
-        raise InvalidRequest(f"--save {wished} cannot be written: {reason}. Give another name.", param="save") from None
+        raise unsavable(wished, f"cannot be written: {reason}") from None
     finally:
         with suppress(OSError):
             half.unlink(missing_ok=True)
@@ -189,7 +190,7 @@ def copy_of(job: Job, wished: Path) -> None:
         # Also a copy: the cell that has asked for it is run again.
         if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
             return
-    raise InvalidRequest(f"--save {wished} exists and is never overwritten. Give another name.", param="save")
+    raise unsavable(wished, EXISTS)
 
 
 #: Hidden, as the file managers' own: JupyterLab lists and serves nothing in it.
@@ -206,8 +207,8 @@ def throw_away(path: Path) -> Path:
     except OSError as problem:
         why = (problem.strerror or type(problem).__name__).lower()
         raise InvalidRequest(
-            f"{path.name} cannot be moved into {path.parent / FOLDER}: {why}. Nothing was forgotten; forget it without "
-            "the trash, and the file stays.",
+            f"{path.name} cannot be moved into {path.parent / FOLDER}: {why}; nothing was forgotten",
+            remedy="Forget it without the trash, and the file stays.",
             param="trash",
         ) from None
 

@@ -40,7 +40,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
         try:
             record, alive = await in_thread(look)
         except LedgerError as problem:
-            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, outcome.sentence(str(problem)))))
+            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, problem)))
             return None
         if record is None:
             state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
@@ -296,10 +296,10 @@ def check_account(record: Record, account: Account, ledger: Ledger) -> None:
     """Raises `JobNotFound` for a job of another account: with this key its server would not know it."""
     name, key = record.snapshot.short_id, account.key.fingerprint
     if record.origin != account.realm:
-        raise JobNotFound(f"job {name} belongs to {record.origin}, and this kernel uses {account.realm}.")
+        raise JobNotFound(f"job {name} belongs to {record.origin}, and in use here is {account.realm}")
     letters = record.account[:LETTERS]
     if record.account not in (key, *ledger.keys_of(record.origin, key)):
         raise JobNotFound(
-            f"job {name} was made with another key ({letters}) than the one in use here. If both belong to one "
-            f"account, %happyhorse login --same-account {letters} joins them."
+            f"job {name} was made with another key ({letters}) than the one in use here",
+            remedy=f"If both belong to one account, `%happyhorse login --same-account {letters}` joins them.",
         )

@@ -240,7 +240,7 @@ class JobTask:
                 # Of one that has begun to leave only the user knows whether it is to be sent again.
                 if problem.begun or time.monotonic() - since + wait > self.settings.send_patience:
                     await self.end(outcome.refused(self.now, problem))
-                why = outcome.capital(str(problem)).rstrip(".")
+                why = outcome.capital(problem.why).rstrip(".")
             except OutcomeUnknown as problem:
                 if problem.snapshot.task_id is None:
                     await self.end(outcome.unknown(self.now, problem.snapshot.message))
@@ -359,7 +359,7 @@ class JobTask:
         except NotFound:
             await self.end(outcome.expired(self.now, by_id=not self.state.record.request))
         except APIError as problem:
-            await self.end(outcome.stopped(self.now, outcome.parked(problem)))
+            await self.end(outcome.stopped(self.now, problem))
         if last.status == Status.FAILED:
             await self.end(outcome.failed(self._merged(last)))
 

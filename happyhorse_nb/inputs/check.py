@@ -59,21 +59,22 @@ def check(info: ImageInfo, limits: ImageLimits) -> None:
     """Raise `InvalidRequest` for the first limit that the image breaks: what, the limit, the remedy."""
     broken = problem(info, limits)
     if broken:
-        raise Unfit(f"{broken}. Make it fit with --fit (fit=True).", fixable=True)
+        words, limit = broken
+        raise Unfit(words, "Make it fit with `--fit`.", limit=limit, fixable=True)
 
 
-def problem(info: ImageInfo, limits: ImageLimits) -> str | None:
-    """The first limit that the image breaks, in words; None when it meets them all."""
+def problem(info: ImageInfo, limits: ImageLimits) -> tuple[str, str] | None:
+    """What is wrong with the image, and the limit that it breaks, the first one; None when it meets them all."""
     if info.format not in limits.formats:
-        return f"is {info.format}; the server takes {', '.join(limits.formats[:-1])} or {limits.formats[-1]}"
+        return f"is {info.format}", f"the server takes {', '.join(limits.formats[:-1])} or {limits.formats[-1]}"
     if min(info.width, info.height) < limits.min_side:
-        return f"is {info.width} x {info.height} pixels; each side must be at least {limits.min_side}"
+        return f"is {info.width} x {info.height} pixels", f"each side must be at least {limits.min_side}"
     if max(info.width, info.height) > limits.max_aspect * min(info.width, info.height):
         most = f"1:{limits.max_aspect:g} to {limits.max_aspect:g}:1"
-        return f"is {info.width} x {info.height}, an aspect of {info.aspect}; it must be within {most}"
+        return f"is {info.width} x {info.height}, an aspect of {info.aspect}", f"it must be within {most}"
     if info.size > limits.max_bytes:
         size, most = weight(info.size), weight(limits.max_bytes)
-        return f"has {size if size != most else f'{info.size:,} bytes'}; the limit is {most}"
+        return f"has {size if size != most else f'{info.size:,} bytes'}", f"the limit is {most}"
     return None
 
 
@@ -107,7 +108,7 @@ def check_end(data: bytes) -> None:
     else:
         ends = _IEND in data or not data.startswith(b"\x89PNG")
     if not ends:
-        raise Unfit(DAMAGED)
+        raise Unfit(*DAMAGED)
 
 
 def _pieces(data: bytes) -> tuple[list[bytes], int]:
@@ -139,7 +140,7 @@ def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, 
     Raises `InvalidRequest` when it cannot be decoded, and for a ``how`` that there is not.
     """
     if how not in (True, "pad", "crop"):
-        raise InvalidRequest(f'fit={how!r} cannot be used. Give True, "pad" or "crop".', param="fit")
+        raise InvalidRequest(f"fit={how!r} cannot be used", remedy='Give True, "pad" or "crop".', param="fit")
     info = inspect(data)
     if problem(info, limits) is None:
         return data, ""

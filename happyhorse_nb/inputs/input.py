@@ -26,6 +26,8 @@ class Input:
     info: ImageInfo | None = None
     #: What was done to make it fit, in words; empty when it goes out byte for byte.
     note: str = ""
+    #: The same without what it was done to.
+    done: str = ""
     #: A small upright JPEG; None for an address, which is not fetched from here.
     thumbnail: bytes | None = field(default=None, repr=False)
     #: Where the bytes are while ``data`` is None, and their SHA-256.
@@ -61,7 +63,7 @@ class Input:
             data = self.file.read_bytes()
             if sha256(data) == self.digest:
                 return data
-        raise Unfit(f"{self.label} is not in {self.file.parent} any more, where it was kept. Run the cell again.")
+        raise Unfit(f"{self.label} is not in {self.file.parent} any more, where it was kept", "Run it again.")
 
 
 #: What it is called where nothing but a first frame is asked for.

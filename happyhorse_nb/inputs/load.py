@@ -50,30 +50,30 @@ def check_address(source: str, *, local: bool) -> str:
     """
     odd = next((char for char in source if not char.isprintable()), None)
     if odd is not None:
-        raise _refused(f"with a character in it that is not seen, U+{ord(odd):04X}. Type the address anew.")
+        raise _refused(f"with a character in it that is not seen, U+{ord(odd):04X}", "Type the address anew.")
     found = _PARTS.fullmatch(source)
     scheme, authority, rest = found.groups() if found else ("", "", "")
     if "@" in authority:
-        raise _refused(f"with a user name or password in it, which the server would be given. {_REMEDY}")
+        raise _refused("with a user name or password in it, which the server would be given", _REMEDY)
     authority = _ascii(authority)
     named = _HOST.fullmatch(authority)
     if named is None or int(named[2] or 0) > 65535:
-        raise _refused("whose host cannot be read. Give the whole URL, such as https://example.com/rocket.jpg.")
+        raise _refused("whose host cannot be read", "Give the whole URL, such as https://example.com/rocket.jpg.")
     host = named[1]
     try:
         public = _is_public(host)
     except ValueError:
-        raise _refused(f"on {host[:80]}, an IP address in a spelling that the server may not read. {_REMEDY}") from None
+        raise _refused(f"on {host[:80]}, an IP address in a spelling that the server may not read", _REMEDY) from None
     if not (public or local):
         given = "and it would be given whatever token stands in the address"
-        raise _refused(f"on {host[:80]}, which the server cannot reach, {given}. {_REMEDY}")
+        raise _refused(f"on {host[:80]}, which the server cannot reach, {given}", _REMEDY)
     # A % that begins nothing is one itself.
     rest = quote(re.sub("%(?![0-9A-Fa-f]{2})", "%25", rest), safe=_SAFE)
     return f"{scheme.lower()}://{authority}{rest}"
 
 
-def _refused(words: str) -> InvalidRequest:
-    return Unfit(f"is an address {words}")
+def _refused(words: str, remedy: str) -> InvalidRequest:
+    return Unfit(f"is an address {words}", remedy)
 
 
 def _ascii(authority: str) -> str:
@@ -134,8 +134,8 @@ def from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes, str]:
         value, note = _from_array(value)
     if not isinstance(value, Image.Image):
         raise NoImage(
-            f"is a {type(value).__name__}; give a path, URL, data URI, bytes, PIL image, NumPy array or matplotlib "
-            "figure."
+            f"is a {type(value).__name__}",
+            limit="give a path, URL, data URI, bytes, PIL image, NumPy array or matplotlib figure",
         )
     picture, clipped = judged(value)
     data = encode(picture)
@@ -152,9 +152,9 @@ def _from_array(array: Any) -> tuple[Image, str]:
     taken = "height x width (x 3 or 4) with integers from 0 to 255 or floats from 0 to 1"
     good_shape = len(shape) == 2 or (len(shape) == 3 and shape[2] in (1, 3, 4))
     if not good_shape or kind not in "buif" or not array.size:
-        raise Unfit(f"{what}; give {taken}.")
+        raise Unfit(what, limit=f"give {taken}")
     if getattr(array, "mask", None) is not None and array.mask.any():
-        raise Unfit(f"{what}, with values that are masked. Say what they are: .filled(0).")
+        raise Unfit(f"{what}, with values that are masked", "Say what they are: .filled(0).")
     low, high, shown, note = float(array.min()), float(array.max()), array, ""
     if kind == "f":
         note = check_floats(low, high, what, taken)
@@ -267,7 +267,9 @@ def gather(
     known = {role.option for role in model.inputs}
     for name, given in sources.items():
         if given is not None and name not in known:
-            raise InvalidRequest(f"{model.id} takes no {name}; it takes {', '.join(sorted(known))}.", param=name)
+            raise InvalidRequest(
+                f"{model.id} takes no {name}", limit=f"it takes {', '.join(sorted(known))}", param=name
+            )
     found: list[Input] = []
     for role in model.inputs:
         given = sources.get(role.option)
@@ -275,9 +277,9 @@ def gather(
         some = [given] if role.minimum == role.maximum == 1 else _several(given)
         if not role.minimum <= len(some) <= role.maximum:
             count = str(role.minimum) if role.minimum == role.maximum else f"{role.minimum} to {role.maximum}"
-            raise InvalidRequest(
-                f"{role.option}: {len(some)} given; {model.id} takes {count}. Give as many.", param=role.option
-            )
+            limit = f"{model.id} takes {count}"
+            what = f"{role.option}: {len(some)} given"
+            raise InvalidRequest(what, limit=limit, remedy="Give as many.", param=role.option)
         limits = role.image or ImageLimits()
         found += [load(one, limits=limits, namespace=namespace, fit=fit, local=local, role=role) for one in some]
     return tuple(found)
@@ -291,7 +293,7 @@ def decode_data_uri(uri: str) -> bytes:
     """The bytes of a ``data:image/…`` URI. Raises `InvalidRequest` when it is not one."""
     head, comma, body = uri.partition(",")
     if not comma or not re.match(r"data:image/", head, re.IGNORECASE):
-        raise Unfit("is a data URI, but not one of an image (data:image/…).")
+        raise Unfit("is a data URI, but not one of an image (data:image/…)")
     try:
         if head.lower().endswith(";base64"):
             # Long ones are often broken into lines.
@@ -299,7 +301,7 @@ def decode_data_uri(uri: str) -> bytes:
             return base64.b64decode(unquote_to_bytes(body) if "%" in body else body, validate=True)
         return unquote_to_bytes(body)
     except (binascii.Error, ValueError):
-        raise Unfit("is a data URI whose base64 is damaged. Encode it again.") from None
+        raise Unfit("is a data URI whose base64 is damaged", "Encode it again.") from None
 
 
 def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit, role: Role) -> Input:
@@ -316,14 +318,23 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit,
         # for.
         small = thumbnail(data)
         if small is None:
-            raise Unfit(DAMAGED)
+            raise Unfit(*DAMAGED)
         check_end(data)
         while len(_SEEN) >= _MOST_SEEN:
             _SEEN.pop(next(iter(_SEEN)), None)
         _SEEN[digest] = (info, small)
     check(info, limits)
     label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return Input(label, data=data, info=info, note=note, thumbnail=small, known=digest, role=role.name)
+    return Input(
+        label,
+        data=data,
+        info=info,
+        note=note,
+        done=join_notes(said, made),
+        thumbnail=small,
+        known=digest,
+        role=role.name,
+    )
 
 
 def _from_text(
@@ -347,11 +358,12 @@ def _from_text(
             return _ready(source, *from_object(value, limits)[1:], limits, fit, role)
         except NoImage:
             raise InvalidRequest(
-                f"variable {source} holds a {type(value).__name__}; a {role.words} is a path, bytes, a PIL image, a "
-                "NumPy array or a matplotlib figure. Put one of these in it.",
+                f"variable {source} holds a {type(value).__name__}",
+                limit=f"a {role.words} is a path, bytes, a PIL image, a NumPy array or a matplotlib figure",
+                remedy="Put one of these in it.",
                 param=role.option,
             ) from None
-    raise Unfit(_not_found(source, path, namespace))
+    raise Unfit(*_not_found(source, path, namespace))
 
 
 def _from_address(source: Any, namespace: Mapping[str, Any] | None, local: bool, role: Role) -> Input:
@@ -359,7 +371,7 @@ def _from_address(source: Any, namespace: Mapping[str, Any] | None, local: bool,
     if isinstance(source, str) and namespace is not None and source.strip() in namespace:
         source = namespace[source.strip()]
     if not isinstance(source, str) or not re.match(r"https?://", source.strip(), re.IGNORECASE):
-        raise Unfit("is no address (http://, https://), and the server fetches it from one. Give its URL.")
+        raise Unfit("is no address (http://, https://), and the server fetches it from one", "Give its URL.")
     return _from_url(source.strip(), local, role)
 
 
@@ -389,14 +401,17 @@ def _read(path: Path) -> bytes:
     try:
         size = path.stat().st_size
         if size > _READ_LIMIT:
-            raise Unfit(f"{path.name} has {weight(size)}; the limit is {weight(_READ_LIMIT)}. Scale it down.")
+            raise Unfit(
+                f"{path.name} has {weight(size)}", "Scale it down.", limit=f"the limit is {weight(_READ_LIMIT)}"
+            )
         return path.read_bytes()
     except (OSError, ValueError) as problem:
         reason = str(getattr(problem, "strerror", None) or problem).lower()
-        raise Unfit(f"{path} cannot be read: {reason}. Check the path.") from None
+        raise Unfit(f"{path} cannot be read: {reason}", "Check the path.") from None
 
 
-def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> str:
+def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> tuple[str, str]:
+    """What is wrong, and what to do."""
     shown = source if len(source) <= 80 else source[:79] + "…"
     # By what a person remembers of a file: its name without the ending.
     names = {n: n for n in namespace or () if not n.startswith("_")}
@@ -406,11 +421,11 @@ def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> 
             missing = "it is a folder and no file"
         names |= {p.stem: p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES}
     close = meant(path.stem, names)
-    hint = f" Did you mean {names[close]}?" if close else " Check the spelling, or give the whole path."
+    remedy = f"Did you mean {names[close]}?" if close else "Check the spelling, or give the whole path."
     variable = (
         "there is no variable of that name" if namespace is not None else "a variable is passed itself, not its name"
     )
     return (
         f"{shown!r} is not found: it is no URL (http://, https://) or data URI (data:image/…), {missing}, "
-        f"and {variable}.{hint}"
-    )
+        f"and {variable}"
+    ), remedy

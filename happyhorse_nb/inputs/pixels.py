@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-UNREADABLE = "cannot be read as an image. Give a JPEG, PNG or WEBP file."
-DAMAGED = "is damaged and cannot be decoded. Save it again."
+#: What is wrong, and what to do.
+UNREADABLE = "cannot be read as an image", "Give a JPEG, PNG or WEBP file."
+DAMAGED = "is damaged and cannot be decoded", "Save it again."
 #: The EXIF tag that says how a camera was held; 5 to 8 are the upright ones, where width and height change places.
 _ORIENTATION = 0x0112
 #: How far floats may be beyond 0 to 1, as bicubic interpolation leaves them at an edge.
@@ -32,17 +33,20 @@ _NESTED = ("BLP", "ICNS", "ICO", "IPTC")
 class Unfit(InvalidRequest):
     """An input that cannot be sent. ``words`` say what is wrong with it, and go on from what it is called."""
 
-    def __init__(self, words: str, *, role: Role = FIRST_FRAME, fixable: bool = False) -> None:
-        super().__init__(f"{role.words} {words}", param=role.option, fixable=fixable)
+    def __init__(
+        self, words: str, remedy: str = "", *, limit: str = "", role: Role = FIRST_FRAME, fixable: bool = False
+    ) -> None:
+        what = f"{role.words} {words}"
+        super().__init__(what, limit=limit, remedy=remedy, param=role.option, fixable=fixable)
         self.words = words
 
     def of(self, role: Role) -> Unfit:
         """The same of an input of that role."""
-        return Unfit(self.words, role=role, fixable=self.fixable)
+        return Unfit(self.words, self.remedy, limit=self.limit, role=role, fixable=self.fixable)
 
 
 @contextmanager
-def decoding(words: str = DAMAGED) -> Iterator[None]:
+def decoding(wrong: tuple[str, str] = DAMAGED) -> Iterator[None]:
     """Work on an image from outside: whatever a decoder says to damaged data becomes an `InvalidRequest`."""
     from PIL import Image
 
@@ -54,10 +58,9 @@ def decoding(words: str = DAMAGED) -> Iterator[None]:
         except InvalidRequest:
             raise
         except (Image.DecompressionBombError, MemoryError):
-            words = "has too many pixels to be opened safely. Scale it down."
-            raise Unfit(words) from None
+            raise Unfit("has too many pixels to be opened safely", "Scale it down.") from None
         except Exception:  # noqa: BLE001 - besides OSError they raise whatever they stumble over: struct.error, KeyError
-            raise Unfit(words) from None
+            raise Unfit(*wrong) from None
 
 
 def open_image(data: bytes) -> Image:
@@ -119,20 +122,18 @@ def check_floats(low: float, high: float, what: str, taken: str) -> str:
     of ``what`` it is and what is ``taken``.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
-        words = f"{what}, with values that are no numbers or infinite; give {taken}. Replace those values."
-        raise Unfit(words)
+        words = f"{what}, with values that are no numbers or infinite"
+        raise Unfit(words, "Replace those values.", limit=f"give {taken}")
     if low < -_OVERSHOOT or high > 1 + _OVERSHOOT:
         remedy = "Divide by 255, or use .astype('uint8')" if low >= 0 and high <= 255 else "Scale them"
-        words = f"{what}, with values from {low:g} to {high:g}; give {taken}. {remedy}."
-        raise Unfit(words)
+        raise Unfit(f"{what}, with values from {low:g} to {high:g}", f"{remedy}.", limit=f"give {taken}")
     return "" if low >= 0 and high <= 1 else "values a little outside 0 to 1 were clipped"
 
 
 def check_integers(low: float, high: float, most: int, what: str, taken: str) -> None:
     """Raise `InvalidRequest` for integers beyond 0 to ``most``."""
     if low < 0 or high > most:
-        words = f"{what}, with values from {low:g} to {high:g}; give {taken}. Scale or clip them."
-        raise Unfit(words)
+        raise Unfit(f"{what}, with values from {low:g} to {high:g}", "Scale or clip them.", limit=f"give {taken}")
 
 
 def check_brightness(high: float, shown: float, what: str) -> None:
@@ -141,15 +142,15 @@ def check_brightness(high: float, shown: float, what: str) -> None:
     Zeros alone are a black picture as it is meant: a film may begin with one.
     """
     if shown == 1 or (shown == 0 and high > 0):
-        words = f"{what}, with values up to {max(high, shown):g}, which would be a black picture. "
-        raise Unfit(words + "Scale them up, or give booleans for black and white.")
+        words = f"{what}, with values up to {max(high, shown):g}, which would be a black picture"
+        raise Unfit(words, "Scale them up, or give booleans for black and white.")
 
 
 def plain(image: Image) -> Image:
     """The same picture as RGB, or as RGBA where something shines through."""
     if image.mode == ("RGBA" if image.has_transparency_data else "RGB"):
         return image
-    with decoding(f"is an image of mode {image.mode}, which cannot be turned into RGB. Convert it."):
+    with decoding((f"is an image of mode {image.mode}, which cannot be turned into RGB", "Convert it.")):
         image = _eight_bits(image)
         converted = image.convert("RGBA" if image.has_transparency_data else "RGB")
         # The colour profile was that of the channels it had.
@@ -228,8 +229,8 @@ def _load(image: Image) -> None:
     from PIL import Image, ImageFile
 
     if ImageFile.LOAD_TRUNCATED_IMAGES and image.format in _NESTED:
-        told = "cannot be checked for missing data while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set. Save it as PNG."
-        raise Unfit(f"is {image.format}, which {told}")
+        told = "cannot be checked for missing data while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set"
+        raise Unfit(f"is {image.format}, which {told}", "Save it as PNG.")
     if not isinstance(image, ImageFile.ImageFile) or not image.tile:
         # Its pixels are there already, or it decodes them on its own, strictly.
         image.load()

@@ -57,7 +57,8 @@ class Pending:
         """The job or the takes. Raises `InvalidRequest` while nothing is bought."""
         if self.made is None:
             raise InvalidRequest(
-                f'nothing is bought yet. Press "{self.quote.action}" in its cell, or run that with --yes (yes=True).',
+                "nothing is bought yet",
+                remedy=f'Press "{self.quote.action}" in its cell, or run that with `--yes`.',
                 param="ask_above",
             )
         return self.made

@@ -28,9 +28,10 @@ from happyhorse_nb.errors import (
     OutcomeUnknown,
     Redirected,
     in_words_here,
+    sentence,
 )
 from happyhorse_nb.job.state import state_of
-from happyhorse_nb.models import Progress, Snapshot, Status
+from happyhorse_nb.models import STATES, Progress, Snapshot, Status, remedy_of
 
 if TYPE_CHECKING:
     from happyhorse_nb.job.job import Job
@@ -49,7 +50,6 @@ NO_ANSWER = (
     "Stopped, as you asked, before the server had answered. It may have been charged, so it is not sent again by "
     "itself; an answer that still comes is noted."
 )
-_SEND = "Run the cell again to send it."
 #: Where a job stands that a script leaves, and how many of them a line names.
 _WHERE, _NAMED = {Status.QUEUED: "queued", Status.SUBMITTING: "on the way to the server"}, 3
 
@@ -67,52 +67,46 @@ def error_of(snapshot: Snapshot, job: Job) -> JobError | None:
     kind = _ERRORS.get(snapshot.status)
     if kind is None:
         return None
-    words = " ".join(part for part in (sentence(snapshot.message), snapshot.remedy.replace("`", "")) if part)
-    return kind(words or f"the job is {snapshot.status}", snapshot=snapshot, job=job)
+    what = sentence(snapshot.message) or f"the job is {snapshot.status}"
+    return kind(what, remedy=snapshot.remedy, snapshot=snapshot, job=job)
 
 
 def refused(snapshot: Snapshot, problem: HappyHorseError, *, balance: Decimal | None = None) -> Snapshot:
     """Refused: nothing was charged. ``balance`` is what the account holds, in USD, where that is known."""
     says = _says(problem) if balance is None else f"{_says(problem)} The balance is ${balance:.2f}."
-    return replace(snapshot, status=Status.REFUSED, message=says, remedy=_remedy(problem))
+    return _ended_as(Status.REFUSED, snapshot, says, _remedy(problem))
 
 
 def failed(snapshot: Snapshot) -> Snapshot:
     """The server failed the task; ``snapshot`` holds its reason, where it gave one."""
-    message = f"The server says: {snapshot.message}" if snapshot.message else "The server gives no reason."
-    remedy = "Change the prompt or the first frame and run the cell again."
-    return replace(snapshot, status=Status.FAILED, message=message, remedy=remedy)
+    message = f"The server says: {snapshot.message}" if snapshot.message else STATES[Status.FAILED].message
+    return _ended_as(Status.FAILED, snapshot, message)
 
 
 def unknown(snapshot: Snapshot, message: str) -> Snapshot:
     """Not known whether the paid request was accepted."""
-    # In a remedy a command stands between backticks: code on a card, dropped where there is only text.
-    remedy = (
-        "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID --attach "
-        f"{snapshot.short_id}`; if not, run the cell with `--again`."
-    )
-    return replace(snapshot, status=Status.UNKNOWN, message=message, remedy=remedy)
+    return _ended_as(Status.UNKNOWN, snapshot, message)
 
 
 def expired(snapshot: Snapshot, *, by_id: bool = False) -> Snapshot:
     """The server knows the task no longer; ``by_id``: it was named by its id alone, so it may have never known it."""
-    if by_id:
-        message = "The server does not know this task: results are kept for some days only, or the id is another one's."
-        remedy = "Look the id up in your account's task list."
-    else:
-        message = "The server does not know this task any more; results are kept for some days only."
-        remedy = "Run the cell with `--again` to make a new video."
-    return replace(snapshot, status=Status.EXPIRED, message=message, remedy=remedy)
+    if not by_id:
+        return _ended_as(Status.EXPIRED, snapshot, STATES[Status.EXPIRED].message)
+    message = "The server does not know this task: results are kept for some days only, or the id is another one's."
+    return _ended_as(Status.EXPIRED, snapshot, message, "Look the id up in your account's task list.")
 
 
-def stopped(snapshot: Snapshot, why: str, *, by_user: bool = False) -> Snapshot:
-    """Not watched any more; the task lives on."""
+def stopped(snapshot: Snapshot, why: str | HappyHorseError, *, by_user: bool = False) -> Snapshot:
+    """Not watched any more, in these words or for this error; the task lives on."""
+    said, first = (why, "") if isinstance(why, str) else (_says(why), why.remedy)
+    remedy = f"{first} {remedy_of(Status.STOPPED, snapshot)}".lstrip()
+    return replace(_ended_as(Status.STOPPED, snapshot, said, remedy), by_user=by_user)
+
+
+def _ended_as(status: Status, snapshot: Snapshot, message: str, remedy: str | None = None) -> Snapshot:
+    """With these words, and the remedy of the table where no other one is given."""
     return replace(
-        snapshot,
-        status=Status.STOPPED,
-        message=why,
-        remedy=f"`%happyhorse resume {snapshot.short_id}` goes on with it.",
-        by_user=by_user,
+        snapshot, status=status, message=message, remedy=remedy_of(status, snapshot) if remedy is None else remedy
     )
 
 
@@ -121,22 +115,24 @@ def ready(snapshot: Snapshot, problem: DownloadError | OSError) -> Snapshot:
     if isinstance(problem, OSError):
         why = f"it could not be written: {(problem.strerror or type(problem).__name__).lower()}"
     else:
-        why = str(problem)[:1].lower() + str(problem)[1:]
+        why = problem.why[:1].lower() + problem.why[1:]
     return stopped(snapshot, sentence(f"The video is ready and paid for, but {why}"))
 
 
 def unwritten(snapshot: Snapshot, problem: LedgerError) -> Snapshot:
     """The ledger could not take the snapshot down."""
-    trouble = sentence(str(problem))
+    trouble = sentence(problem.why)
     if snapshot.status.ended:
         # It is what it is, written down or not.
-        return replace(snapshot, message=" ".join(filter(None, (sentence(snapshot.message), capital(trouble)))))
+        message = f"{sentence(snapshot.message)} {capital(trouble)}".lstrip()
+        return replace(snapshot, message=message, remedy=f"{snapshot.remedy} {problem.remedy}".strip())
     if snapshot.task_id is None:
-        why = f"Nothing was sent, because {trouble}"
-        return replace(snapshot, status=Status.REFUSED, message=why, remedy="Then run the cell again.")
-    why = f"Task {snapshot.task_id} still runs on the server, but {trouble}"
-    remedy = f"Then `%happyhorse resume {snapshot.task_id}` goes on with it."
-    return replace(snapshot, status=Status.STOPPED, message=why, remedy=remedy)
+        remedy = f"{problem.remedy} Then run it again."
+        return _ended_as(Status.REFUSED, snapshot, f"Nothing was sent, because {trouble}", remedy)
+    message = f"Task {snapshot.task_id} still runs on the server, but {trouble}"
+    # By the server's id: ours is not on disk.
+    remedy = f"{problem.remedy} Then `%happyhorse resume {snapshot.task_id}` goes on with it."
+    return _ended_as(Status.STOPPED, snapshot, message, remedy)
 
 
 def broken(snapshot: Snapshot, bug: Exception) -> Snapshot:
@@ -146,7 +142,7 @@ def broken(snapshot: Snapshot, bug: Exception) -> Snapshot:
         return stopped(snapshot, sentence(why))
     if snapshot.status == Status.SUBMITTING:
         return unknown(snapshot, sentence(why))
-    return replace(snapshot, status=Status.REFUSED, message=sentence(f"{why}; nothing was sent"), remedy="")
+    return _ended_as(Status.REFUSED, snapshot, sentence(f"{why}; nothing was sent"), "")
 
 
 def stopped_by_user(snapshot: Snapshot) -> Snapshot:
@@ -159,14 +155,14 @@ def cancelled(snapshot: Snapshot) -> Snapshot:
     if snapshot.status == Status.SUBMITTING:
         why = "Taken back before all of it was sent; nothing was accepted."
     else:
-        why = "Taken out of the queue; nothing was sent."
-    return replace(snapshot, status=Status.CANCELLED, message=why, remedy=_SEND)
+        why = STATES[Status.CANCELLED].message
+    return _ended_as(Status.CANCELLED, snapshot, why)
 
 
 def lost(snapshot: Snapshot) -> Snapshot:
     """Its row was deleted before it was sent."""
     why = "It is not in the ledger any more; nothing was sent."
-    return replace(snapshot, status=Status.REFUSED, message=why, remedy=_SEND)
+    return _ended_as(Status.REFUSED, snapshot, why, STATES[Status.CANCELLED].remedy)
 
 
 def last_words(jobs: Sequence[Job]) -> list[str]:
@@ -175,17 +171,16 @@ def last_words(jobs: Sequence[Job]) -> list[str]:
     failed = [(job.snapshot.short_id, job.error) for job in unheard if job.error is not None]
     lines = [f"job {name}: {problem}" for name, problem in failed[:_NAMED]]
     if len(failed) > _NAMED:
-        lines.append(f"{len(failed) - _NAMED} more have ended without a video; `happyhorse-nb jobs` lists them")
+        lists = in_words_here("`%happyhorse jobs` lists them")
+        lines.append(f"{len(failed) - _NAMED} more have ended without a video; {lists}")
     left = sorted((job.snapshot for job in jobs if not job.done()), key=lambda snapshot: snapshot.created)
     if left:
         names = ", ".join(snapshot.short_id for snapshot in left[:_NAMED]) + (", …" if len(left) > _NAMED else "")
         count = Counter(_WHERE.get(snapshot.status, "being made") for snapshot in left)
         parts = ", ".join(f"{number} {where}" for where, number in count.items())
-        lines.append(
-            f"{parts} ({names}); %happyhorse resume and %happyhorse wait go on with that in any Python, "
-            "`happyhorse-nb jobs` lists it"
-        )
-    return [in_words_here(line) for line in lines]
+        go_on = "`%happyhorse resume` and `%happyhorse wait` go on with that in any Python, `%happyhorse jobs` lists it"
+        lines.append(f"{parts} ({names}); {in_words_here(go_on)}")
+    return lines
 
 
 def _wanted(snapshot: Snapshot) -> bool:
@@ -193,11 +188,6 @@ def _wanted(snapshot: Snapshot) -> bool:
     if snapshot.status == Status.STOPPED:
         return snapshot.by_user or snapshot.unsent
     return snapshot.status == Status.CANCELLED
-
-
-def parked(problem: APIError) -> str:
-    """Why reading ended though the task did not."""
-    return _says(problem)
 
 
 def trouble(problem: HappyHorseError) -> str:
@@ -229,29 +219,23 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def sentence(text: str) -> str:
-    """The text with a full stop, where it has no end of its own."""
-    text = text.strip()
-    return text if not text or text[-1] in ".!?…。" else text + "."
-
-
 def _says(problem: HappyHorseError) -> str:
-    if isinstance(problem, Redirected):
-        return f"The server answers {problem.status}: {sentence(problem.message)}"
-    if isinstance(problem, APIError):
+    if isinstance(problem, APIError) and not isinstance(problem, Redirected):
         return f"The server says: {sentence(problem.message)}"
-    return sentence(capital(str(problem)))
+    return sentence(capital(problem.why))
+
+
+#: What to do where the server refuses a request, or it cannot be sent.
+_REMEDIES: dict[type[HappyHorseError], str] = {
+    AuthenticationError: "Check the key with `%happyhorse doctor`, or put another one into `%happyhorse login`.",
+    InsufficientBalance: "Top up the account, then run it again; nothing was charged.",
+    NotFound: "The model may have another name on this server; `%happyhorse doctor` lists those it has.",
+    NotSent: "Check the connection and run it again; nothing was charged.",
+}
 
 
 def _remedy(problem: HappyHorseError) -> str:
     if isinstance(problem, Redirected):
-        return f"{problem.remedy} Then run the cell again; nothing was charged."
-    if isinstance(problem, AuthenticationError):
-        return "Check the key with `%happyhorse doctor`, or type another one into `%happyhorse login`."
-    if isinstance(problem, InsufficientBalance):
-        return "Top up the account, then run the cell again; nothing was charged."
-    if isinstance(problem, NotFound):
-        return "The model may have another name on this server; `%happyhorse doctor` lists those it has."
-    if isinstance(problem, NotSent):
-        return "Check the connection and run the cell again; nothing was charged."
-    return "Change the request and run the cell again; nothing was charged."
+        return f"{problem.remedy} Then run it again; nothing was charged."
+    known = next((remedy for kind, remedy in _REMEDIES.items() if isinstance(problem, kind)), "")
+    return known or problem.remedy or STATES[Status.REFUSED].remedy

@@ -68,9 +68,7 @@ class Request:
     def check_target(self) -> None:
         """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over, nor a link."""
         if self.saved_as is not None and os.path.lexists(self.saved_as):
-            raise InvalidRequest(
-                f"--save {self.saved_as} exists and is never overwritten. Give another name.", param="save"
-            )
+            raise unsavable(self.saved_as, EXISTS)
 
     @property
     def digest(self) -> str:
@@ -171,34 +169,43 @@ def save_path(save: str | Path) -> Path:
         if not wrong and not nameable(path):
             raise ValueError
     except (OSError, RuntimeError, ValueError):
-        wrong = "cannot be a file's name there. Give another one."
+        wrong = "cannot be a file's name there", _OTHER
     if wrong:
-        raise InvalidRequest(f"--save {shown!r} {wrong}", param="save")
+        raise unsavable(repr(shown), *wrong)
     return path
 
 
-def _wrong_name(path: Path, written: str) -> str:
-    """What is wrong with the name itself, and what to do; empty where nothing is. Raises OSError."""
+#: What is wrong with a file that is there, and the usual remedy.
+EXISTS, _OTHER = "exists and is never overwritten", "Give another name."
+
+
+def unsavable(shown: str | Path, wrong: str, remedy: str = _OTHER) -> InvalidRequest:
+    """The error for a file that cannot be the one to save."""
+    return InvalidRequest(f"save: {shown} {wrong}", remedy=remedy, param="save")
+
+
+def _wrong_name(path: Path, written: str) -> tuple[str, str] | None:
+    """What is wrong with the name itself, and what to do; None where nothing is. Raises OSError."""
     if path.is_dir() or re.search(r"[/\\]\.?$" if os.name == "nt" else r"/\.?$", written):
-        return "is a folder. Give the name of a file in it."
+        return "is a folder", "Give the name of a file in it."
     if path.suffix != ".mp4":
-        return "is not the name of an .mp4 file. Give it that ending."
+        return "is not the name of an .mp4 file", "Give it that ending."
     if os.path.lexists(path) and not path.exists():
-        return "is a link that leads nowhere. Remove it, or give another name."
+        return "is a link that leads nowhere", "Remove it, or give another name."
     if path.exists() and not path.is_file():
-        return "is there already, and is no file. Give another name."
-    return ""
+        return "is there already, and is no file", _OTHER
+    return None
 
 
-def _wrong_folder(folder: Path) -> str:
+def _wrong_folder(folder: Path) -> tuple[str, str] | None:
     """The same of the folder in which it is to be."""
     if folder.exists() and not folder.is_dir():
-        return f"cannot be made: {folder} is a file and no folder. Choose another folder."
+        return f"cannot be made: {folder} is a file and no folder", "Choose another folder."
     if not folder.is_dir():
-        return f"cannot be made: there is no folder {folder}. Make it first."
+        return f"cannot be made: there is no folder {folder}", "Make it first."
     if not writable(folder):
-        return f"cannot be made: nothing can be written to {folder}. Choose another folder."
-    return ""
+        return f"cannot be made: nothing can be written to {folder}", "Choose another folder."
+    return None
 
 
 def spread(request: Request, count: int) -> list[Request]:

@@ -205,7 +205,8 @@ def wait(jobs: Sequence[Job], *, timeout: float | None = None, last_word: bool =
                 if left <= 0:
                     names = ", ".join(job.snapshot.short_id for job in jobs if not job.done())
                     raise WaitTimeout(
-                        f"not finished after {timeout:g} s: {names}. The job still runs; wait for it again later."
+                        f"not finished after {timeout:g} s: {names}",
+                        remedy="What has not ended still runs; wait for it again later.",
                     )
                 waiting.line.look()
                 waiting.apply(left)

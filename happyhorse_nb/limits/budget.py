@@ -22,8 +22,8 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
         if one.snapshot.cost is None:
             # It may cost anything, and would not be seen in what is spent either.
             raise InvalidRequest(
-                f"budget: {_named(one.snapshot)} has no price in %config HappyHorse.prices, so it cannot be checked "
-                f"against the ${budget:.2f} of HappyHorse.budget. Set its price there, or the budget to None.",
+                f"budget: {_named(one.snapshot)} has no price, so it cannot be checked against the ${budget:.2f}",
+                remedy="Set its price in `%config HappyHorse.prices`, or `%config HappyHorse.budget` to None.",
                 param="budget",
             )
         amounts.append(one.snapshot.cost.amount)
@@ -33,8 +33,8 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
     if spent + next_one.amount > Decimal(str(budget)):
         play = " of play money" if record.snapshot.sandbox else ""
         raise InvalidRequest(
-            f"budget: this kernel has spent about ${spent:.2f}{play}, and {next_one} more would exceed the "
-            f"${budget:.2f} of %config HappyHorse.budget. Raise it there to go on.",
+            f"budget: about ${spent:.2f}{play} is spent here, and {next_one} more would exceed the ${budget:.2f}",
+            remedy="Raise `%config HappyHorse.budget` to go on.",
             param="budget",
         )
 
@@ -81,8 +81,8 @@ class Quote:
 class AskFirst(InvalidRequest):
     """More than `HappyHorse.ask_above` would be spent, and nobody has said that it is meant; nothing was sent."""
 
-    def __init__(self, message: str, *, quote: Quote, param: str | None = "ask_above", fixable: bool = False) -> None:
-        super().__init__(message, param=param, fixable=fixable)
+    def __init__(self, what: str, *, quote: Quote, limit: str = "", remedy: str = "") -> None:
+        super().__init__(what, limit=limit, remedy=remedy, param="ask_above")
         self.quote = quote
 
 
@@ -96,8 +96,8 @@ def check_asked(above: float | None, records: Sequence[Record], *, agreed: Quote
     if quote.asks(above) and not quote.within(agreed):
         verb = "may be" if quote.cost is None else "is" if quote.videos == 1 else "are"
         raise AskFirst(
-            f"{quote.what}, {quote.money}, {verb} above the ${above:.2f} of HappyHorse.ask_above, and nothing is sent. "
-            "Add --yes (yes=True) if it is meant, or raise HappyHorse.ask_above.",
+            f"{quote.what}, {quote.money}, {verb} above the ${above:.2f} of HappyHorse.ask_above, and nothing is sent",
+            remedy="Add `--yes` if it is meant, or raise `%config HappyHorse.ask_above`.",
             quote=quote,
         )
 

@@ -44,8 +44,8 @@ def use_sandbox(on: bool = True, **options: Any) -> None:
         known = [field.name for field in fields(SandboxOptions)]
         odd = next((name for name in options if name not in known), None)
         if odd is None:
-            raise UsageError("hh.use_sandbox: an option has a value of a wrong type.") from None
-        raise UsageError(f"hh.use_sandbox has no option {odd!r}; the options are {', '.join(known)}.") from None
+            raise UsageError("hh.use_sandbox: an option has a value of a wrong type") from None
+        raise UsageError(f"hh.use_sandbox has no option {odd!r}", limit=f"the options are {', '.join(known)}") from None
     _start(chosen)
 
 

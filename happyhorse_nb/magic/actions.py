@@ -10,7 +10,7 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.errors import UsageError
+from happyhorse_nb.errors import UsageError, in_words_here
 from happyhorse_nb.magic.options import bound_to, job_named, params_of, takes_of
 from happyhorse_nb.models.check import interpolate, left
 from happyhorse_nb.settings import process
@@ -27,9 +27,10 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
     name = args.name
     if name is not None and (not name.isidentifier() or iskeyword(name)):
-        raise UsageError(f"--name {name!r} cannot be a variable. Use letters, digits and _.")
+        raise UsageError(f"--name {name!r} cannot be a variable", remedy="Use letters, digits and _.")
     if name is not None and (hasattr(builtins, name) or isinstance(shell.user_ns.get(name), ModuleType)):
-        raise UsageError(f"--name {name} would hide what Python or your notebook has under it. Use another name.")
+        what = f"--name {name} would hide what Python or your notebook has under it"
+        raise UsageError(what, remedy="Use another name.")
     for sentence in left(body, shell.user_ns):
         print(sentence)
     prompt = interpolate(body, shell.user_ns)
@@ -156,7 +157,8 @@ def do_resume(shell: Any, args: Namespace) -> None:
     if args.attach is not None:
         unknown = _jobs(shell, [args.attach])
         if args.job is None or len(unknown) != 1:
-            raise UsageError("--attach is for one task and one job: %happyhorse resume TASK-ID --attach JOB")
+            remedy = "Write `%happyhorse resume TASK-ID --attach JOB`"
+            raise UsageError("--attach is for one task and one job", remedy=remedy)
         taken = take_up([args.job], attach=unknown[0].id)
     elif args.job is None:
         taken = take_up()
@@ -166,7 +168,7 @@ def do_resume(shell: Any, args: Namespace) -> None:
     for job in taken.jobs:
         display.present(job)
     if taken.hint:
-        print(taken.hint)
+        print(in_words_here(taken.hint))
     if taken.refusal is not None:
         raise taken.refusal
     if not taken.jobs:

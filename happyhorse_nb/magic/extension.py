@@ -97,8 +97,9 @@ def run_line(shell: Any, line: str) -> None:
         shown = name if len(name) <= 40 else name[:39] + "…"
         image = Path(name).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
         close = f"generate {shown}" if image else meant(name, COMMANDS)
-        guess = f"did you mean %happyhorse {close}? The commands" if close else "the commands"
-        raise UsageError(f"there is no command {shown!r}; {guess} are {', '.join(COMMANDS)}.")
+        guess = f"Did you mean %happyhorse {close}?" if close else ""
+        known = f"the commands are {', '.join(COMMANDS)}"
+        raise UsageError(f"there is no command {shown!r}", limit=known, remedy=guess)
     parser = command.parser
     args = parser.read(rest)
     result = parser.format_help() if args.help else command.act(shell, args)

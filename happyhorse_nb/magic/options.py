@@ -44,12 +44,10 @@ def bound_to(shell: Any, piece: str) -> Any:
     bound, number = settled(shell.user_ns.get(element[1])), int(element[2])
     if process.is_a(bound, Takes):
         if number >= len(bound):
-            raise JobNotFound(
-                f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]."
-            )
+            raise JobNotFound(f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]")
         return bound[number]
     if process.is_a(bound, Job):
-        raise JobNotFound(f"{element[1]} is one job, not takes: it is named without [{number}].")
+        raise JobNotFound(f"{element[1]} is one job, not takes", remedy=f"Name it without [{number}].")
     return None
 
 
@@ -67,10 +65,11 @@ class Parser(argparse.ArgumentParser):
         )
         self.add_argument("-h", "--help", action="store_true", help="show this help")
 
-    def error(self, message: str) -> NoReturn:
+    def error(self, message: str, *, limit: str = "", guess: str = "") -> NoReturn:
         """Called by argparse for whatever it cannot read."""
         # IPython runs no cell magic without a body, so the help is the line magic's.
-        raise UsageError(f"{message}. {self.prog.replace('%%', '%')} -h shows how.")
+        how = f"{self.prog.replace('%%', '%')} -h shows how."
+        raise UsageError(message, limit=limit, remedy=f"{guess} {how}".lstrip())
 
     def read(self, line: str) -> argparse.Namespace:
         """The arguments in a line, quoted as in a shell. Raises `UsageError`; unknown options get a suggestion."""
@@ -116,8 +115,10 @@ class Parser(argparse.ArgumentParser):
             self.error(f"{_short(word)!r} is one word too many; quote what has spaces in it{prompt}")
         word = word.partition("=")[0]
         close = meant(word.lstrip("-"), [option.lstrip("-") for option in self.options])
-        guess = f"did you mean --{close}? The options" if close else "the options"
-        self.error(f"there is no option {_short(word)}; {guess} are {', '.join(self.options)}")
+        guess = f"Did you mean --{close}?" if close else ""
+        self.error(
+            f"there is no option {_short(word)}", limit=f"the options are {', '.join(self.options)}", guess=guess
+        )
 
 
 def _short(word: str) -> str:
@@ -134,7 +135,8 @@ def split(line: str) -> list[str]:
         return list(lexer)
     except ValueError:
         raise UsageError(
-            "a quote is not closed. Close it; a path with a quote in it goes whole into quotes of the other kind."
+            "a quote is not closed",
+            remedy="Close it; a path with a quote in it goes whole into quotes of the other kind.",
         ) from None
 
 

@@ -6,6 +6,7 @@ which Colab has, that breaks every object with slots, in the middle of a job.
 
 from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight
 from happyhorse_nb.models.snapshot import Cost, Progress, Snapshot, Status, join_notes
+from happyhorse_nb.models.states import STATES, remedy_of
 from happyhorse_nb.models.table import (
     DEFAULT_MODEL,
     FIRST_FRAME,
@@ -24,6 +25,7 @@ __all__ = [
     "FIRST_FRAME",
     "MODELS",
     "PRICES",
+    "STATES",
     "TAKES",
     "Cost",
     "Fit",
@@ -41,4 +43,5 @@ __all__ = [
     "fit_prompt",
     "join_notes",
     "prompt_weight",
+    "remedy_of",
 ]

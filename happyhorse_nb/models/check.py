@@ -63,10 +63,9 @@ def find_model(model_id: Any) -> Model:
     """The model of that id. Raises `InvalidRequest` naming the known ones."""
     found = MODELS.get(model_id) if isinstance(model_id, str) else None
     if found is None:
-        known = ", ".join(MODELS)
-        raise InvalidRequest(
-            f"model {_shown(model_id)} is not known; the models are {known}. Use one of them.", param="model"
-        )
+        known = f"the models are {', '.join(MODELS)}"
+        what = f"model {_shown(model_id)} is not known"
+        raise InvalidRequest(what, limit=known, remedy="Use one of them.", param="model")
     return found
 
 
@@ -83,7 +82,7 @@ def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
         if (value := given.get(param.name)) is not None:
             checked[param.name] = _choice(param, value) if param.choices else _integer(param, value)
             if checked[param.name] is None:
-                raise InvalidRequest(_explain(model, param, value), param=param.name)
+                raise _outside(model, param, value)
     return checked
 
 
@@ -95,20 +94,25 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
     param = model.param("prompt")
     if text is not None and not isinstance(text, str):
         raise InvalidRequest(
-            f"prompt {_shown(text)} is no text; {model.id} takes one of at most {param.maximum} characters. "
-            "Give a str, or leave it out.",
+            f"prompt {_shown(text)} is no text",
+            limit=f"{model.id} takes one of at most {param.maximum} characters",
+            remedy="Give a str, or leave it out.",
             param="prompt",
         )
     text = (text or "").strip()
     if not text:
         if param.required:
-            raise InvalidRequest(f"prompt is empty; {model.id} needs one. Write what happens.", param="prompt")
+            limit = f"{model.id} needs one"
+            raise InvalidRequest("prompt is empty", limit=limit, remedy="Write what happens.", param="prompt")
         return None, ""
     half = re.search("[\ud800-\udfff]", text)
     if half:
         where = f"U+{ord(half[0]):X} at position {half.start() + 1}"
         raise InvalidRequest(
-            f"prompt has half a character ({where}); text can be sent only whole. Type it again.", param="prompt"
+            f"prompt has half a character ({where})",
+            limit="text can be sent only whole",
+            remedy="Type it again.",
+            param="prompt",
         )
     maximum = param.maximum or 0
     fitted, dropped = fit_prompt(text, maximum)
@@ -117,8 +121,9 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
     if fit:
         return fitted, f"prompt cut after “…{fitted[-24:]}” ({len(dropped)} characters dropped)"
     raise InvalidRequest(
-        f"prompt has {prompt_weight(text)} of at most {maximum} characters (a Chinese one counts 2); the server would "
-        f"silently drop all after “…{fitted[-24:]}”. Shorten it, or cut it there with --fit (fit=True).",
+        f"prompt has {prompt_weight(text)} characters, and the server would silently drop all after “…{fitted[-24:]}”",
+        limit=f"it takes at most {maximum} (a Chinese one counts 2)",
+        remedy="Shorten it, or cut it there with `--fit`.",
         param="prompt",
         fixable=True,
     )
@@ -135,7 +140,9 @@ def check_takes(value: Any) -> int:
         if low <= number <= high:
             return number
     raise InvalidRequest(
-        f"takes cannot be {_shown(value)}; a request gives {low} to {high} at a time. Use {_nearest(TAKES, value)}.",
+        f"takes cannot be {_shown(value)}",
+        limit=f"a request gives {low} to {high} at a time",
+        remedy=f"Use {_nearest(TAKES, value)}.",
         param="takes",
     )
 
@@ -144,9 +151,11 @@ def _known(model: Model, name: str) -> None:
     options = [p.name for p in model.options]
     if name not in options:
         close = meant(name, options)
-        remedy = f" Did you mean {close}?" if close else ""
         raise InvalidRequest(
-            f"{name!r} is not a parameter of {model.id}; it takes {', '.join(options)}.{remedy}", param=name
+            f"{name!r} is not a parameter of {model.id}",
+            limit=f"it takes {', '.join(options)}",
+            remedy=f"Did you mean {close}?" if close else "",
+            param=name,
         )
 
 
@@ -198,19 +207,24 @@ def _shown(value: Any) -> str:
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
 
-def _explain(model: Model, param: Param, value: Any) -> str:
+def _outside(model: Model, param: Param, value: Any) -> InvalidRequest:
     shown = _shown(value)
     if param.choices:
-        return (
-            f"{param.name} {shown} is not offered by {model.id}; it takes {' or '.join(param.choices)}. "
-            f"Use {meant(str(value)[:60], param.choices) or param.choices[0]}."
+        return InvalidRequest(
+            f"{param.name} {shown} is not offered by {model.id}",
+            limit=f"it takes {' or '.join(param.choices)}",
+            remedy=f"Use {meant(str(value)[:60], param.choices) or param.choices[0]}.",
+            param=param.name,
         )
     unit = f" {param.unit}" if param.unit else ""
-    limits = f"a whole number from {param.minimum} to {param.maximum}{unit}"
-    nearest = _nearest(param, value)
     # Elsewhere -1 asks for a random one.
     random = ", or leave it out for a random one" if param.name == "seed" else ""
-    return f"{param.name} {shown} cannot be used; {model.id} takes {limits}. Use {nearest}{random}."
+    return InvalidRequest(
+        f"{param.name} {shown} cannot be used",
+        limit=f"{model.id} takes a whole number from {param.minimum} to {param.maximum}{unit}",
+        remedy=f"Use {_nearest(param, value)}{random}.",
+        param=param.name,
+    )
 
 
 def _nearest(param: Param, value: Any) -> int:

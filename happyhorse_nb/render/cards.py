@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.inline import inlined, rules
@@ -137,9 +136,7 @@ def line(snapshot: Snapshot, *, now: float) -> str:
     if snapshot.short_id:
         head += f" ({plain(snapshot.short_id, 40)})"
     note = words.note(snapshot)
-    said = in_words_here(joined(*words.say(snapshot), note, by=" ")).replace("`", "")
-    if snapshot.path is not None:
-        said = joined(shown(snapshot.path), note, by=" ")
+    said = joined(words.said(snapshot) if snapshot.path is None else shown(snapshot.path), note, by=" ")
     return f"{head}: {said}" if said else head
 
 

@@ -7,14 +7,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from happyhorse_nb.errors import in_words_here
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render.cards import fill, live, saved, sheet_link, style, thumb
 from happyhorse_nb.render.player import video
 from happyhorse_nb.render.words import about, joined, plain
-
-#: The line that a caller of Python or of the magic is given, where the form has a button.
-_REMEDIES = (" Make it fit with --fit (fit=True).", " Shorten it, or cut it there with --fit (fit=True).")
 
 
 def form_style() -> str:
@@ -30,8 +26,6 @@ def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
 
 def verdict(text: str, tone: str = "") -> str:
     """One line about what was given: ``ok``, ``no``, ``warn``, or quiet. Screen readers are told when it changes."""
-    for remedy in _REMEDIES:
-        text = text.replace(remedy, "").replace(in_words_here(remedy), "")
     return fill("verdict.html.j2", text=plain(text, 400), tone=tone)
 
 

@@ -69,7 +69,7 @@ def table_text(
     empty: str = _EMPTY,
 ) -> str:
     """The same as aligned plain text, what they cost in its last line."""
-    below = in_words_here(sums(snapshots) if caption is None else caption).replace("`", "")
+    below = in_words_here(sums(snapshots) if caption is None else caption)
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
     both = mixed(snapshots)

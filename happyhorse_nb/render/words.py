@@ -6,7 +6,8 @@ import unicodedata
 from datetime import datetime, timedelta
 from typing import Any
 
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Param, Snapshot, Status
+from happyhorse_nb.errors import in_words_here, sentence
+from happyhorse_nb.models import DEFAULT_MODEL, MODELS, STATES, Param, Snapshot, Status, remedy_of
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -22,11 +23,6 @@ def plain(text: object, limit: int) -> str:
 def joined(*parts: str, by: str = ", ") -> str:
     """Those of the parts that are not empty, as one text."""
     return by.join(part for part in parts if part)
-
-
-def sentence(text: str) -> str:
-    """The text with a full stop where it ends without one, so that another sentence can follow."""
-    return text if not text or text[-1] in ".!?…。！？:" else text + "."
 
 
 def duration(seconds: float) -> str:
@@ -93,81 +89,30 @@ def columns(text: str) -> int:
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-_STATES = {
-    Status.QUEUED: "Queued",
-    Status.SUBMITTING: "Sending",
-    Status.PENDING: "Accepted, waiting to start",
-    Status.PROCESSING: "Generating",
-    Status.DOWNLOADING: "Downloading",
-    Status.DONE: "Done",
-    Status.CANCELLED: "Cancelled",
-    Status.REFUSED: "Refused",
-    Status.FAILED: "Failed",
-    Status.EXPIRED: "Expired",
-    Status.UNKNOWN: "Not known whether it was accepted",
-    Status.STOPPED: "Not watched any more",
-}
-
-#: Where there is room for no more than a word or two.
-_SHORT = {
-    Status.PENDING: "Accepted",
-    Status.UNKNOWN: "Not known",
-    Status.STOPPED: "Not watched",
-}
-
-_TONES = {
-    Status.QUEUED: "wait",
-    Status.DONE: "done",
-    Status.CANCELLED: "warn",
-    Status.REFUSED: "bad",
-    Status.FAILED: "bad",
-    Status.EXPIRED: "bad",
-    Status.UNKNOWN: "warn",
-    Status.STOPPED: "warn",
-}
-
-#: What is said where neither the server nor the jobs layer has said anything.
-_MESSAGES = {
-    Status.FAILED: "The server gives no reason.",
-    Status.CANCELLED: "Taken out of the queue; nothing was sent.",
-    Status.REFUSED: "The request was refused.",
-    Status.EXPIRED: "The server does not know this task any more.",
-    Status.UNKNOWN: "The connection broke after the request had left. It may have been charged, so it is not sent "
-    "again by itself.",
-    Status.STOPPED: "The task still runs on the server.",
-}
-
-_REMEDIES = {
-    Status.FAILED: "Change the prompt or the first frame and run the cell again.",
-    Status.EXPIRED: "Run the cell with `--again` for a new one.",
-    Status.UNKNOWN: "Look at your account's task list: if the task is there, `%happyhorse resume TASK-ID --attach "
-    "{job}`; if not, run the cell with `--again`.",
-}
-
-
 def state(snapshot: Snapshot) -> str:
     """The state in a word or a few: ``Queued, 3rd``, ``Generating``, ``Already made``."""
     if snapshot.status == Status.QUEUED and snapshot.position:
         return f"Queued, {ordinal(snapshot.position)}"
     if snapshot.status == Status.DONE and snapshot.reused:
         return "Already made"
-    return _STATES[snapshot.status]
+    return STATES[snapshot.status].words
 
 
 def short_state(snapshot: Snapshot) -> str:
     """The same for a table's column."""
-    return _SHORT.get(snapshot.status) or state(snapshot)
+    return STATES[snapshot.status].short or state(snapshot)
 
 
 def brief(snapshot: Snapshot) -> str:
     """The same without its position or its past, in the middle of a sentence: ``queued``, ``generating``, ``done``."""
-    word = _SHORT.get(snapshot.status, _STATES[snapshot.status])
+    called = STATES[snapshot.status]
+    word = called.short or called.words
     return word[:1].lower() + word[1:]
 
 
 def tone(snapshot: Snapshot) -> str:
     """What colours the state: ``run``, ``wait``, ``done``, ``bad`` or ``warn``."""
-    return _TONES.get(snapshot.status, "run")
+    return STATES[snapshot.status].tone
 
 
 def detail(snapshot: Snapshot, now: float) -> str:
@@ -190,23 +135,19 @@ def say(snapshot: Snapshot) -> tuple[str, str]:
 
     The first may be a server's words; in the second, which is ours, a command stands between backticks.
     """
-    message = sentence(plain(snapshot.message, 600))
-    remedy = sentence(plain(snapshot.remedy, 600))
-    if snapshot.unsent:
-        return message, remedy
-    if not message:
-        message = _MESSAGES.get(snapshot.status, "")
-        remedy = remedy or _REMEDIES.get(snapshot.status, "").format(job=plain(snapshot.short_id, 40))
-    if snapshot.status == Status.FAILED:
-        remedy = remedy or _REMEDIES[Status.FAILED]
-    if snapshot.status == Status.STOPPED and snapshot.task_id and not remedy:
-        remedy = f"`%happyhorse resume {plain(snapshot.short_id, 40)}` watches it again."
-    return message, remedy
+    message, remedy = plain(snapshot.message, 600), snapshot.remedy
+    if not (message or snapshot.unsent):
+        message = STATES[snapshot.status].message
+        remedy = remedy or remedy_of(snapshot.status, snapshot)
+    elif snapshot.status == Status.FAILED or (snapshot.status == Status.STOPPED and snapshot.task_id):
+        remedy = remedy or remedy_of(snapshot.status, snapshot)
+    return sentence(message), sentence(plain(remedy, 600))
 
 
 def said(snapshot: Snapshot) -> str:
-    """Both of them as one line."""
-    return joined(*say(snapshot), by=" ").replace("`", "")
+    """Both of them as one line of plain words."""
+    message, remedy = say(snapshot)
+    return joined(message, in_words_here(remedy), by=" ")
 
 
 def note(snapshot: Snapshot) -> str:

@@ -210,7 +210,8 @@ def _params(model: Model, fields: dict[str, Any]) -> dict[str, Any]:
     for name, value in checked.items():
         # A person may write 720p or "5"; on the wire only the exact form counts.
         if fields[name] != value or isinstance(fields[name], bool):
-            raise InvalidRequest(f"{name} is not in the form that the API takes; send {json.dumps(value)}", param=name)
+            limit = f"send {json.dumps(value)}"
+            raise InvalidRequest(f"{name} is not in the form that the API takes", limit=limit, param=name)
     return checked
 
 
@@ -220,7 +221,9 @@ def _inputs(role: Role, value: object) -> list[tuple[bytes | None, str | None]]:
     some = value if several and isinstance(value, list) else [] if value is None else [value]
     if several and not role.minimum <= len(some) <= role.maximum:
         limits = f"{role.minimum} to {role.maximum}"
-        raise InvalidRequest(f"{role.wire} has {len(some)} entries; send {limits} in a list", param=role.option)
+        raise InvalidRequest(
+            f"{role.wire} has {len(some)} entries", limit=f"send {limits} in a list", param=role.option
+        )
     return [_input(role, one) for one in some or [None] * role.minimum]
 
 
@@ -228,7 +231,7 @@ def _input(role: Role, value: object) -> tuple[bytes | None, str | None]:
     embedded = role.image is not None and role.embedded
     kinds = "an http(s) URL or a data URI" if embedded else "an http(s) URL"
     if not isinstance(value, str) or not value:
-        raise InvalidRequest(f"{role.wire} is missing; send {kinds}", param=role.option)
+        raise InvalidRequest(f"{role.wire} is missing", limit=f"send {kinds}", param=role.option)
     if embedded and role.image is not None and value.startswith("data:image/"):
         data = images.decode_data_uri(value)
         images.check(images.inspect(data), role.image)

@@ -42,12 +42,12 @@ class SandboxOptions:
         for name in ("seconds", "accept_delay", "balance", "hold", "keep"):
             value = getattr(self, name)
             if not math.isfinite(value) or value < 0:
-                raise ConfigError(f"sandbox: {name} {value!r} cannot be used; give a number of at least 0.")
+                raise ConfigError(f"sandbox: {name} {value!r} cannot be used", limit="give a number of at least 0")
         for name in ("requests_per_minute", "max_concurrent"):
             limit = getattr(self, name)
             if limit is not None and limit < 1:
                 raise ConfigError(
-                    f"sandbox: {name} {limit!r} cannot be used; give 1 or more, or leave it out for no limit."
+                    f"sandbox: {name} {limit!r} cannot be used", limit="give 1 or more, or leave it out for no limit"
                 )
 
     def failure(self, prompt: str) -> str | None:

@@ -48,7 +48,9 @@ def check_installed() -> None:
     """Raises `HappyHorseError` naming the library that the sandbox needs and does not find."""
     for module, name in _NEEDS.items():
         if find_spec(module) is None:
-            raise HappyHorseError(f"the sandbox needs {name}: pip install 'happyhorse-nb[sandbox]'")
+            raise HappyHorseError(
+                f"the sandbox needs {name}", remedy="Install it: pip install 'happyhorse-nb[sandbox]'"
+            )
 
 
 def _parser(prog: str, folder: str | None) -> argparse.ArgumentParser:

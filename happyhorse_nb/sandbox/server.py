@@ -137,7 +137,7 @@ class Sandbox:
             number = problem.errno if isinstance(problem, OSError) else None
             reason = os.strerror(number).lower() if number else "ports go from 1 to 65535"
             raise ConfigError(
-                f"the sandbox cannot use port {self._port}: {reason}. Without one it takes any."
+                f"the sandbox cannot use port {self._port}: {reason}", remedy="Without one it takes any."
             ) from None
         self._port = int(runner.addresses[0][1])
         self._runner, self._studio = runner, studio

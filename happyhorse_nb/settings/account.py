@@ -99,15 +99,17 @@ def check_origin(address: str) -> str:
         parts = urlsplit(address.strip())
         host, port = parts.hostname, parts.port
     except ValueError:
-        raise ConfigError(f"{ORIGIN_VARIABLE} is not an address. Use one like {ORIGIN}.") from None
+        raise ConfigError(f"{ORIGIN_VARIABLE} is not an address", remedy=f"Use one like {ORIGIN}.") from None
     if parts.username is not None or parts.password is not None:
-        raise ConfigError(f"{ORIGIN_VARIABLE} holds credentials. Leave them out; the key goes into {KEY_VARIABLE}.")
+        raise ConfigError(
+            f"{ORIGIN_VARIABLE} holds credentials", remedy=f"Leave them out; the key goes into {KEY_VARIABLE}."
+        )
     if not host or parts.scheme not in ("https", "http") or not re.fullmatch(r"[\w.:%-]+", host):
-        raise ConfigError(f"{ORIGIN_VARIABLE} must be an https address such as {ORIGIN}.")
+        raise ConfigError(f"{ORIGIN_VARIABLE} must be an https address such as {ORIGIN}")
     if parts.path.strip("/") or parts.query or parts.fragment:
-        raise ConfigError(f"{ORIGIN_VARIABLE} must be an origin alone, without a path or query: {ORIGIN}.")
+        raise ConfigError(f"{ORIGIN_VARIABLE} must be an origin alone, without a path or query: {ORIGIN}")
     if parts.scheme == "http" and not is_loopback(f"http://{_bracketed(host)}"):
-        raise ConfigError(f"{ORIGIN_VARIABLE} is http, which would show the key to the network. Use https.")
+        raise ConfigError(f"{ORIGIN_VARIABLE} is http, which would show the key to the network", remedy="Use https.")
     usual = {"https": 443, "http": 80}[parts.scheme]
     return f"{parts.scheme}://{_bracketed(host)}" + (f":{port}" if port not in (None, usual) else "")
 
@@ -153,7 +155,7 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     key = HiddenText(_keyring_key(origin) or "")
     if key:
         return account_of(key, origin, source="the system's keyring")
-    raise MissingKey(missing_key())
+    raise missing_key()
 
 
 def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
@@ -185,17 +187,17 @@ def told_origin(environ: Mapping[str, str] = os.environ) -> str:
 def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
     """An account of a key as typed. Raises `ConfigError` when it could not stand in a header."""
     if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError("the API key holds characters that no key has. Copy it again from the console.")
+        raise ConfigError("the API key holds characters that no key has", remedy="Copy it again from the console.")
     return Account(Secret(key), check_origin(origin), source)
 
 
-def missing_key() -> str:
-    """What to do without a key, in one line."""
-    return (
-        f"no API key. Give it in one of three ways: set {KEY_VARIABLE} before Jupyter starts (in Colab: among its "
-        f"secrets); type it into %happyhorse login; or keep it in the system's keyring (service happyhorse-nb, user "
-        f"{urlsplit(ORIGIN).hostname}). "
-        "Or try it for free, without a key: %happyhorse sandbox"
+def missing_key() -> MissingKey:
+    """The error that says what to do without a key."""
+    return MissingKey(
+        "no API key",
+        remedy=f"Give it in one of three ways: set {KEY_VARIABLE} before the start (in Colab: among its secrets); put "
+        "it into `%happyhorse login`; or keep it in the system's keyring (service happyhorse-nb, user "
+        f"{urlsplit(ORIGIN).hostname}). Or try it for free, without a key: `%happyhorse sandbox`",
     )
 
 

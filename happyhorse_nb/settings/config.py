@@ -156,8 +156,10 @@ class Config:
     def _check(self, name: str) -> None:
         if name not in _names():
             close = difflib.get_close_matches(name, _names(), n=1)
-            guess = f"did you mean {close[0]}? The settings" if close else "the settings"
-            raise UnknownSetting(f"hh.config has no {name!r}; {guess} are {', '.join(_names())}.")
+            guess = f"Did you mean {close[0]}?" if close else ""
+            raise UnknownSetting(
+                f"hh.config has no {name!r}", limit=f"the settings are {', '.join(_names())}", remedy=guess
+            )
 
 
 def _names() -> list[str]:

@@ -52,7 +52,7 @@ def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
         private_folder(folder)
     except OSError as problem:
         raise ConfigError(
-            f"the folder {folder} cannot be made ({problem.strerror}). Set HAPPYHORSE_HOME to one that can."
+            f"the folder {folder} cannot be made ({problem.strerror})", remedy="Set HAPPYHORSE_HOME to one that can."
         ) from None
     return folder
 
@@ -79,7 +79,8 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
         chosen = absolute(configured)
         if not writable(chosen):
             raise ConfigError(
-                f"videos cannot be written to {chosen}. Set %config HappyHorse.folder to a folder that can be written."
+                f"videos cannot be written to {chosen}",
+                remedy="Set `%config HappyHorse.folder` to a folder that can be written.",
             )
         return chosen
     folder = notebook_folder()
@@ -181,8 +182,8 @@ def _first_read(told: str) -> Path:
         if folder.is_absolute():
             return folder
         raise ConfigError(
-            f"the folder {told} lies in the working folder, and that one is gone. Set HAPPYHORSE_HOME to an absolute "
-            "path, or %cd to a folder that is there."
+            f"the folder {told} lies in the working folder, and that one is gone",
+            remedy="Set HAPPYHORSE_HOME to an absolute path, or `%cd` to a folder that is there.",
         )
 
     return process.once(f"folder {told}", read, forks=True)

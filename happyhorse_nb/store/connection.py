@@ -99,7 +99,7 @@ def connect(path: Path) -> sqlite3.Connection:
         path.touch(mode=0o600, exist_ok=True)
         connection = _open(path)
     except (sqlite3.Error, OSError) as problem:
-        raise LedgerError(trouble(path, problem)) from None
+        raise trouble(path, problem) from None
     try:
         # First: another version's file is left as it is.
         unusable = _unusable(connection, path)
@@ -110,26 +110,27 @@ def connect(path: Path) -> sqlite3.Connection:
             migrate(connection, now=time.time())
     except sqlite3.Error as problem:
         connection.close()
-        raise LedgerError(trouble(path, problem)) from None
+        raise trouble(path, problem) from None
     if unusable:
         connection.close()
-        raise LedgerError(unusable)
+        raise unusable
     return connection
 
 
-def _unusable(connection: sqlite3.Connection, path: Path) -> str:
-    """Why another version's ledger cannot be used, and what to do, in one line; empty for one that can be."""
+def _unusable(connection: sqlite3.Connection, path: Path) -> LedgerError | None:
+    """Why another version's ledger cannot be used, and what to do; None for one that can be."""
     if unmarked(connection):
-        return (
-            f"the ledger {path} is of a build before the first release. Close its kernels and run `python "
-            f'scripts/upgrade_ledger.py "{path}"` in the source of happyhorse-nb, or set HAPPYHORSE_HOME elsewhere.'
+        return LedgerError(
+            f"the ledger {path} is of a build before the first release",
+            remedy=f'Close its kernels and run `python scripts/upgrade_ledger.py "{path}"` in the source of '
+            "happyhorse-nb, or set HAPPYHORSE_HOME elsewhere.",
         )
     if version(connection) > len(MIGRATIONS):
-        return (
-            f"a newer version of happyhorse-nb has written the ledger {path}. Upgrade this one, or set HAPPYHORSE_HOME "
-            "elsewhere."
+        return LedgerError(
+            f"a newer version of happyhorse-nb has written the ledger {path}",
+            remedy="Upgrade this one, or set HAPPYHORSE_HOME elsewhere.",
         )
-    return ""
+    return None
 
 
 def reader(path: Path) -> sqlite3.Connection:
@@ -138,7 +139,7 @@ def reader(path: Path) -> sqlite3.Connection:
         connection = _open(path)
         connection.execute("PRAGMA query_only = ON")
     except sqlite3.Error as problem:
-        raise LedgerError(trouble(path, problem)) from None
+        raise trouble(path, problem) from None
     return connection
 
 
@@ -154,10 +155,13 @@ def identity(path: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def trouble(path: Path, problem: Exception) -> str:
-    """What is wrong with the file, and what to do about it, in one line."""
+def trouble(path: Path, problem: Exception) -> LedgerError:
+    """The error that says what is wrong with the file, and what to do about it."""
     reason = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
-    return f"the ledger {path} cannot be used: {reason.lower()}. Check the disk, or set HAPPYHORSE_HOME elsewhere."
+    return LedgerError(
+        f"the ledger {path} cannot be used: {reason.lower()}",
+        remedy="Check the disk, or set HAPPYHORSE_HOME elsewhere.",
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:

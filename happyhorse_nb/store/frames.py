@@ -39,8 +39,8 @@ class Frames:
             with suppress(OSError):
                 half.unlink()
             raise LedgerError(
-                f"the first frame cannot be kept in {self._folder}: {(problem.strerror or 'disk error').lower()}. "
-                "Check the disk, or set HAPPYHORSE_HOME elsewhere."
+                f"the first frame cannot be kept in {self._folder}: {(problem.strerror or 'disk error').lower()}",
+                remedy="Check the disk, or set HAPPYHORSE_HOME elsewhere.",
             ) from None
         return path
 

@@ -50,7 +50,7 @@ class Disk:
             return
         # Not where the connection was closed while we looked: then it is gone rightly.
         if self._file is not None:
-            raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; restart this kernel")
+            raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; restart Python")
 
     def closed(self) -> None:
         """The connection is about to be closed, and whoever closes the last one brings all of the log to the disk."""
@@ -176,7 +176,7 @@ class Journal:
                 with suppress(sqlite3.Error):
                     connection.execute(f"PRAGMA busy_timeout = {usual}")
         except (sqlite3.Error, OSError) as problem:
-            raise LedgerError(trouble(self.path, problem)) from None
+            raise trouble(self.path, problem) from None
         finally:
             self._writing.release()
 
@@ -264,7 +264,7 @@ class Journal:
         try:
             return process.uninterrupted(rows)
         except (sqlite3.Error, UnicodeError, OSError) as problem:
-            raise LedgerError(trouble(self.path, problem)) from None
+            raise trouble(self.path, problem) from None
 
     def _transaction(self, work: Callable[[], T], *, safe: bool = True) -> T:
         """Do the work in one transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
@@ -298,7 +298,7 @@ class Journal:
                 disk.harden()
             return answer
         except (sqlite3.Error, UnicodeError, OSError) as problem:
-            raise LedgerError(trouble(self.path, problem)) from None
+            raise trouble(self.path, problem) from None
 
     def _paid(self, owed: Sequence[Snapshot]) -> None:
         for snapshot in owed:

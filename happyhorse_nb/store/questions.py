@@ -24,6 +24,7 @@ _BOUGHT = (
 )  # fmt: skip
 #: As the index of these says it, word for word: else it is not used.
 _UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
+_LISTED = "`%happyhorse jobs` lists them."
 #: So many letters of a fingerprint name a key.
 LETTERS = 6
 #: The same as `SHARED`, for many jobs at once: few tasks are there twice, and only those are looked at one by one.
@@ -101,9 +102,9 @@ class Questions(Journal):
         key = next(key for key in self.keys() if (key.origin, key.fingerprint) == (equal.origin, equal.account))
         state = "done, its file gone," if now.status == Status.DONE else str(now.status)
         return InvalidRequest(
-            f"an equal request is {state} as {now.short_id}, under another key of this server ({key}). Is that key of "
-            f"this account? %happyhorse login --same-account {key.letters} joins its jobs to it. Else --again "
-            "(again=True) buys another video.",
+            f"an equal request is {state} as {now.short_id}, under another key of this server ({key})",
+            remedy=f"Is that key of this account? `%happyhorse login --same-account {key.letters}` joins its jobs to "
+            "it. Else `--again` buys another video.",
             param="again",
         )
 
@@ -197,14 +198,14 @@ class Questions(Journal):
         """The one job whose id or task id contains the piece. Raises `JobNotFound` for none, or for more than one."""
         found = self.known(piece)
         if found is None:
-            raise JobNotFound(f"no job has {_shown(piece)} in its id. %happyhorse jobs lists them.")
+            raise JobNotFound(f"no job has {_shown(piece)} in its id", remedy=_LISTED)
         return found
 
     def known(self, piece: str) -> Record | None:
         """The one job whose id or task id contains the piece, None for none. Raises `JobNotFound` for more than one."""
         piece = piece.strip()
         if not piece:
-            raise JobNotFound("no piece of an id is given. %happyhorse jobs lists them.")
+            raise JobNotFound("no piece of an id is given", remedy=_LISTED)
         escaped = piece.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
         found = self._select(
             "WHERE id LIKE ? ESCAPE '\\' OR task_id LIKE ? ESCAPE '\\' "
@@ -221,7 +222,7 @@ class Questions(Journal):
             # Ids of this server begin alike, or one task is known twice: ours tell them apart.
             names = [r.snapshot.id for r in found[:5]]
         some = ", ".join(names)
-        raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some}). Give more of it.")
+        raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some})", remedy="Give more of it.")
 
     def newest(
         self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING, order: str = "newest"

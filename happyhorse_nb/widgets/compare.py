@@ -45,24 +45,26 @@ def check(jobs: Sequence[Job]) -> None:
     """Raises `InvalidRequest`, in one line, where these cannot be compared."""
     if not LEAST <= len(jobs) <= MOST:
         remedy = "Leave some out" if len(jobs) > MOST else "Name another job"
-        raise _refusal(f" takes {LEAST} to {MOST} finished videos, not {len(jobs)}. {remedy}.")
+        raise _refusal(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}", f"{remedy}.")
     for number, job in enumerate(jobs):
         now = job.snapshot
         name = now.short_id
         if any(job.id == other.id for other in jobs[:number]):
-            raise _refusal(f": job {name} is named twice. Name another one beside it.")
+            raise _refusal(f"compare: job {name} is named twice", "Name another one beside it.")
         if now.status.running:
-            raise _refusal(f": job {name} is {now.status} and has no video yet. Wait for it: %happyhorse wait {name}")
+            remedy = f"Wait for it: `%happyhorse wait {name}`"
+            raise _refusal(f"compare: job {name} is {now.status} and has no video yet", remedy)
         if now.status != Status.DONE:
-            raise _refusal(f": job {name} is {now.status} and has no video. Leave it out.")
+            raise _refusal(f"compare: job {name} is {now.status} and has no video", "Leave it out.")
         if now.path is None or not now.path.is_file():
             raise _refusal(
-                f": the file of job {name} is not at {now.path} any more. Put it back there, or leave the job out."
+                f"compare: the file of job {name} is not at {now.path} any more",
+                "Put it back there, or leave the job out.",
             )
 
 
-def _refusal(text: str) -> InvalidRequest:
-    return InvalidRequest(f"compare{text}", param="compare")
+def _refusal(what: str, remedy: str) -> InvalidRequest:
+    return InvalidRequest(what, remedy=remedy, param="compare")
 
 
 class ChoiceRow:

@@ -130,8 +130,8 @@ class DoneRow:
         if current_account().sandbox != now.sandbox:
             was, uses = ("play", "real") if now.sandbox else ("real", "play")
             raise InvalidRequest(
-                f"this video was made with {was} money, and this kernel now uses {uses} money. "
-                f"To buy it with that: %happyhorse again {now.short_id}",
+                f"this video was made with {was} money, and in use now is {uses} money",
+                remedy=f"To buy it with that: `%happyhorse again {now.short_id}`",
                 param="again",
             )
 

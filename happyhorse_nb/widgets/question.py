@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
-from happyhorse_nb.errors import HappyHorseError
+from happyhorse_nb.errors import HappyHorseError, in_words_here
 from happyhorse_nb.job import display
 from happyhorse_nb.settings.config import embed_limit
 from happyhorse_nb.widgets.card import show as show_card
@@ -34,7 +34,7 @@ class Question:
 
         self._pending = pending
         limit = "" if above is None else f"More than ${above:.2f} at once is asked about first (HappyHorse.ask_above). "
-        self._why = f"{limit}With --yes (yes=True) it is bought without a question."
+        self._why = limit + in_words_here("With `--yes` it is bought without a question.")
         self._outputs = [outputs() for _ in range(_OUTPUTS)]
         self._live = widgets.HTML(self._words(self._why))
         # The front end's own look of the one thing to press.

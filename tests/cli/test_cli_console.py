@@ -69,7 +69,7 @@ def test_doctor_says_what_is_set_up(console: Console, fake_server: FakeServer, h
 def test_doctor_without_a_key_says_how_to_give_one(console: Console) -> None:
     done = console("doctor")
     assert done.returncode == 0
-    assert "no API key. Give it in one of two ways" in done.stdout
+    assert "no API key. Give it in one of three ways" in done.stdout
     assert "hh.use_sandbox()" in done.stdout
 
 

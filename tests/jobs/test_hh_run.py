@@ -31,7 +31,7 @@ async def fail() -> None:
 
 def test_what_cannot_be_awaited_is_refused_in_one_line() -> None:
     wrong: Any = 3
-    with pytest.raises(hh.UsageError, match=r"hh\.run takes an awaitable, .* not int\."):
+    with pytest.raises(hh.UsageError, match=r"hh\.run takes an awaitable, .* not int"):
         hh.run(wrong)
 
 

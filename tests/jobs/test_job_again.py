@@ -377,7 +377,7 @@ def test_a_queued_job_whose_first_frame_is_gone_is_not_sent(
     shutil.rmtree(home / "frames")
     resumed = hh.resume()
     assert [str(ended(job).status) for job in resumed[1:]] == ["refused"] * 3
-    assert "any more, where it was kept. Run this again" in str(resumed[1].error)
+    assert "any more, where it was kept. Run it again" in str(resumed[1].error)
     assert fake_server.paid == 1
     resumed[0].stop()
     ended(resumed[0])

@@ -27,7 +27,7 @@ def test_in_a_program_it_is_refused_in_one_line_with_both_remedies(generate: Gen
         generate(**DEAR)
     assert str(refused.value) == (
         "4 videos, about $14.40 of play money, are above the $5.00 of HappyHorse.ask_above, and nothing is sent. "
-        "Add --yes (yes=True) if it is meant, or raise HappyHorse.ask_above."
+        "Add yes=True if it is meant, or raise hh.config.ask_above."
     )
     assert refused.value.param == "ask_above"
     assert len(hh.jobs()) == fake_server.paid == 0

@@ -81,7 +81,7 @@ def test_where_nobody_watches_it_is_refused_in_one_line(new_kernel: Any, fake_se
     kernel.run("%load_ext happyhorse_nb")
     cell = kernel.run(CELL)
     assert len(cell.error) == 1
-    assert "Add --yes (yes=True) if it is meant, or raise HappyHorse.ask_above." in cell.error[0]
+    assert "Add --yes (yes=True) if it is meant, or raise %config HappyHorse.ask_above." in cell.error[0]
     assert fake_server.paid == 0
 
 

@@ -87,7 +87,7 @@ def test_a_command_there_is_not_is_refused_with_those_there_are(shell: Any, line
     [("job", "jobs"), ("shwo", "show"), ("gal", "gallery"), ("Jobs", "jobs"), ("forgot", "forget")],
 )
 def test_a_command_that_is_nearly_one_is_answered_with_it(shell: Any, typed: str, command: str) -> None:
-    with pytest.raises(UsageError, match=f"did you mean (%happyhorse|happyhorse-nb) {command}\\? The commands are "):
+    with pytest.raises(UsageError, match=f"; the commands are .*\\. Did you mean %happyhorse {command}\\?"):
         run_line(shell, f"{typed} 8f31")
 
 
@@ -95,7 +95,7 @@ def test_a_command_that_is_nearly_one_is_answered_with_it(shell: Any, typed: str
 def test_a_command_that_is_none_is_not_guessed_at(shell: Any, typed: str) -> None:
     with pytest.raises(UsageError) as caught:
         run_line(shell, typed)
-    assert "did you mean" not in str(caught.value)
+    assert "Did you mean" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_a_command_that_is_none_is_not_guessed_at(shell: Any, typed: str) -> Non
         ("generate", "required: IMAGE"),
         ("wait --timeout soon", "invalid float value: 'soon'"),
         ("jobs extra", "'extra' is one word too many"),
-        ("sandbox --sceonds 3", "did you mean --seconds?"),
+        ("sandbox --sceonds 3", "Did you mean --seconds?"),
         ("show\t'8f31", "a quote is not closed"),
     ],
 )

@@ -123,14 +123,11 @@ def test_what_is_no_number_is_left_for_the_check_that_knows_the_limits() -> None
     ("line", "words"),
     [
         ("", "the following arguments are required: IMAGE"),
-        (
-            "rocket.jpg --durration 5",
-            "there is no option --durration; did you mean --duration? The options are --help, ",
-        ),
-        ("rocket.jpg --durration=5", "there is no option --durration; did you mean --duration?"),
+        ("rocket.jpg --durration 5", "there is no option --durration; the options are --help, "),
+        ("rocket.jpg --durration=5", "Did you mean --duration? %happyhorse -h shows how."),
         ("rocket.jpg --dur 5", "there is no option --dur"),
-        ("rocket.jpg --dur 5", "did you mean --duration?"),
-        ("rocket.jpg --sede 5", "did you mean --seed?"),
+        ("rocket.jpg --dur 5", "Did you mean --duration?"),
+        ("rocket.jpg --sede 5", "Did you mean --seed?"),
         # What only shares letters with an option was not meant.
         ("rocket.jpg --fps 24", "there is no option --fps; the options are --help, "),
         ("rocket.jpg --notion 24", "there is no option --notion; the options are --help, "),

@@ -75,7 +75,7 @@ def test_off_without_a_key_says_how_to_give_one(monkeypatch: pytest.MonkeyPatch)
     # An origin for which no keyring has a key.
     monkeypatch.setenv("MODELLIX_BASE_URL", "https://nobody.example.com")
     said = switch(asked("--off"))
-    assert said.startswith("The sandbox of this kernel is off. No API key. Give it in one of two ways")
+    assert said.startswith("The sandbox of this kernel is off. No API key. Give it in one of three ways")
 
 
 def test_a_key_kept_for_this_kernel_is_there_again_afterwards() -> None:

@@ -55,7 +55,7 @@ def test_a_word_that_the_api_does_not_document_is_shown() -> None:
 def test_a_failure_says_what_the_server_said_and_what_to_do() -> None:
     assert words.say(sample(Status.FAILED)) == (
         "The server says: prompt violates the content policy.",
-        "Change the prompt or the first frame and run the cell again.",
+        "Change the prompt or the first frame and run it again.",
     )
     assert words.say(sample(Status.FAILED, message=""))[0] == "The server gives no reason."
 
@@ -73,7 +73,7 @@ def test_own_words_come_before_the_defaults() -> None:
 
 
 def test_a_stopped_job_can_be_taken_up_again_unless_it_was_never_sent() -> None:
-    assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume h0192abc` watches it again."
+    assert words.say(sample(Status.STOPPED))[1] == "`%happyhorse resume h0192abc` goes on with it."
     never_sent = sample(Status.STOPPED, task_id=None, submitted=None)
     assert words.state(never_sent) == "Not watched any more"
     assert words.detail(never_sent, NOW) == "not charged"

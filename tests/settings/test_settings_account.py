@@ -183,7 +183,7 @@ def test_without_a_key_one_line_says_the_ways_to_give_one_and_the_free_one(key: 
     assert "\n" not in line
     for way in ("MODELLIX_API_KEY", "keyring", "hh.use_sandbox()"):
         assert way in line
-    assert "Give it in one of two ways: " in line
+    assert "Give it in one of three ways: " in line
 
 
 @pytest.mark.parametrize("key", ["my key", "schlüssel", "a\nb", "a\x00b", "“quoted”"])

@@ -145,7 +145,8 @@ def test_python_sets_what_the_magic_sets(own: None) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("durations", 5, "hh.config has no 'durations'; did you mean duration? The settings are ask_above, budget, "),
+        ("durations", 5, "hh.config has no 'durations'; the settings are ask_above, budget, "),
+        ("durations", 5, ". Did you mean duration?"),
         ("xyzzy", 5, "hh.config has no 'xyzzy'; the settings are ask_above, budget, "),
         ("trait_names", 5, "hh.config has no 'trait_names'; "),
         ("resolution", "4K", "hh.config.resolution: expected any of ['720P', '1080P'] or None, not the str '4K'."),

@@ -19,13 +19,11 @@ from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.widgets.form.controls import Controls, Page, PromptBox
-from happyhorse_nb.widgets.form.picture import FrameBox
+from happyhorse_nb.widgets.form.picture import FrameBox, told
 from happyhorse_nb.widgets.form.results import Results
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Offer, Values, cell, expected, name_of, offered
 from happyhorse_nb.widgets.live import Latest, Work, at_once
-from happyhorse_nb.widgets.output import button, reason, set_trait, view
-
-_UNKNOWN_SEED = "There is no earlier job with a known seed. Choose random or fixed."
+from happyhorse_nb.widgets.output import button, set_trait, view
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,9 @@ class Form:
         estimate = self._estimated(values)
         try:
             if values.seed_mode == SAME and _last_seed() is None:
-                raise InvalidRequest(_UNKNOWN_SEED, param="seed")
+                raise InvalidRequest(
+                    "there is no earlier job with a known seed", remedy="Choose random or fixed.", param="seed"
+                )
             request, before = check(
                 values.source,
                 self._prompt.sent,
@@ -166,7 +166,7 @@ class Form:
                 load=self._frame.checked.load,
             )
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            return _Judged(reason="" if _is_said_elsewhere(problem) else reason(problem), estimate=estimate)
+            return _Judged(reason="" if _is_said_elsewhere(problem) else told(problem), estimate=estimate)
         return _Judged(request, before, estimate=estimate)
 
     def _estimated(self, values: Values) -> tuple[Any, Preview] | None:
@@ -291,7 +291,7 @@ class Form:
         try:
             act()
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            self._reason.value = html.verdict(reason(problem), "no")
+            self._reason.value = html.verdict(told(problem), "no")
 
     def _button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
         return button(words, lambda: self._obey(act), *classes)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from happyhorse_nb import inputs as images
-from happyhorse_nb.errors import ConfigError, InvalidRequest
+from happyhorse_nb.errors import ConfigError, InvalidRequest, sentence
 from happyhorse_nb.inputs.check import weight
 from happyhorse_nb.inputs.load import files, variables
 from happyhorse_nb.models import Fit, ImageLimits
@@ -16,16 +16,16 @@ from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import on_this_machine, process
 from happyhorse_nb.widgets.form.values import Picture
 from happyhorse_nb.widgets.live import Work
-from happyhorse_nb.widgets.output import button
+from happyhorse_nb.widgets.output import button, reason
 
-_NOTHING = "No first frame yet: choose a file, or name a path, URL or variable."
+_NOTHING = "No first frame yet", "Choose a file, or name a path, URL or variable."
 _CHECKING = "checking…"
 #: What most servers take in one message, in bytes (Tornado's ``websocket_max_message_size``).
 _AT_ONCE = 10 * 1024 * 1024
 _INSTEAD = (
     "put it beside the notebook and name its path below. JupyterLab, started by happyhorse-nb lab, takes larger ones."
 )
-_INTERRUPTED = "first frame was not looked at: that was interrupted. Choose it again, or type its name anew."
+_INTERRUPTED = "first frame was not looked at: that was interrupted", "Choose it again, or type its name anew."
 _CHANGED = "The picture has changed since it was shown; nothing was sent. Press again to use the new one"
 #: Too long a shape can lose its ends, or get bars.
 _EDGES: tuple[Fit, Fit] = ("crop", "pad")
@@ -45,7 +45,7 @@ class Checked:
     def load(self, *_: Any, **__: Any) -> images.FirstFrame:
         """What `images.load` said when it was asked for the same."""
         if self.frame is None:
-            raise self.problem or InvalidRequest(_NOTHING, param="image")
+            raise self.problem or _refusal(*_NOTHING)
         return self.frame
 
 
@@ -79,7 +79,7 @@ class FrameBox:
         self._coming = ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
         self._preview = widgets.HTML(html.preview(None))
-        self._verdict = widgets.HTML(html.verdict(_NOTHING))
+        self._verdict = widgets.HTML(html.verdict(_told(Checked())))
         self._name = widgets.HTML()
         self._fits = {how: button(words, partial(self._fitted, how)) for how, words in _WAYS.items()}
         self._undo = button("Undo", self._undone)
@@ -142,7 +142,7 @@ class FrameBox:
             self._work(lambda: self._judge(number, source, fit))
         except KeyboardInterrupt:
             # Else it would say for ever that it is being looked at.
-            self._show(number, _wrong(_INTERRUPTED))
+            self._show(number, _wrong(*_INTERRUPTED))
             raise
 
     def coming(self, name: str, size: int) -> None:
@@ -178,8 +178,7 @@ class FrameBox:
 
         number = self._guard(begin_anew)
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
-        why += f"the server. Choose it again, or {_INSTEAD}"
-        self._show(number, _wrong(why))
+        self._show(number, _wrong(f"{why}the server", f"Choose it again, or {_INSTEAD}"))
 
     def _wait_for(self, words: str) -> int:
         """Forget what was seen, say this instead, and give the number of what is to be seen next."""
@@ -284,8 +283,8 @@ class FrameBox:
             return self._wait_for("")
 
         number = self._guard(stop)
-        why = "first frame cannot be read: the browser could not open the file. Choose it again, or name its path."
-        self._show(number, _wrong(why))
+        why = "first frame cannot be read: the browser could not open the file"
+        self._show(number, _wrong(why, "Choose it again, or name its path."))
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         self.source, self.fit = change["new"], self._wanted_fit
@@ -303,31 +302,37 @@ class FrameBox:
             self._text.options = offers
 
 
-def _wrong(why: str) -> Checked:
-    return Checked(problem=InvalidRequest(why, param="image"))
+def _wrong(what: str, remedy: str = "") -> Checked:
+    return Checked(problem=_refusal(what, remedy))
+
+
+def _refusal(what: str, remedy: str) -> InvalidRequest:
+    return InvalidRequest(what, remedy=remedy, param="image")
+
+
+def told(problem: Exception) -> str:
+    """What went wrong; where the form has a button for it, not also what to write instead."""
+    return sentence(problem.why) if isinstance(problem, InvalidRequest) and problem.fixable else reason(problem)
+
+
+def _told(checked: Checked) -> str:
+    words = told(checked.problem or _refusal(*_NOTHING))
+    if checked.fitted:
+        words += f" It can be made to fit: {', or '.join(frame.done for frame in checked.fitted.values())}."
+    return words[:1].upper() + words[1:]
 
 
 def _verdict(checked: Checked, note: str) -> str:
     frame = checked.frame
     if frame is None:
-        if checked.problem is None:
-            return html.verdict(_NOTHING)
-        words = str(checked.problem)
-        if checked.fitted:
-            words += f" It can be made to fit: {', or '.join(map(_done, checked.fitted.values()))}."
-        return html.verdict(words[:1].upper() + words[1:], "no")
+        return html.verdict(_told(checked), "no" if checked.problem else "")
     if note:
         return html.verdict(f"{note} ({frame.info or frame.label}).", "warn")
     if frame.info is None:
         return html.verdict(f"{frame.label}: an address, which the server fetches and checks", "ok")
     if frame.note:
-        return html.verdict(f"{frame.info}: {_done(frame)}", "ok")
+        return html.verdict(f"{frame.info}: {frame.done}", "ok")
     return html.verdict(f"{frame.info}: fine", "ok")
-
-
-def _done(frame: images.FirstFrame) -> str:
-    """What was done to it, where it is clear what to."""
-    return frame.note.replace("first frame: ", "").replace("first frame ", "")
 
 
 def _uploaded(value: Any) -> Picture | None:

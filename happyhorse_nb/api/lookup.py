@@ -125,9 +125,7 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
     against = contradiction(job, says)
     if against:
         raise InvalidRequest(
-            f"attach: task {task_id} is not that of job {now.short_id}: {against}",
-            remedy=_LOOK_UP,
-            param="attach",
+            f"attach: task {task_id} is not that of job {now.short_id}: {against}", remedy=_LOOK_UP, param="attach"
         )
     job = _let_go(run, job)
     other = None if other is None else _let_go(run, other)

@@ -277,9 +277,12 @@ def gather(
         some = [given] if role.minimum == role.maximum == 1 else _several(given)
         if not role.minimum <= len(some) <= role.maximum:
             count = str(role.minimum) if role.minimum == role.maximum else f"{role.minimum} to {role.maximum}"
-            limit = f"{model.id} takes {count}"
-            what = f"{role.option}: {len(some)} given"
-            raise InvalidRequest(what, limit=limit, remedy="Give as many.", param=role.option)
+            raise InvalidRequest(
+                f"{role.option}: {len(some)} given",
+                limit=f"{model.id} takes {count}",
+                remedy="Give as many.",
+                param=role.option,
+            )
         limits = role.image or ImageLimits()
         found += [load(one, limits=limits, namespace=namespace, fit=fit, local=local, role=role) for one in some]
     return tuple(found)
@@ -325,16 +328,7 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit,
         _SEEN[digest] = (info, small)
     check(info, limits)
     label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
-    return Input(
-        label,
-        data=data,
-        info=info,
-        note=note,
-        done=join_notes(said, made),
-        thumbnail=small,
-        known=digest,
-        role=role.name,
-    )
+    return Input(label, None, data, info, note, join_notes(said, made), small, known=digest, role=role.name)
 
 
 def _from_text(

@@ -24,6 +24,7 @@ CLASSES = [kind for kind in vars(errors).values() if inspect.isclass(kind) and i
 def one_of(kind: type[hh.HappyHorseError]) -> hh.HappyHorseError:
     """An error with everything in it that its class takes."""
     more: dict[str, Any] = {}
+    fields = {"limit": "no more", "remedy": "Less."}
     if issubclass(kind, hh.APIError):
         more = {"status": 400, "code": 17, "task_id": "task-1"}
     if issubclass(kind, hh.RateLimited):
@@ -34,7 +35,7 @@ def one_of(kind: type[hh.HappyHorseError]) -> hh.HappyHorseError:
         more = {"param": "image"}
     if kind is hh.DownloadError:
         more = {"refused": True}
-    return kind("in plain words", **more)
+    return kind("in plain words", **more, **fields)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -44,7 +45,8 @@ def test_an_error_comes_through_whole(
 ) -> None:
     error = one_of(kind)
     same = through(error)
-    assert (type(same), str(same), vars(same)) == (kind, "in plain words", vars(error))
+    assert (type(same), str(same), vars(same)) == (kind, str(error), vars(error))
+    assert str(same).endswith("in plain words; no more. Less.")
 
 
 def test_a_job_stays_in_its_process() -> None:

@@ -49,7 +49,7 @@ SUBMIT: dict[str, tuple[Answer, str, int, str]] = {
             "refused",
             1,
             f"The server answers {status}: it redirects to https://new.example. If that is your server's new address, "
-            "set MODELLIX_BASE_URL=https://new.example. Then run this again; nothing was charged.",
+            "set MODELLIX_BASE_URL=https://new.example. Then run it again; nothing was charged.",
         )
         for status in (301, 307, 308)
     },

@@ -35,7 +35,7 @@ def sample(status: Status, **changes: Any) -> Snapshot:
     if status in (Status.QUEUED, Status.SUBMITTING, Status.CANCELLED, Status.REFUSED, Status.UNKNOWN):
         fields |= {"task_id": None}
     if status is Status.QUEUED:
-        fields |= {"place": 3, "submitted": None, "progress": Progress(left=118)}
+        fields |= {"position": 3, "submitted": None, "progress": Progress(left=118)}
     if status is Status.DONE:
         fields |= {"took": 91.0, "cost": Cost(Decimal("0.70"), billed=True), "ended": NOW - 3600}
         fields |= {"width": 1184, "height": 790}

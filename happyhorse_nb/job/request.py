@@ -181,7 +181,7 @@ EXISTS, _OTHER = "exists and is never overwritten", "Give another name."
 
 def unsavable(shown: str | Path, wrong: str, remedy: str = _OTHER) -> InvalidRequest:
     """The error for a file that cannot be the one to save."""
-    return InvalidRequest(f"save: {shown} {wrong}", remedy=remedy, param="save")
+    return InvalidRequest(f"save {shown} {wrong}", remedy=remedy, param="save")
 
 
 def _wrong_name(path: Path, written: str) -> tuple[str, str] | None:

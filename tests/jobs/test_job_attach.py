@@ -77,7 +77,7 @@ def test_in_a_cell_it_is_said_in_one_line(
     first, second = lost(generate, fake_server, "one"), lost(generate, fake_server, "two")
     task = fake_server.task.id
     magic(f"resume {task}")
-    [line] = [line for line in capsys.readouterr().out.splitlines() if "--attach" in line]
+    [line] = [line for line in capsys.readouterr().out.splitlines() if "whose outcome is not known" in line]
     assert f"one of {second.id[:8]}, {first.id[:8]}, whose outcome is not known" in line
     # Which is done as it is said, whatever it is that watches the task now.
     magic(f"resume {task} --attach launch", launch=second)
@@ -184,14 +184,14 @@ def test_only_a_job_in_doubt_takes_a_task_and_no_other_job_s(generate: Generate,
     done = ended(generate("done"))
     job = lost(generate, fake_server)
     task = of_somebody_else(fake_server)
-    with pytest.raises(hh.InvalidRequest, match=r"is done\. Only a job that is unknown takes a task"):
+    with pytest.raises(hh.InvalidRequest, match=r"is done; only a job that is unknown takes a task"):
         hh.resume(task, attach=done)
     with pytest.raises(hh.InvalidRequest, match=f"task-fake0001 is that of job {done.id}"):
         hh.resume("task-fake0001", attach=job)
     fake_server.words = ("processing",)
     running = generate("running")
     Seen(running).until("processing")
-    with pytest.raises(hh.InvalidRequest, match="Only a job that is unknown"):
+    with pytest.raises(hh.InvalidRequest, match="only a job that is unknown"):
         hh.resume(task, attach=running)
     with pytest.raises(hh.JobNotFound, match="no job has"):
         hh.resume(task, attach="ffffffffffff")
@@ -232,7 +232,7 @@ def test_a_queued_job_takes_no_task_and_a_forgotten_one_is_not_proposed(
     fake_server.wait_for("poll")
     queued = generate("queued")
     task = of_somebody_else(fake_server)
-    with pytest.raises(hh.InvalidRequest, match=r"is queued\. Only a job that is unknown"):
+    with pytest.raises(hh.InvalidRequest, match=r"is queued; only a job that is unknown"):
         hh.resume(task, attach=queued)
     queued.stop()
     running.stop()

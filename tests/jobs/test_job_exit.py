@@ -16,7 +16,7 @@ from jobs.test_job_again import PROGRAM
 from support.fake_server import Cut, Do, FakeServer, Say, refused_origin
 
 ASK = "job = hh.generate(sys.argv[2], 'The rocket lifts off')\n"
-GO_ON = "hh.resume() and hh.wait() go on with that in any Python, `happyhorse-nb jobs` lists it\n"
+GO_ON = "hh.resume() and hh.wait() go on with that in any Python, happyhorse-nb jobs lists it\n"
 
 
 def left() -> str:

@@ -76,7 +76,7 @@ def test_a_name_that_takes_make_too_long_is_refused_before_they_are_paid_for(
     generate: Generate, fake_server: FakeServer
 ) -> None:
     name = "x" * 250 + ".mp4"
-    with pytest.raises(hh.InvalidRequest, match=r"^save '.* cannot be a file's name there\. Give another one\.$"):
+    with pytest.raises(hh.InvalidRequest, match=r"^save '.* cannot be a file's name there\. Give another name\.$"):
         generate(save=name, takes=2)
     assert fake_server.of("submit") == []
     # One alone has room.
@@ -113,8 +113,8 @@ def odd(tmp_path: Path) -> Path:
         ("pipe.mp4", r"is there already, and is no file\. Give another name\."),
         ("file/launch.mp4", r"cannot be made: .*file is a file and no folder\. Choose another folder\."),
         ("gone-folder/launch.mp4", r"cannot be made: there is no folder .*gone-folder\. Make it first\."),
-        ("x" * 252 + ".mp4", r"cannot be a file's name there\. Give another one\."),
-        ("火" * 84 + ".mp4", r"cannot be a file's name there\. Give another one\."),
+        ("x" * 252 + ".mp4", r"cannot be a file's name there\. Give another name\."),
+        ("火" * 84 + ".mp4", r"cannot be a file's name there\. Give another name\."),
         (".mp4", r"is not the name of an \.mp4 file\. Give it that ending\."),
         ("launch.mp4 ", r"is not the name of an \.mp4 file\. Give it that ending\."),
     ],

@@ -94,8 +94,7 @@ def test_an_upload_that_is_cut_off_is_refused_and_not_sent_again_by_itself(uploa
     ended(upload)
     assert str(upload.status) == "refused"
     assert str(upload.error) == (
-        "Only a part of the request was sent: it broke off. Check the connection and run it again; nothing was "
-        "charged."
+        "Only a part of the request was sent: it broke off. Check the connection and run it again; nothing was charged."
     )
     assert len(halting.lines) == 1
 

@@ -63,14 +63,14 @@ def test_since_is_a_span_a_date_or_an_instant(given: Any, instant: float) -> Non
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"status": "ready"}, "there is no status 'ready'. There are queued, .*running"),
+        ({"status": "ready"}, "there is no status 'ready'; there are queued, .*running"),
         ({"since": "yesterday"}, "since='yesterday' is no time. Give 30min"),
         ({"since": True}, "since='True' is no time"),
         ({"since": float("inf")}, "since='inf' is no time"),
         ({"since": "2026-13-01"}, "is no time"),
-        ({"sort": "size"}, "there is no order 'size'. There are newest, oldest, cost,"),
+        ({"sort": "size"}, "there is no order 'size'; there are newest, oldest, cost,"),
         ({"removed": "yes"}, "removed='yes' is neither True nor False"),
-        ({"model": "rocket-9"}, "there is no model 'rocket-9'. There are happyhorse-1.0-i2v"),
+        ({"model": "rocket-9"}, "there is no model 'rocket-9'; there are happyhorse-1.0-i2v"),
     ],
 )
 def test_what_cannot_be_asked_is_one_line_with_what_can(given: dict[str, Any], words: str) -> None:

@@ -96,7 +96,7 @@ def only_the_package(folder: Path, package: Path) -> Path:
 
 def test_what_cannot_be_is_said_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([f"--folder={folder}", "--seconds=-1"]) == 1
-    assert capsys.readouterr().err == "sandbox: seconds -1.0 cannot be used; give a number of at least 0.\n"
+    assert capsys.readouterr().err == "sandbox: seconds -1.0 cannot be used; give a number of at least 0\n"
 
 
 def test_the_key_is_not_in_its_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

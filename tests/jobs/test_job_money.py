@@ -204,7 +204,7 @@ def test_a_budget_holds_for_play_money_too_in_a_sum_of_its_own(
     ended(generate("one"))
     with pytest.raises(
         hh.InvalidRequest,
-        match=r"about \$0\.70 of play money is spent here, and about \$2\.40 more would exceed the \$2\.00\. Raise hh\.",
+        match=r"about \$0\.70 of play money is spent here, and about \$2\.40 more would exceed the \$2\.00\.",
     ):
         generate("two", duration=10)
     settings.prices = {"720P": 0.14}

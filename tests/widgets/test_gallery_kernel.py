@@ -203,7 +203,7 @@ def test_what_goes_wrong_is_said_in_the_gallery(kernel: Kernel, tmp_path: Path) 
     click(kernel, "More of video 1")
     click(kernel, "Forget…")
     click(kernel, "Forget")
-    kernel.wait(lambda: "Nothing was forgotten" in str(list(kernel.widgets.values())), "the reason")
+    kernel.wait(lambda: "nothing was forgotten" in str(list(kernel.widgets.values())), "the reason")
 
 
 def test_filters_choose_and_say_when_nothing_fits(kernel: Kernel) -> None:

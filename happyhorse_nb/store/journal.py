@@ -50,7 +50,7 @@ class Disk:
             return
         # Not where the connection was closed while we looked: then it is gone rightly.
         if self._file is not None:
-            raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; restart Python")
+            raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; start the program anew")
 
     def closed(self) -> None:
         """The connection is about to be closed, and whoever closes the last one brings all of the log to the disk."""

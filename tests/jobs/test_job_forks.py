@@ -194,6 +194,6 @@ except hh.LedgerError as problem:
         (home / "ledger.sqlite3-wal").unlink()
         kernel.tell()
         said = kernel.hear()
-    assert "its log was taken away while it was in use; restart Python." in said
+    assert "its log was taken away while it was in use; start the program anew." in said
     assert "\n" not in said
     assert fake_server.paid == 1

@@ -58,7 +58,7 @@ def _checkout(folder: Path, commit: str) -> Path:
     """The sources of that commit."""
     sources = folder / "sources"
     sources.mkdir()
-    archive = subprocess.run(["git", "-C", str(_HERE), "archive", commit], stdout=subprocess.PIPE, check=True)
+    archive = subprocess.run(["git", "-C", str(_HERE.parent), "archive", commit], stdout=subprocess.PIPE, check=True)
     subprocess.run(["tar", "-x", "-C", str(sources)], input=archive.stdout, check=True)
     return sources
 

@@ -1,7 +1,6 @@
 """The sandbox: a server on loopback that speaks the API's wire format and renders real clips, for play money.
 
-`Sandbox` runs in the caller's event loop, `SandboxProcess` in a process of its own. Both are imported on first use,
-so that this package itself costs nothing.
+`Sandbox` runs in the caller's event loop, `SandboxProcess` in a process of its own. Both are imported on first use.
 """
 
 from __future__ import annotations
@@ -23,7 +22,3 @@ def __getattr__(name: str) -> object:
     if name in _HOMES:
         return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

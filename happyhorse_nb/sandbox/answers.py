@@ -1,4 +1,4 @@
-"""What a request asks the sandbox for, and what it answers."""
+"""Reads the requests to the sandbox, and builds its answers."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ _WINDOW = 60.0
 
 
 class Throttle:
-    """Counts the requests of the last minute. ``limit`` None means that there is no limit."""
+    """Counts the requests of the last minute; ``limit`` None is no limit."""
 
     def __init__(self, limit: int | None) -> None:
         self._limit = limit
         self._times: deque[float] = deque()
 
     def take(self, now: float) -> tuple[bool, dict[str, str]]:
-        """Whether one more request at that time (Unix seconds) is let through, and the headers of its answer."""
+        """Whether one more request at that time (Unix seconds) is allowed, and the headers of its answer."""
         if self._limit is None:
             return True, {}
-        # Those of a time to come are of before the clock was set back.
+        # Times in the future are from before the clock was set back.
         while self._times and not now - _WINDOW < self._times[0] <= now:
             self._times.popleft()
         allowed = len(self._times) < self._limit
@@ -76,7 +76,7 @@ _CATEGORIES = {
 
 
 class Refusal(Exception):
-    """A request that is answered with an error. ``detail`` is one sentence of plain text."""
+    """Answers the request with an error. ``detail`` is one sentence of plain text."""
 
     def __init__(self, status: int, detail: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(detail)
@@ -86,30 +86,24 @@ class Refusal(Exception):
 
 
 def error(status: int, detail: str, headers: Mapping[str, str] | None = None) -> web.Response:
-    """``{"code": status, "message": "Category: detail"}`` with that HTTP status."""
+    """An error in the API's format: ``{"code": status, "message": "Category: detail"}``."""
     category = _CATEGORIES.get(status, "Internal error")
     return web.json_response({"code": status, "message": f"{category}: {detail}"}, status=status, headers=headers)
 
 
 def success(data: Mapping[str, Any]) -> web.Response:
-    """The envelope that all answers but the list of models come in."""
+    """The envelope of all answers but the list of models."""
     return web.json_response({"code": 0, "message": "success", "data": data})
 
 
 def accepted(task: Task, origin: str) -> web.Response:
     """The answer to a submit."""
-    return success(
-        {
-            "status": "pending",
-            "task_id": task.id,
-            "model_id": task.model,
-            "get_result": {"method": "GET", "url": origin + task_path(task.id)},
-        }
-    )
+    result = {"method": "GET", "url": origin + task_path(task.id)}
+    return success({"status": "pending", "task_id": task.id, "model_id": task.model, "get_result": result})
 
 
 def state(task: Task, origin: str, *, now: float, keep: float) -> web.Response:
-    """The answer to a read of a task at that time."""
+    """The answer to a read of a task."""
     status = task.status(now)
     data: dict[str, Any] = {"status": status, "task_id": task.id, "model_id": task.model}
     if status in ("success", "failed") and task.finished is not None:
@@ -118,15 +112,11 @@ def state(task: Task, origin: str, *, now: float, keep: float) -> web.Response:
         data["error"] = {"message": task.error}
     if status == "success" and task.finished is not None:
         video = {"type": "video", "width": task.width, "height": task.height, "format": "mp4"}
-        data["result"] = {"resources": [{"url": origin + file_path(task), **video}]}
+        # The token stands for a signature: this address needs no key.
+        data["result"] = {"resources": [{"url": f"{origin}/files/{task.token}/{task.id}.mp4", **video}]}
         data["billing"] = {"status": "succeeded", "amount": f"{task.amount():.4f}"}
         data["result_expires_at"] = round((task.finished + keep) * 1000)
     return success(data)
-
-
-def file_path(task: Task) -> str:
-    """The path of a task's video. The token in it stands for a signature, so no key is asked for there."""
-    return f"/files/{task.token}/{task.id}.mp4"
 
 
 def models(known: list[Model]) -> web.Response:
@@ -146,13 +136,13 @@ def models(known: list[Model]) -> web.Response:
     )
 
 
-_LINK = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
-_MAX_LINK = 8192
+_URL = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
+_MAX_URL = 8192
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A checked submit: the bytes of the picture that the film is made of, or the address it is to be fetched from."""
+    """A checked submit. The first frame is its bytes, or an address to fetch it from."""
 
     prompt: str
     params: dict[str, Any]
@@ -166,20 +156,20 @@ def playable() -> list[Model]:
 
 
 def _picture(model: Model) -> Role | None:
-    """The inputs with the picture that a film of that model is made of."""
+    """The input with the picture that a film of that model starts from."""
     return next((role for role in model.inputs if role.image is not None and role.minimum > 0), None)
 
 
 def image_limits(model: Model) -> ImageLimits:
-    """What the model takes as the picture that the film is made of."""
+    """The limits of the picture that a film of that model starts from."""
     role = _picture(model)
     return (role.image if role is not None else None) or ImageLimits()
 
 
 def read_request(model: Model, body: bytes) -> Wanted:
-    """The submit in that body, with every default filled in but the seed's. Raises `InvalidRequest`.
+    """The submit in that body, with all defaults filled in but the seed's. Raises `InvalidRequest`.
 
-    A prompt that is too long is cut off without a word, as the API does it.
+    A prompt that is too long is cut off silently, as the API does.
     """
     try:
         fields = json.loads(body)
@@ -208,7 +198,7 @@ def _prompt(model: Model, value: object) -> str:
 def _params(model: Model, fields: dict[str, Any]) -> dict[str, Any]:
     checked = check_params(model, fields)
     for name, value in checked.items():
-        # A person may write 720p or "5"; on the wire only the exact form counts.
+        # check_params also accepts 720p and "5", as people write them; the API takes the exact form only.
         if fields[name] != value or isinstance(fields[name], bool):
             limit = f"send {json.dumps(value)}"
             raise InvalidRequest(f"{name} is not in the form that the API takes", limit=limit, param=name)
@@ -216,7 +206,7 @@ def _params(model: Model, fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inputs(role: Role, value: object) -> list[tuple[bytes | None, str | None]]:
-    """The inputs of that role: the bytes of each, or its address."""
+    """The inputs of that role, each its bytes or its address."""
     several = role.maximum > 1
     some = value if several and isinstance(value, list) else [] if value is None else [value]
     if several and not role.minimum <= len(some) <= role.maximum:
@@ -236,7 +226,7 @@ def _input(role: Role, value: object) -> tuple[bytes | None, str | None]:
         data = images.decode_data_uri(value)
         images.check(images.inspect(data), role.image)
         return data, None
-    if _LINK.match(value) and len(value) <= _MAX_LINK:
+    if _URL.match(value) and len(value) <= _MAX_URL:
         return None, value
     wrong = "neither an http(s) URL nor a data URI of an image" if embedded else "no http(s) URL"
     raise InvalidRequest(f"{role.wire} is {wrong}", param=role.option)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from happyhorse_nb.errors import ConfigError
@@ -16,7 +16,7 @@ def _option(default: Any, kind: type, help_text: str, *, metavar: str) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class SandboxOptions:
-    """What a sandbox does beside answering well. Times are seconds, money is USD (play money).
+    """How a sandbox behaves. Times are seconds, money is USD (play money).
 
     Raises `ConfigError` for a value that cannot work.
     """
@@ -31,10 +31,7 @@ class SandboxOptions:
         1000.0, float, "the play money; all videos made here so far are paid from it", metavar="USD"
     )
     hold: float = _option(
-        30.0,
-        float,
-        "how long a read with ?wait=true is kept open; 0: not at all, as older servers do",
-        metavar="SECONDS",
+        30.0, float, "how long a read with ?wait=true is kept open; 0: never, as on older servers", metavar="SECONDS"
     )
     keep: float = _option(7 * 86400.0, float, "how long a finished task is kept", metavar="SECONDS")
 
@@ -51,7 +48,7 @@ class SandboxOptions:
                 )
 
     def failure(self, prompt: str) -> str | None:
-        """The message with which a task of this prompt fails, None when it is to succeed."""
+        """The message with which a task of this prompt fails, None where it succeeds."""
         if self.fail_word:
             if self.fail_word.casefold() not in prompt.casefold():
                 return None
@@ -59,7 +56,7 @@ class SandboxOptions:
         return self.fail or None
 
     def told(self) -> str:
-        """What it will do beside answering well, in a line; empty where that is nothing."""
+        """The behaviour that was asked for, in one line; empty for the defaults."""
         told = []
         if self.fail_word:
             message = self.failure(self.fail_word)
@@ -81,26 +78,25 @@ class SandboxOptions:
         return f"{line if len(line) <= 300 else line[:299] + '…'}." if told else ""
 
     def arguments(self) -> list[str]:
-        """This as arguments of a command line: only what differs from the defaults."""
+        """The options that differ from the defaults, as arguments of a command line."""
         given = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
-        # One word per option, so that a message that begins with a dash is still a value.
+        # As one word each, so that a message that begins with a dash is still a value.
         return [f"--{name.replace('_', '-')}={value}" for name, value, default in given if value != default]
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
-        """Let a parser take these options."""
+        """Add these options to a parser."""
         for f in fields(cls):
-            default = None if f.default is MISSING else f.default
-            shown = "" if default is None else f" (default: {default:g})"
+            shown = "" if f.default is None else f" (default: {f.default:g})"
             parser.add_argument(
                 f"--{f.name.replace('_', '-')}",
                 type=f.metadata["kind"],
-                default=default,
+                default=f.default,
                 metavar=f.metadata["metavar"],
                 help=f.metadata["help"] + shown,
             )
 
     @classmethod
     def from_arguments(cls, parsed: argparse.Namespace) -> SandboxOptions:
-        """The options that such a parser has read. Raises `ConfigError`."""
+        """The options that `add_arguments` has read. Raises `ConfigError`."""
         return cls(**{f.name: getattr(parsed, f.name) for f in fields(cls)})

@@ -1,4 +1,4 @@
-"""Starts a sandbox in a process of its own, which ends with the one that started it."""
+"""Starts a sandbox in a process of its own, which ends with this one."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox.options import SandboxOptions
 
 _STOP_WITHIN = 5.0
-#: The variable of the API's key, which is nothing to the sandbox; and those by which a keyring is opened.
+#: Variables that the sandbox does not get: the API's key, and what opens a keyring.
 _KEY, _KEYRING = "MODELLIX_API_KEY", "KEYRING_PROPERTY_"
 
 
 class SandboxProcess:
-    """A running sandbox process. Starting it waits until it answers, ``timeout`` seconds at most.
+    """A running sandbox process. Making one waits until it answers, at most ``timeout`` seconds.
 
-    It ends with `stop`, at the end of a ``with`` block, and with this process, even when that is killed. Raises
-    `HappyHorseError` with what the process said when it does not come up.
+    It ends with `stop`, with a ``with`` block, and with this process, even when that is killed. Raises
+    `HappyHorseError` with the process's last words when it does not start.
     """
 
     def __init__(
@@ -36,24 +36,20 @@ class SandboxProcess:
     ) -> None:
         command = [sys.executable, "-m", "happyhorse_nb.sandbox.run", "--with-parent", f"--port={port}"]
         command += [f"--folder={Path(folder).expanduser().absolute()}", *(options or SandboxOptions()).arguments()]
-        # A file, not a pipe: nobody reads along, and a full pipe would hold the sandbox up.
+        # A file, not a pipe: nobody reads it meanwhile, and a full pipe would block the sandbox.
         self._said: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed by stop()
         self._process = subprocess.Popen(  # noqa: S603 - our own module, run by the same Python
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._said,
-            # From there the same package is imported as here, and no stray file of the user's instead of a library.
+            # There this very package is imported, and no file of the user's in place of a library.
             cwd=Path(__file__).parents[2],
             env=_without_keys(),
-            **_apart(),
+            **_own_group(),
         )
-        self._origin = self._wait_for_origin(timeout)
-
-    @property
-    def origin(self) -> str:
-        """Where it answers, such as ``http://127.0.0.1:40123``."""
-        return self._origin
+        #: Where it answers, such as ``http://127.0.0.1:40123``.
+        self.origin = self._wait_for_origin(timeout)
 
     @property
     def pid(self) -> int:
@@ -66,17 +62,18 @@ class SandboxProcess:
         return self._process.poll() is None
 
     def stop(self) -> None:
-        """End it and wait until it has ended, a few seconds at most. Does nothing when it has ended already."""
+        """End it and wait for that, a few seconds at most. Does nothing when it has ended already."""
         process = self._process
-        for end in (_close_input, subprocess.Popen.terminate, subprocess.Popen.kill):
-            end(process)
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for end in (process.stdin.close, process.terminate, process.kill):
+            end()
             try:
                 process.wait(_STOP_WITHIN)
                 break
             except subprocess.TimeoutExpired:
                 continue
-        if process.stdout is not None:
-            process.stdout.close()
+        process.stdout.close()
         self._said.close()
 
     def __enter__(self) -> SandboxProcess:
@@ -89,7 +86,7 @@ class SandboxProcess:
         lines: list[bytes] = []
         output = self._process.stdout
         assert output is not None
-        # On a thread: a pipe cannot be read with a time limit on every system.
+        # On a thread, since not every system reads a pipe with a time limit.
         reader = threading.Thread(target=lambda: lines.append(output.readline()), daemon=True)
         reader.start()
         reader.join(timeout)
@@ -112,13 +109,8 @@ class SandboxProcess:
         return lines[-1].strip() if lines else ""
 
 
-def _close_input(process: subprocess.Popen[bytes]) -> None:
-    if process.stdin is not None:
-        process.stdin.close()
-
-
 def _without_keys() -> dict[str, str]:
-    """This process's environment without the key, under whatever names it has it there."""
+    """This process's environment without the key, whatever variables hold it."""
     key = os.environ.get(_KEY) or None
     return {
         name: value
@@ -127,8 +119,8 @@ def _without_keys() -> dict[str, str]:
     }
 
 
-def _apart() -> dict[str, Any]:
-    """Out of this process's group: an interrupt of the notebook's cell is not meant for the sandbox."""
+def _own_group() -> dict[str, Any]:
+    """Options that put it out of this process's group: an interrupt of a cell must not end the sandbox."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return {"start_new_session": True}

@@ -1,4 +1,4 @@
-"""What each address answers."""
+"""Answers the API's addresses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from happyhorse_nb.sandbox.options import SandboxOptions
 from happyhorse_nb.sandbox.store import Task, TaskStore, price
 from happyhorse_nb.sandbox.studio import Studio
 
-#: Seconds between two glances at a task for somebody whose read is held open.
+#: Seconds between two looks at a task whose read is held open.
 _GLANCE = 0.1
 
 
@@ -29,12 +29,12 @@ class Routes:
         self._store = store
         self._studio = studio
         self._options = options
-        # Between counting the running tasks and adding one, no other may be added.
+        # No other task may be added between counting the running ones and adding one.
         self._gate = asyncio.Lock()
         self._closing = False
 
     def table(self) -> list[web.RouteDef]:
-        """All routes. Reads come first, or a provider would be called ``tasks``."""
+        """All routes. Reads come first, or ``tasks`` would be taken for a provider."""
         return [
             web.get("/api/v1/tasks/{task_id}", self.task),
             web.get("/api/v1/models", self.models),
@@ -46,7 +46,7 @@ class Routes:
         ]
 
     async def release(self, _: web.Application) -> None:
-        """Answer the reads that are held open: the server stops."""
+        """Answer the reads that are held open, because the server stops."""
         self._closing = True
 
     async def submit(self, request: web.Request) -> web.Response:
@@ -54,7 +54,7 @@ class Routes:
         model = _model(request.match_info["provider"], request.match_info["model"])
         body = await request.read()
         try:
-            # Up to ten megabytes of base64: on a thread, or every other request would wait.
+            # Up to ten megabytes of base64: on a thread, or all other requests would wait.
             wanted = await asyncio.to_thread(read_request, model, body)
         except InvalidRequest as problem:
             raise Refusal(400, str(problem)) from None
@@ -72,14 +72,14 @@ class Routes:
         if task is None:
             raise Refusal(404, "there is no such task, or it has expired")
         if task.ended is None:
-            # It may have been accepted by another server on this folder, which is gone.
+            # It may have been accepted by an earlier server on this folder.
             self._studio.take(task.id)
         if request.query.get("wait") == "true":
-            task = await self._news(task)
+            task = await self._after_change(task)
         return answers.state(task, _origin(request), now=time.time(), keep=self._options.keep)
 
-    async def _news(self, task: Task) -> Task:
-        """The task when it says another word, or has said the same one for so long."""
+    async def _after_change(self, task: Task) -> Task:
+        """The task once its status has changed, or the hold is over."""
         first, until = task.status(time.time()), time.monotonic() + self._options.hold
         while task.active(time.time()) and task.status(time.time()) == first:
             if self._closing or time.monotonic() >= until:
@@ -94,15 +94,15 @@ class Routes:
         return answers.models(playable())
 
     async def validate(self, _: web.Request) -> web.Response:
-        """Every key that gets as far as this is good."""
+        """Say that the key is valid: any is, and the gate has seen one."""
         return answers.success({"is_valid": True})
 
     async def balance(self, _: web.Request) -> web.Response:
-        """What is left of the play money; a running task's price is taken off at once."""
+        """Say what is left of the play money; a running task is paid for already."""
         return answers.success({"balance": float(await asyncio.to_thread(self._left))})
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """The video. Whoever has the link may have it."""
+        """Send the video to anybody with its link."""
         task = self._store.get(request.match_info["name"].removesuffix(".mp4"))
         if task is None or task.status(time.time()) != "success":
             raise Refusal(404, "there is no such file, or it has expired")
@@ -111,9 +111,7 @@ class Routes:
         return web.FileResponse(self._store.video(task), headers={"Content-Type": "video/mp4"})
 
     def _task(self, model: Model, wanted: Wanted) -> Task:
-        seed = wanted.params.get("seed")
-        now = time.time()
-        error = self._options.failure(wanted.prompt)
+        now, seed, error = time.time(), wanted.params.get("seed"), self._options.failure(wanted.prompt)
         return Task(
             model=model.id,
             prompt=wanted.prompt,
@@ -128,7 +126,7 @@ class Routes:
         )
 
     def _check_room(self, model: Model, wanted: Wanted) -> None:
-        """Raises `Refusal` when too many tasks run, or when the play money does not suffice."""
+        """Raises `Refusal` when too many tasks run, or the play money does not suffice."""
         now = time.time()
         limit = self._options.max_concurrent
         running = [task for task in self._store.all() if task.active(now)]
@@ -154,5 +152,5 @@ def _model(provider: str, name: str) -> Model:
 
 
 def _origin(request: web.Request) -> str:
-    # As the caller knows this server: after a restart on another port old links would lead nowhere.
+    # As the caller addresses this server, so that links survive a restart on another port.
     return f"{request.scheme}://{request.host}"

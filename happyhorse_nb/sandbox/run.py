@@ -1,4 +1,4 @@
-"""The sandbox as a process: ``python -m happyhorse_nb.sandbox.run``."""
+"""Runs the sandbox as a program: ``python -m happyhorse_nb.sandbox.run``."""
 
 from __future__ import annotations
 
@@ -24,28 +24,26 @@ def main(
     folder: str | None = None,
     hint: Callable[[str], str] | None = None,
 ) -> int:
-    """Run a sandbox until it is told to stop, and return the exit status.
+    """Run a sandbox until it is stopped, and return the exit status.
 
-    It prints its origin, one line, once it answers, and under it what ``hint`` makes of that. ``folder`` is where the
-    tasks are kept unless ``argv`` says so.
+    Once it answers it prints a line with its origin, and below what ``hint`` says of that. ``folder`` is the default
+    for where the tasks lie.
     """
     parsed = _parser(prog or "python -m happyhorse_nb.sandbox.run", folder).parse_args(argv)
     try:
         options = SandboxOptions.from_arguments(parsed)
-        check_installed()
-        sandbox = _serve(parsed.folder, options, parsed.port, hint=hint, with_parent=parsed.with_parent)
-        asyncio.run(sandbox)
+        _check_installed()
+        asyncio.run(_serve(parsed.folder, options, parsed.port, hint=hint, with_parent=parsed.with_parent))
     except HappyHorseError as problem:
         sys.stderr.write(f"{problem}\n")
         return 1
     except KeyboardInterrupt:
-        # Before the loop had taken over the signal.
+        # It came before the loop handled the signal.
         pass
     return 0
 
 
-def check_installed() -> None:
-    """Raises `HappyHorseError` naming the library that the sandbox needs and does not find."""
+def _check_installed() -> None:
     for module, name in _NEEDS.items():
         if find_spec(module) is None:
             raise HappyHorseError(
@@ -72,10 +70,10 @@ async def _serve(
 ) -> None:
     from happyhorse_nb.sandbox.server import Sandbox
 
-    told = asyncio.Event()
-    _on_signals(told)
+    stop = asyncio.Event()
+    _on_signals(stop)
     if with_parent:
-        _on_closed_input(told)
+        _on_closed_input(stop)
     async with Sandbox(folder, options, port=port) as sandbox:
         sys.stdout.write(f"{sandbox.origin}\n")
         if hint is not None:
@@ -83,27 +81,27 @@ async def _serve(
             if trouble := options.told():
                 sys.stdout.write(f"As you asked: {trouble}\n")
         sys.stdout.flush()
-        await told.wait()
+        await stop.wait()
 
 
-def _on_signals(told: asyncio.Event) -> None:
+def _on_signals(stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
-            loop.add_signal_handler(number, told.set)
+            loop.add_signal_handler(number, stop.set)
         except NotImplementedError:  # Windows
-            signal.signal(number, lambda *_: loop.call_soon_threadsafe(told.set))
+            signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
 
 
-def _on_closed_input(told: asyncio.Event) -> None:
-    """When whoever started this ends, however hard, the system closes its end of the pipe."""
+def _on_closed_input(stop: asyncio.Event) -> None:
+    """Stop when the parent process ends: the system closes its end of the pipe even when it is killed."""
     loop = asyncio.get_running_loop()
 
     def watch() -> None:
-        # The bare descriptor: a thread inside sys.stdin would hold its lock when the interpreter shuts down.
+        # Not sys.stdin: this thread would hold its lock when the interpreter shuts down.
         while os.read(0, 4096):
             pass
-        loop.call_soon_threadsafe(told.set)
+        loop.call_soon_threadsafe(stop.set)
 
     threading.Thread(target=watch, name="sandbox-parent", daemon=True).start()
 

@@ -1,4 +1,4 @@
-"""The server itself."""
+"""The sandbox's server: errors in the API's format, who is let in, start and stop."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _WORDS = {
     405: "this address does not take that method",
     413: "the body is larger than any request that could be accepted",
 }
-#: Just these, as browsers and clients write them: how else a name can be read is not asked.
+#: The only spellings that are accepted.
 _LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?::[0-9]{1,5})?")
 _WHOLE_ADDRESS = re.compile(r"http://([^/?#]*)")
 
 
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Give every error the API's format, also those that aiohttp makes."""
+    """Give every error the API's format, aiohttp's own too."""
     try:
         return await handler(request)
     except Refusal as refusal:
@@ -52,11 +52,11 @@ async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 def gate(throttle: Throttle) -> Middleware:
-    """Let in whoever has a key and asks on loopback, no more often than the limit."""
+    """Accept requests on loopback with a key, as often as the limit allows."""
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        # A web page whose name was made to point at this machine sends its own name as the host.
+        # A web page whose name points at this machine (DNS rebinding) sends its own name as the host.
         if not all(_LOOPBACK.fullmatch(host) for host in _hosts(request)):
             raise Refusal(403, "the sandbox answers on loopback only")
         if not request.path.startswith("/api/"):
@@ -79,9 +79,9 @@ def gate(throttle: Throttle) -> Middleware:
 
 
 def _hosts(request: web.Request) -> list[str]:
-    """Every name by which a request says whom it asks; an empty one where it says none, or says it in another way."""
+    """Every host that a request names; an empty text where it names none, or in another form."""
     hosts = request.headers.getall(hdrs.HOST, [""])
-    # As it was sent: a proxy is asked with a whole address, and others with no path at all.
+    # The raw path: a request to a proxy has a whole address there, and others have no path at all.
     if not request.raw_path.startswith("/"):
         whole = _WHOLE_ADDRESS.match(request.raw_path)
         hosts = [*hosts, whole[1] if whole else ""]
@@ -89,7 +89,7 @@ def _hosts(request: web.Request) -> list[str]:
 
 
 _HOST = "127.0.0.1"
-#: Twice the largest image as base64: what is a little too large still gets an answer that says what is wrong.
+#: Twice the largest image as base64, so that an image slightly too large gets an answer that says so.
 _MAX_BODY = 2 * (ImageLimits().max_bytes * 4 // 3)
 _SWEEP_EVERY = 3600.0
 
@@ -97,7 +97,7 @@ _SWEEP_EVERY = 3600.0
 class Sandbox:
     """A sandbox in the caller's event loop; use it with ``async with``.
 
-    Its tasks are kept in ``folder`` and taken up again by the next sandbox there. ``port`` 0 takes any free one.
+    Its tasks lie in ``folder``, where the next sandbox goes on with them. ``port`` 0 is any free one.
     """
 
     def __init__(self, folder: str | os.PathLike[str], options: SandboxOptions | None = None, *, port: int = 0) -> None:
@@ -116,7 +116,7 @@ class Sandbox:
         return f"http://{_HOST}:{self._port}"
 
     async def start(self) -> None:
-        """Begin to answer. Raises `ConfigError` when the folder or the port cannot be used."""
+        """Start to answer. Raises `ConfigError` when the folder or the port cannot be used."""
         try:
             store = TaskStore(self._folder, keep=self._options.keep)
         except OSError as problem:
@@ -147,7 +147,7 @@ class Sandbox:
         self._sweeper = asyncio.create_task(_sweep(store), name="sandbox sweeper")
 
     async def stop(self) -> None:
-        """Stop answering and rendering. What is unfinished is finished by the next sandbox on this folder."""
+        """Stop answering and rendering. The next sandbox on this folder finishes what is unfinished."""
         if self._sweeper is not None:
             self._sweeper.cancel()
             with suppress(asyncio.CancelledError):

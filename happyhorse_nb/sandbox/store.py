@@ -20,7 +20,7 @@ from happyhorse_nb.wire import is_task_id
 
 
 def price(model: str, resolution: str, duration: int) -> Decimal:
-    """The price of a clip of that many seconds, in USD; of a model that there is no more, nothing."""
+    """The price of a clip of that many seconds, in USD; 0 for a model that is not in the table."""
     prices = MODELS[model].prices if model in MODELS else {}
     return (prices.get(resolution, Decimal(0)) * duration).quantize(Decimal("0.0001"))
 
@@ -29,17 +29,12 @@ def price(model: str, resolution: str, duration: int) -> Decimal:
 PENDING_SHARE = 0.15
 
 
-def new_task_id() -> str:
-    """An id that no other task has."""
-    return f"task-{secrets.token_hex(6)}"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What was asked for, and what has become of it. Times are Unix seconds.
+    """A request and what came of it. Times are Unix seconds.
 
-    The state at any instant follows from these and the clock, so nothing has to be written when it changes by itself,
-    and a server that was away for a while is right at once.
+    The status follows from these and the clock, so nothing is written when it changes with time alone, and it is right
+    after a server was away.
     """
 
     model: str
@@ -50,12 +45,12 @@ class Task:
     #: When it was accepted, and how many seconds it takes at least.
     created: float
     seconds: float
-    id: str = field(default_factory=new_task_id)
-    #: Whoever knows it may have the file, as with a signed link.
+    id: str = field(default_factory=lambda: f"task-{secrets.token_hex(6)}")
+    #: Gives access to the file, as in a signed link.
     token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
-    #: Where the first frame is still to be fetched from.
+    #: The address of the first frame while it is not fetched yet.
     image_url: str | None = field(default=None, repr=False)
-    #: When the rendering ended; it failed where ``error`` says something.
+    #: When the rendering ended; it failed where ``error`` is not empty.
     ended: float | None = None
     error: str = ""
     #: The video's size in pixels.
@@ -64,11 +59,11 @@ class Task:
 
     @property
     def finished(self) -> float | None:
-        """When the task is over for whoever asks; None while that is not known yet."""
+        """When the task ends for the client; None while that is not known yet."""
         return None if self.ended is None else max(self.ended, self.created + self.seconds)
 
     def status(self, now: float) -> str:
-        """The API's word for the state at that time."""
+        """The API's status at that time."""
         if self.finished is not None and now >= self.finished:
             return "failed" if self.error else "success"
         return "pending" if now < self.created + PENDING_SHARE * self.seconds else "processing"
@@ -78,33 +73,29 @@ class Task:
         return self.status(now) in ("pending", "processing")
 
     def expired(self, now: float, keep: float) -> bool:
-        """Whether it is over for longer than ``keep`` seconds."""
+        """Whether it ended ``keep`` seconds ago or earlier."""
         return self.finished is not None and now >= self.finished + keep
 
     def amount(self) -> Decimal:
         """What it costs in play money, USD; a failed task costs nothing."""
         return Decimal(0) if self.error else price(self.model, self.resolution, self.duration)
 
-    def to_json(self) -> dict[str, Any]:
-        """The task as plain data."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Task:
-        """The task that such data describes. Raises TypeError when something is missing."""
+        """The task with these fields; unknown ones are ignored. Raises TypeError when one is missing."""
         known = {f.name for f in fields(cls)}
         return cls(**{name: value for name, value in data.items() if name in known})
 
 
-#: What a server left half-made when it was killed is thrown away after this many seconds.
+#: Seconds after which the files of an interrupted write are removed.
 _STALE = 3600.0
 
 
 class TaskStore:
     """A folder of tasks, which several servers may use at once.
 
-    A task appears and disappears whole, by a rename, and so does every new version of its record and its video. Only
-    the holder of a task's lock renders it. No key is ever written here.
+    Tasks, records and videos are written beside their names and renamed, so each appears complete. Only the holder of
+    a task's lock renders it. No key is ever written here.
     """
 
     def __init__(self, folder: Path, *, keep: float) -> None:
@@ -114,17 +105,17 @@ class TaskStore:
         self._tasks.mkdir(mode=0o700, exist_ok=True)
 
     def add(self, task: Task, first_frame: bytes | None) -> None:
-        """Put a new task on disk, with its first frame unless that is still to be fetched. Raises OSError."""
+        """Write a new task, with its first frame unless that is still to be fetched. Raises OSError."""
         making = self._tasks / f".new-{task.id}"
         making.mkdir(mode=0o700)
-        _write(making / "task.json", json.dumps(task.to_json()).encode())
+        _write(making / "task.json", json.dumps(asdict(task)).encode())
         if first_frame is not None:
             _write(making / "first_frame", first_frame)
         making.rename(self._tasks / task.id)
 
     def get(self, task_id: str) -> Task | None:
         """The task of that id, None where there is none or it has expired."""
-        # An id comes from an address: one that could leave the folder, or name a half-made task, is no id.
+        # The id comes from a request: it must neither leave the folder nor name an unfinished task.
         if not is_task_id(task_id):
             return None
         try:
@@ -141,11 +132,11 @@ class TaskStore:
                 yield task
 
     def save(self, task: Task) -> None:
-        """Write a task's record anew; only for the holder of its lock. Raises OSError."""
-        _write(self._file(task.id, "task.json"), json.dumps(task.to_json()).encode())
+        """Write a task's record; only for the holder of its lock. Raises OSError."""
+        _write(self._file(task.id, "task.json"), json.dumps(asdict(task)).encode())
 
     def save_first_frame(self, task: Task, data: bytes) -> None:
-        """Keep a fetched first frame; only for the holder of the task's lock. Raises OSError."""
+        """Write a fetched first frame; only for the holder of the task's lock. Raises OSError."""
         _write(self._file(task.id, "first_frame"), data)
 
     def first_frame(self, task: Task) -> bytes:
@@ -157,11 +148,11 @@ class TaskStore:
         return self._file(task.id, "video.mp4")
 
     def lock(self, task_id: str) -> FileLock:
-        """The lock for rendering a task, of one server at a time; to acquire it while another has it raises Timeout."""
+        """The lock for rendering a task. Acquiring it raises Timeout while another server has it."""
         return FileLock(self._file(task_id, "lock"), timeout=0, mode=0o600, thread_local=False)
 
     def sweep(self) -> None:
-        """Remove what has expired, and what was left half-made. Another server may be doing the same."""
+        """Remove what has expired or was left unfinished. Another server may do the same at once."""
         now = time.time()
         for path in list(self._tasks.iterdir()):
             try:
@@ -179,12 +170,8 @@ class TaskStore:
 
 
 def _write(path: Path, data: bytes) -> None:
-    """A whole file or none: written beside its name and renamed into place."""
+    """Write a private file under another name and rename it, so that it is never seen half-written."""
     making = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
-    with open(making, "wb", opener=_private) as file:
+    with open(making, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
         file.write(data)
     making.replace(path)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -1,4 +1,4 @@
-"""Where tasks are worked on: one after the other on a thread, so that the server goes on answering."""
+"""Renders the tasks one after the other on a thread, so that the server goes on answering."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _CHUNK = 64 * 1024
 
 
 async def fetch(url: str, *, max_bytes: int) -> bytes:
-    """The bytes at an http(s) address. Raises `DownloadError` with one sentence that says why there are none.
+    """The bytes at an http(s) address, at most ``max_bytes``, within 20 seconds; redirects lead to http(s) only.
 
-    No more than ``max_bytes`` are taken, redirects lead to http(s) only, and all of it has to be done in 20 seconds.
+    Raises `DownloadError` with the reason.
     """
     timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
     try:
@@ -66,7 +66,7 @@ async def _body(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 
 
 def _reason(problem: Exception) -> str:
-    # An address may be signed, so what is said names its host at most.
+    # An address may be signed, so the reason names its host at most.
     if isinstance(problem, aiohttp.ClientConnectorError):
         return f"no connection to {problem.host}"
     return "its server does not answer as it should" if isinstance(problem, aiohttp.ClientError) else "bad address"
@@ -74,29 +74,29 @@ def _reason(problem: Exception) -> str:
 
 _log = logging.getLogger(__name__)
 
-#: How often to look whether another server has finished a task that it holds, in seconds.
+#: Seconds between two looks whether another server has finished a task that it has locked.
 _LOOK_AGAIN = 0.25
 
 
 class Studio:
-    """Brings every task that it is given to its end, or leaves it to whichever server takes it up next."""
+    """Renders every task that it is given. When it closes, the next server on the folder goes on."""
 
     def __init__(self, store: TaskStore) -> None:
         self._store = store
         self._stop = threading.Event()
-        # One at a time: the encoder uses all processors by itself.
+        # One at a time: the encoder alone uses all processors.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sandbox-film")
         self._work: dict[str, asyncio.Task[None]] = {}
 
     def take(self, task_id: str) -> None:
-        """Begin with a task, unless that has been done."""
+        """Start on a task, unless that was done before."""
         if task_id not in self._work and not self._stop.is_set():
-            work = asyncio.create_task(self._bring_to_end(task_id), name=f"sandbox {task_id}")
+            work = asyncio.create_task(self._run(task_id), name=f"sandbox {task_id}")
             self._work[task_id] = work
             work.add_done_callback(lambda _: self._work.pop(task_id, None))
 
     async def close(self) -> None:
-        """Stop within a frame's time; what is unfinished stays unfinished on disk."""
+        """Stop within a frame's time. Unfinished tasks stay on disk as they are."""
         self._stop.set()
         work = list(self._work.values())
         for one in work:
@@ -104,7 +104,7 @@ class Studio:
         await asyncio.gather(*work, return_exceptions=True)
         await asyncio.to_thread(self._pool.shutdown)
 
-    async def _bring_to_end(self, task_id: str) -> None:
+    async def _run(self, task_id: str) -> None:
         while True:
             task = self._store.get(task_id)
             if task is None or task.ended is not None:
@@ -115,7 +115,7 @@ class Studio:
             await asyncio.sleep(_LOOK_AGAIN)
 
     async def _finish(self, task_id: str) -> None:
-        # Read again under the lock: another server may just have let go of it.
+        # Read again under the lock: another server may have finished it just now.
         task = self._store.get(task_id)
         if task is None or task.ended is not None:
             return
@@ -136,21 +136,18 @@ class Studio:
             data = await fetch(task.image_url, max_bytes=limits.max_bytes)
             images.check(await asyncio.to_thread(images.inspect, data), limits)
             self._store.save_first_frame(task, data)
-            # The address may be signed, so it is kept no longer than it is needed.
+            # The address may be signed, so it is removed as soon as it is not needed.
             task = replace(task, image_url=None)
             self._store.save(task)
-        width, height = await self._on_thread(task)
-        return replace(task, width=width, height=height)
-
-    async def _on_thread(self, task: Task) -> tuple[int, int]:
         rendering = asyncio.get_running_loop().run_in_executor(self._pool, self._render, task)
         try:
-            return await asyncio.shield(rendering)
+            width, height = await asyncio.shield(rendering)
         except asyncio.CancelledError:
             # The thread ends within a frame's time; until then the task's lock has to be held.
             await asyncio.wait([rendering])
             rendering.exception()
             raise
+        return replace(task, width=width, height=height)
 
     def _render(self, task: Task) -> tuple[int, int]:
         return render(

@@ -1,1 +1,1 @@
-"""The magics: they parse and hand over."""
+"""The magics: they parse a line and call what does the work."""

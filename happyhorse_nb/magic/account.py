@@ -1,4 +1,4 @@
-"""Switches this process to the embedded server and back: for the magic, and `use_sandbox` for Python."""
+"""Switches this process to the embedded server and back: `switch` for the magic, `use_sandbox` for Python."""
 
 from __future__ import annotations
 
@@ -8,30 +8,23 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from happyhorse_nb.errors import ConfigError, HappyHorseError, MissingKey, UsageError
-from happyhorse_nb.settings import (
-    SANDBOX_KEY,
-    account_of,
-    current_account,
-    home,
-    process,
-    use,
-)
+from happyhorse_nb.settings import SANDBOX_KEY, account_of, current_account, home, process, use
 
 if TYPE_CHECKING:
     from happyhorse_nb.sandbox import SandboxOptions
 
 
-#: Where the process keeps the account of the sandbox started here, and the one that was chosen before it.
+#: Names in the process's registry: the account of the sandbox started here, and the one in use before it.
 _OWN, _BEFORE = "account of the sandbox", "account before the sandbox"
 
 
 def use_sandbox(on: bool = True, **options: Any) -> None:
-    """Use the embedded server in this process from now on: it renders real clips here, for nothing, without a key.
+    """Use the embedded server in this process from now on: it renders real clips here, for free, without a key.
 
     ``on=False`` goes back to what was in use before. ``options`` say how it behaves, such as ``seconds`` (how long a
     task takes, default 10) or ``fail`` (a message with which its tasks fail); `%happyhorse sandbox -h` lists them. It
-    ends with this process. Raises `UsageError` for an option that it has not, `ConfigError` for a value that cannot
-    work, `HappyHorseError` where it does not come up.
+    ends with this process. Raises `UsageError` for an unknown option, `ConfigError` for a value that cannot work,
+    `HappyHorseError` when the server does not start.
     """
     from happyhorse_nb.sandbox import SandboxOptions
 
@@ -50,7 +43,7 @@ def use_sandbox(on: bool = True, **options: Any) -> None:
 
 
 def switch(args: Namespace) -> str:
-    """Start the sandbox with the given options, and use it from now on. Says what is in use."""
+    """Do what ``%happyhorse sandbox`` was asked for, and say which server is in use."""
     from happyhorse_nb.sandbox import SandboxOptions
 
     if args.off:
@@ -73,46 +66,51 @@ def switch(args: Namespace) -> str:
 
 
 def _start(options: SandboxOptions) -> str:
-    """Start it, in place of one that was started before, and use it; gives its origin."""
+    """Start the sandbox, in place of an earlier one, and use it; returns its origin."""
     from happyhorse_nb.sandbox import SandboxProcess
 
-    # On the port of the one before it, so that jobs it was rendering find it again and go on.
+    # On the earlier one's port, so that its running jobs find it again.
     port = _stop()
     try:
         sandbox = SandboxProcess(home() / "sandbox", options, port=port)
     except HappyHorseError:
         if not port:
             raise
-        # Somebody else may have it now.
+        # Another program may have the port now.
         sandbox = SandboxProcess(home() / "sandbox", options)
     process.put("sandbox", sandbox)
     if not _is_own():
-        # A key that was typed is nowhere else where there is no keyring.
+        # To go back to: without a keyring a typed key is stored nowhere else.
         process.put(_BEFORE, process.get("account"))
-    process.put(_OWN, account_of(SANDBOX_KEY, sandbox.origin, source="the sandbox, which needs none"))
-    use(process.get(_OWN))
-    return str(sandbox.origin)
+    own = account_of(SANDBOX_KEY, sandbox.origin, source="the sandbox, which needs none")
+    process.put(_OWN, own)
+    use(own)
+    return sandbox.origin
 
 
 def _off() -> str:
     """Stop the sandbox of this kernel, and use what was in use before it."""
     if process.get("sandbox") is None:
         return f"This kernel uses no sandbox of its own. {_in_use()}"
-    left = _unfinished()
+    from happyhorse_nb.engine import engine
+
+    count = sum(job.snapshot.sandbox for job in engine().running())
+    some = "1 job of the sandbox is" if count == 1 else f"{count} jobs of the sandbox are"
+    unfinished = f"\n{some} not finished: %happyhorse sandbox goes on with {'it' if count == 1 else 'them'}."
     _stop()
     if _is_own():
         use(process.get(_BEFORE))
-    return f"The sandbox of this kernel is off. {_in_use()}{left}"
+    return f"The sandbox of this kernel is off. {_in_use()}{unfinished if count else ''}"
 
 
 def _is_own() -> bool:
-    """Whether the account in use is that of a sandbox started here, and not one that was typed in since."""
+    """Whether the account in use is that of a sandbox started here."""
     own = process.get(_OWN)
     return own is not None and process.get("account") is own
 
 
 def _in_use() -> str:
-    """Who makes the videos now, or what is missing for that, as a sentence."""
+    """A sentence on who makes the videos now, or what is missing for that."""
     try:
         account = current_account()
     except ConfigError as problem:
@@ -121,21 +119,8 @@ def _in_use() -> str:
     return f"Now {account.maker}, with the key from {account.source}."
 
 
-def _unfinished() -> str:
-    """What becomes of the jobs of the sandbox that this kernel works on; empty where there are none."""
-    if process.get("sandbox") is None:
-        return ""
-    from happyhorse_nb.engine import engine
-
-    count = sum(job.snapshot.sandbox for job in engine().running())
-    if not count:
-        return ""
-    some = "1 job of the sandbox is" if count == 1 else f"{count} jobs of the sandbox are"
-    return f"\n{some} not finished: %happyhorse sandbox goes on with {'it' if count == 1 else 'them'}."
-
-
 def _stop() -> int:
-    """Stop the sandbox of this kernel; the port it listened on, or the last one did, 0 where there was none."""
+    """Stop the sandbox of this kernel. Returns the port of this or the last one, 0 where there was none."""
     running = process.get("sandbox")
     if running is not None:
         running.stop()

@@ -1,4 +1,7 @@
-"""What the magic does: ``make`` for a cell, and a function for each command. What a function returns is shown."""
+"""What the magic does: ``make`` for a cell, and ``do_NAME`` for each command. What a function returns is shown.
+
+Imported when a cell or a command runs, so that loading the extension stays quick.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,22 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
+from happyhorse_nb.api import again, balance, create, forget, jobs, remove, restore, running, take_up
+from happyhorse_nb.api.catalog import chosen
 from happyhorse_nb.errors import UsageError, in_words_here
+from happyhorse_nb.job import display
+from happyhorse_nb.job.display import Pending
+from happyhorse_nb.magic.commands import help_text
 from happyhorse_nb.magic.options import bound_to, job_named, params_of, takes_of
 from happyhorse_nb.models.check import interpolate, left
-from happyhorse_nb.settings import process
+from happyhorse_nb.settings import current_account, process
 
-#: Videos that a line each is said of.
+#: The most videos that get a line each.
 _LISTED = 20
 
 
 def make(shell: Any, args: Namespace, body: str = "") -> None:
-    """What a cell does: generate, bind, show, and wait where that is wanted."""
-    from happyhorse_nb.api import create
-    from happyhorse_nb.job import display
-    from happyhorse_nb.job.display import Pending
-
+    """Run a cell: generate, bind, show, and wait where that is wanted."""
     name = args.name
     if name is not None and (not name.isidentifier() or iskeyword(name)):
         raise UsageError(f"--name {name!r} cannot be a variable", remedy="Use letters, digits and _.")
@@ -38,35 +42,27 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         args.image, prompt, params_of(args), again=args.again, namespace=shell.user_ns, yes=args.yes, **_request(args)
     )
     if name is not None:
-        # Also where it is asked about first: then this is what the cells below find in place of an older job.
+        # Also while the user is still asked: the cells below must not find an older job there.
         shell.user_ns[name] = made
         display.bind(made, name)
     if process.is_a(made, Pending):
         return
     display.present(made, wait=args.wait)
     if made.error is not None:
-        # In a cell that has waited, as in a program: what went wrong stops "run all".
+        # Raised in a cell that has waited, so that it stops "run all".
         raise made.error
 
 
 def _request(args: Namespace) -> dict[str, Any]:
     """The options of the request that are no parameters of the model."""
-    return {
-        "model": args.model,
-        "fit": args.fit,
-        "save": args.save,
-        "takes": takes_of(args),
-    }
+    return {"model": args.model, "fit": args.fit, "save": args.save, "takes": takes_of(args)}
 
 
 def _jobs(shell: Any, pieces: Sequence[str]) -> list[Any]:
-    from happyhorse_nb.job import display
-
     return [job for piece in pieces for job in display.members(job_named(shell, piece))]
 
 
-def do_generate(shell: Any, args: Namespace) -> None:
-    make(shell, args)
+do_generate = make
 
 
 def do_form(shell: Any, args: Namespace) -> object:
@@ -82,27 +78,20 @@ def do_edit(shell: Any, args: Namespace) -> object:
 
 
 def do_jobs(shell: Any, args: Namespace) -> object:
-    from happyhorse_nb.api import jobs
-    from happyhorse_nb.api.catalog import chosen
-
     return jobs(**chosen(args))
 
 
 def do_gallery(shell: Any, args: Namespace) -> object:
-    from happyhorse_nb.api.catalog import chosen
     from happyhorse_nb.widgets.gallery import gallery
 
     return gallery(**chosen(args))
 
 
 def do_show(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.job import display
-
     display.present(job_named(shell, args.job))
 
 
 def do_wait(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.api import running
     from happyhorse_nb.job.waiting import wait
     from happyhorse_nb.render import line, standing
 
@@ -110,7 +99,7 @@ def do_wait(shell: Any, args: Namespace) -> None:
     if not some:
         print("No jobs are running.")
         return
-    # What is printed below is the last word.
+    # No last word: the lines below say it.
     wait(some, timeout=args.timeout, last_word=False)
     snapshots = [job.snapshot for job in some]
     if len(some) > 1:
@@ -131,8 +120,6 @@ def do_compare(shell: Any, args: Namespace) -> object:
 
 
 def do_stop(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.job import display
-
     named = job_named(shell, args.job)
     some = display.members(named)
     if named.done():
@@ -151,9 +138,6 @@ def do_stop(shell: Any, args: Namespace) -> None:
 
 
 def do_resume(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.api import take_up
-    from happyhorse_nb.job import display
-
     if args.attach is not None:
         unknown = _jobs(shell, [args.attach])
         if args.job is None or len(unknown) != 1:
@@ -176,16 +160,11 @@ def do_resume(shell: Any, args: Namespace) -> None:
 
 
 def do_again(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.api import again
-    from happyhorse_nb.job import display
-
     options = {"takes": takes_of(args), "model": args.model, "save": args.save, **params_of(args)}
     display.present(again(job_named(shell, args.job), yes=args.yes, **options))
 
 
 def do_remove(shell: Any, args: Namespace) -> str:
-    from happyhorse_nb.api import remove
-
     some = remove(_jobs(shell, args.job))
     one = some[0].snapshot.short_id
     who, back = (f"{one} is", one) if len(some) == 1 else (f"{len(some)} jobs are", "")
@@ -193,8 +172,6 @@ def do_remove(shell: Any, args: Namespace) -> str:
 
 
 def do_restore(shell: Any, args: Namespace) -> str:
-    from happyhorse_nb.api import jobs, restore
-
     some = restore(_jobs(shell, args.job) or None)
     if not some:
         return "No jobs are removed."
@@ -205,8 +182,6 @@ def do_restore(shell: Any, args: Namespace) -> str:
 
 
 def do_forget(shell: Any, args: Namespace) -> None:
-    from happyhorse_nb.api import forget
-
     for job in _jobs(shell, [args.job]):
         had_file = job.path is not None and job.path.exists()
         forget(job, trash=args.trash)
@@ -222,13 +197,10 @@ def do_doctor(shell: Any, args: Namespace) -> None:
 
 
 def do_balance(shell: Any, args: Namespace) -> str:
-    from happyhorse_nb.api import balance
-    from happyhorse_nb.settings import current_account
-
     held, play = balance(), " of play money" if current_account().sandbox else ""
-    return (
-        "The server does not say what the account holds." if held is None else f"The account holds ${held:.2f}{play}."
-    )
+    if held is None:
+        return "The server does not say what the account holds."
+    return f"The account holds ${held:.2f}{play}."
 
 
 def do_login(shell: Any, args: Namespace) -> str:
@@ -241,3 +213,7 @@ def do_sandbox(shell: Any, args: Namespace) -> str:
     from happyhorse_nb.magic.account import switch
 
     return switch(args)
+
+
+def do_help(shell: Any, args: Namespace) -> str:
+    return help_text()

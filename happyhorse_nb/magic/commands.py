@@ -1,38 +1,36 @@
-"""The line magic's commands: one table of what each is called, takes and does."""
+"""The table of the line magic's commands, and the help made from it."""
 
 from __future__ import annotations
 
-from argparse import Namespace
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from happyhorse_nb.magic import actions
 from happyhorse_nb.magic.options import Parser, cell_parser, offer_cell, offer_options, offer_request, offer_yes
 
 #: Adds arguments to a parser.
-Offer = Callable[[Parser], object]
+Adds = Callable[[Parser], object]
 
 
 class Command(NamedTuple):
-    """A command: what is said of it in the help, what it does, and what it takes. What ``act`` returns is shown."""
+    """A command: what the help says of it, and what adds its arguments. The function ``do_NAME`` of `magic.actions`
+    runs it."""
 
     name: str
     usage: str
     summary: str
-    act: Callable[[Any, Namespace], object]
-    offers: tuple[Offer, ...] = ()
+    adds: tuple[Adds, ...] = ()
 
     @property
     def parser(self) -> Parser:
         """The parser of the command's arguments."""
         parser = Parser(f"%happyhorse {self.name}", self.summary[:1].upper() + self.summary[1:] + ".")
-        for offer in self.offers:
-            offer(parser)
+        for add in self.adds:
+            add(parser)
         return parser
 
 
-def _takes(name: str, told: str, **how: Any) -> Offer:
-    return lambda parser: parser.add_argument(name, help=told, **how)
+def _takes(name: str, words: str, **how: Any) -> Adds:
+    return lambda parser: parser.add_argument(name, help=words, **how)
 
 
 def _filters(parser: Parser) -> None:
@@ -74,62 +72,41 @@ _SAME_ACCOUNT = _takes(
 )
 
 
-def _image_if_any(parser: Parser) -> None:
-    offer_request(parser, image="?")
-
-
-def _changes(parser: Parser) -> None:
-    offer_options(parser, defaults=False)
-
-
 _TABLE = (
-    Command("generate", "IMAGE [options]", "make a video without a prompt", actions.do_generate, (offer_cell,)),
+    Command("generate", "IMAGE [options]", "make a video without a prompt", (offer_cell,)),
     Command(
-        "form", "[IMAGE] [options]", "fill in a form, see size, cost and time, and click", actions.do_form,
-        (_image_if_any,),
+        "form", "[IMAGE] [options]", "fill in a form, see size, cost and time, and click",
+        (lambda parser: offer_request(parser, image="?"),),
     ),
-    Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", actions.do_edit, (_JOB,)),
-    Command("jobs", "[options]", "list the jobs, newest first, with what they cost", actions.do_jobs, (_sorted,)),
+    Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", (_JOB,)),
+    Command("jobs", "[options]", "list the jobs, newest first, with what they cost", (_sorted,)),
+    Command("gallery", "[options]", "show the videos as posters: play, star, compare, remove", (_filters,)),
+    Command("show", "JOB", "bring a job's card or video into this cell", (_JOB,)),
+    Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", (_COMPARED,)),
+    Command("wait", "[JOB ...]", "wait for jobs, or for all that run", (_WAITED, _TIMEOUT)),
+    Command("stop", "JOB", "watch a job no longer; its task lives on", (_JOB,)),
     Command(
-        "gallery", "[options]", "show the videos as posters: play, star, compare, remove", actions.do_gallery,
-        (_filters,),
-    ),
-    Command("show", "JOB", "bring a job's card or video into this cell", actions.do_show, (_JOB,)),
-    Command(
-        "compare", "JOB JOB ...", "play two to four videos side by side, in step", actions.do_compare, (_COMPARED,)
-    ),
-    Command("wait", "[JOB ...]", "wait for jobs, or for all that run", actions.do_wait, (_WAITED, _TIMEOUT)),
-    Command("stop", "JOB", "watch a job no longer; its task lives on", actions.do_stop, (_JOB,)),
-    Command(
-        "resume", "[JOB | TASK-ID --attach JOB]", "go on with a job, or with all that are not ended", actions.do_resume,
+        "resume", "[JOB | TASK-ID --attach JOB]", "go on with a job, or with all that are not ended",
         (_RESUMED, _ATTACH),
     ),
     Command(
         "again", "JOB [options]", "buy another video with a job's request; what an option says is changed",
-        actions.do_again, (_JOB, _changes, offer_yes),
+        (_JOB, lambda parser: offer_options(parser, defaults=False), offer_yes),
     ),
+    Command("remove", "JOB [JOB ...]", "leave jobs out of tables and gallery; nothing is wiped", (_REMOVED,)),
+    Command("restore", "[JOB ...]", "bring back what was removed last, or these jobs", (_RESTORED,)),
+    Command("forget", "JOB [--trash]", "wipe a job's prompt and pictures from the ledger", (_JOB, _TRASH)),
+    Command("balance", "", "say what the account holds"),
+    Command("doctor", "", "say what is set up, and what is missing"),
+    Command("login", "[--same-account]", "type the API key in, unseen", (_SAME_ACCOUNT,)),
     Command(
-        "remove", "JOB [JOB ...]", "leave jobs out of tables and gallery; nothing is wiped", actions.do_remove,
-        (_REMOVED,),
+        "sandbox", "[options]", "use the embedded server: free, without a key", (_IF_NO_KEY, _OFF, _sandbox_options)
     ),
-    Command(
-        "restore", "[JOB ...]", "bring back what was removed last, or these jobs", actions.do_restore, (_RESTORED,)
-    ),
-    Command(
-        "forget", "JOB [--trash]", "wipe a job's prompt and pictures from the ledger", actions.do_forget, (_JOB, _TRASH)
-    ),
-    Command("balance", "", "say what the account holds", actions.do_balance),
-    Command("doctor", "", "say what is set up, and what is missing", actions.do_doctor),
-    Command("login", "[--same-account]", "type the API key in, unseen", actions.do_login, (_SAME_ACCOUNT,)),
-    Command(
-        "sandbox", "[options]", "use the embedded server: free, without a key", actions.do_sandbox,
-        (_IF_NO_KEY, _OFF, _sandbox_options),
-    ),
-    Command("help", "", "show this help", lambda *_: help_text()),
+    Command("help", "", "show this help"),
 )  # fmt: skip
 COMMANDS = {command.name: command for command in _TABLE}
 
-#: What a newcomer types; each is a line that runs.
+#: Examples for a newcomer; each line runs.
 EXAMPLES = (
     "%%happyhorse rocket.jpg --duration 5 --resolution 720P --name launch",
     "The rocket lifts off; smoke rolls towards the camera",
@@ -142,7 +119,7 @@ EXAMPLES = (
 
 
 def help_text() -> str:
-    """All of it: the cell, its options, the commands, examples."""
+    """The whole help: the cell, its options, the commands, examples."""
     usages = {f"{command.name} {command.usage}": command.summary for command in _TABLE}
     width = max(map(len, usages))
     return "\n".join(

@@ -1,4 +1,4 @@
-"""What Tab offers in a line of ours: commands, options, values, images and variables."""
+"""Tab completion of the magics: commands, options, values, images, variables and jobs."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import process
 
 _NAMES = ("%%happyhorse", "%happyhorse")
-#: The lines that begin with a first frame.
+#: Lines whose first argument is an image.
 _OF_IMAGES = ("%%happyhorse", "%happyhorse generate", "%happyhorse form")
 _MATCHER = "happyhorse_nb"
 #: Commands whose argument is a job.
 _OF_JOBS = ("show", "compare", "wait", "stop", "resume", "again", "edit", "remove", "restore", "forget")
-#: Characters of what is said beside an offer.
+#: The longest text beside an offer, in characters.
 _HINT = 44
 
 
 class Offer(NamedTuple):
-    """What Tab offers, and what JupyterLab shows beside it, where it would write ``<unknown>`` else."""
+    """What Tab offers, and what JupyterLab shows beside it (``<unknown>`` without it)."""
 
     text: str
     hint: str
 
 
 def install(shell: Any) -> None:
-    """Let Tab offer what these lines take, and nothing else."""
+    """Complete the lines of the magics, in place of IPython's own matchers."""
     uninstall(shell)
     try:
         from IPython.core.completer import SimpleCompletion, context_matcher
     except ImportError:
-        # Before IPython 8.6 a hook is all there is; what others offer stands beside it.
+        # IPython before 8.6 has only a hook, which adds to the other offers.
         for name in _NAMES:
             shell.set_hook("complete_command", lambda _, event: complete(shell, event.line, event.symbol), str_key=name)
         return
@@ -43,7 +43,7 @@ def install(shell: Any) -> None:
         line = context.line_with_cursor[: context.cursor_position]
         ours = line.split(None, 1)[:1] in ([name] for name in _NAMES)
         found = offered(shell, line, context.token) if ours else []
-        # Lab gives what stands beside an offer the room of its longest word: so all of it is one.
+        # JupyterLab gives the text beside an offer the width of its longest word: so it is made one word.
         some = [SimpleCompletion(offer.text, type=offer.hint.replace(" ", "\N{NO-BREAK SPACE}")) for offer in found]
         return {"completions": some, "suppress": True, "ordered": True}
 
@@ -51,7 +51,7 @@ def install(shell: Any) -> None:
 
 
 def uninstall(shell: Any) -> None:
-    """Take that back. IPython has no way to do it for a hook, and asks all of a name."""
+    """Undo `install`. A hook is removed from the dispatcher itself: IPython has no other way."""
     matchers = getattr(shell.Completer, "custom_matchers", [])
     matchers[:] = [matcher for matcher in matchers if getattr(matcher, "matcher_identifier", "") != _MATCHER]
     dispatcher = shell.strdispatchers.get("complete_command")
@@ -60,15 +60,15 @@ def uninstall(shell: Any) -> None:
 
 
 def complete(shell: Any, line: str, word: str) -> list[str]:
-    """Matches for ``word``, the word before the cursor as IPython breaks it; ``line`` goes up to there."""
+    """The texts of `offered`."""
     return [offer.text for offer in offered(shell, line, word)]
 
 
 def offered(shell: Any, line: str, word: str) -> list[Offer]:
-    """The same with what is said beside each."""
+    """What completes ``word``, the word before the cursor as IPython splits it; ``line`` goes up to the cursor."""
     words = line.split()
     before = words if not line or line[-1].isspace() else words[:-1]
-    # IPython may break a word where we do not, at a quote for one; what it hands over is what it will replace.
+    # IPython may split inside one of our words, at a quote for example; it replaces its own word only.
     typed = "" if len(before) == len(words) else words[-1]
     start = typed[: len(typed) - len(word)] if typed.endswith(word) else ""
     found = _offers(shell, before, typed)
@@ -77,7 +77,7 @@ def offered(shell: Any, line: str, word: str) -> list[Offer]:
 
 def _offers(shell: Any, before: list[str], typed: str) -> list[Offer]:
     if not before:
-        # The cursor stands in the magic's own name, which IPython completes.
+        # The cursor is in the magic's own name, which IPython completes.
         return []
     if before[0] == "%%happyhorse":
         return _of_parser(shell, cell_parser(), before[1:], typed)
@@ -110,7 +110,7 @@ def _value(option: str) -> str:
 
 
 def _files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[Offer]:
-    """Those without a space: a completion is one word."""
+    """Files without a space in their names: a completion is one word."""
     return [
         Offer(name, "folder" if name.endswith("/") else "file")
         for name in files(typed, endings)
@@ -123,11 +123,11 @@ def _variables(shell: Any) -> list[Offer]:
 
 
 def _job_variables(shell: Any) -> list[Offer]:
-    """Those that a job or takes are bound to, as a cell's ``--name`` does it; not ``_`` and ``_12``."""
+    """Variables that hold a job or takes, but for IPython's own ``_`` and ``_12``."""
     from happyhorse_nb.job import Job, Takes
 
     return [
-        Offer(name, f"takes, {value.status}" if process.is_a(value, Takes) else _words(value))
+        Offer(name, f"takes, {value.status}" if process.is_a(value, Takes) else value.prompt or "no prompt")
         for name, value in list(shell.user_ns.items())
         if process.is_a(value, Job, Takes) and name[0] != "_"
     ]
@@ -136,9 +136,4 @@ def _job_variables(shell: Any) -> list[Offer]:
 def _job_ids(*, removed: bool) -> list[Offer]:
     from happyhorse_nb.api import jobs
 
-    return [Offer(job.snapshot.short_id, _words(job)) for job in jobs(removed=removed)[:50]]
-
-
-def _words(job: Any) -> str:
-    """What a person knows a job by."""
-    return job.prompt or "no prompt"
+    return [Offer(job.snapshot.short_id, job.prompt or "no prompt") for job in jobs(removed=removed)[:50]]

@@ -1,4 +1,4 @@
-"""Registers the magics with a shell, and takes them back."""
+"""Registers the magics with a shell, runs them, and unregisters them."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.errors import HappyHorseError, UsageError, meant
-from happyhorse_nb.magic.actions import make
 from happyhorse_nb.magic.commands import COMMANDS, help_text
 from happyhorse_nb.magic.complete import install, uninstall
 from happyhorse_nb.magic.options import cell_parser
+from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import LEDGER_FILE, glance, home
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.register import register
@@ -25,7 +25,7 @@ def load(shell: Any) -> None:
         else:
             run_cell(shell, line, cell)
 
-    # What ? shows is the same as -h, made from the same tables.
+    # What ? shows is the help of -h.
     happyhorse.__doc__ = help_text()
     shell.register_magic_function(happyhorse, "line_cell", "happyhorse")
     install(shell)
@@ -34,13 +34,13 @@ def load(shell: Any) -> None:
     settings.update_config(shell.config)
     if settings not in shell.configurables:
         shell.configurables.append(settings)
-    told = _left_over()
-    if told:
-        print(told)
+    unfinished = _unfinished()
+    if unfinished:
+        print(unfinished)
 
 
 def unload(shell: Any) -> None:
-    """Take all of it back. Jobs that run go on."""
+    """Remove all that `load` has added. Running jobs go on."""
     for kind in ("line", "cell"):
         shell.magics_manager.magics[kind].pop("happyhorse", None)
     uninstall(shell)
@@ -50,7 +50,7 @@ def unload(shell: Any) -> None:
 
 
 def _show_lists(shell: Any, on: bool = True) -> None:
-    """Let a list of jobs show itself as a table that moves, and every other list as ever; or no longer."""
+    """Show lists and tuples of jobs as a live table, or no longer with ``on=False``; all others stay as they are."""
     formatter = shell.display_formatter.ipython_display_formatter
     for kind in (list, tuple):
         try:
@@ -58,7 +58,7 @@ def _show_lists(shell: Any, on: bool = True) -> None:
         except KeyError:
             ours = True
         if ours:
-            # Of what somebody else has registered nothing is taken.
+            # Another extension's formatter is left alone.
             formatter.pop(kind, None)
             if on:
                 formatter.for_type(kind, _show_list)
@@ -71,12 +71,14 @@ def _show_list(some: Any) -> None:
     show_several(some)
 
 
-# By which it is known after the module was loaded anew.
+# Recognised by this after the module was reloaded.
 _show_list._of_happyhorse_nb = True  # type: ignore[attr-defined]  # noqa: SLF001  # our own
 
 
 def run_cell(shell: Any, line: str, body: str) -> None:
     """``%%happyhorse IMAGE [options]`` with a prompt in its body."""
+    from happyhorse_nb.magic.actions import make
+
     register()
     args = cell_parser().read(line)
     if args.help:
@@ -87,6 +89,8 @@ def run_cell(shell: Any, line: str, body: str) -> None:
 
 def run_line(shell: Any, line: str) -> None:
     """``%happyhorse COMMAND …``."""
+    from happyhorse_nb.magic import actions
+
     register()
     name, rest = (*line.split(maxsplit=1), "", "")[:2]
     if name in ("", "-h", "--help"):
@@ -94,7 +98,7 @@ def run_line(shell: Any, line: str) -> None:
         return
     command = COMMANDS.get(name)
     if command is None:
-        shown = name if len(name) <= 40 else name[:39] + "…"
+        shown = plain(name, 40)
         image = Path(name).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")
         close = f"generate {shown}" if image else meant(name, COMMANDS)
         guess = f"Did you mean %happyhorse {close}?" if close else ""
@@ -102,7 +106,7 @@ def run_line(shell: Any, line: str) -> None:
         raise UsageError(f"there is no command {shown!r}", limit=known, remedy=guess)
     parser = command.parser
     args = parser.read(rest)
-    result = parser.format_help() if args.help else command.act(shell, args)
+    result = parser.format_help() if args.help else getattr(actions, f"do_{name}")(shell, args)
     if isinstance(result, str):
         print(result)
     elif result is not None:
@@ -111,11 +115,11 @@ def run_line(shell: Any, line: str) -> None:
         display(result)  # type: ignore[no-untyped-call]  # IPython has no types
 
 
-def _left_over() -> str:
-    """One line when videos wait to be taken up; loading the extension itself sends nothing."""
+def _unfinished() -> str:
+    """One line on the videos that can be resumed, or an empty text. Loading the extension itself sends nothing."""
     folder = home(make=False)
     if not (folder / LEDGER_FILE).exists():
-        # The usual case for a newcomer, who need not wait for what reads a ledger.
+        # A newcomer need not wait for the import of what reads a ledger.
         return ""
     from happyhorse_nb.store import orphans
 
@@ -123,14 +127,14 @@ def _left_over() -> str:
         realm, key = glance()
         left = orphans(folder, now=time.time(), origin=realm, key=key)
     except HappyHorseError:
-        # Whoever makes a video is told what is wrong; loading an extension is not the moment.
+        # Said when a video is made, not when the extension is loaded.
         return ""
-    # As `resume` takes them up, which knows the key for certain.
+    # Those that `resume` would take; it knows the key for certain.
     here = [record for record in left if record.origin == realm and key in (None, record.account)]
     if here:
         count, unsent = len(here), sum(record.snapshot.task_id is None for record in here)
         one = count == 1
-        # Those that were queued: to resume them is to send, and to pay for, them.
+        # To resume those that were queued is to send and to pay for them.
         sent = "" if not unsent else ", and not sent yet" if unsent == count else f", {unsent} of them not sent yet"
         how = "" if key else f", with the key {'it was' if one else 'they were'} made with"
         videos = "1 video was" if one else f"{count} videos were"

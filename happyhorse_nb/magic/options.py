@@ -1,4 +1,4 @@
-"""The options of a cell, made from the models' one table of parameters."""
+"""Parses the lines of the magics; the options come from the models' table of parameters."""
 
 from __future__ import annotations
 
@@ -12,14 +12,15 @@ from typing import Any, NoReturn
 
 from happyhorse_nb.errors import JobNotFound, UsageError, meant
 from happyhorse_nb.models import DEFAULT_MODEL, FIRST_FRAME, MODELS, TAKES, Param, Role
+from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import process
 
-#: As a take is named on its card.
+#: How a take is named: ``launch[0]``.
 _ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
 
 
 def job_named(shell: Any, piece: str) -> Any:
-    """The job or the takes of that variable (``launch[0]`` is the first take), else the job of that piece of an id.
+    """The job or takes in that variable (``launch[0]`` is the first take), else the job whose id has that piece.
 
     Raises `JobNotFound`.
     """
@@ -30,9 +31,9 @@ def job_named(shell: Any, piece: str) -> Any:
 
 
 def bound_to(shell: Any, piece: str) -> Any:
-    """The job or the takes of that variable, None where there is no such one.
+    """The job or takes in that variable, None where there is no such variable.
 
-    Raises `JobNotFound` for no such take, `InvalidRequest` for what is not bought yet.
+    Raises `JobNotFound` for a take that does not exist, `InvalidRequest` for what is not bought yet.
     """
     from happyhorse_nb.job import Job, Takes
     from happyhorse_nb.job.display import settled
@@ -66,13 +67,13 @@ class Parser(argparse.ArgumentParser):
         self.add_argument("-h", "--help", action="store_true", help="show this help")
 
     def error(self, message: str, *, limit: str = "", guess: str = "") -> NoReturn:
-        """Called by argparse for whatever it cannot read."""
-        # IPython runs no cell magic without a body, so the help is the line magic's.
+        """Called by argparse for what it cannot read."""
+        # IPython runs no cell magic without a body, so the help is that of the line magic.
         how = f"{self.prog.replace('%%', '%')} -h shows how."
         raise UsageError(message, limit=limit, remedy=f"{guess} {how}".lstrip())
 
     def read(self, line: str) -> argparse.Namespace:
-        """The arguments in a line, quoted as in a shell. Raises `UsageError`; unknown options get a suggestion."""
+        """Parse a line, quoted as in a shell. Raises `UsageError`, with a suggestion for an unknown option."""
         words = split(line)
         if "-h" in words or "--help" in words:
             return argparse.Namespace(help=True)
@@ -86,11 +87,11 @@ class Parser(argparse.ArgumentParser):
         """All long options."""
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
-    def offer(self, option: str, offers: Sequence[str], metavar: str, told: str) -> None:
+    def offer(self, option: str, offers: Sequence[str], metavar: str, words: str) -> None:
         """Add an option with the values that Tab completes."""
-        # Not argparse's own choices: it would refuse with words of its own.
-        action = self.add_argument(option, metavar=metavar, help=told.replace("%", "%%"))
-        action.offers = offers  # type: ignore[attr-defined]  # ours: what Tab completes
+        # Not argparse's ``choices``: its error would have other words than ours.
+        action = self.add_argument(option, metavar=metavar, help=words.replace("%", "%%"))
+        action.offers = offers  # type: ignore[attr-defined]  # our own attribute
 
     def _of(self, option: str) -> argparse.Action | None:
         return next((action for action in self._actions if option in action.option_strings), None)
@@ -112,21 +113,16 @@ class Parser(argparse.ArgumentParser):
         word = rest[0]
         if not word.startswith("-"):
             prompt = "; a prompt goes into the body of a %%happyhorse cell" if "--duration" in self.options else ""
-            self.error(f"{_short(word)!r} is one word too many; quote what has spaces in it{prompt}")
+            self.error(f"{plain(word, 40)!r} is one word too many; quote what has spaces in it{prompt}")
         word = word.partition("=")[0]
         close = meant(word.lstrip("-"), [option.lstrip("-") for option in self.options])
         guess = f"Did you mean --{close}?" if close else ""
-        self.error(
-            f"there is no option {_short(word)}", limit=f"the options are {', '.join(self.options)}", guess=guess
-        )
-
-
-def _short(word: str) -> str:
-    return word if len(word) <= 40 else word[:39] + "…"
+        known = f"the options are {', '.join(self.options)}"
+        self.error(f"there is no option {plain(word, 40)}", limit=known, guess=guess)
 
 
 def split(line: str) -> list[str]:
-    """The words of a line. Quotes group as in a shell; a backslash stays, since Windows paths have them."""
+    """The words of a line. Quotes group as in a shell; backslashes stay, for Windows paths."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -142,7 +138,7 @@ def split(line: str) -> list[str]:
 
 @cache
 def cell_parser() -> Parser:
-    """The options of a cell. Values are checked later, against the model's limits, with one message for all callers."""
+    """The parser of a cell's line. The models check the values later, with the same messages for all callers."""
     parser = Parser(
         "%%happyhorse",
         "Make a video from a first frame; the cell's body is the prompt "
@@ -153,7 +149,7 @@ def cell_parser() -> Parser:
 
 
 def offer_cell(parser: Parser) -> None:
-    """What a cell takes."""
+    """Add the arguments of a cell."""
     offer_request(parser)
     parser.add_argument("--name", metavar="VAR", help="bind the job to this variable")
     parser.add_argument(
@@ -168,7 +164,7 @@ def offer_cell(parser: Parser) -> None:
 
 
 def offer_request(parser: Parser, image: str | None = None) -> None:
-    """The image, and the options that say what is made of it. ``image`` is how many there may be, as argparse says."""
+    """Add the image, the other inputs and the options of a request; ``image`` is the image's ``nargs``."""
     if not all(FIRST_FRAME in model.inputs for model in MODELS.values()):
         image = "?"
     parser.add_argument("image", metavar="IMAGE", nargs=image, help=FIRST_FRAME.help)
@@ -182,7 +178,7 @@ def offer_request(parser: Parser, image: str | None = None) -> None:
 
 
 def offer_options(parser: Parser, *, defaults: bool = True) -> None:
-    """The options that say what is made of an image. ``defaults``: what is left out is as these say."""
+    """Add model, parameters, takes and file; with ``defaults`` the help says what they are when left out."""
     parser.offer("--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})" if defaults else "the model")
     for param in _all_options():
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
@@ -193,26 +189,26 @@ def offer_options(parser: Parser, *, defaults: bool = True) -> None:
 
 
 def offer_yes(parser: Parser) -> None:
-    """The option of what buys: it is meant."""
+    """Add the option that buys without a question."""
     parser.add_argument(
         "--yes", action="store_true", help="buy without asking first, also above %%config HappyHorse.ask_above"
     )
 
 
 def params_of(args: argparse.Namespace) -> dict[str, Any]:
-    """The models' parameters among the parsed options, and their inputs but the image, without those not given."""
+    """The models' parameters and inputs (but the image) that were given."""
     given = {role.option: getattr(args, role.option, None) for role in input_options().values()}
     given |= {param.name: _value(param, getattr(args, param.name)) for param in _all_options()}
     return {name: value for name, value in given.items() if value is not None}
 
 
 def takes_of(args: argparse.Namespace) -> Any:
-    """How many takes were typed, None where nothing was."""
+    """How many takes were asked for, None where the option was left out."""
     return _value(TAKES, getattr(args, TAKES.name))
 
 
 def _value(param: Param, typed: str | None) -> str | int | None:
-    """A number where one is typed; anything else stays as it is, for the check to say what is wrong with it."""
+    """An integer where one was typed; the models refuse anything else."""
     if typed is not None and param.kind == "integer":
         with suppress(ValueError):
             return int(typed)
@@ -220,7 +216,7 @@ def _value(param: Param, typed: str | None) -> str | int | None:
 
 
 def input_options() -> dict[str, Role]:
-    """The options that take an input: of every role but the first frame, which is the argument."""
+    """The options for inputs; the first frame is an argument instead."""
     return {f"--{r.option}": r for model in MODELS.values() for r in model.inputs if r != FIRST_FRAME}
 
 

@@ -123,8 +123,6 @@ _HOMES = {
     "use_sandbox": "magic.account",
     "config": "settings.config",
 }
-#: Those that have another name in their module.
-_THERE = {"config": "public"}
 
 
 def __getattr__(name: str) -> Any:
@@ -135,7 +133,7 @@ def __getattr__(name: str) -> Any:
         from happyhorse_nb.widgets.register import register
 
         register()
-    found = getattr(import_module(f"{__name__}.{home}"), _THERE.get(name, name))
+    found = getattr(import_module(f"{__name__}.{home}"), "public" if name == "config" else name)
     globals()[name] = found
     return found
 

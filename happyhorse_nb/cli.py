@@ -1,4 +1,4 @@
-"""``happyhorse-nb demo | lab | sandbox | doctor | jobs``: parses and hands over; runs the shipped notebooks."""
+"""The console command ``happyhorse-nb demo | lab | sandbox | doctor | jobs``."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def jobs(argv: Sequence[str]) -> int:
-    """Print the jobs that fit. Raises `InvalidRequest`, `LedgerError`."""
+    """Print the jobs that match. Raises `InvalidRequest`, `LedgerError`."""
     from happyhorse_nb.api import jobs as listed
     from happyhorse_nb.api.catalog import add_filters, chosen
 
@@ -69,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help(sys.stderr)
         return 2
-    # The list, the sandbox and JupyterLab have parsers of their own, so what follows them is left to them.
+    # jobs, sandbox and lab have parsers of their own for the rest.
     args, rest = parser.parse_known_args(argv)
     if rest and args.command not in ("sandbox", "lab", "jobs"):
         parser.error(f"unknown arguments: {' '.join(rest)}")
@@ -81,7 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Whoever read along, such as head, has read enough. Else Python would complain once more at its end.
+        # The reader, such as head, has closed the pipe. Without this Python complains again when it exits.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
@@ -114,10 +114,8 @@ def notebooks() -> Path:
 
 
 def checkout(start: Path, environment: Path) -> Path | None:
-    """The notebooks of the checkout that ``start`` lies in, else of the one whose environment (`sys.prefix`) this is.
-
-    There the package itself may be an installed one, as `make demo` leaves it. None outside of a checkout.
-    """
+    """The notebooks of the checkout that contains ``start``, else of the one with this ``environment`` (`sys.prefix`),
+    where the package may be installed as a wheel; None outside of a checkout."""
     for folder in (start, *start.parents, environment.parent):
         if (folder / "happyhorse_nb" / "_version.py").is_file() and (folder / "notebooks" / QUICKSTART).is_file():
             return folder / "notebooks"
@@ -125,7 +123,7 @@ def checkout(start: Path, environment: Path) -> Path | None:
 
 
 def copy_to(folder: Path, *, only: str | None = None) -> None:
-    """Copy the notebooks (or one of them) with their photos into a folder; what is there already stays."""
+    """Copy the notebooks (or only one) and their photos into a folder; existing files stay as they are."""
     folder.mkdir(parents=True, exist_ok=True)
     for source in sorted(notebooks().iterdir()):
         wanted = source.suffix != ".ipynb" or only in (None, source.name)
@@ -133,20 +131,19 @@ def copy_to(folder: Path, *, only: str | None = None) -> None:
             shutil.copyfile(source, folder / source.name)
 
 
-#: What a server takes in one message, in bytes: a photograph that is chosen in a form comes in one. At Tornado's own
-#: limit, 10 MiB, it closes the connection instead. Images of up to 256 MiB are read, to be made to fit; the rest is for
-#: what is around them.
+#: Bytes that the server accepts in one message. A photo chosen in a form is one message, and above Tornado's own limit
+#: of 10 MiB the connection is closed. Images are read up to 256 MiB, to be made to fit.
 _MOST = 272 * 1024 * 1024
 _SERVER = "--ServerApp.tornado_settings"
 
 
 def lab(arguments: Sequence[str]) -> int:
-    """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox that runs along."""
+    """Open JupyterLab on the quickstart notebook. Without a key its kernels use a sandbox started here."""
     if find_spec("jupyterlab") is None:
         raise HappyHorseError("JupyterLab is not installed", remedy=INSTALL_LAB)
     folder = checkout(Path.cwd(), Path(sys.prefix)) or notebooks()
     if not os.access(folder, os.W_OK) or folder.parent.name == "happyhorse_nb":
-        # Installed: the user's own copy, which an update does not take away.
+        # Installed: the user gets a copy, which an update does not overwrite.
         folder = Path.cwd() / "happyhorse-notebooks"
         copy_to(folder)
     environment = dict(os.environ)
@@ -161,23 +158,21 @@ def lab(arguments: Sequence[str]) -> int:
         else:
             print(f"The key from {account.source} is used: {account.maker}.")
         sys.stdout.flush()
-        # JupyterLab refuses to run as root unless told to; who is root in a container has no choice.
+        # JupyterLab refuses to run as root, which is normal in a container, without this.
         own = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
         own += [f"--notebook-dir={folder}", f"--LabApp.default_url=/lab/tree/{QUICKSTART}"]
         if not any(argument.startswith(_SERVER) for argument in arguments):
             own.append(f"{_SERVER}={{'websocket_max_message_size': {_MOST}}}")
         command = [sys.executable, "-m", "jupyterlab", *own, *arguments]
         with subprocess.Popen(command, env=environment) as running:  # noqa: S603 - our own arguments
-            # Whoever ends this ends JupyterLab with it.
+            # JupyterLab ends with this program.
             signal.signal(signal.SIGTERM, lambda *_: running.terminate())
             return running.wait()
 
 
 def own_kernel(python: str = sys.executable) -> KernelSpecManager:
-    """What a kernel manager asks for a kernel, and gets that of an interpreter for, of this one if no other is named.
-
-    Without its warnings: that a connection on this machine is not encrypted is nothing that a newcomer can judge.
-    """
+    """A kernel spec manager that always gives the kernel of this interpreter. Its warnings are off: newcomers cannot
+    judge that a connection on their own machine is not encrypted."""
     from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
 
     command = [python, "-m", "ipykernel_launcher", "--log-level=ERROR", "-f", "{connection_file}"]
@@ -189,14 +184,12 @@ def own_kernel(python: str = sys.executable) -> KernelSpecManager:
     return Own()
 
 
-_TIMEOUT = 300
-
-
 def demo(output: Path) -> int:
-    """Run the demo into a folder, made anew; prints the three paths. Returns the exit status."""
+    """Run the quickstart notebook in a fresh folder and print the paths of notebook, page and video. Returns the exit
+    status."""
     try:
-        import nbclient  # noqa: F401 - only to say early what is missing
-        import nbconvert  # noqa: F401
+        import nbclient  # noqa: F401 - imported early to say what is missing
+        from nbconvert import HTMLExporter
     except ImportError:
         raise HappyHorseError("the demo needs JupyterLab", remedy=INSTALL_LAB) from None
     output = output.absolute()
@@ -210,14 +203,13 @@ def demo(output: Path) -> int:
         raise HappyHorseError(
             f"the folder {output} cannot be made: {reason}", remedy="Give another --output."
         ) from None
-    # A ledger of its own: the demo shows the first run, whoever has run it before.
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        SandboxProcess(Path(folder) / "sandbox") as sandbox,
-    ):
+    # With a ledger of its own, so that the demo always shows a first run.
+    with tempfile.TemporaryDirectory() as folder, SandboxProcess(Path(folder) / "sandbox") as sandbox:
         own = {"HAPPYHORSE_HOME": folder, ORIGIN_VARIABLE: sandbox.origin, KEY_VARIABLE: SANDBOX_KEY}
         executed = _execute(output / QUICKSTART, env={**os.environ, **own})
-    page = _page(output / QUICKSTART, executed)
+    html, _ = HTMLExporter().from_notebook_node(executed)  # type: ignore[no-untyped-call]  # nbconvert has no types
+    page = (output / QUICKSTART).with_suffix(".html")
+    page.write_text(html, encoding="utf-8")
     videos = sorted(output.glob("happyhorse-videos/*.mp4"))
     if not videos:
         raise HappyHorseError("the notebook made no video", remedy="Its outputs say why.")
@@ -230,19 +222,18 @@ def demo(output: Path) -> int:
 
 
 def program(python: Path) -> str:
-    """What runs this program with that interpreter: the script beside it, else the package as a module."""
-    # Not from sys.argv: with -m that is a file of the package.
+    """The command that runs this program with that interpreter: the script beside it, else the package as a module."""
     return shutil.which("happyhorse-nb", path=str(python.parent)) or f"{python} -m happyhorse_nb"
 
 
 def _check_ours(output: Path) -> None:
-    """Never delete a folder that is not one of ours."""
+    """Raises where the folder is no earlier demo's: it must not be deleted."""
     if any(output.iterdir()) and not (output / QUICKSTART).is_file():
         raise HappyHorseError(f"{output} exists and is no earlier demo's", remedy="Give another --output.")
 
 
 def _execute(path: Path, *, env: dict[str, str]) -> Any:
-    """Run the notebook as a user would, cell after cell, saying which; ``env`` is the kernel's environment."""
+    """Run the notebook and print each cell as it starts; ``env`` is the kernel's environment."""
     import nbformat
     from nbclient import NotebookClient
     from nbclient.exceptions import CellExecutionError
@@ -258,7 +249,7 @@ def _execute(path: Path, *, env: dict[str, str]) -> Any:
 
     client = NotebookClient(
         notebook,
-        timeout=_TIMEOUT,
+        timeout=300,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=say,
@@ -274,12 +265,3 @@ def _execute(path: Path, *, env: dict[str, str]) -> Any:
         nbformat.write(notebook, path)  # type: ignore[no-untyped-call]  # nbformat has no types
     print(f"done in {time.monotonic() - started:.0f} s", flush=True)
     return notebook
-
-
-def _page(path: Path, notebook: Any) -> Path:
-    from nbconvert import HTMLExporter
-
-    html, _ = HTMLExporter().from_notebook_node(notebook)  # type: ignore[no-untyped-call]  # nor has nbconvert
-    page = path.with_suffix(".html")
-    page.write_text(html, encoding="utf-8")
-    return page

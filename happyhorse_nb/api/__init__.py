@@ -1,4 +1,4 @@
-"""What `hh.*` calls: one function for each action, the same that the magics and the widgets call."""
+"""What `hh.*` calls: one function for each action, which the magics and the widgets call too."""
 
 from happyhorse_nb.api.calls import (
     again,
@@ -12,12 +12,10 @@ from happyhorse_nb.api.calls import (
     remove,
     restore,
     resume,
-    running,
-    take_up,
     wait,
 )
 from happyhorse_nb.api.catalog import Jobs
-from happyhorse_nb.api.lookup import find
+from happyhorse_nb.api.lookup import find, running, take_up
 from happyhorse_nb.api.nested import run
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What is set up and what is missing, in plain lines; the key typed in, or joined to an account. It is never shown."""
+"""The account: a report on what is set up, typing the key in, and joining keys. The key is never shown."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from happyhorse_nb._version import __version__
 from happyhorse_nb.engine import engine
 from happyhorse_nb.errors import HappyHorseError, TransportError, UsageError, in_words_here
+from happyhorse_nb.render.words import joined
 from happyhorse_nb.settings import (
     KEY_VARIABLE,
     Account,
@@ -26,17 +27,23 @@ from happyhorse_nb.settings import (
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.wire import text
 
-#: What is missing without a part, and how to get it.
-_WITHOUT = {"av": " (the sandbox needs it: pip install 'happyhorse-nb[sandbox]')"}
-#: Models of the server that are named; today it has a handful.
+#: The most models of the server that are named.
 _SHOWN = 10
 
 
 def report() -> Iterator[str]:
-    """One line after the other, so that what takes a while does not hold back what is known."""
+    """What is set up and what is missing, line by line, so that slow parts do not hold up the others."""
     yield f"happyhorse_nb {__version__}, Python {platform.python_version()}, {_versions()}"
-    yield f"front end    {_front_end()}"
-    yield from _folders()
+    kind = "a notebook" if frontend.in_notebook() else "a terminal"
+    waits = config().wait if config().wait is not None else frontend.waits_by_default()
+    yield f"front end    {kind}; cells {'wait for their videos' if waits else 'come back at once'}"
+    try:
+        ledger = engine().ledger
+        count = ledger.count()
+        yield f"ledger       {ledger.path}, {count} job{'' if count == 1 else 's'}"
+        yield f"videos       {video_folder(config().folder, fallback=home())}"
+    except HappyHorseError as problem:
+        yield f"folders      {problem}"
     try:
         account = current_account()
     except HappyHorseError as problem:
@@ -53,30 +60,12 @@ def _versions() -> str:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
-            found.append(f"no {name}{_WITHOUT.get(name, '')}")
+            hint = " (the sandbox needs it: pip install 'happyhorse-nb[sandbox]')" if name == "av" else ""
+            found.append(f"no {name}{hint}")
     return ", ".join(found)
 
 
-def _front_end() -> str:
-    kind = "a notebook" if frontend.in_notebook() else "a terminal"
-    waits = config().wait if config().wait is not None else frontend.waits_by_default()
-    return f"{kind}; cells {'wait for their videos' if waits else 'come back at once'}"
-
-
-def _folders() -> Iterator[str]:
-    try:
-        from happyhorse_nb.engine import engine
-
-        run = engine()
-        yield f"ledger       {run.ledger.path}, {_jobs(run.ledger.count())}"
-        yield f"videos       {video_folder(config().folder, fallback=home())}"
-    except HappyHorseError as problem:
-        yield f"folders      {problem}"
-
-
 def _server(account: Account) -> Iterator[str]:
-    from happyhorse_nb.engine import engine
-
     try:
         run = engine()
         if not run.ask(lambda client: client.valid_key()):
@@ -86,11 +75,9 @@ def _server(account: Account) -> Iterator[str]:
             return
         balance = run.ask(lambda client: client.balance())
         money = " of play money" if account.sandbox else ""
-        told = [] if account.realm == "sandbox" else ["the key is good"]
-        yield "answer       " + ", ".join(
-            [*told, *([] if balance is None else [f"the balance is ${balance:.2f}{money}"])]
-        )
-        # Without the vendor in front, as everything here takes them.
+        good = "" if account.realm == "sandbox" else "the key is good"
+        yield f"answer       {joined(good, '' if balance is None else f'the balance is ${balance:.2f}{money}')}"
+        # Without the provider in front, as all our options name them.
         names = [slug.rpartition("/")[2] for slug in run.ask(lambda client: client.models()) if "happyhorse" in slug]
         yield f"models       {listed(names) or 'none of HappyHorse'}"
     except TransportError as problem:
@@ -100,18 +87,14 @@ def _server(account: Account) -> Iterator[str]:
 
 
 def listed(names: list[str]) -> str:
-    """The server's names in one line that cannot fill a screen, nor move its cursor."""
+    """The server's names in one line, cut to a length and without control characters."""
     shown = [text(name)[:80] for name in names[:_SHOWN]]
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(shown) + more
 
 
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"
-
-
 def login() -> str:
-    """Ask for the key, unseen; keep it in the system's keyring, or else in this kernel. Says which."""
+    """Ask for the key without showing it, store it in the system's keyring, else in this kernel, and say which."""
     origin = told_origin()
     typed = account_of(_ask(), origin)
     stored = store_key(typed)
@@ -121,13 +104,14 @@ def login() -> str:
 
 
 def same_account(letters: str) -> str:
-    """Join another key of this server to the account in use; ``letters`` begin its fingerprint, if there are several.
+    """Join another key of this server to the account in use, and say what that changes; the server is not asked.
 
-    Says what that changes. Nothing is asked of the server. Raises `UsageError`, `MissingKey`, `LedgerError`.
+    ``letters``: the first letters of its fingerprint, where there are several. Raises `UsageError`, `MissingKey`,
+    `LedgerError`.
     """
     letters = letters.lower()
     if re.fullmatch("[0-9a-f]*", letters) is None:
-        # Not repeated: it may be a key.
+        # Not repeated in the error: it may be a key.
         raise UsageError(
             "--same-account takes no key", limit="it takes the first letters of a key's fingerprint (0 to 9, a to f)"
         )
@@ -170,7 +154,7 @@ def _ask() -> str:
     except EOFError:
         key = ""
     except RuntimeError:
-        # ipykernel's error for a front end that nobody sits at; it is of another class in each version.
+        # What ipykernel raises where nobody can type; the class differs between versions.
         raise UsageError("nobody can be asked for a key here", remedy=f"Set {KEY_VARIABLE} before the run.") from None
     if not key:
         raise UsageError("no key was typed", remedy="Type one into `%happyhorse login`.")

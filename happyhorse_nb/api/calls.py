@@ -1,20 +1,18 @@
-"""The Python face: one line per action, the same that the magics and the widgets call."""
+"""The public functions of the package, one for each action."""
 
 from __future__ import annotations
 
-import inspect
 import time
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, Literal, cast, overload
+from typing import Any, Literal, TypedDict, Unpack, cast, overload
 
 from happyhorse_nb.api.catalog import Jobs, order, query
-from happyhorse_nb.api.lookup import Taken, everywhere, jobs_of, no_job
-from happyhorse_nb.api.lookup import resume as _resume
+from happyhorse_nb.api.lookup import jobs_of, no_job, running, take_up
 from happyhorse_nb.engine.core import engine
 from happyhorse_nb.errors import InvalidRequest, in_words_here
 from happyhorse_nb.job.display import Pending, can_ask, settled
@@ -24,7 +22,7 @@ from happyhorse_nb.job.state import state_of
 from happyhorse_nb.job.takes import Takes
 from happyhorse_nb.job.waiting import wait as wait_for
 from happyhorse_nb.limits.budget import AskFirst, Quote
-from happyhorse_nb.models import MODELS, Cost, Fit, Model, Snapshot, Status, check_takes, find_model
+from happyhorse_nb.models import Cost, Fit, Model, Snapshot, Status, check_takes, find_model
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.store import Record
@@ -32,37 +30,32 @@ from happyhorse_nb.store import Record
 Resolution = Literal["720P", "1080P"]
 
 
+class _Changes(TypedDict, total=False):
+    """The options of `again` for its overloads, which differ in ``takes`` alone."""
+
+    model: str | None
+    resolution: Resolution | None
+    duration: int | None
+    seed: int | None
+    save: str | Path | None
+    yes: bool
+
+
+class _Options(_Changes, total=False):
+    """Those of `generate`."""
+
+    fit: Fit
+    again: bool
+    namespace: Mapping[str, Any] | None
+
+
 @overload
 def generate(
-    image: Any,
-    prompt: str | None = None,
-    *,
-    model: str | None = None,
-    resolution: Resolution | None = None,
-    duration: int | None = None,
-    seed: int | None = None,
-    takes: Literal[1] | None = None,
-    fit: Fit = False,
-    again: bool = False,
-    save: str | Path | None = None,
-    namespace: Mapping[str, Any] | None = None,
-    yes: bool = False,
+    image: Any, prompt: str | None = None, *, takes: Literal[1] | None = None, **options: Unpack[_Options]
 ) -> Job: ...
 @overload
 def generate(
-    image: Any,
-    prompt: str | None = None,
-    *,
-    model: str | None = None,
-    resolution: Resolution | None = None,
-    duration: int | None = None,
-    seed: int | None = None,
-    takes: int | None = None,
-    fit: Fit = False,
-    again: bool = False,
-    save: str | Path | None = None,
-    namespace: Mapping[str, Any] | None = None,
-    yes: bool = False,
+    image: Any, prompt: str | None = None, *, takes: int | None = None, **options: Unpack[_Options]
 ) -> Job | Takes: ...
 def generate(
     image: Any,
@@ -79,7 +72,7 @@ def generate(
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
 ) -> Job | Takes:
-    """Make a video from a first frame; returns its `Job` at once, or with ``takes`` more than one `Takes`.
+    """Make a video from a first frame. Returns its `Job` at once, or `Takes` for more than one.
 
     ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG
     or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
@@ -89,28 +82,18 @@ def generate(
     or cropped with ``"crop"``. ``again``: buy a new video even where an equal request has made one, with a new seed
     unless one is given. ``save``: the file to write, an .mp4 that does not exist yet. A model or parameter that is
     None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from
-    ``seed`` on, or with drawn ones; run again, takes with drawn seeds are those made before. ``save`` then names
-    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: where the name
-    of a variable is looked up, for callers that take text. ``yes``: what costs more than ``HappyHorse.ask_above``
-    is meant. Else it is refused, or in a notebook that somebody watches asked about with a button: what is returned
-    then stands for the job from when that is pressed on.
+    ``seed`` on, or with drawn ones, which stay the same when the call is run again. ``save`` then names
+    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: the variables that
+    a text in ``image`` may name. ``yes``: buy without a question what costs more than ``HappyHorse.ask_above``.
+    Without it that is refused, or, in a notebook that somebody watches, asked about with a button: what is returned
+    stands for the job once the button is pressed.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
-    `LedgerError`. What goes wrong later is in the job.
+    `LedgerError`. Later errors are in the job.
     """
     params = {"resolution": resolution, "duration": duration, "seed": seed}
-    return create(
-        image,
-        prompt,
-        params,
-        model=model,
-        takes=takes,
-        fit=fit,
-        again=again,
-        save=save,
-        namespace=namespace,
-        yes=yes,
-    )
+    options: dict[str, Any] = {"model": model, "takes": takes, "fit": fit, "again": again, "save": save}
+    return create(image, prompt, params, namespace=namespace, yes=yes, **options)
 
 
 def create(
@@ -126,37 +109,13 @@ def create(
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
 ) -> Job | Takes:
-    """`generate` for callers that have the parameters and further inputs by their names in the model's table."""
+    """`generate` with the parameters, and the inputs beside ``image``, as a mapping by their names."""
     count = check_takes(takes)
-    run = engine()
-    request = prepare(
-        image,
-        prompt,
-        params,
-        settings=config(),
-        home=run.folder,
-        model=model,
-        fit=fit,
-        save=save,
-        namespace=namespace,
-        # A default would be the seed of what was made before.
-        unset=("seed",) if again else (),
-    )
-    return _made(request, count, again=again, yes=yes)
-
-
-def with_options(function: Callable[..., Any]) -> inspect.Signature:
-    """Its signature with the models' parameters, from their one table, so that ``?`` and Tab show them."""
-    own = inspect.signature(function)
-    fixed = [p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD]
-    names = dict.fromkeys(
-        name
-        for model in MODELS.values()
-        for name in (*(role.option for role in model.inputs), *(p.name for p in model.options))
-        if name not in own.parameters and name != "image"
-    )
-    options = [inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None) for name in names]
-    return own.replace(parameters=fixed + options)
+    options: dict[str, Any] = {"model": model, "fit": fit, "save": save, "namespace": namespace}
+    # Without the default seed, which would be that of the video made before.
+    unset = ("seed",) if again else ()
+    request = prepare(image, prompt, params, settings=config(), home=engine().folder, unset=unset, **options)
+    return _buy(request, count, again=again, yes=yes)
 
 
 def jobs(
@@ -168,14 +127,13 @@ def jobs(
     removed: bool = False,
     sort: str | None = None,
 ) -> Jobs:
-    """The jobs of the ledger, newest first; in a notebook they show themselves as a table with what was spent.
+    """The jobs of the ledger, newest first; a notebook shows them as a table with what was spent.
 
     ``status``: a state, several, or ``running``, ``ended``, ``failures``. ``text``: words in prompt, id or file name.
     ``since``: ``30min``, ``12h``, ``2d``, a date, a datetime, a timedelta or Unix seconds. ``model``: a model's id.
-    ``starred``: with a star, or without. ``removed``: those that ``%happyhorse remove`` has hidden, and no others.
-    ``sort``: ``newest``, ``oldest``, ``cost`` (the dearest first), ``prompt``, ``state`` or ``starred``. What is
-    forgotten is not listed, and counts in what was spent. Raises `InvalidRequest` for what is none of that,
-    `LedgerError`.
+    ``starred``: with a star, or without. ``removed``: only those hidden by ``%happyhorse remove``. ``sort``:
+    ``newest``, ``oldest``, ``cost`` (the dearest first), ``prompt``, ``state`` or ``starred``. Forgotten jobs are not
+    listed, but count in what was spent. Raises `InvalidRequest` for any other value, `LedgerError`.
     """
     return Jobs(query(status, text, since, model, starred, removed), order(sort))
 
@@ -184,18 +142,13 @@ def wait(*some: Job | Takes | str, timeout: float | None = None) -> None:
     """Wait for these jobs and takes, or for all that run, in other kernels too; ``timeout`` in seconds.
 
     A text is any unambiguous piece of a job's id. Raises `WaitTimeout`, not the jobs' errors; `InvalidRequest` for
-    what names no job, and what `Job.watch` raises.
+    what is no job, and what `Job.watch` raises.
     """
     wait_for(jobs_of("wait", some) or running(), timeout=timeout)
 
 
-def running() -> list[Job]:
-    """The jobs that run now: here, and in other kernels that use the same account."""
-    return everywhere(engine())
-
-
-def _made(request: Request, count: int, *, again: bool, yes: bool) -> Job | Takes:
-    """Buy it, or ask first where that is to be done and somebody can be asked."""
+def _buy(request: Request, count: int, *, again: bool, yes: bool) -> Job | Takes:
+    """Submit the request, or show a question first where its price asks for one and somebody can answer."""
     requests = spread(request, count)
 
     def buy(agreed: Quote | None) -> Job | Takes:
@@ -209,46 +162,16 @@ def _made(request: Request, count: int, *, again: bool, yes: bool) -> Job | Take
             raise
         pending = Pending(problem.quote, buy, prompt=request.prompt, thumbnail=request.thumbnail)
     pending.show()
-    # It is what it stands for, but for its class.
+    # It behaves like the job or takes that it stands for.
     return cast(Job, pending)
 
 
 @overload
-def again(
-    job: Job | str,
-    *,
-    model: str | None = None,
-    resolution: Resolution | None = None,
-    duration: int | None = None,
-    seed: int | None = None,
-    takes: Literal[1] | None = None,
-    save: str | Path | None = None,
-    yes: bool = False,
-) -> Job: ...
+def again(job: Job | str, *, takes: Literal[1] | None = None, **changes: Unpack[_Changes]) -> Job: ...
 @overload
-def again(
-    job: Takes,
-    *,
-    model: str | None = None,
-    resolution: Resolution | None = None,
-    duration: int | None = None,
-    seed: int | None = None,
-    takes: None = None,
-    save: str | Path | None = None,
-    yes: bool = False,
-) -> Takes: ...
+def again(job: Takes, *, takes: None = None, **changes: Unpack[_Changes]) -> Takes: ...
 @overload
-def again(
-    job: Job | Takes | str,
-    *,
-    model: str | None = None,
-    resolution: Resolution | None = None,
-    duration: int | None = None,
-    seed: int | None = None,
-    takes: int | None = None,
-    save: str | Path | None = None,
-    yes: bool = False,
-) -> Job | Takes: ...
+def again(job: Job | Takes | str, *, takes: int | None = None, **changes: Unpack[_Changes]) -> Job | Takes: ...
 def again(
     job: Job | Takes | str,
     *,
@@ -260,15 +183,15 @@ def again(
     save: str | Path | None = None,
     yes: bool = False,
 ) -> Job | Takes:
-    """Buy a new video with the model, parameters, prompt and first frame of a job; of takes, as many new ones.
+    """Buy a new video with the model, parameters, prompt and first frame of a job; for takes, as many new ones.
 
-    Its seed is a new one. What is given is changed, all else is as it was: ``hh.again(job, resolution="1080P",
-    seed=job.seed)`` is the same once more, in 1080P. A text is any unambiguous piece of a job's id. Raises
-    `InvalidRequest` where what it was made from is forgotten, and what `generate` raises; `JobNotFound`.
+    It gets a new seed, and otherwise only what is given changes: ``hh.again(job, resolution="1080P", seed=job.seed)``
+    is the same video in 1080P. A text is any unambiguous piece of a job's id. Raises `InvalidRequest` where the job's
+    prompt and inputs are forgotten, and what `generate` raises; `JobNotFound`.
     """
     params = {"resolution": resolution, "duration": duration, "seed": seed}
     request, count = _changed(job, takes=takes, model=model, save=save, params=params)
-    return _made(request, count, again=True, yes=yes)
+    return _buy(request, count, again=True, yes=yes)
 
 
 def remade(
@@ -280,28 +203,27 @@ def remade(
     yes: bool = False,
     **params: Any,
 ) -> Job | Takes:
-    """`again`, but what was made before, or is on its way, is that: two presses of one button buy one video."""
+    """`again`, but an equal request that was made before is not bought again: two presses of a button buy one video."""
     request, count = _changed(job, takes=takes, model=model, save=save, params=params)
-    return _made(request, count, again=False, yes=yes)
+    return _buy(request, count, again=False, yes=yes)
 
 
-def price(job: Job, *, takes: int = 1, model: str | None = None, **params: Any) -> Cost | None:
-    """What a job's request costs with these changes, by the list prices (USD); None where they do not say."""
+def price(job: Job, **changes: Any) -> Cost | None:
+    """What a job's request costs with these parameters changed, by the list prices (USD); None where it is unknown."""
     now = job.snapshot
-    table = find_model(model or now.model)
-    one = config().estimate(_options(now, table, params), model=table.id)
-    return None if one is None else Cost(one.amount * takes)
+    table = find_model(now.model)
+    return config().estimate(_options(now, table, changes), model=table.id)
 
 
 def _options(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[str, Any]:
-    """A job's options with the changes; its seed is none of them, nor is what the other model does not take."""
+    """The job's parameters that this model takes, but for the seed, with the changes."""
     names = {p.name for p in table.options if p.name != "seed"}
     held = {name: value for name, value in now.params.items() if name in names}
     return held | {name: value for name, value in changes.items() if value is not None}
 
 
 def _sources(record: Record) -> dict[str, Any]:
-    """What a job was made from, by the options of its inputs: the bytes where they are kept, else the source."""
+    """The inputs of a job by their options: the stored bytes where there are any, else the source."""
     frames, found = engine().frames, dict[str, Any]()
     for role in find_model(record.snapshot.model).inputs:
         some = [one for one in record.inputs if one.role == role.name]
@@ -318,15 +240,15 @@ def _changed(
     save: str | Path | None,
     params: Mapping[str, Any],
 ) -> tuple[Request, int]:
-    """The request of a job with these changes, and how many takes of it; see `again`."""
+    """The request of a job with these changes, and the number of takes; see `again`."""
     job = settled(job)
     run, some = engine(), jobs_of("again", job)
     several = process.is_a(job, Takes)
     if isinstance(job, Iterable) and not (several or isinstance(job, str)):
-        # Of other jobs in a list nobody says that they are of one request.
+        # A list may hold jobs of different requests.
         raise no_job("again", job)
     first = some[0]
-    # From the ledger: what was forgotten there is not bought again from a variable that still has it.
+    # From the ledger first: a forgotten job is not bought again from a variable that still holds its prompt.
     record = run.ledger.get(first.id) or state_of(first).record
     now = record.snapshot
     if not record.inputs:
@@ -348,22 +270,22 @@ def _changed(
         unset=[p.name for p in table.options],
     )
     if request.take and record.take and count == 1:
-        # From now on it is that take, where the takes are asked for again.
+        # It replaces that take when the cell with the takes is run again.
         request = replace(request, take=record.take)
     return request, count
 
 
 def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None = None) -> list[Job]:
-    """Go on with the job of that piece of an id (or a task id from elsewhere), or with every unfinished one.
+    """Go on with a job (itself, or a piece of its id), a task from elsewhere (its id), or all unfinished jobs.
 
-    A `Job` or `Takes` name themselves. Works in any kernel. A queued job that the budget does not allow keeps back none
-    of the others: those are returned, and a warning says what still waits.
+    Works in any kernel. Queued jobs that the budget does not allow stay queued: the others are returned, and a warning
+    says what still waits.
 
-    A task id from elsewhere becomes a job of its own. ``attach`` is the job whose outcome is not known, or a piece of
-    its id, that this task belongs to; where there is such a job, and it is not given, a warning says so.
+    A task from elsewhere becomes a job of its own. ``attach`` is the job, unknown until now, that the task belongs to;
+    a warning says so where there may be such a job and none is given.
 
-    Raises `InvalidRequest` where nothing else was left to take up, for what names no job, and for a task that cannot be
-    that of ``attach``; `JobNotFound`, `MissingKey`, `ConfigError`, `LedgerError`, and with ``attach`` `APIError` and
+    Raises `InvalidRequest` where no job could be resumed, for what is no job, and for a task that cannot be that of
+    ``attach``; `JobNotFound`, `MissingKey`, `ConfigError`, `LedgerError`, and with ``attach`` `APIError` and
     `TransportError`.
     """
     if attach is not None:
@@ -376,7 +298,7 @@ def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None =
     elif piece is None:
         taken = take_up()
     else:
-        # A text may be the id of a task from elsewhere, which names no job yet.
+        # A text is passed on as it is: it may be the id of a task from elsewhere.
         taken = take_up([piece] if isinstance(piece, str) else [job.id for job in jobs_of("resume", piece)])
     if taken.refusal is not None:
         if not taken.jobs:
@@ -387,16 +309,8 @@ def resume(piece: Job | Takes | str | None = None, *, attach: Job | str | None =
     return taken.jobs
 
 
-def take_up(pieces: Sequence[str] | None = None, *, attach: str | None = None) -> Taken:
-    """`resume` for several pieces, or for all: what was taken up, and the refusal of what was not.
-
-    Raises `JobNotFound`, `MissingKey`, `LedgerError`, and with ``attach`` what it refuses.
-    """
-    return _resume(engine(), pieces, attach=attach)
-
-
 def balance() -> Decimal | None:
-    """The account's balance in USD; None where the server does not say.
+    """The account's balance in USD; None where the server does not tell it.
 
     Raises `APIError`, `TransportError`, `MissingKey`, `ConfigError`, `LedgerError`.
     """
@@ -404,20 +318,19 @@ def balance() -> Decimal | None:
 
 
 def forget(job: Job | Takes | str, *, trash: bool = False) -> None:
-    """Wipe what a job was about from the ledger: prompt, thumbnail, first frame; of takes, of all of them.
+    """Wipe prompt, thumbnail and first frame of a job, or of takes, from the ledger.
 
-    Its parameters, its cost and its video file stay, the file with the words in its name; with ``trash`` the file is
-    moved into the folder ``.trash`` beside it. A text is any unambiguous piece of a job's id. Raises `InvalidRequest`
-    while it runs, or if the file cannot be moved; `JobNotFound`.
+    Parameters, cost and the video file stay, with the words in the file's name; with ``trash`` the file is moved into
+    the folder ``.trash`` beside it. A text is any unambiguous piece of a job's id. Raises `InvalidRequest` while it
+    runs, or if the file cannot be moved; `JobNotFound`.
     """
-    some = _ended("forget", job)
-    for one in some:
+    for one in _ended("forget", job):
         engine().forget(one, trash=trash)
 
 
 def remove(jobs: Any) -> list[Job]:
-    """Have tables and gallery leave these out: a `Job`, `Takes`, pieces of ids, or several. Nothing is wiped, what was
-    paid counts on, and `restore` brings them back.
+    """Hide these from tables and gallery: a `Job`, `Takes`, pieces of ids, or several. Nothing is wiped, the cost still
+    counts, and `restore` brings them back.
 
     Raises `InvalidRequest` while one runs; `JobNotFound`, `LedgerError`.
     """
@@ -435,7 +348,7 @@ def restore(jobs: Any = None) -> list[Job]:
 
 
 def _ended(verb: str, named: Any) -> list[Job]:
-    """The jobs of that name, none of which runs. Raises `InvalidRequest`, `JobNotFound`."""
+    """The named jobs, none of which runs. Raises `InvalidRequest`, `JobNotFound`."""
     some = jobs_of(verb, named)
     for job in some:
         if not job.done():

@@ -1,4 +1,4 @@
-"""The jobs of the ledger as a sequence: all of them, or those that fit a filter."""
+"""The jobs of the ledger as a sequence, filtered and ordered, as a table, and as a DataFrame."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from happyhorse_nb.store import EVERYTHING, LISTED, ORDERS, Filter, Ledger, Reco
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-#: Words for several states at once. An end without a video is a failure, whoever's fault it is.
+#: Words for several states at once. Every end without a video is a failure.
 GROUPS: dict[str, frozenset[Status]] = {
     "all": frozenset(),
     "running": frozenset(status for status in Status if status.running),
     "ended": frozenset(status for status in Status if status.ended),
     "failures": frozenset(status for status in Status if status.ended and status != Status.DONE),
 }
-#: Words that are looked for at once; each is a condition of SQLite's, which takes no thousand.
+#: The most words in a search: each is a condition in SQL, and SQLite's limit is a thousand.
 _WORDS = 100
 _UNITS = {"s": 1, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 _SPAN = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
@@ -36,8 +36,8 @@ _SPAN = re.compile(rf"(\d+(?:\.\d+)?)\s*({'|'.join(_UNITS)})")
 
 @dataclass(frozen=True)
 class Field:
-    """One filter: its name in Python and as an option, what it takes (nothing where there is no ``metavar``), and some
-    of the values."""
+    """One filter: its name in Python and as an option, its value (none where there is no ``metavar``), and values that
+    Tab offers."""
 
     name: str
     help: str
@@ -53,7 +53,7 @@ FIELDS = (
     Field("starred", "only those with a star"),
     Field("removed", "only those that were removed"),
 )
-#: In which order the table stands; the gallery has one of its own.
+#: The order of the table; the gallery has its own.
 SORT = Field("sort", "in this order; without it the newest first", "ORDER", tuple(ORDERS))
 
 
@@ -67,11 +67,8 @@ def query(
     *,
     now: float | None = None,
 ) -> Filter:
-    """The filter of these words; None lets every job pass, but those that are forgotten, or removed and not asked for.
-    ``now`` is Unix seconds, the clock's where left out.
-
-    Raises `InvalidRequest` in one line that says what can be given.
-    """
+    """The filter for these values. None matches all jobs; forgotten ones never match, and removed ones only if asked
+    for. ``now``: Unix seconds, the current time if left out. Raises `InvalidRequest` with the possible values."""
     return Filter(
         status=_states(status),
         text=_text(text),
@@ -84,7 +81,7 @@ def query(
 
 
 def order(word: str | None) -> str:
-    """The order of that word, newest first for None. Raises `InvalidRequest`."""
+    """The order of that name, newest first for None. Raises `InvalidRequest`."""
     found = "newest" if word is None else str(word).strip().lower()
     if found not in ORDERS:
         raise InvalidRequest(
@@ -94,7 +91,7 @@ def order(word: str | None) -> str:
 
 
 def add_filters(parser: ArgumentParser, *, sort: bool = False) -> None:
-    """Add the filters to a parser, and with ``sort`` the order; each action has its values in ``offers``."""
+    """Add the filters to a parser, and with ``sort`` the order; each action's ``offers`` are for Tab."""
     for field in (*FIELDS, *([SORT] if sort else [])):
         how: dict[str, Any] = {"metavar": field.metavar} if field.metavar else {"action": "store_true", "default": None}
         parser.add_argument(f"--{field.name}", help=field.help, **how).offers = field.offers  # type: ignore[attr-defined]
@@ -108,7 +105,7 @@ def chosen(args: Namespace) -> dict[str, Any]:
 def _states(given: object) -> frozenset[Status]:
     if given is None:
         return frozenset()
-    # One that is no text and cannot be gone through is no state either, and said to be none.
+    # A value that is neither text nor iterable is refused below like an unknown state.
     some = given if isinstance(given, Iterable) else (given,)
     words = str(given).split(",") if isinstance(given, str) else [str(word) for word in some]
     found: set[Status] = set()
@@ -132,7 +129,7 @@ def _text(given: object) -> str:
     try:
         "".join(words).encode()
     except UnicodeEncodeError:
-        # Half a character, which no file of ours can hold.
+        # A lone surrogate, which the ledger cannot hold.
         words = []
     if not isinstance(given, str) or (given.strip() and not words) or len(words) > _WORDS:
         raise InvalidRequest(
@@ -175,7 +172,6 @@ def _instant(given: object, now: float) -> float:
 
 
 def _model(given: str | None) -> str:
-    # A model that the ledger knows and this version does not would be told apart by its id too.
     if given is None or not str(given).strip():
         return ""
     if str(given) not in MODELS:
@@ -193,7 +189,8 @@ _TIMES = ("created", "submitted", "ended")
 
 
 def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
-    """One row a job, from its snapshot and whether it has a star. Raises `UsageError` where pandas is missing."""
+    """A DataFrame with a row for each job, given as its snapshot and whether it has a star. Raises `UsageError` where
+    pandas is missing."""
     try:
         import pandas as pd
     except ImportError:
@@ -210,7 +207,7 @@ def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
     for name in ("cost", "took"):
         table[name] = table[name].astype("float64")
     for name in integers:
-        # Missing ones stay missing, and the others stay whole numbers.
+        # Nullable integers: a missing value must not turn the others into floats.
         table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
     for name in ("billed", "sandbox", "starred"):
         table[name] = table[name].astype("bool")
@@ -218,46 +215,37 @@ def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
 
 
 def _row(snapshot: Snapshot, starred: bool, options: Mapping[str, str]) -> dict[str, Any]:
-    cost = snapshot.charge
+    def same(*names: str) -> dict[str, Any]:
+        return {name: getattr(snapshot, name) for name in names}
+
+    cost, model = snapshot.charge, MODELS.get(snapshot.model)
+    # The server's defaults, for what was left out.
+    params = {p.name: p.default for p in model.options} if model else {}
+    params |= snapshot.params
     return {
-        "id": snapshot.id,
-        "task_id": snapshot.task_id,
+        **same("id", "task_id"),
         "status": str(snapshot.status),
-        "created": snapshot.created,
-        "submitted": snapshot.submitted,
-        "ended": snapshot.ended,
-        "model": snapshot.model,
-        "prompt": snapshot.prompt,
-        **{name: snapshot.params.get(name, _default(snapshot.model, name)) for name in options},
+        **same("created", "submitted", "ended", "model", "prompt"),
+        **{name: params.get(name) for name in options},
         "cost": None if cost is None else float(cost),
         "billed": cost is not None and cost.billed,
-        "took": snapshot.took,
-        "width": snapshot.width,
-        "height": snapshot.height,
-        "size": snapshot.size,
+        **same("took", "width", "height", "size"),
         "path": None if snapshot.path is None else str(snapshot.path),
         "starred": starred,
-        "sandbox": snapshot.sandbox,
-        "message": snapshot.message,
+        **same("sandbox", "message"),
     }
 
 
-def _default(model: str, name: str) -> Any:
-    """What the server takes where a parameter was left out; None for what it chooses, or what is not known."""
-    table = MODELS.get(model)
-    return next((param.default for param in table.options if param.name == name), None) if table else None
-
-
-#: Rows of a table that a person reads; the sums are over all jobs.
+#: The most rows of a table; its sums are over all jobs.
 SHOWN = 50
-#: Pixels: the longer side of a row's picture, on a dense screen.
+#: The largest picture in a row, in pixels, for a high-resolution screen.
 PICTURE = (96, 96)
 
 
 class Jobs(Sequence[Job]):
-    """The jobs of the ledger that fit a filter, newest first or as asked. Reads what is asked for, not everything.
+    """The jobs of the ledger that match a filter, newest first or in another order. Reads only what is asked for.
 
-    In a notebook it shows itself as a table with what they cost, and what was spent; `to_frame` makes a DataFrame.
+    A notebook shows it as a table with what the jobs cost and what was spent; `to_frame` makes a DataFrame.
     """
 
     def __init__(self, only: Filter = LISTED, order: str = "newest") -> None:
@@ -272,29 +260,27 @@ class Jobs(Sequence[Job]):
     @overload
     def __getitem__(self, index: slice) -> list[Job]: ...
     def __getitem__(self, index: int | slice) -> Job | list[Job]:
-        run = engine()
         if isinstance(index, slice):
             first, last, step = index.indices(len(self))
             if step > 0:
-                return [run.known(record) for record in self._read(max(0, last - first), first)[::step]]
+                return list(map(engine().known, self._read(max(0, last - first), first)[::step]))
             return [self[number] for number in range(first, last, step)]
         number = index if index >= 0 else len(self) + index
         found = self._read(1, number) if number >= 0 else []
         if not found:
             raise IndexError(f"the list has {len(self)} jobs")
-        return run.known(found[0])
+        return engine().known(found[0])
 
     def __iter__(self) -> Iterator[Job]:
-        run = engine()
-        return iter([run.known(record) for record in self._read()])
+        return iter(list(map(engine().known, self._read())))
 
     def to_frame(self) -> DataFrame:
-        """A pandas DataFrame, one row a job: times in UTC, costs in USD, durations in seconds, sizes in bytes.
+        """A pandas DataFrame with a row for each job: times in UTC, costs in USD, durations in seconds, sizes in bytes.
 
         Raises `UsageError` where pandas is not installed.
         """
         run = engine()
-        # The star as it was read just now: a live job's record is from when it was submitted.
+        # The star from the row just read: a running job's own record is as old as the job.
         return frame([(run.known(record).snapshot, record.starred) for record in self._read()])
 
     def __repr__(self) -> str:
@@ -319,10 +305,9 @@ class Jobs(Sequence[Job]):
         return engine().ledger.newest(limit, offset, only=self._only, order=self._order)
 
     def _around(self, records: Sequence[Record]) -> dict[str, Any]:
-        """What a table of these shows, and what stands below it."""
         run, now = engine(), time.time()
         return {
-            # In a table each job stands for itself, whichever cell has shown it again.
+            # A table does not say which cell has reused a job.
             "snapshots": [replace(run.known(record).snapshot, reused=False) for record in records],
             "stars": [record.starred for record in records],
             "now": now,
@@ -332,8 +317,8 @@ class Jobs(Sequence[Job]):
 
 
 def caption(ledger: Ledger, only: Filter, *, now: float, limit: int | None = None) -> str:
-    """What stands below jobs wherever they are listed: how many, what they cost, and what was spent. At most ``limit``
-    of them are shown; a command in it stands between backticks."""
+    """The line below a list of jobs, at most ``limit`` of them shown: how many, what they cost, and what was spent.
+    Commands stand between backticks."""
     from happyhorse_nb.render.tables import sums
 
     return sums(
@@ -347,8 +332,8 @@ def caption(ledger: Ledger, only: Filter, *, now: float, limit: int | None = Non
 
 
 def spent(ledger: Ledger, *, now: float) -> dict[str, list[Snapshot]]:
-    """All that was made today, this month, and in all, by the day it was asked for: removed and forgotten ones too, for
-    they were paid for."""
+    """All jobs of today, of this month, and in all, by the day of the request; removed and forgotten ones too, which
+    were paid for."""
     day = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
     return {
         "today": ledger.costs(Filter(since=day.timestamp())),
@@ -358,7 +343,7 @@ def spent(ledger: Ledger, *, now: float) -> dict[str, list[Snapshot]]:
 
 
 def empty(ledger: Ledger, only: Filter) -> str:
-    """What is said where no job is listed."""
+    """The line in place of an empty list."""
     if not ledger.count():
         return "No jobs yet."
     if only == replace(LISTED, removed=True):

@@ -1,4 +1,4 @@
-"""Takes up tasks that nobody watches, in whatever kernel they were begun."""
+"""Finds jobs by pieces of their ids, and takes up tasks that nobody watches, whichever kernel began them."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from happyhorse_nb.wire import is_task_id
 
 
 def find(piece: str) -> Job:
-    """The job with that piece of an id. Raises `JobNotFound`."""
+    """The job whose id has that piece. Raises `JobNotFound`."""
     run = engine()
     return run.known(run.ledger.find(piece))
 
 
 def jobs_of(verb: str, named: Any) -> list[Job]:
-    """The jobs that are named by a `Job`, `Takes`, any unambiguous piece of an id, or several of these.
+    """The jobs meant by a `Job`, `Takes`, any unambiguous piece of an id, or several of these.
 
-    ``verb`` is what is to be done with them, for the error. Raises `JobNotFound`, and `InvalidRequest` for what names
-    no job, or one that is not bought yet.
+    ``verb`` is the action, for the error. Raises `JobNotFound`, and `InvalidRequest` for what is no job, or one that is
+    not bought yet.
     """
     named = settled(named)
     if isinstance(named, str):
         return [find(named)]
-    # Not by its class: after a user's importlib.reload there are two of them.
+    # Not isinstance: after importlib.reload there are two such classes.
     if hasattr(named, "snapshot"):
         return [named]
     if isinstance(named, Iterable):
@@ -46,7 +46,7 @@ def jobs_of(verb: str, named: Any) -> list[Job]:
 
 
 def no_job(verb: str, named: Any) -> InvalidRequest:
-    """The error for what names no job."""
+    """The error for what is no job."""
     kind = type(named).__name__
     what = f"{verb} takes a job, takes or a piece of an id, not a {kind}"
     return InvalidRequest(what, remedy="Give one of them.", param="job")
@@ -57,10 +57,10 @@ _SLACK = 600.0
 _LOOK_UP = "Look the id up in your account's task list."
 
 
-def read_task(run: Engine, task_id: str) -> Snapshot:
+def _read_task(run: Engine, task_id: str) -> Snapshot:
     """What the server says of a task. Raises `JobNotFound` where it knows none, `APIError` and `TransportError`.
 
-    A mistyped id must not end the doubt about a paid task, which could then be bought again.
+    So a mistyped id does not count as the task of a job in doubt, which could then be bought again.
     """
     try:
         return run.ask(lambda client: client.read(task_id))
@@ -72,8 +72,8 @@ def read_task(run: Engine, task_id: str) -> Snapshot:
         ) from None
 
 
-def task_record(run: Engine, task: Snapshot, account: Account) -> Record:
-    """A row for a task that is known by its id alone, with what is known of it: not what it was asked for."""
+def _task_record(run: Engine, task: Snapshot, account: Account) -> Record:
+    """A row for a task of which only the id and the server's answer are known, not the request."""
     return Record(
         snapshot=replace(
             task,
@@ -92,17 +92,20 @@ def task_record(run: Engine, task: Snapshot, account: Account) -> Record:
     )
 
 
-def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Record:
-    """The job of that piece of an id, to which this task belongs from now on, as the user says.
+def _attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Record:
+    """Give the task to the job whose id has that piece, because the user says so; returns the job's row.
 
-    Its outcome must not be known, or known by such a word alone; a task that it had by that is a job of its own from
-    now on. Raises `InvalidRequest` where something speaks against it, `JobNotFound`, and what `read_task` raises.
+    The job must be unknown, or have its task from an earlier such word; that earlier task becomes a job of its own.
+    Raises `InvalidRequest` where something speaks against it, `JobNotFound`, and what `_read_task` raises.
     """
     if not is_task_id(task_id):
         raise JobNotFound(
             f"{task_id[:40]!r} is not a task id", remedy="Copy the whole id from your account's task list."
         )
-    job = _now(run, run.ledger.find(piece))
+    job = run.ledger.find(piece)
+    # Settles a job whose kernel has died: then the row is read again.
+    run.known(job)
+    job = run.ledger.get(job.snapshot.id) or job
     check_account(job, account, run.ledger)
     now = job.snapshot
     if now.task_id == task_id:
@@ -121,23 +124,23 @@ def attach_task(run: Engine, task_id: str, piece: str, account: Account) -> Reco
             raise InvalidRequest(
                 f"attach: task {task_id} is that of job {other.snapshot.id}", remedy=_LOOK_UP, param="attach"
             )
-    says = read_task(run, task_id)
-    against = contradiction(job, says)
+    says = _read_task(run, task_id)
+    against = _contradiction(job, says)
     if against:
         raise InvalidRequest(
             f"attach: task {task_id} is not that of job {now.short_id}: {against}", remedy=_LOOK_UP, param="attach"
         )
-    job = _let_go(run, job)
-    other = None if other is None else _let_go(run, other)
-    freed = None if job.snapshot.task_id is None else task_record(run, job.snapshot, account)
+    job = _released(run, job)
+    other = None if other is None else _released(run, other)
+    freed = None if job.snapshot.task_id is None else _task_record(run, job.snapshot, account)
     attached = replace(job, attached=True, owner=None, snapshot=_with_task(job, says, other))
     if not run.ledger.attach(attached, was=job, instead=other, freed=freed):
         raise InvalidRequest(f"attach: job {now.short_id} has changed meanwhile", remedy="Try again.", param="attach")
     return attached
 
 
-def contradiction(job: Record, says: Snapshot) -> str:
-    """What in the server's answer about a task speaks against its being a job's; empty where nothing does."""
+def _contradiction(job: Record, says: Snapshot) -> str:
+    """What in the server's answer shows that a task is not the job's; empty where nothing does."""
     now = job.snapshot
     if says.model and says.model != now.model:
         return f"its model is {says.model}, and the job's {now.model}"
@@ -150,9 +153,9 @@ def contradiction(job: Record, says: Snapshot) -> str:
     return ""
 
 
-def attach_hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) -> str:
-    """How a task that was taken up by its id is attached to a job whose outcome is not known; empty without one."""
-    fitting = [job.snapshot for job in unknown if not job.forgotten and (says is None or not contradiction(job, says))]
+def _attach_hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) -> str:
+    """How to attach a task that was taken up by its id to a job that is unknown; empty where there is none."""
+    fitting = [job.snapshot for job in unknown if not job.forgotten and (says is None or not _contradiction(job, says))]
     if task.snapshot.model or not fitting:
         return ""
     which = (
@@ -164,20 +167,14 @@ def attach_hint(task: Record, says: Snapshot | None, unknown: Sequence[Record]) 
     )
 
 
-def _now(run: Engine, record: Record) -> Record:
-    """The row as it is, a job settled whose kernel has died."""
-    run.known(record)
-    return run.ledger.get(record.snapshot.id) or record
-
-
-def _let_go(run: Engine, record: Record) -> Record:
-    """The row of a job that nobody watches any more."""
+def _released(run: Engine, record: Record) -> Record:
+    """The row of a job after its watching was ended."""
     run.release(record)
     return run.ledger.get(record.snapshot.id) or record
 
 
 def _with_task(job: Record, says: Snapshot, other: Record | None) -> Snapshot:
-    """A job with a task: what was made of that one so far is its own."""
+    """The job with this task, and with the video that ``other``, which had the task before, has fetched."""
     now = job.snapshot
     found = other.snapshot if other is not None and other.made and not other.forgotten else says
     made = found is not says
@@ -203,44 +200,43 @@ def _with_task(job: Record, says: Snapshot, other: Record | None) -> Snapshot:
     )
 
 
-#: The fewest characters of a server's id that does not say of itself that it is one; and our own ids, whole.
+#: The fewest characters of a server's id without the prefix ``task-``; and the form of our own ids.
 _LEAST, _OUR_ID = 12, r"[0-9a-f]{12}"
 
 
 class Taken(NamedTuple):
-    """What was taken up, and why the rest of it was not sent: None where there is no rest.
-
-    ``hint`` says how a task that was named by its id is attached to a job whose outcome is not known.
-    """
+    """The jobs that were taken up, why others were not sent (None where all were), and how a task that was named by its
+    id is attached to a job that is unknown."""
 
     jobs: list[Job]
     refusal: InvalidRequest | None
     hint: str = ""
 
 
-def resume(run: Engine, pieces: Sequence[str] | None = None, *, attach: str | None = None) -> Taken:
-    """Go on with the jobs named by pieces of their ids, or with every unfinished one of the account in use.
+def take_up(pieces: Sequence[str] | None = None, *, attach: str | None = None) -> Taken:
+    """Go on with the jobs whose ids have these pieces, or with all unfinished jobs of the account in use.
 
-    An id that the ledger does not know is taken as that of a task submitted elsewhere; with ``attach``, a piece of an
-    id, as that of this job, whose outcome is not known. Raises `JobNotFound`, and then none of them is taken up, and
-    `InvalidRequest` for a task that cannot be that job's.
+    An id that the ledger does not know is that of a task submitted elsewhere; with ``attach``, a piece of an id, the
+    task of that unknown job. Raises `JobNotFound` (then none is taken up), `InvalidRequest` for a task that cannot be
+    that job's, `MissingKey`, `LedgerError`.
     """
-    account = current_account()
+    run, account = engine(), current_account()
     if pieces is not None and attach is not None:
-        return _taken(run, [attach_task(run, piece, attach, account) for piece in pieces], account)
+        return _taken(run, [_attach_task(run, piece, attach, account) for piece in pieces], account)
     if pieces is not None:
         named = [_named(run, piece, account) for piece in pieces]
         hints = [hint for _, hint in named if hint]
         return _taken(run, [record for record, _ in named], account)._replace(hint="\n".join(hints))
     found = run.ledger.unfinished(account.realm, account.key.fingerprint)
     taken = _taken(run, found, account)
-    # As they were read: one that was queued may have ended by now.
+    # As they were read: a queued job may have ended meanwhile.
     queued = {record.snapshot.id for record in found if record.snapshot.status == Status.QUEUED}
     return taken._replace(jobs=[job for job in taken.jobs if job.task_id or job.id in queued])
 
 
-def everywhere(run: Engine) -> list[Job]:
-    """The jobs that run now, those of other live processes with the same account followed from here."""
+def running() -> list[Job]:
+    """The jobs that run now, here and in other live processes with the same account; this process follows those too."""
+    run = engine()
     here = run.running()
     try:
         account = current_account()
@@ -249,16 +245,15 @@ def everywhere(run: Engine) -> list[Job]:
     found = {job.id: job for job in here}
     for record in run.ledger.unfinished(account.realm, account.key.fingerprint):
         if record.snapshot.status.running and run.presence.alive(record.owner):
-            job = run.take_up(record, account)
-            found[job.id] = job
+            found[record.snapshot.id] = run.take_up(record, account)
     return list(found.values())
 
 
 def _taken(run: Engine, records: Sequence[Record], account: Account) -> Taken:
-    """Take them up; a job that may not be sent keeps back none of the others."""
+    """Take them up; a job that may not be sent does not hold up the others."""
     taken: dict[str, Job] = {}
     refused: list[InvalidRequest] = []
-    # What is paid for comes first: whatever is wrong with a job that is still to be bought, its task runs out of time.
+    # Paid tasks first: they expire on the server, whatever is wrong with a job that is still to be bought.
     for record in sorted(records, key=lambda record: record.snapshot.task_id is None):
         try:
             taken[record.snapshot.id] = run.take_up(record, account)
@@ -269,20 +264,20 @@ def _taken(run: Engine, records: Sequence[Record], account: Account) -> Taken:
 
 
 def _refusal(refused: Sequence[InvalidRequest]) -> InvalidRequest:
-    """One line for all that were not sent. The last one's reason: it counts what those before it have cost."""
+    """One error for all that were not sent, with the last reason, which counts what those before have cost."""
     last = refused[-1]
     waiting = "1 queued video still waits" if len(refused) == 1 else f"{len(refused)} queued videos still wait"
     return InvalidRequest(f"{waiting}, not sent: {last.what}", limit=last.limit, remedy=last.remedy, param=last.param)
 
 
 def _named(run: Engine, piece: str, account: Account) -> tuple[Record, str]:
-    """The job of that piece of an id, of this account, and a hint where it may be another job's task.
+    """The job of this account whose id has that piece, and a hint where it may be the task of an unknown job.
 
     Raises `JobNotFound`.
     """
     says: Snapshot | None = None
     if piece.startswith("task-") and is_task_id(piece):
-        # A server's id is taken whole: a longer one that begins like it is another task.
+        # A server's id must match whole: a longer one with this beginning is another task.
         record = run.ledger.of_task(piece, account.realm)
     elif _is_foreign(piece):
         record = run.ledger.known(piece)
@@ -290,19 +285,19 @@ def _named(run: Engine, piece: str, account: Account) -> tuple[Record, str]:
         record = run.ledger.find(piece)
     if record is None:
         with suppress(APIError, TransportError):
-            says = read_task(run, piece)
+            says = _read_task(run, piece)
         begun = time.time()
         pending = Snapshot(status=Status.PENDING, task_id=piece, created=begun, submitted=begun)
-        record = task_record(run, pending, account)
+        record = _task_record(run, pending, account)
         run.ledger.add(record, reuse=False)
         record = replace(record, typed=says is None)
     check_account(record, account, run.ledger)
     unknown = run.ledger.unknown(account.realm, account.key.fingerprint) if not record.snapshot.model else []
-    return record, attach_hint(record, says, unknown)
+    return record, _attach_hint(record, says, unknown)
 
 
 def _is_foreign(piece: str) -> bool:
-    """Whether what the ledger does not know may be a server's id, and no mistyped name or piece of one of ours."""
+    """Whether this may be a server's id, and not a mistyped name or piece of one of our ids."""
     return (
         is_task_id(piece)
         and len(piece) >= _LEAST

@@ -16,9 +16,10 @@ from happyhorse_nb.settings import process
 
 _ABSENT = object()
 _guard = process.Guard()
-#: Those that it was applied for, and those of them, and others, that need it no more.
+#: The loops that nest_asyncio was applied to, and all loops that have ended, also before it was.
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 _over: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+#: What nest_asyncio has replaced, to be put back: owner, name and earlier value.
 _before: list[tuple[Any, str, object]] = []
 
 
@@ -26,10 +27,9 @@ _before: list[tuple[Any, str, object]] = []
 def nesting(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Let this loop run while another one runs on the same thread.
 
-    Beside the loop's class nest_asyncio replaces tasks, futures and `asyncio.run` for the whole process, which makes
-    every task slower and takes ``loop_factory`` from `asyncio.run`. So all that is put back when the last user is done,
-    or, where an interrupt has come between, the next one; where the user has applied it before, it is the user's and
-    stays.
+    nest_asyncio also replaces tasks, futures and `asyncio.run` for the whole process, which slows down every task and
+    removes ``loop_factory`` from `asyncio.run`. So all of it is put back after the last use (after an interrupt, by the
+    next one), unless the user had applied nest_asyncio before.
     """
     try:
         _guard(lambda: _begin(loop))
@@ -41,9 +41,9 @@ def nesting(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
 
 def _begin(loop: asyncio.AbstractEventLoop) -> None:
     if loop in _over:
-        # An interrupt was faster.
+        # An interrupt has ended it already.
         return
-    # The first does not work on Python 3.14, where the second is installed in its stead.
+    # nest_asyncio does not work on Python 3.14, where its successor is installed instead.
     nest = import_module("nest_asyncio" if sys.version_info < (3, 14) else "nest_asyncio2")
     if not _before and not hasattr(asyncio, "_nest_patched"):
         _before.extend((owner, name, vars(owner).get(name, _ABSENT)) for owner, name in _replaced())
@@ -52,7 +52,7 @@ def _begin(loop: asyncio.AbstractEventLoop) -> None:
 
 
 def _end() -> None:
-    # One that is closed was left by an interrupt.
+    # A closed loop outside of `_over` was left behind by an interrupt.
     if not all(loop in _over or loop.is_closed() for loop in _loops):
         return
     while _before:
@@ -64,13 +64,13 @@ def _end() -> None:
 
 
 def _replaced() -> Iterator[tuple[Any, str]]:
-    """What nest_asyncio 1.6.0, its last release, and nest_asyncio2 1.7 replace beside the loop's class."""
+    """What nest_asyncio 1.6.0 (its last release) and nest_asyncio2 1.7 replace, beside the loop's class."""
     marks = ("_nest_patched", "_nest_asyncio2")
     yield from ((asyncio, name) for name in ("run", "Task", "Future", "get_event_loop", *marks))
     yield from ((asyncio.tasks, name) for name in ("Task", "_CTask"))
     yield from ((asyncio.futures, name) for name in ("Future", "_CFuture"))
     yield from ((asyncio.events, name) for name in ("get_event_loop", "_get_event_loop"))
-    if sys.version_info < (3, 14):  # later there is no policy to replace, only a deprecated one to ask for
+    if sys.version_info < (3, 14):  # from then on even asking for the policy is deprecated
         yield type(asyncio.get_event_loop_policy()), "get_event_loop"
     if "tornado.concurrent" in sys.modules:
         yield from ((sys.modules["tornado.concurrent"], name) for name in ("Future", "FUTURES"))
@@ -80,14 +80,14 @@ T = TypeVar("T")
 
 
 class _PrivateLoop(asyncio.SelectorEventLoop):
-    """A loop class of our own: nest_asyncio patches the class of the loop it is given, and this one nobody else has."""
+    """A class that no other loop has, since nest_asyncio patches the class of the loop it is given."""
 
 
 def run(awaitable: Awaitable[T]) -> T:
-    """Run an awaitable to its end and return its result, also where a loop runs already, as in a notebook's cell.
+    """Run an awaitable to its end and return its result, even where a loop runs already, as in a notebook's cell.
 
-    It runs on a private loop on this thread. The kernel's own loop stands still meanwhile and is not touched, so cells
-    queued behind this one are all run after it. An interrupt cancels it. Raises `UsageError` for what is no awaitable,
+    It runs on a private loop on this thread. The kernel's own loop waits meanwhile and is not touched, so all cells
+    queued behind this one run afterwards. An interrupt cancels it. Raises `UsageError` for what is no awaitable,
     `ConfigError` under uvloop, and what the awaitable raises.
     """
     if not inspect.isawaitable(awaitable):
@@ -113,14 +113,14 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
         try:
             return loop.run_until_complete(task)
         finally:
-            # After an interrupt the task itself is among them; otherwise what it has left behind.
+            # The tasks that it has left behind, and after an interrupt also the task itself.
             rest = asyncio.all_tasks(loop)
             for left in rest:
                 left.cancel()
             if rest:
                 loop.run_until_complete(asyncio.gather(*rest, return_exceptions=True))
             if task.done() and not task.cancelled():
-                # An interrupt that came in the middle of a step is raised here and is also the task's own.
+                # Mark as seen: an interrupt within a step is raised here, and is also the task's exception.
                 task.exception()
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())

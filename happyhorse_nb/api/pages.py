@@ -1,4 +1,4 @@
-"""What the widgets read of the ledger: pages of jobs with their sums, and what a job was made from."""
+"""What the widgets read from the ledger: pages of jobs with their sums, and the inputs of a job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from happyhorse_nb.job.job import Job
     from happyhorse_nb.job.request import Request
 
-#: Which jobs of the query a view shows, by its name.
+#: The filter of each view of the gallery.
 _VIEWS: dict[str, dict[str, Any]] = {
     "all": {},
     "starred": {"starred": True},
@@ -24,17 +24,16 @@ _VIEWS: dict[str, dict[str, Any]] = {
     "failed": {"status": GROUPS["failures"]},
     "removed": {"removed": True},
 }
-#: The fields that a view decides on, as they are where it leaves them open.
+#: The fields that a view sets, with their defaults.
 _OPEN: dict[str, Any] = {"status": frozenset(), "starred": None, "removed": False}
-#: The view of a query that is none of the others.
+#: The view of a query that fits none of the others.
 _AS_ASKED = "as asked"
 
 
 class Pages:
-    """The jobs that fit a query, ``size`` to a page, newest first, takes of one request together.
+    """The jobs that match a query, ``size`` to a page, newest first, takes of one request together.
 
-    ``number`` is the page, from 0 on, ``view`` one of ``views``. Forgotten jobs are left out, removed ones too unless
-    they are asked for. What reads raises `LedgerError`.
+    ``number`` is the page, from 0 on, ``view`` one of ``views``. Methods that read raise `LedgerError`.
     """
 
     def __init__(self, query: Filter, size: int) -> None:
@@ -50,7 +49,7 @@ class Pages:
 
     @property
     def query(self) -> Filter:
-        """What is listed now."""
+        """The query of the current view."""
         return self._query if self.view == _AS_ASKED else replace(self._query, **{**_OPEN, **_VIEWS[self.view]})
 
     @property
@@ -60,7 +59,7 @@ class Pages:
 
     @property
     def model(self) -> str:
-        """The id of the model whose jobs are listed; empty for all models."""
+        """The model whose jobs are listed; empty for all."""
         return self._query.model
 
     @property
@@ -70,16 +69,16 @@ class Pages:
 
     @property
     def pages(self) -> int:
-        """How many pages there are, at least 1."""
+        """The number of pages, at least 1."""
         return max(1, -(-self.count // self._size))
 
     def ask(self, text: str, model: str, view: str) -> None:
-        """List these jobs from now on, from the first page."""
+        """Change the query, and go to the first page."""
         self._query = replace(self._query, text=text, model=model)
         self.view, self.number = view, 0
 
     def read(self) -> list[Poster]:
-        """The jobs of this page; beyond the last page, those of the last one."""
+        """Read this page, or the last one if it is beyond that."""
         self.count = self._engine.ledger.count(self.query)
         self.number = min(max(0, self.number), self.pages - 1)
         found = self._read(self.number)
@@ -91,7 +90,7 @@ class Pages:
         return [_poster(take) for take in self._read(0)]
 
     def job(self, job_id: str) -> Job:
-        """A job of the page that was read last."""
+        """A job of the page read last."""
         return self._engine.known(self._records[job_id])
 
     def running(self) -> list[Job]:
@@ -99,11 +98,11 @@ class Pages:
         return [job for job in self._engine.running() if job.id in self._records]
 
     def caption(self) -> str:
-        """How many jobs there are, what they cost, and what was spent; a command in it stands between backticks."""
+        """How many jobs there are, what they cost, and what was spent; commands stand between backticks."""
         return caption(self._engine.ledger, self.query, now=time.time())
 
     def empty(self) -> str:
-        """What to say where no job is listed."""
+        """The line in place of an empty list."""
         return empty(self._engine.ledger, self.query)
 
     def __repr__(self) -> str:
@@ -119,8 +118,7 @@ def _poster(take: Take) -> Poster:
 
 
 def first_frame(job: Job) -> tuple[str | bytes | None, str]:
-    """The URL or the bytes of a job's first frame, None where it is not stored any more; and its name, or an empty
-    text."""
+    """The URL or bytes of a job's first frame, None where it is not stored any more; and its name, possibly empty."""
     frame, name = state_of(job).record.frame, state_of(job).record.frame_label
     if not frame or frame.startswith(("http://", "https://")):
         return frame or None, name
@@ -128,10 +126,10 @@ def first_frame(job: Job) -> tuple[str | bytes | None, str]:
 
 
 def sources(job: Job) -> str:
-    """The sources of all inputs of a job, a line each: what tells them from those of another one."""
+    """The sources of all inputs of a job, a line each, to compare jobs by."""
     return state_of(job).record.sources
 
 
 def is_of(request: Request, job: Job) -> bool:
-    """Whether a job was made by this request."""
+    """Whether the job was made by this request."""
     return request.made(state_of(job).record)

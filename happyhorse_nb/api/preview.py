@@ -1,4 +1,4 @@
-"""What a request would be, cost and take, and what would refuse it; nothing is written or sent."""
+"""Previews a request: its cost, its time, and why it would be refused. Nothing is written or sent."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from happyhorse_nb.settings.config import config
 
 @dataclass(frozen=True)
 class Preview:
-    """What one video costs (USD; None where the list prices do not say), how many seconds it takes, whether all of it
-    is play money, and how many are made at once."""
+    """What one video costs (USD; None if the list prices do not say) and takes (seconds), whether that is play money,
+    and how many videos are made at once."""
 
     cost: Cost | None
     seconds: float
@@ -30,12 +30,12 @@ class Preview:
     at_once: int
 
     def seconds_of(self, videos: int) -> float:
-        """How many seconds so many take: those that find no slot wait for one."""
+        """How many seconds so many videos take, in batches of those made at once."""
         return self.seconds * math.ceil(videos / self.at_once)
 
 
 def preview(params: Mapping[str, Any], *, model: str) -> Preview:
-    """The estimates for a request of these parameters. Raises `LedgerError`, `ConfigError`."""
+    """The estimates for a request with these parameters. Raises `LedgerError`, `ConfigError`."""
     try:
         sandbox = current_account().sandbox
     except MissingKey:
@@ -60,24 +60,13 @@ def check(
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.Input] = images.load,
 ) -> tuple[Request, list[Snapshot]]:
-    """The request that `generate` would submit, and those of its takes that were asked for before: none of them is
-    paid for again.
+    """The request that `generate` would submit, and those of its takes that exist already and are not paid for again.
 
     ``load`` as in `prepare`. Raises what `generate` would raise.
     """
     run, settings, count = engine(), config(), check_takes(takes)
-    request = prepare(
-        image,
-        prompt,
-        params,
-        settings=settings,
-        home=run.folder,
-        model=model,
-        fit=fit,
-        save=save,
-        namespace=namespace,
-        load=load,
-    )
+    options: dict[str, Any] = {"model": model, "fit": fit, "save": save, "namespace": namespace, "load": load}
+    request = prepare(image, prompt, params, settings=settings, home=run.folder, **options)
     account = current_account()
     cost = settings.estimate(request.params, model=request.model)
     requests = spread(request, count)
@@ -93,8 +82,8 @@ def check(
 
 
 def last_seed() -> tuple[int, str] | None:
-    """The seed of the newest job, in whatever notebook, and its short id; None where it is not known: the job was made
-    elsewhere. Raises `LedgerError`."""
+    """The seed and the short id of the newest job in the ledger; None where the seed is not known. Raises
+    `LedgerError`."""
     newest = engine().ledger.newest(1)
     seed = newest[0].snapshot.params.get("seed") if newest else None
     return (seed, newest[0].snapshot.short_id) if isinstance(seed, int) else None

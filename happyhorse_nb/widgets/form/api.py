@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from happyhorse_nb.api.calls import with_options
 from happyhorse_nb.api.pages import first_frame
 from happyhorse_nb.models import MODELS, TAKES, Fit, check_params, check_takes, find_model
 from happyhorse_nb.settings import process
@@ -38,7 +38,17 @@ def form(
     return _open(image, prompt, model=model, takes=takes, fit=fit, save=save, params=params)
 
 
-form.__signature__ = with_options(form)  # type: ignore[attr-defined]  # what inspect.signature looks for
+def _signature() -> inspect.Signature:
+    """The signature of `form` with the models' parameters in place of ``params``, so that ``?`` and Tab show them."""
+    own = inspect.signature(form)
+    shown = {p.name: p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD}
+    for model in MODELS.values():
+        for name in (*(role.option for role in model.inputs), *(p.name for p in model.options)):
+            shown.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None))
+    return own.replace(parameters=list(shown.values()))
+
+
+form.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect.signature looks for
 
 
 def edit(job: Job) -> Form:

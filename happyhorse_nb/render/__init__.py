@@ -1,6 +1,6 @@
 """Snapshots as escaped HTML and as plain text. Pure: no kernel, no widget, no network.
 
-Nothing heavy is imported here: jinja2 and IPython are on first use.
+jinja2 and IPython are imported on first use.
 """
 
 from happyhorse_nb.render.cards import (

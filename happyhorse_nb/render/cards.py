@@ -1,4 +1,4 @@
-"""One job as a card, and as one line of text. Pure."""
+"""A job as a card, and as one line of text; and what all views share: templates, style sheets, links. Pure."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def link(path: Path, start: Path) -> tuple[str, str]:
-    """What to show and what to link to: relative to ``start``, the notebook's folder, where that is possible."""
+    """The text and the address of a link, relative to ``start``, the notebook's folder, where that is possible."""
     try:
         relative = Path(os.path.relpath(path.absolute(), start.absolute())).as_posix()
-    except ValueError:  # another drive: no relative path leads there
+    except ValueError:  # on another drive, where no relative path leads
         return shown(path), path.absolute().as_uri()
     return (shown(path) if relative.startswith("../") else plain(relative, 300)), quote(relative)
 
@@ -36,9 +36,9 @@ def shown(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Item:
-    """One entry of the card's last line: words, and a piece of code to copy (an id, a command).
+    """A part of a line: text, and code to copy (an id, a command).
 
-    ``kind`` says where it is not seen: ``now`` once the card's kernel is gone, ``way`` while buttons below do the same.
+    ``kind`` says when it is hidden: ``now`` once the card's kernel is gone, ``way`` while buttons below do the same.
     """
 
     text: str = ""
@@ -46,56 +46,32 @@ class Item:
     kind: str = ""
 
 
-@dataclass(frozen=True)
-class Bar:
-    """The progress bar: whole percent, and the same in words."""
-
-    percent: int
-    text: str
-
-
-@dataclass(frozen=True)
-class View:
-    """All that one card says. ``phase`` is seconds into the pulse, so that it goes on where the last tick left it."""
-
-    tone: str
-    state: str
-    detail: str
-    prompt: str
-    bar: Bar | None
-    message: str
-    remedy: tuple[Item, ...]
-    note: str
-    meta: tuple[Item, ...]
-    id: str
-    phase: float
-
-
-#: Seconds; the same figure stands in style.css.
+#: Seconds that the dot's pulse takes, as in style.css.
 PULSE = 1.6
 
 
-def view(snapshot: Snapshot, now: float) -> View:
-    """The card of this snapshot at this instant (Unix seconds)."""
+def view(snapshot: Snapshot, now: float) -> dict[str, Any]:
+    """What the templates show of a job at ``now`` (Unix seconds)."""
     message, remedy = words.say(snapshot)
     running = snapshot.status.running
-    return View(
-        tone=words.tone(snapshot),
-        state=words.state(snapshot),
-        detail=words.detail(snapshot, now),
-        prompt=plain(snapshot.prompt, 160),
-        bar=Bar(words.percent(snapshot), words.remaining(snapshot)) if running else None,
-        message=message,
-        remedy=spans(remedy),
-        note=words.note(snapshot),
-        meta=tuple(_meta(snapshot)),
-        id=plain(snapshot.short_id, 40),
-        phase=round(now % PULSE, 2),
-    )
+    return {
+        "tone": words.tone(snapshot),
+        "state": words.state(snapshot),
+        "detail": words.detail(snapshot, now),
+        "prompt": plain(snapshot.prompt, 160),
+        "bar": {"percent": words.percent(snapshot), "text": words.remaining(snapshot)} if running else None,
+        "message": message,
+        "remedy": spans(remedy),
+        "note": words.note(snapshot),
+        "meta": _meta(snapshot),
+        "id": plain(snapshot.short_id, 40),
+        # Seconds into the pulse, which so goes on where the last update left it.
+        "phase": round(now % PULSE, 2),
+    }
 
 
 def spans(text: str) -> tuple[Item, ...]:
-    """Our own words, split where a command stands between backticks."""
+    """A text of ours, split at the commands, which stand between backticks."""
     pieces = enumerate(re.split(r"`([^`]+)`", text))
     return tuple(Item(code=piece) if number % 2 else Item(text=piece) for number, piece in pieces if piece)
 
@@ -109,24 +85,24 @@ def _meta(snapshot: Snapshot) -> list[Item]:
         items.append(Item(words.money(snapshot)))
     if snapshot.sandbox:
         items.append(Item("sandbox"))
-    # Our own, from the first instant to the last: commands, file names and the table call the job by it, too.
+    # Our own id, which commands, file names and the table use too.
     items.append(Item(code=plain(snapshot.short_id, 40), kind="now"))
     if snapshot.name:
         items.append(Item("as", plain(snapshot.name, 60)))
     if snapshot.reused and status.running:
         items.append(Item("already on its way, nothing is bought again"))
     elif status == Status.DONE:
-        # The command, and no option: the card may stand below a call in Python, or below `show`.
+        # The command and not --again: the card may stand below a call in Python, or below `show`.
         items.append(Item("another take:", f"%happyhorse again {plain(snapshot.short_id, 40)}", kind="way"))
     return [item for item in items if item.text or item.code]
 
 
-#: How a detail begins that reads on from the state without a comma.
+#: Details that begin like this follow the state without a comma.
 _RUN_ON = ("in ", "after ", "today ", "yesterday ", "on ")
 
 
 def line(snapshot: Snapshot, *, now: float) -> str:
-    """One line without a line break or a terminal's control characters, ``now`` in Unix seconds."""
+    """The job as one line, free of line breaks and control characters; ``now`` is Unix seconds."""
     detail = words.detail(snapshot, now)
     # "Done in 9 s", but "Generating, 9 s".
     joint = " " if detail.startswith(_RUN_ON) else ", "
@@ -140,7 +116,7 @@ def line(snapshot: Snapshot, *, now: float) -> str:
     return f"{head}: {said}" if said else head
 
 
-#: What may stand in an attribute's address as it is; quotes, blanks, "%", "#", "&", "<" and ">" may not.
+#: Punctuation that an address in an attribute may hold unquoted; quotes, blanks, "%", "#", "&", "<", ">" are not.
 _PUNCTUATION = ":;,.()[]{}*+~!=/-_"
 
 
@@ -148,94 +124,91 @@ _PUNCTUATION = ":;,.()[]{}*+~!=/-_"
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    # Whatever a template prints is escaped: words of a server or a user can never become markup.
+    # All that a template prints is escaped: words of a server or a user never become markup. No auto_reload: each card
+    # would check four times a second whether our own files have changed.
     return Environment(
         loader=PackageLoader("happyhorse_nb.render"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
-        # Else each card would check four times a second whether our own files have changed.
         auto_reload=False,
     )
 
 
 def fill(template: str, **values: Any) -> str:
-    """The template of that name with these values, each of them escaped but for HTML made by another template."""
+    """Render a template. Values are escaped, but for HTML made by another template (``|safe``)."""
     return _environment().get_template(template).render(**values).strip()
 
 
 @cache
 def style(*more: str) -> str:
-    """The ``<style>`` element: what all views share and cards need, and the sheets of other views by their names."""
+    """The ``<style>`` element that all views share, with the sheets of other views by their names."""
     return f"<style>{_sheet('style', *more)}</style>"
 
 
 @cache
 def _sheet(*names: str) -> str:
-    """These sheets as one. It may stand in a saved output, so comments and indents are dropped."""
+    """These sheets as one, without comments and indents, since notebooks save it."""
     from importlib.resources import files
 
     sheets = files("happyhorse_nb.render").joinpath("templates")
     text = "\n".join(sheets.joinpath(f"{name}.css").read_text("utf-8") for name in names)
     text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
-    # What stands between quotation marks is for people.
+    # Blanks within quotation marks stay.
     return re.sub(r'("[^"]*")|\s*([{};,])\s*|(:)\s+', r"\1\2\3", " ".join(text.split()))
 
 
 def sheet_link(sheet: str) -> str:
-    """The sheet of that name as an element without a text that another page could show: for rules that look at what a
-    front end puts around an output, and so cannot be attributes of ours."""
+    """A sheet as a ``<link>``: for rules on what the front end puts around an output, which no attribute can replace.
+    A ``<style>`` element would show as text where HTML becomes markdown."""
     return f'<link rel="stylesheet" href="data:text/css,{quote(_sheet(sheet), safe=_PUNCTUATION)}">'
 
 
 def saved(thumb: str, live: str) -> str:
-    """A card as static HTML that needs no kernel and no sheet, made of its `thumb` and its `live` part."""
+    """A card as static HTML that needs no kernel and no style sheet, made of its `thumb` and its `live` part."""
     return inlined(
         fill("card.html.j2", link=sheet_link("saved"), thumb=thumb, live=live), rules(_sheet("style", "takes"))
     )
 
 
 def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
-    """The whole card as static HTML: an ordinary output that needs no kernel.
-
-    ``thumbnail`` is a small JPEG, ``now`` Unix seconds.
-    """
+    """The card as static HTML, which needs no kernel; ``thumbnail`` is a small JPEG, ``now`` Unix seconds."""
     return saved(thumb(snapshot.prompt, thumbnail), live(snapshot, now=now))
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:
-    """The part of a card that changes: state, times, bar, what there is to say, parameters."""
+    """The part of a card that changes: state, times, progress bar, messages, parameters."""
     return fill("live.html.j2", view=view(snapshot, now))
 
 
 def question(price: str, prompt: str, *, why: str, said: str = "") -> str:
-    """What stands in a card's place while it is asked whether to buy it: the price, why, and what went wrong."""
+    """The question before something is bought: the price, why it is asked, and what went wrong."""
     return fill("question.html.j2", price=price, prompt=plain(prompt, 160), why=why, said=plain(said, 400))
 
 
 def thumb(prompt: str, thumbnail: bytes | None) -> str:
-    """The first frame, small, as a data URI; a neutral box where there is none."""
+    """The small first frame, or an empty box where there is none."""
     data = b64encode(thumbnail).decode("ascii") if thumbnail else ""
     return fill("thumb.html.j2", data=data, prompt=plain(prompt, 120))
 
 
 def spoken(snapshot: Snapshot) -> str:
-    """The state alone, for screen readers: they are told when it changes, not every second."""
+    """The state alone, for screen readers, which so announce a new state and not each second."""
     return fill("spoken.html.j2", state=words.state(snapshot))
 
 
 def trouble(job_id: str, problem: Exception) -> str:
-    """In place of a card's live part: why it could not be drawn or obeyed."""
+    """In place of a card's live part: why it could not be drawn, or why a click failed."""
     what = plain(f"{type(problem).__name__}: {problem}", 300)
     return fill("trouble.html.j2", id=plain(job_id, 40), what=what)
 
 
 def placeholder(snapshot: Snapshot) -> str:
-    """One quiet line where the video will appear. It has to make sense in a notebook that was saved in mid-way, too."""
+    """A line where the video will appear. A notebook saved meanwhile shows it too."""
     return will_appear("Your video", "show", plain(snapshot.short_id, 40))
 
 
 def will_appear(what: str, command: str, ids: str) -> str:
-    """The same for whatever will appear, and the command that brings it back."""
+    """Such a line, with the command that brings the output back."""
     return fill("placeholder.html.j2", what=what, command=command, id=ids, link=sheet_link("placeholder"))

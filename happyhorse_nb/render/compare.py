@@ -1,4 +1,4 @@
-"""Two or more videos side by side, and what their requests differ in. Pure."""
+"""Videos side by side, and how their requests differ. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, style
 from happyhorse_nb.render.words import plain
 
-#: Characters of a prompt that are looked at, and words of a part that all have in common: of more, only both ends show.
+#: The most characters of a prompt that are compared. A common part of more than twice _COMMON words is shortened.
 _LONGEST, _COMMON = 5000, 16
 # A Chinese or Japanese character is a word of its own.
 _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff]+|\s+|.")
@@ -23,7 +23,7 @@ _WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|[^\W\u3040-\u30ff\u3400-\u9fff
 
 @dataclass(frozen=True)
 class Side:
-    """One of the videos: its job, the first frame as a small JPEG, and what tells that frame from another one."""
+    """One of the videos: its job, the first frame as a small JPEG, and the frame's source, to compare it by."""
 
     snapshot: Snapshot
     thumbnail: bytes | None = None
@@ -32,8 +32,8 @@ class Side:
 
 @dataclass(frozen=True)
 class Row:
-    """One thing in which they differ, ``asked`` for or what came of it. The cells are words, or JPEGs in base64 for
-    ``pictures``."""
+    """One difference; ``asked`` says whether it is in the requests, not only in the results. The cells are text, or for
+    ``pictures`` JPEGs in base64."""
 
     name: str
     cells: tuple[str, ...]
@@ -43,14 +43,14 @@ class Row:
 
 @dataclass(frozen=True)
 class Piece:
-    """A part of a prompt, ``marked`` where it is not in the others."""
+    """A part of a prompt, ``marked`` where the others do not have it."""
 
     text: str
     marked: bool = False
 
 
 def differences(sides: Sequence[Side]) -> list[Row]:
-    """The rows of the table: only what differs, without the prompts."""
+    """The rows of the table: only the differences, without the prompts."""
     snapshots = [side.snapshot for side in sides]
     names = list(dict.fromkeys(param.name for model in MODELS.values() for param in model.options))
     names += [name for s in snapshots for name in s.params if name not in names]
@@ -66,7 +66,7 @@ def differences(sides: Sequence[Side]) -> list[Row]:
 
 
 def summary(rows: Sequence[Row], prompts: Sequence[object]) -> str:
-    """One sentence over the table; empty where there is more than one thing to say."""
+    """One sentence above the table; empty where there are several differences."""
     names = [*(row.name for row in rows if row.asked or row.pictures), *(["prompt"] if prompts else [])]
     if not names:
         return "Nothing differs in what was asked for."
@@ -74,7 +74,7 @@ def summary(rows: Sequence[Row], prompts: Sequence[object]) -> str:
 
 
 def prompts(sides: Sequence[Side]) -> list[tuple[Piece, ...]]:
-    """Each side's prompt with what is not in the others marked; empty where all have the same."""
+    """Each side's prompt in pieces, those marked that the others do not have; empty where all prompts are equal."""
     texts = [plain(side.snapshot.prompt, _LONGEST) for side in sides]
     if len(set(texts)) == 1:
         return []
@@ -89,7 +89,7 @@ def _pieces(own: list[str], others: list[list[str]]) -> tuple[Piece, ...]:
         for block in SequenceMatcher(None, own, other, autojunk=False).get_matching_blocks():
             here[block.a : block.a + block.size] = [True] * block.size
         shared = [a and b for a, b in zip(shared, here, strict=True)]
-    # A blank between two words that differ belongs to them.
+    # A blank between two words that differ is marked too.
     for at, word in enumerate(own):
         if word.isspace() and 0 < at < len(own) - 1 and not shared[at - 1] and not shared[at + 1]:
             shared[at] = False
@@ -112,26 +112,11 @@ def _cut(common: list[str]) -> str:
 LETTERS = "ABCD"
 
 
-@dataclass(frozen=True)
-class _Video:
-    """What the page is told of one video; without a ``source`` there is ``trouble``."""
-
-    letter: str
-    told: str
-    label: str
-    source: str
-    trouble: str
-    link: str
-    file: str
-    width: int | None
-    height: int | None
-
-
 def comparison(sides: Sequence[Side], *, embed_limit: float, start: Path) -> dict[str, str]:
     """The MIME bundle of a comparison of two to four finished videos.
 
-    They are inside of it while all together have at most ``embed_limit`` (MB, a million bytes), else by links relative
-    to ``start``, the notebook's folder.
+    They are embedded while together they have at most ``embed_limit`` (MB, a million bytes), else linked relative to
+    ``start``, the notebook's folder.
     """
     rows, prompted = differences(sides), prompts(sides)
     embed = sum(_size(side) for side in sides) <= embed_limit * 1_000_000
@@ -158,7 +143,8 @@ def _size(side: Side) -> int:
         return 0
 
 
-def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: Path) -> _Video:
+def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: Path) -> dict[str, object]:
+    """What the template shows of one video; without a ``source`` there is ``trouble``."""
     snapshot = side.snapshot
     number = LETTERS.index(letter)
     told = ", ".join(words.parameter(snapshot, row.name) or row.cells[number] for row in rows if row.asked)
@@ -171,22 +157,22 @@ def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: 
         elif embed:
             source = f"data:video/mp4;base64,{b64encode(snapshot.path.read_bytes()).decode('ascii')}"
         else:
-            # `link` has quoted the address, so that it can stand in an attribute.
+            # Safe in an attribute: `link` has quoted the address.
             source = address if snapshot.path.is_file() else ""
             trouble = "" if source else "The file of this video is not there any more."
     except OSError as problem:
         trouble = f"The file of this video cannot be read: {plain(problem.strerror or problem, 100).lower()}."
-    return _Video(
-        letter=letter,
-        told=plain(told, 80),
-        label=plain(f"Video {letter}: {snapshot.prompt}" if snapshot.prompt else f"Video {letter}", 160),
-        source=source,
-        trouble=trouble,
-        link=address,
-        file=plain(snapshot.path.name, 200) if snapshot.path else "",
-        width=snapshot.width,
-        height=snapshot.height,
-    )
+    return {
+        "letter": letter,
+        "told": plain(told, 80),
+        "label": plain(f"Video {letter}: {snapshot.prompt}" if snapshot.prompt else f"Video {letter}", 160),
+        "source": source,
+        "trouble": trouble,
+        "link": address,
+        "file": plain(snapshot.path.name, 200) if snapshot.path else "",
+        "width": snapshot.width,
+        "height": snapshot.height,
+    }
 
 
 def _text(sides: Sequence[Side], rows: Sequence[Row], said: str) -> str:
@@ -208,7 +194,7 @@ def _script() -> str:
 
 
 def chosen(sides: Sequence[Side], number: int) -> dict[str, str]:
-    """The MIME bundle of what stands under a comparison once one of them was chosen."""
+    """The MIME bundle of the line under a comparison that says which video was chosen."""
     file = sides[number].snapshot.path
     others = "the other one stays" if len(sides) == 2 else "the others stay"
     name = f" ({plain(file.name, 200)})" if file else ""

@@ -1,4 +1,4 @@
-"""The parts of the form that are HTML: the first frame, verdicts, counts, what is expected, the cell to copy."""
+"""The parts of the form that are HTML: the first frame, verdicts, counts, the estimate, the cell to copy."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from happyhorse_nb.render.words import about, joined, plain
 
 
 def form_style() -> str:
-    """The form's sheet, and what gives the parts that ipywidgets leaves without a name theirs."""
+    """The form's style sheet, and the script that adds what ipywidgets lacks."""
     return fill("form_style.html.j2", style=style("form"))
 
 
 def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
-    """The first frame as it will be sent, or an empty box; of an address the browser fetches it."""
+    """The first frame as it will be sent, or an empty box. The browser fetches a picture with an address."""
     data = f"data:image/jpeg;base64,{b64encode(thumbnail).decode('ascii')}" if thumbnail else url
     return fill("preview.html.j2", source=data, label=plain(label, 80))
 
 
 def verdict(text: str, tone: str = "") -> str:
-    """One line about what was given: ``ok``, ``no``, ``warn``, or quiet. Screen readers are told when it changes."""
+    """One line about the input; ``tone`` is ``ok``, ``no``, ``warn`` or empty. Screen readers announce it."""
     return fill("verdict.html.j2", text=plain(text, 400), tone=tone)
 
 
 def count(hint: str, weight: int, maximum: int) -> str:
-    """``82 of 5000``, in the API's own counting."""
+    """``82 of 5000``, as the API counts."""
     return fill("count.html.j2", hint=hint, weight=weight, maximum=maximum, over=weight > maximum)
 
 
@@ -40,7 +40,7 @@ def picked(name: str) -> str:
 
 
 def price(cost: Cost | None, videos: int) -> str:
-    """``, about $1.40``: what so many of that cost cost, to put after what a press of a button does."""
+    """``, about $1.40``: the cost of so many videos, for the words on a button."""
     return "" if cost is None else f", {Cost(cost.amount * Decimal(videos))}"
 
 
@@ -54,8 +54,8 @@ def expected(
     made: int = 0,
     running: bool = False,
 ) -> str:
-    """``1620 x 1080, about $1.20, about 1 min 30 s``: what comes out, for all takes together. ``made`` of them were
-    asked for before; ``running`` says that not all of those have ended."""
+    """``1620 x 1080, about $1.20, about 1 min 30 s``: size, cost and time of all takes together. ``made`` of them exist
+    already; ``running`` says that not all of those have ended."""
     new = takes - made
     parts = [f"{pixels[0]} x {pixels[1]}" if pixels else ""]
     if not new:
@@ -68,14 +68,14 @@ def expected(
 
 
 def copied(cell: str, said: str) -> str:
-    """The cell to copy, with the button that does it."""
+    """The cell to copy, selected and copied at once where the browser allows it."""
     return fill("copied.html.j2", cell=cell, said=said, rows=min(12, cell.count("\n") + 2))
 
 
 def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
-    """What a saved notebook shows instead of the form: the cards and videos of ``jobs``, snapshot and thumbnail each.
+    """What a saved notebook shows instead of the form: the cards and videos of ``jobs`` (snapshot and thumbnail).
 
-    Together they hold at most ``embed_limit`` MB of video; the others are linked.
+    Together they embed at most ``embed_limit`` MB of video; the others are linked.
     """
     left, shown = embed_limit, []
     for snapshot, small in jobs:

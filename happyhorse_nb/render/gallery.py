@@ -1,4 +1,4 @@
-"""What the gallery shows, as HTML: a tile, its words, and the static grid that is saved with the notebook."""
+"""The gallery as HTML: a tile, and the static grid that is saved with the notebook."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from happyhorse_nb.render.words import joined, plain
 
 @dataclass(frozen=True)
 class Poster:
-    """A job as the gallery shows it: its small JPEG where there is one, and which ``take`` (from 1 on) it is ``of`` the
-    takes of its request."""
+    """A job as the gallery shows it: its small JPEG where there is one, and that it is number ``take`` (from 1 on)
+    ``of`` so many takes."""
 
     snapshot: Snapshot
     picture: bytes | None = None
@@ -27,25 +27,18 @@ class Poster:
     of: int = 1
 
 
-def gallery_style() -> str:
-    """The gallery's style element, with what it shares with the other views."""
-    return style("gallery")
-
-
 def poster(one: Poster, number: int, *, mixed: bool) -> str:
-    """A tile's picture and words; ``number`` is its position on the page. ``mixed``: both kinds of money have paid for
-    what is beside it, so each says which."""
+    """A tile's picture and words; ``number`` is its position on the page. ``mixed``: some jobs on the page cost play
+    money and some real, so each says which."""
     return fill("poster.html.j2", number=number, **_parts(one, None, mixed))
 
 
 def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) -> str:
-    """The same as a grid that needs no kernel, with links to the files from the notebook's folder ``start``.
-
-    It stands behind the live gallery, and is seen where that is not.
-    """
+    """The tiles as a grid that needs no kernel, with links relative to ``start``, the notebook's folder. It shows where
+    the live gallery does not."""
     return fill(
         "posters.html.j2",
-        style=gallery_style(),
+        style=style("gallery"),
         tiles=[_parts(one, start, mixed([each.snapshot for each in some])) for one in some],
         caption=spans(caption),
         empty=empty,
@@ -53,9 +46,9 @@ def posters(some: Sequence[Poster], *, start: Path, caption: str, empty: str) ->
 
 
 def whereabouts(snapshot: Snapshot, start: Path) -> str:
-    """Where a job's file is, from the notebook and as a whole, and its id: to copy.
+    """Where a job's file is, relative to the notebook and absolute, and its id, to copy.
 
-    No link: inside a widget no front end knows from where it leads. It stands under the video when that plays.
+    Not as a link: inside a widget no front end resolves a relative one. The playing video has it.
     """
     path = snapshot.path
     return fill(
@@ -69,12 +62,12 @@ def whereabouts(snapshot: Snapshot, start: Path) -> str:
 
 
 def below(text: str) -> str:
-    """What stands around the grid, such as the sums; a command in it stands between backticks."""
+    """A line beside the grid, such as the sums; commands stand between backticks."""
     return fill("below.html.j2", parts=spans(text))
 
 
 def notice(text: str, tone: str = "") -> str:
-    """One line that is also spoken; ``tone`` is ``bad`` for what went wrong."""
+    """A line that screen readers announce; ``tone`` is ``bad`` for an error."""
     return fill("notice.html.j2", text=plain(text, 400), tone=tone)
 
 

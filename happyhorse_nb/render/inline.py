@@ -1,7 +1,7 @@
-"""A sheet's rules as ``style`` attributes, for HTML that is saved by itself.
+"""Turns the rules of a style sheet into ``style`` attributes, for HTML that is saved.
 
-A ``<style>`` element with all rules is several times as long as a card, and stands as text before each of them wherever
-HTML becomes markdown (nbconvert, GitHub); attributes are never seen, and a card needs few of the rules.
+A ``<style>`` element with all rules is several times as long as a card, and shows as text wherever HTML becomes
+markdown (nbconvert, GitHub). Attributes never show, and a card needs few rules.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-#: A selector that is looked at: names of elements and classes, by descent alone. All others need a sheet.
+#: The selectors that are supported: elements and classes, by descent. All others need a sheet.
 _PLAIN = re.compile(r"(?:[a-z]+|\.[\w-]+)+(?: (?:[a-z]+|\.[\w-]+)+)*")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _BLOCK = re.compile(r"@[^{}]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
@@ -25,7 +25,7 @@ Rules = Sequence[tuple[list[_Element], str]]
 
 @cache
 def rules(sheet: str) -> Rules:
-    """The rules of a sheet (without comments and needless blanks) that an attribute can stand for, in its order."""
+    """The supported rules of a sheet (without comments and needless blanks), in its order."""
     found = []
     for selectors, declarations in _RULE.findall(_BLOCK.sub("", sheet)):
         for selector in selectors.split(","):
@@ -36,7 +36,7 @@ def rules(sheet: str) -> Rules:
 
 
 def inlined(html: str, some: Rules) -> str:
-    """The HTML with these rules as attributes. It is ours: its tags are closed, its text and attributes are escaped."""
+    """The HTML with these rules as attributes. It must be ours: tags closed, text and attributes escaped."""
     above: list[_Element] = []
 
     def styled(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""A finished video as an ordinary output: IPython's own `Video`, and under it a plain link to the file."""
+"""A finished video as an ordinary output: IPython's `Video`, and a link to the file below it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _LARGEST = 640
 
 @dataclass(frozen=True, repr=False)
 class VideoOutput:
-    """A video as rich output. ``data`` is its MIME bundle, for a display handle's ``update(data, raw=True)``; ``path``
-    its file."""
+    """A video as rich output: its MIME bundle ``data``, for a display handle's ``update(data, raw=True)``, and its
+    file."""
 
     data: dict[str, str]
     path: Path | None = None
@@ -33,11 +33,10 @@ class VideoOutput:
 def video(
     snapshot: Snapshot, *, embed_limit: float, start: Path, autoplay: bool = False, elsewhere: bool = False
 ) -> VideoOutput:
-    """The snapshot's file as a player: inside the output up to ``embed_limit`` (MB, a million bytes), above it by link.
-    With ``autoplay`` it plays at once, for who has just asked for it.
+    """A player for the job's file: embedded up to ``embed_limit`` (MB, a million bytes), linked above it.
 
-    ``start`` is the folder of the notebook: links are relative to it, since JupyterLab serves no absolute path.
-    ``elsewhere`` says that the notebook may be saved in another folder: then there is an absolute link, too.
+    Links are relative to ``start``, the notebook's folder, since JupyterLab serves no absolute path. ``elsewhere``: the
+    notebook may be saved in another folder, so there is an absolute link too. ``autoplay``: it plays at once.
     """
     path = snapshot.path
     if path is None:
@@ -56,19 +55,19 @@ def video(
 
 
 def copy_path(snapshot: Snapshot) -> str:
-    """The button that copies the path of the video's file; empty where there is none."""
+    """The button that copies the path of the video's file; empty where there is no file."""
     return fill("copy_path.html.j2", path=shown(snapshot.path.absolute())) if snapshot.path is not None else ""
 
 
 def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autoplay: bool) -> str:
     from IPython.display import Video
 
-    # IPython writes these attributes as they are, so everything in them is escaped here.
+    # Escaped here, since IPython writes these attributes as they are.
     css = "max-width:100%;border-radius:6px;background:#000;display:block"
     options: dict[str, Any] = {"mimetype": "video/mp4", "embed": embed}
     if snapshot.width and snapshot.height:
         scale = min(1.0, _LARGEST / max(snapshot.width, snapshot.height))
-        # The room is taken before the file is read: nothing on the page jumps.
+        # The size is known before the file is loaded, so the page does not jump.
         options["width"] = max(1, round(snapshot.width * scale))
         css += f";height:auto;aspect-ratio:{snapshot.width}/{snapshot.height}"
     else:
@@ -77,7 +76,7 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autopl
     options["html_attributes"] = (
         f'controls{" autoplay" if autoplay else ""} preload="metadata" style="{css}" aria-label="{label}"'
     )
-    # With a URL the data is an empty string: IPython 7 checks whether the data is a file, and fails for None.
+    # Empty data with a URL: IPython 7 looks whether the data is a file, and fails for None.
     source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"data": "", "url": address}
     made: Any = Video(**source, **options)  # type: ignore[no-untyped-call]  # IPython's display classes have no types
     return str(made._repr_html_())

@@ -1,4 +1,4 @@
-"""Many jobs as a table, in HTML and in plain text."""
+"""Jobs as a table, in HTML and in plain text, with their sums."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from happyhorse_nb.render.words import about, columns, instant, joined, plain
 
 _HEADS = ("what", "state", "id", "how", "$", "when", "★", "file")
 _EMPTY = "No jobs yet."
-#: Which head the jobs stand in order by, and which way.
+#: The column of each order, and its direction.
 _SORTED = {
     "newest": ("when", "descending"),
     "oldest": ("when", "ascending"),
@@ -40,11 +40,11 @@ def table(
     empty: str = _EMPTY,
     removed: bool = False,
 ) -> str:
-    """An HTML table, one row a job, prompt first.
+    """An HTML table with a row for each job.
 
     Files are links where ``start``, the notebook's folder, is given; ``now`` is Unix seconds. ``pictures`` are small
-    JPEGs, one a row, as ``stars`` say which have one; ``caption`` is what `sums` says, of these where it is left out;
-    ``empty`` is what is said where there is no row; ``removed``: these are hidden elsewhere, and can be brought back.
+    JPEGs and ``stars`` say which job has one, both one for each row; ``caption`` is that of `sums`, for these jobs
+    where it is left out; ``empty`` stands in place of no rows; ``removed``: these are hidden elsewhere.
     """
     both, some = mixed(snapshots), zip_longest(snapshots, pictures[: len(snapshots)], stars[: len(snapshots)])
     head, way = _SORTED.get(sort, ("", ""))
@@ -68,7 +68,7 @@ def table_text(
     caption: str | None = None,
     empty: str = _EMPTY,
 ) -> str:
-    """The same as aligned plain text, what they cost in its last line."""
+    """The same table as aligned plain text, with the cost in the last line."""
     below = in_words_here(sums(snapshots) if caption is None else caption)
     if not snapshots:
         return f"{empty}\n{below}".rstrip()
@@ -91,11 +91,11 @@ def sums(
     removed: int = 0,
     back: bool = False,
 ) -> str:
-    """How many jobs, what they cost, and what was ``spent``, by the words for when: bills and estimates are told apart,
-    real and play money are never in one sum. At most ``limit`` of the jobs are shown.
+    """How many jobs, what they cost, and what was ``spent`` in which time. Bills and estimates are told apart, and real
+    and play money are never added up. At most ``limit`` of the jobs are shown.
 
-    ``whole``: they are all there are, so what was spent says what they cost. ``removed`` is how many are hidden;
-    ``back``: these are those. A command stands between backticks.
+    ``whole``: these are all jobs, so what was spent is what they cost. ``removed``: how many are hidden; ``back``:
+    these are the hidden ones. Commands stand between backticks.
     """
     count = f"{len(snapshots)} {'removed ' if back else ''}job{'' if len(snapshots) == 1 else 's'}"
     if limit is not None and limit < len(snapshots):
@@ -111,7 +111,7 @@ def sums(
 
 
 def _money(spent: Mapping[str, Sequence[Snapshot]]) -> str:
-    """What was spent by when: in dollars, and in play money where there is some; the kind is said once."""
+    """The sums for each time, in dollars and then in play money; the kind is said once."""
     parts = []
     for play in (False, True):
         some = {when: [s for s in told if s.sandbox == play] for when, told in spent.items()}
@@ -130,11 +130,11 @@ def _money(spent: Mapping[str, Sequence[Snapshot]]) -> str:
 
 
 def _amount(snapshots: Sequence[Snapshot]) -> tuple[Decimal, Decimal]:
-    """What these jobs cost in all, and how much of it is no bill yet, in USD."""
+    """What these jobs cost in all, and how much of that is not billed yet, in USD."""
     total = open_ = Decimal(0)
     for snapshot in snapshots:
         cost = snapshot.charge
-        # A reused job was paid for in the row that made it.
+        # A reused job is counted in the row that has paid for it.
         if cost is not None and not snapshot.reused:
             total += cost.amount
             open_ += Decimal(0) if cost.billed else cost.amount
@@ -142,7 +142,7 @@ def _amount(snapshots: Sequence[Snapshot]) -> tuple[Decimal, Decimal]:
 
 
 def mixed(snapshots: Sequence[Snapshot]) -> bool:
-    """Whether some of these were paid for with play money and some were not: only then a row says which."""
+    """Whether some of these cost play money and some real: only then rows say which."""
     return len({snapshot.sandbox for snapshot in snapshots}) > 1
 
 

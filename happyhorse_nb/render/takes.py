@@ -1,4 +1,4 @@
-"""Several jobs as one card, and as one line while somebody waits for them. Pure."""
+"""Takes as one card, and jobs that are waited for as one line. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from happyhorse_nb.render.words import about, joined, plain
 
 
 def total(snapshots: Sequence[Snapshot]) -> Cost | None:
-    """What they cost together: a bill when all that cost something are billed; None where nothing is known."""
+    """What they cost together, billed when all that cost something are; None where nothing is known."""
     costs = [s.cost for s in snapshots if s.cost is not None and s.charged]
     if not costs:
         return None if all(s.cost is None for s in snapshots) else Cost(Decimal(0), billed=True)
     return Cost(sum((cost.amount for cost in costs), Decimal(0)), billed=all(cost.billed for cost in costs))
 
 
-def costing(snapshots: Sequence[Snapshot]) -> str:
-    """The same in words: ``about $2.80 in all``; what equal requests have paid for earlier is told apart."""
+def _costs(snapshots: Sequence[Snapshot]) -> str:
+    """The total in words: ``about $2.80 in all``; what was paid for by an earlier request is said apart."""
     new = [s for s in snapshots if not s.reused]
     made = len(snapshots) - len(new)
     cost, play = total(new), " of play money" if any(s.sandbox for s in snapshots) else ""
@@ -34,18 +34,17 @@ def costing(snapshots: Sequence[Snapshot]) -> str:
 
 
 def _standing(snapshots: Sequence[Snapshot]) -> str:
-    """How many stand where, in the card's words: ``1 done, 2 generating, 1 queued``."""
-    count = Counter(words.brief(s) for s in snapshots)
-    return ", ".join(f"{number} {word}" for word, number in count.items())
+    """How many are in which state: ``1 done, 2 generating, 1 queued``."""
+    return ", ".join(f"{number} {word}" for word, number in Counter(map(words.brief, snapshots)).items())
 
 
 def takes_line(snapshots: Sequence[Snapshot]) -> str:
-    """One line of plain text over the lines of the takes themselves: what they cost comes first."""
+    """The line of plain text above those of the takes: the cost, and how many are in which state."""
     return f"{_title(snapshots)}: {_standing(snapshots)}"
 
 
 def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
-    """The part of the card that changes, ``now`` in Unix seconds."""
+    """The part of the card that changes; ``now`` is Unix seconds."""
     views = [view(snapshot, now) for snapshot in snapshots]
     return fill(
         "takes.html.j2",
@@ -53,35 +52,35 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
         title=_title(snapshots),
         standing=_standing(snapshots),
         views=views,
-        running=any(own.bar for own in views),
+        running=any(each["bar"] for each in views),
         meta=_meta(snapshots),
         seeds=[words.parameter(snapshot, "seed") for snapshot in snapshots],
     )
 
 
 def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: float) -> str:
-    """The whole card as static HTML: an ordinary output that needs no kernel."""
+    """The card as static HTML, which needs no kernel."""
     return saved(thumb(snapshots[0].prompt, thumbnail), takes_live(snapshots, now=now))
 
 
 def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
-    """How many stand where, for screen readers."""
+    """How many are in which state, for screen readers."""
     return fill("spoken.html.j2", state=_standing(snapshots))
 
 
 def takes_placeholder(snapshots: Sequence[Snapshot]) -> str:
-    """One quiet line where the comparison will appear, with the ids that bring it back."""
+    """A line where the comparison will appear, with the command that brings it back."""
     ids = " ".join(plain(snapshot.short_id, 40) for snapshot in snapshots)
     return will_appear("The comparison", "compare", ids)
 
 
 def takes_text(snapshots: Sequence[Snapshot], *, now: float) -> str:
-    """The card as plain text: what all cost, and a line for each."""
+    """The card as plain text: the line for all, and one for each take."""
     return "\n".join([takes_line(snapshots), *(line(snapshot, now=now) for snapshot in snapshots)])
 
 
 def _title(snapshots: Sequence[Snapshot]) -> str:
-    return joined(f"{len(snapshots)} takes", costing(snapshots))
+    return joined(f"{len(snapshots)} takes", _costs(snapshots))
 
 
 def _tone(snapshots: Sequence[Snapshot]) -> str:
@@ -119,7 +118,7 @@ def waiting(snapshots: Sequence[Snapshot], *, now: float, stop: str) -> str:
 
 
 def waited(snapshots: Sequence[Snapshot], *, now: float) -> str:
-    """What came of it: the one job as a line, several as how many stand where, and what they cost."""
+    """The line after a wait: one job as it ended, several as how many ended how, and what they cost."""
     if len(snapshots) == 1:
         return line(snapshots[0], now=now)
     cost = total([one for one in snapshots if not one.reused])
@@ -129,22 +128,22 @@ def waited(snapshots: Sequence[Snapshot], *, now: float) -> str:
 
 
 def standing(snapshots: Sequence[Snapshot]) -> str:
-    """How many stand where, in a word each: ``1 done, 2 running, 1 queued``."""
+    """How many are in which state, in a word each: ``1 done, 2 running, 1 queued``."""
     running = [one.status.running and one.status != Status.QUEUED for one in snapshots]
     count = Counter("running" if on else words.brief(one) for one, on in zip(snapshots, running, strict=True))
     return ", ".join(f"{number:,} {word}" for word, number in count.items())
 
 
 def quiet_line(text: str) -> str:
-    """A line of text as HTML, that takes no more attention than it needs."""
+    """A line of text as unobtrusive HTML."""
     return fill("quiet.html.j2", text=text)
 
 
 def _left(snapshots: Sequence[Snapshot]) -> float | None:
-    """Seconds until the last of them is there, as far as that can be told; None where it cannot."""
+    """Seconds until the last of them ends; None where that is not known."""
     running = [one for one in snapshots if not one.status.ended]
     work = [one.progress for one in running if one.status != Status.QUEUED]
-    # What one takes from beginning to end, for those that have not begun.
+    # How long one takes in all, for those that have not started.
     whole = max((each.elapsed + each.left for each in work if each.left is not None), default=None)
     lefts: list[float] = []
     for one in running:

@@ -16,7 +16,7 @@ from happyhorse_nb.api.pages import Pages
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import MODELS, Snapshot, Status
-from happyhorse_nb.render.gallery import Poster, below, gallery_style, notice, posters, whereabouts
+from happyhorse_nb.render.gallery import Poster, below, notice, posters, whereabouts
 from happyhorse_nb.render.tables import mixed
 from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.settings.config import embed_limit
@@ -154,7 +154,7 @@ class Gallery:
         )
         self._slot = widgets.VBox([], _dom_classes=("hh-slot",))
         grid = shared.box([tile.box for tile in self._tiles], "hh-grid")
-        style = shared.html(gallery_style())
+        style = shared.html(render.style("gallery"))
         parts = [style, self._bar.top, grid, self._bar.bottom, self._slot]
         self.box = widgets.VBox(parts, _dom_classes=("hh-ui", "hh-gallery"))
 

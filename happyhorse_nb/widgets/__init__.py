@@ -1,7 +1,4 @@
-"""What is seen of a job in a notebook: snapshots in, what the user wants out. Nothing here polls or sees JSON.
-
-ipywidgets is imported on first use.
-"""
+"""What a notebook shows of jobs. The widgets show snapshots and report clicks; ipywidgets is imported on first use."""
 
 from happyhorse_nb.widgets.card import Card, show
 

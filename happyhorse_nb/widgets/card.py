@@ -1,5 +1,4 @@
-"""The card of a job, or of several takes, under its cell: live while any of them runs, ordinary saved outputs at the
-end."""
+"""The card of a job or takes under its cell: live widgets while any of them runs, ordinary saved outputs at the end."""
 
 from __future__ import annotations
 
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import frontend, notebook_folder, process, served
+from happyhorse_nb.settings.config import embed_limit as configured_limit
 from happyhorse_nb.widgets.compare import ChoiceRow, Comparison, buttons_live
 from happyhorse_nb.widgets.done import DoneRow
 from happyhorse_nb.widgets.live import Live, LiveJob, MessageRate, Snapshots, ended
@@ -23,37 +23,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: MB, smaller than any file: then a link stands in place of the bytes.
+#: An embed limit (MB) below the size of any file: the video is linked.
 LINKED = -1.0
 
 
 def show(
     shown: LiveJob | Iterable[LiveJob],
     *,
-    embed_limit: float,
+    embed_limit: float | None = None,
     outputs: NewOutput = CellOutput,
     buttons: bool | None = None,
 ) -> None:
-    """Show a job or takes in the running cell. ``embed_limit`` is what the videos may weigh in the notebook, in MB.
+    """Show a job or takes in the running cell. ``embed_limit``: how many MB of video the notebook may hold, by default
+    as configured.
 
-    What has ended is shown as ordinary outputs. ``buttons`` says whether there are those that act; None: where somebody
-    can click them, and those of a single job only in a cell's own output.
+    Ended jobs are shown as ordinary outputs. ``buttons``: whether there are action buttons; by default where somebody
+    can click them, and for a single job only in a cell's own output.
     """
     jobs = tuple(shown) if isinstance(shown, Iterable) else (shown,)
     one, in_cell = len(jobs) == 1, outputs is CellOutput
     acts = ((in_cell or not one) and buttons_live()) if buttons is None else buttons
-    card = Card(jobs, embed_limit=embed_limit, outputs=outputs, buttons=acts)
+    limit = configured_limit() if embed_limit is None else embed_limit
+    card = Card(jobs, embed_limit=limit, outputs=outputs, buttons=acts)
+    elsewhere = in_cell and one and _in_other_cell(jobs[0].snapshot, notebook_folder())
     if ended(card.snapshots):
-        card.open_ended(link=in_cell and one and _in_other_cell(jobs[0].snapshot, notebook_folder()))
-        return
-    card.open()
-    if in_cell and one:
-        _in_other_cell(jobs[0].snapshot, notebook_folder())
+        card.open_ended(link=elsewhere)
+    else:
+        card.open()
 
 
 class Card(Live):
-    """Two outputs in the cell: the panel with the progress, and below it the one that the video will take. With
-    ``buttons`` there are more of them, which the end fills with buttons and with what those make."""
+    """Two outputs in the cell: the panel with the progress, and below it one for the video. With ``buttons`` there are
+    more, which are filled at the end with buttons and with what these make."""
 
     def __init__(
         self, jobs: Sequence[LiveJob], *, embed_limit: float, outputs: NewOutput = CellOutput, buttons: bool = False
@@ -63,18 +64,18 @@ class Card(Live):
         self._embed_limit = embed_limit
         self._outputs = outputs
         self._buttons = buttons
-        # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
+        # Links are relative to the notebook's folder now: the kernel may change its working folder later.
         self._start = notebook_folder()
         self._elsewhere = frontend.saved_elsewhere()
-        #: What went wrong with a click, said below the state for as long as the card lives.
+        #: HTML on a click that failed, shown below the state from then on.
         self._note = ""
-        #: The thumbnail as it was last drawn, and of what: of all that a card shows it is the longest to write.
+        #: What the head (style and thumbnail) was drawn from, and its HTML: it takes longest to write.
         self._head: tuple[tuple[str, bytes | None], str] | None = None
         self._comparison: Comparison | None = None
 
     def open(self) -> None:
         """Put the outputs into the running cell, and follow the jobs from now on."""
-        # All that the end needs is made now, on the main thread.
+        # Also what only the end shows is made now, on the main thread.
         self._top, self._bottom = self._outputs(), self._outputs()
         self._row_output = self._outputs() if self._buttons else None
         below = self._outputs() if self._buttons and self._one else None
@@ -90,14 +91,15 @@ class Card(Live):
         self._top.put(view(self._panel.widget, self._line(self._first)))
         if self._row_output is not None and self._one:
             self._row_output.put(EMPTY)
-        self._bottom.put({"text/html": self._placeholder(), "text/plain": ""})
+        will_appear = render.placeholder(self._first[0]) if self._one else render.takes_placeholder(self._first)
+        self._bottom.put({"text/html": will_appear, "text/plain": ""})
         for output in (below, None if self._one else self._row_output):
             if output is not None:
                 output.put(EMPTY)
         self.follow()
 
     def open_ended(self, *, link: bool) -> None:
-        """Show jobs that have ended, as ordinary outputs; with ``link`` the video only as a link."""
+        """Show ended jobs as ordinary outputs, with ``link`` only a link to the video."""
         self._outputs().put(self._static(self._first))
         video = self._video(self._first, LINKED if link else self._embed_limit)
         if self._comparison is not None:
@@ -118,20 +120,20 @@ class Card(Live):
     def _tick(self, snapshots: Snapshots) -> None:
         try:
             self._panel.tick(self._state(snapshots))
-        except Exception as problem:  # noqa: BLE001  # the caller's loop must live on; the card says what failed
+        except Exception as problem:  # noqa: BLE001  # shown in the card, since the caller's loop must go on
             self._say(problem)
 
     def _finish(self, snapshots: Snapshots) -> None:
         try:
             video = self._video(snapshots, self._embed_limit)
             try:
-                # Made before either is shown, so that there is no time between the two.
+                # Both are made before either is shown, and the video is shown first: so a page never shows, and a
+                # notebook never saves, the card saying "Done" without the video.
                 card = self._static(snapshots)
-                # The video first: who looks at the page, or saves it, never finds the card saying "Done" and no video.
                 self._bottom.change(EMPTY if video is None else video.data)
                 self._top.change(card)
             finally:
-                # A page that was reloaded meanwhile has missed both, and still shows the panel.
+                # A page that was reloaded meanwhile has missed both and still shows the panel.
                 self._panel.finish(self._state(snapshots), video=video is not None)
             if self._row_output is None or video is None:
                 return
@@ -159,15 +161,13 @@ class Card(Live):
             self._note = self._say(problem)
 
     def _say(self, problem: Exception) -> str:
-        """Say in the card that it could not be drawn or obeyed; the log is for where not even that can be done."""
+        """Show the problem in the card, or log it where even that fails."""
         note = render.trouble(self._jobs[0].id, problem)
         try:
             self._panel.say(note)
         except Exception:
             logger.exception("the card of job %s can show nothing any more", self._jobs[0].id)
         return note
-
-    # What one job shows, or several
 
     def _state(self, snapshots: Snapshots) -> PanelState:
         first, now, thumbnail = snapshots[0], time.time(), self._jobs[0].thumbnail
@@ -183,20 +183,16 @@ class Card(Live):
             stop="Take out" if queued else "Stop watching",
         )
 
-    def _placeholder(self) -> str:
-        return render.placeholder(self._first[0]) if self._one else render.takes_placeholder(self._first)
-
     def _line(self, snapshots: Snapshots) -> str:
         now = time.time()
         return render.line(snapshots[0], now=now) if self._one else render.takes_text(snapshots, now=now)
 
     def _static(self, snapshots: Snapshots) -> MimeBundle:
         """The card as an ordinary output."""
-        thumbnail, now = self._jobs[0].thumbnail, time.time()
-        if self._one:
-            html = render.card(snapshots[0], thumbnail, now=now)
-        else:
-            html = render.takes_card(snapshots, thumbnail, now=now)
+        thumbnail, now, one = self._jobs[0].thumbnail, time.time(), self._one
+        html = (
+            render.card(snapshots[0], thumbnail, now=now) if one else render.takes_card(snapshots, thumbnail, now=now)
+        )
         return {"text/html": html, "text/plain": self._line(snapshots)}
 
     def _video(self, snapshots: Snapshots, embed_limit: float) -> render.VideoOutput | None:
@@ -212,10 +208,8 @@ class Card(Live):
 
 
 def _in_other_cell(snapshot: Snapshot, start: Path) -> bool:
-    """Whether the job's video is in the output of another cell of this notebook already, so that a link will do.
-
-    From now on it is in the running cell's, too. Known where the front end names its cells, and those that are deleted.
-    """
+    """Whether the output of another cell of this notebook has the job's video, so that a link is enough; else it is
+    noted for the running cell. Known where the front end names its cells and tells which are deleted."""
     cell, run, gone = frontend.cells()
     if not cell:
         return False
@@ -223,7 +217,7 @@ def _in_other_cell(snapshot: Snapshot, start: Path) -> bool:
     for deleted in gone:
         shown.pop(deleted, None)
     if shown.get(cell, ("", set()))[0] != run:
-        # What this cell has shown before is gone with its output.
+        # The cell runs again: its earlier output is gone.
         shown[cell] = (run, set())
     found = any(snapshot.id in jobs for other, (_, jobs) in shown.items() if other != cell)
     linked = found and snapshot.path is not None and served(snapshot.path, start)

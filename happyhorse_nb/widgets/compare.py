@@ -20,11 +20,11 @@ LEAST, MOST = 2, 4
 
 
 def compare(*jobs: Job | Takes | str) -> Comparison:
-    """Two to four finished videos side by side, playing in step, and below them what differs in their requests.
+    """Two to four finished videos side by side, playing in step, with the differences of their requests below.
 
-    Each is a `Job` or any unambiguous piece of its id; `Takes` stand for those of them that are done. In a notebook
-    what is returned shows itself; so does ``%happyhorse compare JOB JOB``. Raises `InvalidRequest` for fewer or more,
-    for one that is not done, and where a file is missing, and `JobNotFound`.
+    Each is a `Job` or any unambiguous piece of its id; `Takes` stand for their finished videos. A notebook shows what
+    is returned, as ``%happyhorse compare JOB JOB`` does. Raises `InvalidRequest` for fewer or more videos, for one that
+    is not done or whose file is missing, and `JobNotFound`.
     """
     from happyhorse_nb.api.lookup import jobs_of
     from happyhorse_nb.settings.config import embed_limit
@@ -34,7 +34,7 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
         several = isinstance(one, Iterable) and not isinstance(one, str)
         for job in jobs_of("compare", one):
             status = job.snapshot.status
-            # Of several, those that have a video, or may have one yet.
+            # Of several, only those that have a video, or may get one.
             if not several or status.running or status == Status.DONE:
                 found.append(job)
     check(found)
@@ -42,7 +42,7 @@ def compare(*jobs: Job | Takes | str) -> Comparison:
 
 
 def check(jobs: Sequence[Job]) -> None:
-    """Raises `InvalidRequest`, in one line, where these cannot be compared."""
+    """Raises `InvalidRequest` where these cannot be compared."""
     if not LEAST <= len(jobs) <= MOST:
         remedy = "Leave some out" if len(jobs) > MOST else "Name another job"
         raise _refusal(f"compare takes {LEAST} to {MOST} finished videos, not {len(jobs)}", f"{remedy}.")
@@ -68,7 +68,7 @@ def _refusal(what: str, remedy: str) -> InvalidRequest:
 
 
 class ChoiceRow:
-    """One button for each of so many videos. All widgets are made here, on the main thread."""
+    """A button for each of so many videos. All widgets are made at once, on the main thread."""
 
     def __init__(self, count: int, choose: Callable[[int], None]) -> None:
         import ipywidgets as widgets
@@ -85,24 +85,24 @@ class ChoiceRow:
         return view(self._row)
 
     def offer(self, count: int) -> None:
-        """Have buttons for so many of them."""
+        """Show only the first ``count`` buttons."""
         self._row.children = (*self._buttons[:count], self._said)
 
     def say(self, html: str, *, buttons: bool = True) -> None:
-        """Say this beside the buttons, or in place of them."""
+        """Show this HTML beside the buttons, or in place of them."""
         self._said.value = html
         if not buttons:
             self._row.children = (self._said,)
 
 
 class Comparison:
-    """A comparison that shows itself: the videos with their script, which live without a kernel, and below them the
-    buttons, which need one."""
+    """A comparison that shows itself: the videos with their script, which need no kernel, and below them the buttons,
+    which do."""
 
     def __init__(self, jobs: Sequence[Job], *, embed_limit: float, start: Path | None = None) -> None:
         self.jobs = tuple(jobs)
         self._embed_limit = embed_limit
-        # Links are relative to the notebook's folder: where the cell runs, not where the kernel goes later.
+        # Links are relative to the notebook's folder now: the kernel may change its working folder later.
         self._start = notebook_folder() if start is None else start
 
     def __repr__(self) -> str:
@@ -112,7 +112,7 @@ class Comparison:
         self.open()
 
     def bundle(self) -> dict[str, str]:
-        """The MIME bundle of the videos, with the files as they are now."""
+        """The MIME bundle of the videos."""
         return render.comparison(self._sides(), embed_limit=self._embed_limit, start=self._start)
 
     def open(self, outputs: NewOutput = CellOutput) -> None:
@@ -123,12 +123,12 @@ class Comparison:
             output.put(self.row(output))
 
     def row(self, output: Output) -> MimeBundle:
-        """The buttons, for this output: it will show the words that say which one was chosen."""
+        """The buttons, shown by this output, which later says what was chosen."""
         row = ChoiceRow(len(self.jobs), lambda number: self.choose(number, row, output))
         return row.bundle
 
     def choose(self, number: int, row: ChoiceRow, output: Output) -> None:
-        """Give that one the star, and say so in place of the buttons."""
+        """Give that video the star, take it from the others, and say so in place of the buttons."""
         try:
             for other in self.jobs:
                 if other.id != self.jobs[number].id and other.starred:
@@ -147,5 +147,5 @@ class Comparison:
 
 
 def buttons_live() -> bool:
-    """Whether somebody can click: not in a terminal, and not where a notebook runs without its user."""
+    """Whether somebody can click: not in a terminal, nor where a notebook runs unattended."""
     return frontend.in_notebook() and (frontend.in_colab() or not frontend.waits_by_default())

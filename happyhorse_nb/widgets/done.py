@@ -1,5 +1,5 @@
-"""The buttons of a done card. They live as long as the kernel does, in an output of their own, so that the card is an
-ordinary saved one."""
+"""The buttons of a done card. They need the kernel, so they have an output of their own, and the card stays an ordinary
+saved one."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from happyhorse_nb.widgets.output import MimeBundle, Output, WidgetMaker, Widget
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
 
-#: What a finished 720P video can be made in.
+#: The resolution that a finished 720P video can be made in.
 _LARGER = "1080P"
 
 
 class DoneRow:
     """*Make it in 1080P*, *Another seed*, *Edit*, *Copy path* and the star, for one job.
 
-    All widgets of the row are made here, on the main thread. ``below`` is the output under the video: what a button
-    makes is shown there by ``show``, live at first, and as ordinary outputs once all of it has ended.
+    All widgets are made at once, on the main thread. The jobs that the buttons make are shown by ``show`` in ``below``,
+    the output under the video: live at first, as ordinary outputs once all have ended.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class DoneRow:
         if _can_be_larger(snapshot):
             buttons.append(self._button(self._priced(f"Make it in {_LARGER}", resolution=_LARGER), self._make_larger))
         if snapshot.model in MODELS:
-            # Of a task that was taken up by its id nobody knows what was asked for.
+            # The request of a task that was taken up by its id is not known.
             buttons.append(self._button(self._priced("Another seed"), self._make_another))
             buttons.append(self._button("Edit", self._edit))
         self._path = make("HTML", _dom_classes=("hh-path",))
@@ -64,7 +64,7 @@ class DoneRow:
         return made
 
     def _obey(self, pressed: Any, act: Callable[[Any], None]) -> None:
-        # Two clicks on one button are one wish: the second may wait in the kernel's queue already.
+        # A double click counts once: the second may be in the kernel's queue already.
         if pressed in self._busy:
             return
         self._busy.add(pressed)
@@ -78,14 +78,13 @@ class DoneRow:
         self._said.value = render.style() + said
 
     def _make_larger(self, pressed: Any) -> None:
-        # On first use, as everywhere here: the extension imports this module, and must stay light.
         from happyhorse_nb.api import remade
 
         self._check_money()
-        # The price stands on the button: the press is the answer.
+        # Without a question: the price stands on the button.
         made: Any = remade(self._job, resolution=_LARGER, seed=self._job.seed, yes=True)
         self._add(made)
-        # Pressed again it would only show the same once more.
+        # Pressed again it would only show the same video again.
         pressed.disabled = True
 
     def _make_another(self, pressed: Any) -> None:
@@ -95,14 +94,14 @@ class DoneRow:
         made = again(self._job, yes=True)
         pressed.disabled = True
 
-        def heard(snapshot: Snapshot) -> None:
+        def release(snapshot: Snapshot) -> None:
             if snapshot.status.ended:
                 pressed.disabled = False
                 self._busy.discard(pressed)
 
-        made.subscribe(heard)
+        made.subscribe(release)
         self._add(made)
-        heard(made.snapshot)
+        release(made.snapshot)
 
     def _edit(self, _pressed: Any) -> None:
         from happyhorse_nb.widgets.form import edit
@@ -125,7 +124,7 @@ class DoneRow:
         return words if cost is None else f"{words}, {cost}"
 
     def _check_money(self) -> None:
-        """A card says what it cost; a press never spends another kind of money than that."""
+        """Refuse to spend another kind of money, real or play money, than the card's video has cost."""
         now = self._job.snapshot
         if current_account().sandbox != now.sandbox:
             was, uses = ("play", "real") if now.sandbox else ("real", "play")
@@ -146,7 +145,7 @@ class DoneRow:
         self._save()
 
     def _save(self) -> None:
-        """Once all have ended they become ordinary outputs, which are saved with the notebook."""
+        """Replace the cards by ordinary outputs, which are saved with the notebook, once all jobs have ended."""
         if not all(job.snapshot.status.ended for job in self._made):
             return
         html = ""
@@ -160,7 +159,7 @@ class DoneRow:
 
 
 def _can_be_larger(snapshot: Snapshot) -> bool:
-    """Whether the same film can be had in 1080P: with the seed of this one, where it is known."""
+    """Whether the same video can be made in 1080P: it needs the seed."""
     model = MODELS.get(snapshot.model)
     choices = [param.choices for param in model.options if param.name == "resolution"] if model else []
     known = snapshot.params.get("seed") is not None and snapshot.params.get("resolution") == "720P"

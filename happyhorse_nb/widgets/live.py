@@ -1,4 +1,4 @@
-"""What follows jobs while they run, on threads of its own, and as often as the page may be told."""
+"""Follows running jobs, runs work on threads, and limits the messages to the page."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Snapshots = tuple[Snapshot, ...]
 
 
 class LiveJob(Protocol):
-    """What is needed of a `Job` to follow it."""
+    """What following a `Job` needs of it."""
 
     @property
     def id(self) -> str:
@@ -25,24 +25,24 @@ class LiveJob(Protocol):
 
     @property
     def snapshot(self) -> Snapshot:
-        """How it stands."""
+        """Its state."""
 
     @property
     def thumbnail(self) -> bytes | None:
-        """Its first frame as a small JPEG, once it is known."""
+        """Its first frame as a small JPEG, if known."""
 
     def stop(self) -> None:
-        """Watch it no longer."""
+        """Stop watching it."""
 
     def subscribe(self, listener: Callable[[Snapshot], None], /) -> Callable[[], None]:
-        """Call the listener with every news; the answer ends that."""
+        """Call the listener with every change; the returned function ends that."""
 
 
 class Live(ABC):
-    """Shows how some jobs stand, until all have ended.
+    """Shows the states of some jobs until all have ended.
 
-    `apply` is called from whatever thread has news. It sets traits and changes outputs, nothing else: what a background
-    thread prints or displays would land in some other cell.
+    `apply` is called on any thread. It only sets traits and changes outputs, since what a background thread prints or
+    displays would land in some other cell.
     """
 
     def __init__(self, jobs: Sequence[LiveJob]) -> None:
@@ -54,22 +54,22 @@ class Live(ABC):
 
     @property
     def snapshots(self) -> Snapshots:
-        """How each of the jobs stands now."""
+        """The present state of each job."""
         return tuple(job.snapshot for job in self._jobs)
 
     def follow(self) -> None:
-        """Show every news from now on, and what has come since this was made."""
+        """Show every change from now on, and those since this was made."""
 
-        def heard(news: Snapshot) -> None:
-            self.apply((news,) if len(self._jobs) == 1 else self.snapshots)
+        def heard(snapshot: Snapshot) -> None:
+            self.apply((snapshot,) if len(self._jobs) == 1 else self.snapshots)
 
-        # Not under the guard: whoever calls the listener may hold a lock of its own.
+        # Not under the guard: the caller of a listener may hold a lock.
         self._undo = [job.subscribe(heard) for job in self._jobs]
         if self.snapshots != self._first:
             self.apply(self.snapshots)
 
     def apply(self, snapshots: Snapshots) -> None:
-        """Show this. Only the first end counts: late news about what has ended change nothing."""
+        """Show these states. Once all have ended, later calls change nothing."""
 
         def apply() -> list[Callable[[], None]]:
             if not self._over:
@@ -82,12 +82,10 @@ class Live(ABC):
             undo()
 
     @abstractmethod
-    def _tick(self, snapshots: Snapshots) -> None:
-        """Show how they stand."""
+    def _tick(self, snapshots: Snapshots) -> None: ...
 
     @abstractmethod
-    def _finish(self, snapshots: Snapshots) -> None:
-        """Show how they have ended."""
+    def _finish(self, snapshots: Snapshots) -> None: ...
 
 
 def ended(snapshots: Snapshots) -> bool:
@@ -99,7 +97,7 @@ Work = Callable[[], None]
 
 
 class Latest:
-    """Runs one piece of work at a time on a thread of its own; of those that come meanwhile only the newest."""
+    """Runs one function at a time on a thread of its own, and of those that come meanwhile only the newest."""
 
     def __init__(self) -> None:
         self._guard = process.Guard()
@@ -107,12 +105,12 @@ class Latest:
         self._busy = False
 
     def __call__(self, work: Work) -> None:
-        """Do this next, instead of whatever waits. ``work`` raises nothing."""
+        """Run this next, in place of what waits. ``work`` must not raise."""
 
         def put() -> None:
             self._next = work
             if not self._busy:
-                # With an empty context: else its messages bear the name of the cell that was running.
+                # In an empty context, or its messages would belong to the cell that runs now.
                 run = Context().run
                 threading.Thread(target=run, args=(self._run,), name="happyhorse-form", daemon=True).start()
                 self._busy = True
@@ -130,36 +128,36 @@ class Latest:
 
 
 def at_once(work: Work) -> None:
-    """Where a page hears nothing from a thread: in Colab, while no cell runs."""
+    """Run it here, as in Colab, where a page gets no messages from a thread while no cell runs."""
     work()
 
 
 def after(seconds: float, act: Work) -> None:
-    """Call it after so many seconds, on a thread that keeps no program alive."""
+    """Call it after so many seconds, on a daemon thread."""
     timer = threading.Timer(seconds, act)
     timer.daemon = True
-    # Starting takes locks and waits for the thread: interrupted there, it would never begin.
+    # Starting waits for the thread; an interrupt there would lose it.
     process.uninterrupted(timer.start)
 
 
-#: Messages that one card may send in any second.
+#: The most messages of a card in any second.
 MOST = 2
 
 
 class MessageRate:
-    """Counts the messages of the last second. ``clock`` is any steady clock in seconds."""
+    """Counts the messages of the last second. ``clock``: a monotonic clock in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._sent: deque[float] = deque(maxlen=MOST)
 
     def take(self) -> bool:
-        """True, and counted, when one more message may go out now."""
+        """Whether one more message may be sent now; if so, count it."""
         if self.left():
             return False
         self._sent.append(self._clock())
         return True
 
     def left(self) -> float:
-        """Seconds until one more message may go out, 0 when it may now."""
+        """Seconds until one more message may be sent, 0 for now."""
         return max(0.0, 1.0 - (self._clock() - self._sent[0])) if len(self._sent) == MOST else 0.0

@@ -1,10 +1,10 @@
-"""Outputs, where a card is shown: of the running cell, or of a widget; and a notice of the browser in one."""
+"""Outputs of the running cell or in a widget, the making of widgets, and the browser's notice that a video is done."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from happyhorse_nb.errors import HappyHorseError
@@ -15,18 +15,18 @@ from happyhorse_nb.widgets.live import after
 
 MimeBundle = Mapping[str, Any]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
-#: An output that shows nothing. A bundle without anything would leave the old output standing.
+#: An output that shows nothing; an empty bundle would leave the old output.
 EMPTY: MimeBundle = {"text/html": "", "text/plain": ""}
 
 
 class Output(Protocol):
-    """Put once by the cell, then changed from any thread."""
+    """Shown once by the cell, then changed from any thread."""
 
     def put(self, bundle: MimeBundle) -> None:
         """Show this MIME bundle as an output of the running cell."""
 
     def change(self, bundle: MimeBundle) -> None:
-        """Show this MIME bundle in its stead."""
+        """Replace it by this MIME bundle."""
 
 
 #: Makes an output; a test passes its own.
@@ -47,12 +47,12 @@ class CellOutput:
         self._handle.display(dict(bundle), raw=True)
 
     def change(self, bundle: MimeBundle) -> None:
-        """Show this MIME bundle in its stead."""
+        """Replace it by this MIME bundle."""
         self._handle.update(dict(bundle), raw=True)
 
 
 class WidgetOutput:
-    """An Output widget; its outputs outlive a reload of the page, and reach one in Voilà."""
+    """An Output widget, whose outputs survive a reload of the page and show in Voilà."""
 
     def __init__(self, *classes: str) -> None:
         import ipywidgets as widgets
@@ -71,7 +71,7 @@ class WidgetOutput:
 
 
 class WidgetOutputs:
-    """Makes outputs inside of another widget; ``widgets`` are those that were made."""
+    """Makes outputs inside another widget; ``widgets`` are those made."""
 
     def __init__(self) -> None:
         self.widgets: list[Any] = []
@@ -84,21 +84,21 @@ class WidgetOutputs:
 
 
 def view(widget: Any, text: str = "") -> dict[str, Any]:
-    """The MIME bundle that shows a widget, and nothing but ``text`` where widgets do not run."""
-    # Written out, since ipywidgets 7 and 8 offer it under different names, with a Python repr as plain text.
+    """The MIME bundle that shows a widget, or ``text`` where there are no widgets."""
+    # Written out: ipywidgets 7 and 8 name it differently, and give a Python repr as plain text.
     shown = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
     return {"text/html": "", "text/plain": text, WIDGET_VIEW: shown}
 
 
 def set_trait(widget: Any, trait: str, value: object) -> None:
-    """Set what is not so already: each trait is a message to the page."""
+    """Set a trait unless it has that value, since each setting is a message to the page."""
     if getattr(widget, trait) != value:
         setattr(widget, trait, value)
 
 
 class WidgetMaker:
-    """Makes the widgets of one view. They share a layout and, those of a kind, a style: a widget that brings its own is
-    three messages to the page instead of one. So neither may be changed for one of them."""
+    """Makes the widgets of one view. All share a layout, and those of a kind a style, since a widget with its own takes
+    three messages to the page instead of one. So neither may be changed."""
 
     def __init__(self) -> None:
         import ipywidgets as widgets
@@ -117,30 +117,33 @@ class WidgetMaker:
         return made
 
     def button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
-        """A button with words of ours on it, never a user's. Nobody sees what ``act`` raises."""
+        """A button with our own words, never a user's. Nobody sees what ``act`` raises."""
         made = self("Button", description=words, _dom_classes=("hh-button", *classes))
         made.on_click(lambda _: act())
         return made
 
+    def html(self, value: str = "") -> Any:
+        """An HTML widget."""
+        return self("HTML", value)
 
-def button(words: str, act: Callable[[], None], *classes: str, **options: Any) -> Any:
-    """A button with words of ours on it, never a user's. Nobody sees what ``act`` raises."""
-    import ipywidgets as widgets
+    def box(self, children: Iterable[Any], *classes: str) -> Any:
+        """A box of widgets."""
+        return self("Box", list(children), _dom_classes=classes)
 
-    made = widgets.Button(description=words, _dom_classes=("hh-button", *classes), **options)
-    made.on_click(lambda _: act())
-    return made
+
+def button(words: str, act: Callable[[], None], *classes: str) -> Any:
+    """A button with a layout of its own; else as those of `WidgetMaker`."""
+    return WidgetMaker().button(words, act, *classes)
 
 
 def reason(problem: Exception) -> str:
-    """What went wrong, in one line."""
+    """The error in one line."""
     return str(problem) if isinstance(problem, HappyHorseError) else f"{type(problem).__name__}: {problem}"
 
 
-# A notice by the browser that a video is done, for somebody who has turned to another window. Only a script can give
-# one. It runs where the front end runs scripts at all and the user allows notices, and elsewhere does nothing; what was
-# saved with it in mid-way does nothing when it is opened later.
-#: Seconds after which a script that is run again, with the page or the notebook, does nothing; and for which it stands.
+# The browser's notice that a video is done, for a user in another window, needs a script. Where the front end runs no
+# scripts, or the user allows no notices, nothing happens; nor when a notebook that was saved with it is opened later.
+#: Seconds after which the script does nothing when the page runs it again; and after which it is removed.
 _FRESH, _STANDS = 120, 5.0
 _SCRIPT = """\
 (() => {
@@ -157,9 +160,9 @@ def notice(
     clock: Callable[[], float] = time.time,
     later: Callable[[float, Callable[[], None]], None] = after,
 ) -> Callable[[Snapshot], None]:
-    """Ask for leave to give notice, in the running cell; call the answer with how the job has ended.
+    """Ask for permission to notify, in the running cell. Call the returned function with the ended job's snapshot.
 
-    ``clock`` is Unix seconds.
+    ``clock`` gives Unix seconds.
     """
     output = outputs()
     output.put(_script(_ASK, clock()))
@@ -183,5 +186,5 @@ def _script(code: str, now: float) -> MimeBundle:
 
 
 def _quoted(value: object) -> str:
-    # In an exported page it stands in a script element, which a prompt must not end.
+    # In an exported page it is inside a script element, which a prompt must not close.
     return json.dumps(value).replace("<", "\\u003c")

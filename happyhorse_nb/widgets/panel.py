@@ -1,4 +1,4 @@
-"""The live part of a card as a tree of ipywidgets: it is told what to show, and reports two clicks."""
+"""The live part of a card as ipywidgets: it shows what it is told, and reports clicks on two buttons."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PanelState:
-    """What a panel shows: the thumbnail with the card's style, the part that changes, the state for screen readers
-    (all three HTML), and the words on the button that stops the job."""
+    """What a panel shows, as HTML: the thumbnail with the card's style, the part that changes, the state for screen
+    readers; and the words on the stop button."""
 
     head: str
     live: str
@@ -25,10 +25,10 @@ class PanelState:
 
 
 class Panel:
-    """One HTML widget for all that changes each second, and beside it what seldom does.
+    """One HTML widget for all that changes each second, and others for what seldom does.
 
-    All widgets are made here, on the main thread: from the background only traits are set. ``rate`` says when the page
-    may be sent one more message; what must not be lost waits for that with ``later``.
+    All widgets are made here, on the main thread: background threads only set traits. ``rate`` limits the messages to
+    the page; the final ones wait with ``later`` until they may be sent.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class Panel:
     ) -> None:
         make = WidgetMaker()
         self._rate, self._later = rate, later
-        #: What the page is still to be told at the end: to which widget, which of its traits.
+        #: The final traits, by widget, that are not sent to the page yet.
         self._owed: list[tuple[Any, dict[str, Any]]] = []
         self._head = make("HTML", state.head)
         self._live = make("HTML", state.live)
-        # Screen readers are told of a new state, not of every second, so the spoken state has an element of its own.
+        # An element of its own, since screen readers announce all that changes in it.
         self._said = make("HTML", state.said, _dom_classes=("hh-said",))
         self._stop = make.button(state.stop, on_stop)
         self._show = make.button(show, on_show)
@@ -56,7 +56,7 @@ class Panel:
         self.widget: Any = make("VBox", [self._row, self._video], _dom_classes=("hh",))
 
     def tick(self, state: PanelState) -> None:
-        """Show news, what matters most first; what would be one message too many waits for the next tick."""
+        """Show a new state, the most important trait first. What exceeds the rate waits for the next tick."""
         for widget, trait, value in (
             (self._live, "value", state.live),
             (self._stop, "description", state.stop),
@@ -67,10 +67,7 @@ class Panel:
                 setattr(widget, trait, value)
 
     def finish(self, state: PanelState, *, video: bool) -> None:
-        """Show the end: nothing to stop any more, and a button for the video if there is one.
-
-        What is one message too many now follows within a second: no other tick would bring it.
-        """
+        """Show the end, with a button for the video if there is one. What exceeds the rate is sent within a second."""
         self._owed = [
             (self._live, {"value": state.live}),
             (self._row, self._arranged(self._show if video else None)),
@@ -84,7 +81,7 @@ class Panel:
         self._live.value = live
 
     def fill(self, shown: object) -> None:
-        """Show a displayable object below, and no longer the button that asked for it."""
+        """Show a displayable object below, and hide the button."""
         self._video.outputs = ()
         self._video.append_display_data(shown)
         self._set(self._row, self._arranged(None))
@@ -100,7 +97,7 @@ class Panel:
                     self._set(widget, traits)
                 del self._owed[:1]
         except Exception:
-            # The notebook has the card's end already. This is for a page that was loaded again meanwhile.
+            # Not serious: the notebook has the final card, this is for a page that was reloaded meanwhile.
             logger.debug("the panel of a card that has ended can show nothing any more", exc_info=True)
 
     def _set(self, widget: Any, traits: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The question before something is bought: the price, one button, and then the card in its place."""
+"""The question before something is bought: the price and one button, and after the press the card in its place."""
 
 from __future__ import annotations
 
@@ -8,36 +8,36 @@ from typing import TYPE_CHECKING
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError, in_words_here
 from happyhorse_nb.job import display
-from happyhorse_nb.settings.config import embed_limit
+from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.card import show as show_card
-from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput, Output, reason, view
+from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, Output, reason, view
 
 if TYPE_CHECKING:
     from happyhorse_nb.job.display import Pending
 
 logger = logging.getLogger(__name__)
 
-#: Outputs that a card takes at most: what a callback displays shows nowhere, so the cell makes them.
+#: The most outputs of a card. The cell makes them beforehand, since a callback can display nothing.
 _OUTPUTS = 4
 
 
-def show(pending: Pending, *, above: float | None, outputs: NewOutput = CellOutput) -> None:
-    """Ask in the running cell. ``above`` is the limit that is passed, in USD."""
-    Question(pending, above=above, outputs=outputs).open()
+def show(pending: Pending) -> None:
+    """Ask in the running cell."""
+    Question(pending).open()
 
 
 class Question:
-    """The question about one purchase, as widgets, with the outputs of the card that comes when it is answered."""
+    """The question about one purchase as widgets, with the outputs for the card that replaces it."""
 
-    def __init__(self, pending: Pending, *, above: float | None, outputs: NewOutput = CellOutput) -> None:
+    def __init__(self, pending: Pending) -> None:
         import ipywidgets as widgets
 
-        self._pending = pending
+        self._pending, above = pending, config().ask_above
         limit = "" if above is None else f"More than ${above:.2f} at once is asked about first (HappyHorse.ask_above). "
         self._why = limit + in_words_here("With `--yes` it is bought without a question.")
-        self._outputs = [outputs() for _ in range(_OUTPUTS)]
+        self._outputs = [CellOutput() for _ in range(_OUTPUTS)]
         self._live = widgets.HTML(self._words(self._why))
-        # The front end's own look of the one thing to press.
+        # The front end's own style for a primary button.
         self._button = widgets.Button(description=pending.quote.action, button_style="primary")
         self._button.on_click(lambda _: self._press())
         self._button.layout = widgets.Layout(width="auto", max_width="100%", margin="6px 0 0", align_self="flex-start")
@@ -46,7 +46,7 @@ class Question:
         self._box = widgets.VBox([row], _dom_classes=("hh",))
 
     def open(self) -> None:
-        """Put the question into the running cell, and below it the outputs for what comes."""
+        """Put the question into the running cell, and below it the outputs for the card."""
         top, *others = self._outputs
         top.put({**view(self._box), **self._static()})
         for output in others:
@@ -57,7 +57,7 @@ class Question:
         return render.question(f"{quote.what}, {quote.money}", self._pending.prompt, why=why, said=said)
 
     def _static(self) -> MimeBundle:
-        """What a page without the widgets shows, the saved notebook among them."""
+        """What a page without widgets shows, such as the saved notebook."""
         pending = self._pending
         live = self._words(f"{self._why} Run the cell to be asked.")
         return {
@@ -69,7 +69,7 @@ class Question:
         self._button.disabled = True
         try:
             self._pending.press()
-            # Asked again in another cell, it may have been answered there.
+            # False, and still bought, where it was answered in another cell.
             self._show()
         except Exception as problem:
             # Nobody sees what a widget's callback raises.
@@ -83,11 +83,11 @@ class Question:
         made, left = self._pending.bought, iter(self._outputs)
         for job in display.members(made):
             job.watch()
-        show_card(made, embed_limit=embed_limit(), outputs=lambda: _Opened(next(left)))
+        show_card(made, outputs=lambda: _Opened(next(left)))
 
 
 class _Opened:
-    """An output that the cell has put already."""
+    """An output that is in the cell already."""
 
     def __init__(self, output: Output) -> None:
         self.put = self.change = output.change

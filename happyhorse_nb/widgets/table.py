@@ -1,4 +1,4 @@
-"""Several jobs as a table that moves while any of them runs, and is an ordinary saved output at the end."""
+"""Several jobs as a table: a live widget while any of them runs, an ordinary saved output at the end."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class JobTable(Live):
         self._widget: Any = None
 
     def open(self) -> None:
-        """Put it into the running cell, and follow those that run."""
+        """Put it into the running cell, and follow the jobs."""
         bundle = self._bundle(self._first)
         if ended(self._first):
             self._output.put(bundle)
@@ -55,11 +55,11 @@ class JobTable(Live):
     def _finish(self, snapshots: Snapshots) -> None:
         bundle = self._bundle(snapshots)
         self._output.change(bundle)
-        # A page that was reloaded meanwhile has missed that, and still shows the widget.
+        # A page that was reloaded meanwhile has missed that and still shows the widget.
         self._widget.value = bundle["text/html"]
 
     def _bundle(self, snapshots: Snapshots) -> MimeBundle:
-        # In a table each job stands for itself, whichever cell has shown it again.
+        # A table does not say which cell has reused a job.
         rows = [replace(snapshot, reused=False) for snapshot in snapshots[:SHOWN]]
         around: dict[str, Any] = {"now": time.time(), "caption": sums(snapshots)}
         return {

@@ -1,4 +1,4 @@
-"""A tile of the gallery, and the menu that the tiles take turns with."""
+"""A tile of the gallery, and the menu that all tiles share."""
 
 from __future__ import annotations
 
@@ -11,32 +11,23 @@ from happyhorse_nb.render.gallery import Poster, notice, poster
 from happyhorse_nb.settings import process
 from happyhorse_nb.widgets.output import WidgetMaker, set_trait
 
-#: What may be clicked on a tile.
+#: What a click on a tile does.
 Act = Callable[["Tile"], None]
 
 
-class Shared:
-    """What all tiles have in common."""
+class Shared(WidgetMaker):
+    """What all tiles share, beside the making of their widgets."""
 
     def __init__(self) -> None:
-        #: Held while a tile is drawn, and never while anything else is asked: news come on another thread.
+        super().__init__()
+        #: Held while a tile is drawn, and for nothing else: changes come on another thread.
         self.guard = process.Guard()
-        #: Whether both kinds of money have paid for what is on the page.
+        #: Whether some jobs on the page cost play money and some real.
         self.mixed = False
-        self._make = WidgetMaker()
-        self.button = self._make.button
-
-    def html(self, value: str = "") -> Any:
-        """An HTML widget."""
-        return self._make("HTML", value)
-
-    def box(self, children: list[Any], *classes: str) -> Any:
-        """A box."""
-        return self._make("Box", children, _dom_classes=classes)
 
 
 class Tile:
-    """A poster with its words and buttons; ``poster`` is None while it shows none."""
+    """A poster with its words and buttons; ``poster`` is None while the tile is empty."""
 
     def __init__(self, number: int, shared: Shared, *, play: Act, star: Act, pick: Act, more: Act) -> None:
         self.number = number
@@ -48,18 +39,18 @@ class Tile:
         self._pick = shared.button(f"Pick video {number}", lambda: pick(self), "hh-pick")
         self.more = shared.button(f"More of video {number}", lambda: more(self), "hh-more")
         self._fixed = (self._face, self._play, self._star, self._pick, self.more)
-        self._card = shared.box(list(self._fixed), "hh-tile", "hh-off")
-        #: The tile, and beside it in the grid a row of its own for the video while it plays.
+        self._card = shared.box(self._fixed, "hh-tile", "hh-off")
+        #: The tile, and beside it in the grid a row for the video while it plays.
         self.box = shared.box([self._card], "hh-spot")
 
     @property
     def id(self) -> str:
-        """The job's id; empty where it shows none."""
+        """The job's id; empty for an empty tile."""
         return self.poster.snapshot.id if self.poster is not None else ""
 
     @property
     def snapshot(self) -> Snapshot:
-        """The job's state, where it shows one: no other tile is clicked."""
+        """The job's state; only for a tile that shows one."""
         assert self.poster is not None, "only a tile that shows a job is clicked"
         return self.poster.snapshot
 
@@ -73,7 +64,7 @@ class Tile:
         self._shared.guard(show)
 
     def change(self, job_id: str, *, picked: bool = False, playing: bool = False, **changes: Any) -> None:
-        """Show what has changed of that job, if it is still the one that stands here."""
+        """Show these changes, if the tile still shows that job."""
 
         def change() -> None:
             if self.poster is not None and self.id == job_id:
@@ -83,7 +74,7 @@ class Tile:
         self._shared.guard(change)
 
     def draw(self, *, picked: bool, playing: bool = False) -> None:
-        """Set what has changed, and nothing else: each trait is a message."""
+        """Draw the tile anew; only what has changed is sent."""
         self._shared.guard(lambda: self._draw(picked, playing))
 
     def _draw(self, picked: bool, playing: bool) -> None:
@@ -106,7 +97,7 @@ class Tile:
             (button.add_class if on else button.remove_class)("hh-on")
 
     def attach(self, *, player: Any = None, menu: Any = None) -> None:
-        """Add what tiles take turns with. At the end: what stands before it stays where it is and keeps the focus."""
+        """Add the shared player and menu, at the end, so that all else keeps its position and focus."""
         set_trait(self._card, "children", (*self._fixed, *([menu] if menu is not None else [])))
         set_trait(self.box, "children", (self._card, *([player] if player is not None else [])))
 
@@ -118,7 +109,7 @@ _QUESTION = (
 
 
 class Menu:
-    """Edit, where the file is, remove or restore, and forget; and the question before it is forgotten."""
+    """Edit, show the file, remove or restore, and forget, which asks first."""
 
     def __init__(self, shared: Shared, *, edit: Act, reveal: Act, remove: Act, forget: Act) -> None:
         self.tile: Tile | None = None
@@ -132,12 +123,12 @@ class Menu:
             self._forget,
             self._words,
             shared.button("Forget", lambda: self._do(forget), "hh-answer", "hh-danger"),
-            shared.button("Keep", self._do_not, "hh-answer"),
+            shared.button("Keep", self._cancel, "hh-answer"),
         ]
         self.box = shared.box(some, "hh-extra")
 
     def open(self, tile: Tile | None) -> None:
-        """Belong to this tile, or to none."""
+        """Move to this tile, or to none."""
         self.tile = tile
         removed = tile is not None and tile.poster is not None and tile.poster.removed
         set_trait(self._remove, "description", "Restore" if removed else "Remove")
@@ -152,7 +143,7 @@ class Menu:
         self.say(notice(_QUESTION))
         self.box.add_class("hh-asking")
 
-    def _do_not(self) -> None:
+    def _cancel(self) -> None:
         self.say("")
         self.box.remove_class("hh-asking")
         focus(self._forget)
@@ -163,7 +154,7 @@ class Menu:
 
 
 def focus(button: Any) -> None:
-    """Have the keyboard there. ipywidgets 7 cannot move it: there it is with the page."""
+    """Give the button the keyboard's focus, which ipywidgets 7 cannot do."""
     move: Any = getattr(button, "focus", None)
     if move is not None:
         move()

@@ -1,4 +1,4 @@
-"""The gallery as a whole: the bar above it, a page that is read and shown, and what is clicked."""
+"""The gallery: a page of posters, the bar above it, and what the clicks do."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 #: Posters on a page.
 PAGE = 24
-#: Pixels of the pictures that are saved with the notebook.
+#: The size of the pictures that are saved with the notebook, in pixels.
 _SAVED = (176, 176)
 
 
@@ -53,16 +53,16 @@ def gallery(
     starred: bool | None = None,
     removed: bool = False,
 ) -> Gallery:
-    """The ledger's videos as posters in a grid, newest first; filtered as `jobs` is.
+    """The ledger's videos as posters in a grid, newest first, filtered as by `jobs`.
 
-    As the last value of a cell it shows itself. Raises `InvalidRequest` for what cannot be asked, `LedgerError`.
+    As the last value of a cell it shows itself. Raises `InvalidRequest` for a wrong filter, `LedgerError`.
     """
     only = query(status, text, since, model, starred, removed)
     return Gallery(Pages(only, PAGE), embed_limit=embed_limit())
 
 
 class Followed:
-    """Listens to the jobs that run in this kernel. Those of others stand as they were last written down."""
+    """Listens to running jobs, and passes on at most one change a second, and every end."""
 
     def __init__(self, tell: Callable[[Snapshot], None], *, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell = tell
@@ -71,7 +71,7 @@ class Followed:
         self._undo: list[Callable[[], None]] = []
 
     def follow(self, jobs: Sequence[Job]) -> None:
-        """Listen to these from now on, and to no others."""
+        """Listen to these jobs from now on, and to no others."""
         for undo in self._undo:
             undo()
         self._undo = [job.subscribe(self._heard) for job in jobs if not job.done()]
@@ -91,7 +91,7 @@ class Gallery:
         self._embed_limit = embed_limit
         self._outputs = outputs
         self._start = notebook_folder()
-        #: Held while something clicked, or searched for, is done: a search runs on another thread.
+        #: Held during a click and a search, which runs on another thread.
         self._guard = process.Guard()
         self._picked: dict[str, Job] = {}
         self._playing: Tile | None = None
@@ -103,7 +103,7 @@ class Gallery:
         #: What *Undo* brings back.
         self._hidden: list[Job] = []
         self._rate = MessageRate()
-        # As one types: what is found is sent at the page's rate, and nobody searches for the words in between.
+        # While the user types, only the newest words are searched for, as often as the page may get messages.
         self._later = at_once if frontend.in_colab() else Latest()
 
     def __repr__(self) -> str:
@@ -113,10 +113,10 @@ class Gallery:
         if frontend.in_notebook():
             self.open()
         else:
-            print(repr(self))  # noqa: T201  # in a terminal, where the cell itself is asked to show it
+            print(repr(self))  # noqa: T201  # in a terminal
 
     def open(self) -> None:
-        """Show it in the running cell: the live one, and behind it what is saved with the notebook."""
+        """Show it in the running cell: the live gallery, and an output that is saved with the notebook."""
         self._make()
         self._turn(0)
         self._outputs().put(view(self.box, "The gallery."))
@@ -131,7 +131,7 @@ class Gallery:
         acts: dict[str, Any] = {"play": self._play, "star": self._star, "pick": self._pick, "more": self._more}
         acts = {name: careful(act) for name, act in acts.items()}
         self._tiles = [Tile(number, shared, **acts) for number in range(1, PAGE + 1)]
-        # One for all tiles, so that one video at a time is loaded.
+        # One player for all tiles, so that only one video is loaded.
         self._player = WidgetOutput("hh-screen")
         self._menu = Menu(
             shared,
@@ -158,8 +158,6 @@ class Gallery:
         parts = [style, self._bar.top, grid, self._bar.bottom, self._slot]
         self.box = widgets.VBox(parts, _dom_classes=("hh-ui", "hh-gallery"))
 
-    # What is clicked. Each is quick: the ledger is read, and traits are set.
-
     def _turn(self, by: int) -> None:
         self._pages.number += by
         self._read()
@@ -169,15 +167,11 @@ class Gallery:
         self._read()
 
     def _search_later(self) -> None:
-        """Search for what is typed by now. On a thread of its own: it may have to wait until the page can be told."""
+        """Search for what is typed by now; on a thread of its own, since it may wait for the rate of messages."""
         if not self._rate.take():
             time.sleep(self._rate.left())
             self._rate.take()
-        self._careful(self._search)()
-
-    def _search(self) -> None:
-        if self._bar.chosen[0] != self._pages.text:
-            self._filter()
+        self._careful(lambda: None if self._bar.chosen[0] == self._pages.text else self._filter())()
 
     def _read(self) -> None:
         self._stop()
@@ -274,7 +268,7 @@ class Gallery:
         self._picked.pop(job.id, None)
         self._read()
         self._bar.say(notice(f"Job {job.snapshot.short_id} is forgotten; its file, if any, is in the trash."))
-        # What is forgotten must not be saved with the notebook either.
+        # The saved output must not show it either.
         self._save()
 
     def _compare(self) -> None:
@@ -286,7 +280,7 @@ class Gallery:
         self._bar.say(notice("The comparison is below the gallery."))
 
     def _show_below(self, what: str, *shown: Any) -> None:
-        """Show this below the grid, in place of one like it; what else is open there stays."""
+        """Show this below the grid, in place of the last of its kind."""
         close = self._shared.button(f"Close the {what}", self._careful(lambda: self._close_below(what)))
         self._below[what] = self._shared.box([close, *shown], "hh-below")
         self._slot.children = tuple(self._below.values())
@@ -303,8 +297,8 @@ class Gallery:
             self._saved.change(self._static())
 
     def _heard(self, snapshot: Snapshot) -> None:
-        # On the owned thread: traits are set, nothing is displayed. Not under this lock: who tells the news
-        # may hold one of the engine's, which a click asks for.
+        # On the engine's thread, so this only sets traits. Without the guard: the caller may hold a lock of the engine,
+        # which a click, under the guard, waits for.
         for tile in self._tiles:
             tile.change(snapshot.id, picked=snapshot.id in self._picked, snapshot=snapshot)
         with suppress(HappyHorseError):
@@ -312,21 +306,18 @@ class Gallery:
                 self._bar.show_sums()
 
     def _careful(self, act: Callable[..., None]) -> Callable[..., None]:
-        """As a whole, whatever interrupts; and with nothing else beside it."""
+        """Run it under the guard: one at a time, and never cut short by an interrupt."""
         told = self._told(act)
         return lambda *args: self._guard(lambda: told(*args))
 
     def _told(self, act: Callable[..., None]) -> Callable[..., None]:
-        """What a widget's callback raises nobody sees: it is said in the gallery.
-
-        By itself for what shows more widgets below: only clicks do that, and the account may have to be asked for on
-        the main thread.
-        """
+        """Show its errors in the gallery. Without the guard for what opens more widgets below: only clicks do that, and
+        the account may have to be asked for on the main thread."""
 
         def told(*args: Any) -> None:
             try:
                 act(*args)
-            except Exception as problem:  # noqa: BLE001  # see above
+            except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
                 self._bar.say(notice(reason(problem), "bad"))
 
         return told
@@ -338,7 +329,7 @@ class Gallery:
         return self._pages.job(tile.id)
 
     def _static(self) -> MimeBundle:
-        # Of the first page, whichever is looked at now.
+        # Always the first page, whichever is shown now.
         newest = self._posters if self._pages.number == 0 else self._pages.newest()
         some = [replace(one, picture=thumbnail(one.picture, _SAVED) if one.picture else None) for one in newest]
         total = self._pages.caption()
@@ -354,8 +345,8 @@ _ALL_MODELS = "all models"
 
 
 class Bar:
-    """Search, state and model; ``typed`` is called at each key, ``changed`` when another one is chosen, ``turn`` with
-    -1 or 1. What is picked can be compared, removed (or brought back), and let go of."""
+    """The controls of the gallery. ``typed`` is called at each key in the search, ``changed`` for another view or
+    model, ``turn`` with -1, 0 (refresh) or 1; ``acts`` are those of the buttons."""
 
     def __init__(
         self,
@@ -393,7 +384,7 @@ class Bar:
         top = [
             shared.box([self._search, self._states, self._model], "hh-filters"),
             shared.box([self._sum, self._compare, self._remove, self._unpick], "hh-picked"),
-            # It has its line also while there is nothing to say: nothing moves when something is said.
+            # The line is there without a notice too, so that nothing moves when there is one.
             shared.box([self._notice, self._undo], "hh-news"),
         ]
         self.top = widgets.VBox(top, _dom_classes=("hh-top",))
@@ -401,12 +392,12 @@ class Bar:
 
     @property
     def chosen(self) -> tuple[str, str, str]:
-        """Text, model and state; no model is an empty text."""
+        """Text, model (empty for all) and view."""
         model = self._model.value
         return self._search.value.strip(), "" if model == _ALL_MODELS else model, self._states.value
 
     def show(self, picked: int) -> None:
-        """Say which page this is, what it costs, and how many are picked."""
+        """Show the number of the page, the sums, and how many are picked."""
         pages = self._pages
         self.show_sums()
         set_trait(self._where, "value", f'<span role="status">Page {pages.number + 1} of {pages.pages}</span>')
@@ -415,11 +406,11 @@ class Bar:
         self.show_picked(picked)
 
     def show_sums(self) -> None:
-        """Say what these jobs cost, and what was spent."""
+        """Show what these jobs cost, and what was spent."""
         set_trait(self._sum, "value", below(self._pages.caption()))
 
     def show_picked(self, count: int) -> None:
-        """Two to four can be compared, and any number removed, or brought back where removed ones are listed."""
+        """Show how many are picked on the buttons, and enable those that can be pressed."""
         verb = "Restore" if self._pages.removed else "Remove"
         for button, words, off in (
             (self._compare, f"Compare {count}" if count else "Compare: pick two to four", not 2 <= count <= 4),
@@ -430,6 +421,6 @@ class Bar:
             set_trait(button, "disabled", off)
 
     def say(self, html: str, *, undo: bool = False) -> None:
-        """Say this above the grid, with a button that undoes it."""
+        """Show this HTML above the grid, with a button to undo."""
         set_trait(self._notice, "value", html)
         set_trait(self._undo, "_dom_classes", ("hh-button", *(() if undo else ("hh-idle",))))

@@ -1,4 +1,4 @@
-"""The form: a first frame, a prompt and the parameters to see and click, and the cards of what it made below it."""
+"""The form: first frame, prompt and parameters as widgets, and below them the cards of the jobs it has made."""
 
 from happyhorse_nb.widgets.form.api import edit, form
 from happyhorse_nb.widgets.form.body import Form

@@ -1,4 +1,4 @@
-"""How a form is opened: empty, filled in, or with a job's request."""
+"""Opens a form: empty, filled in, or with a job's request."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ def form(
     save: str | Path | None = None,
     **params: Any,
 ) -> Form:
-    """A form to make video with, filled in with what is given; all of it as for `generate`.
+    """A form to make video with, filled in with these arguments, which are those of `generate`.
 
-    As the last value of a cell it shows itself. What was typed into it survives that its cell is run again, but for
-    arguments that have changed. Raises `InvalidRequest` for a parameter that no model takes or a value out of its
-    range; what is wrong with image and prompt is said in the form.
+    As the last value of a cell it shows itself. When the cell runs again, what was typed stays, but for arguments that
+    have changed. Raises `InvalidRequest` for an unknown parameter or a value out of its range; errors in image and
+    prompt are shown in the form.
     """
     return _open(image, prompt, model=model, takes=takes, fit=fit, save=save, params=params)
 
@@ -57,7 +57,7 @@ def edit(job: Job) -> Form:
     image, name = first_frame(job)
     note = "" if image is not None else f"The first frame of job {now.short_id} is not kept any more: choose one."
     source = Picture(name or "first-frame", image) if isinstance(image, bytes) else image
-    # What it left to the server is as it was, whatever the settings say now.
+    # What the job left to the server stays so, whatever the settings are now.
     options = {p.name: p.default for p in MODELS[now.model].options} if now.model in MODELS else {}
     return _open(source, now.prompt, model=now.model or None, params={**options, **now.params}, note=note)
 
@@ -93,7 +93,7 @@ def _open(
 
 @dataclass
 class _Draft:
-    """The form of a cell, what its arguments said, and the run of the cell that made it."""
+    """The form of a cell, its arguments, and the run of the cell that made it."""
 
     told: Values
     form: Form
@@ -101,11 +101,11 @@ class _Draft:
 
 
 def _in_cell(told: Values, note: str) -> Form:
-    """A form for the running cell: with what was typed into the one it had before, but for arguments that changed."""
+    """A form for the running cell, with what was typed into its earlier one, but for arguments that have changed."""
     drafts: dict[tuple[str, int], _Draft] = process.once("forms", dict)
     cell, run = running_cell()
     number = 0
-    # Two forms in one cell are told apart by their order.
+    # Several forms in one cell are numbered in their order.
     while cell and (cell, number) in drafts and drafts[cell, number].run == run:
         number += 1
     before = drafts.get((cell, number)) if cell else None

@@ -1,4 +1,4 @@
-"""The form as a whole: what stands in it, whether it can be sent, and what its buttons do."""
+"""The form as a whole: its values, whether they can be sent, and what its buttons do."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ from happyhorse_nb.widgets.output import button, set_trait, view
 
 @dataclass(frozen=True)
 class _Judged:
-    """What comes of the values: the request, those of its takes that were asked for before, or why it cannot be sent;
-    and the estimate, with what it is of."""
+    """The result of a check: the request and those of its takes that exist already, or why it cannot be sent; and
+    the estimate, with what it was made for."""
 
     request: Request | None = None
     before: list[Snapshot] = field(default_factory=list)
@@ -38,24 +38,21 @@ class _Judged:
 
 
 class Form:
-    """A form to make video with; `form` makes one. As the last value of a cell it shows itself.
-
-    ``jobs`` are those it has made, newest first; ``values`` is what stands in it.
-    """
+    """A form to make video with; `form` makes one. As the last value of a cell it shows itself."""
 
     def __init__(self, values: Values, *, note: str = "", work: Callable[[Work], None] | None = None) -> None:
         import ipywidgets as widgets
 
-        #: Held while what was judged is shown, and never while it is judged.
+        #: Held while a result is shown, never during the check itself.
         self._guard = process.Guard()
         self._numbers, self._shown = count(), -1
         self._ready = False
         shell = frontend.shell()
         self._namespace: MutableMapping[str, Any] = shell.user_ns if shell is not None else {}
         self._judged, self._offer = _Judged(), Offer("Generate")
-        #: What the cell to copy was made of.
+        #: What the cell to copy was made from.
         self._copied: Any = None
-        # Before all other widgets: what it changes is in the state that the page asks for, which is made in this order.
+        # The first widget: a page asks for the states in this order, and this one's may change those of the others.
         page = Page(
             on_file=lambda name, size: self._frame.coming(name, size),  # noqa: PLW0108  # there is no box yet
             on_connected=lambda: self._frame.connected(),  # noqa: PLW0108  # the same
@@ -67,7 +64,7 @@ class Form:
         self._copy = self._button("Copy as cell", self._copy_as_cell)
         self._generate = self._button("Generate", self._press, "hh-generate", "hh-main")
         self._another = self._button("Make another", self._make_another)
-        # On a thread of its own: whoever tells that a job has ended must not wait for the ledger.
+        # On a thread of its own: the engine's thread, which reports the end of a job, must not wait for the ledger.
         later = Latest()
         self.results = Results(on_end=lambda: later(self.refresh))
         limits = MODELS[values.model].role("first_frame").image
@@ -95,12 +92,12 @@ class Form:
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs that were made with it, newest first."""
+        """The jobs that it has made, newest first."""
         return self.results.jobs
 
     @property
     def values(self) -> Values:
-        """What stands in it now."""
+        """Its present values."""
         prompt = self._prompt.value.replace("\r\n", "\n")
         return self._controls.read(Values(source=self._frame.source, fit=self._frame.fit, prompt=prompt))
 
@@ -117,23 +114,21 @@ class Form:
         self.results.open()
 
     def close(self) -> None:
-        """Let go: a form that has taken over shows the jobs from now on."""
+        """Stop: another form shows the jobs from now on."""
         self.results.close()
 
-    # What stands there, judged and shown
-
     def refresh(self) -> None:
-        """Judge what stands in the form, and say what comes of it; from any thread."""
+        """Check the values, and show the result; on any thread."""
         if not self._ready:
             return
-        # On the caller's own thread: the account may be told there alone, and an interrupt gets through.
+        # On the caller's thread: only the main thread may ask for the account, and an interrupt works there.
         number, values = next(self._numbers), self.values
         show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit))
         judged = self._judge(values)
 
         def show() -> None:
             if number < self._shown:
-                # Another thread has judged what stands there later, and was faster.
+                # Another thread was faster, with newer values.
                 return
             self._shown, self._judged = number, judged
             show_prompt()
@@ -170,7 +165,7 @@ class Form:
         return _Judged(request, before, estimate=estimate)
 
     def _estimated(self, values: Values) -> tuple[Any, Preview] | None:
-        """The estimate, and of what; the last one where that is the same, or there is none to be had now."""
+        """The estimate with what it is for: the last one where that is the same, or there is no new one."""
         asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._judged.estimate
         if last is None or last[0] != asked:
             with suppress(HappyHorseError):
@@ -191,43 +186,41 @@ class Form:
         set_trait(self._generate, "description", offer.words)
         set_trait(self._generate, "disabled", request is None)
         set_trait(self._copy, "disabled", request is None)
-        # Stays what it was while it is not seen: nobody reads it, and it is one message less.
+        # A hidden button keeps its words: one message less.
         if offer.another:
             set_trait(self._another, "description", offer.another)
         set_trait(self._another.layout, "display", None if offer.another else "none")
-        # The blue one does something: what is shown already is shown by none.
+        # The blue button is never one that only shows what is shown already.
         for one, main in ((self._generate, offer.pays or not seen), (self._another, seen and not offer.pays)):
             if main != ("hh-main" in one._dom_classes):  # noqa: SLF001  # ipywidgets has no other name for it
                 (one.add_class if main else one.remove_class)("hh-main")
 
     def _running(self, values: Values) -> Job | Takes | None:
-        """The request as it runs under this form, whatever the settings say of reuse."""
+        """The running jobs below this form that were made by the same request, whatever the settings say of reuse."""
         request = self._judged.request
         for made in self.results.shown if request is not None else ():
             jobs = display.members(made)
-            # By their states: a job is done() only when all who listen to it, this form too, have been told.
+            # Not by done(), which is true only after all listeners, this form too, were called.
             runs = not all(job.status.ended for job in jobs)
             if runs and len(jobs) == values.takes and request is not None and is_of(request, jobs[0]):
                 return made
         return None
 
-    # What is pressed
-
     def _press(self, seen: str = "") -> None:
-        """Do what the button says, or said when it was ``seen``."""
+        """Do what the button says; ``seen`` is what it said on the page."""
         seen, before = seen or self._offer.words, self._judged.request
         self.refresh()
         request, values = self._judged.request, self.values
         if request is None or (self._offer.pays and self._offer.words != seen):
-            # Who was told that there is nothing to pay, or less, has not agreed to this: now the button says it.
+            # It said nothing or less to pay. Now it shows the new price, and can be pressed again.
             return
         running = self._running(values)
         if running is not None:
-            # Two clicks within a moment are one wish.
+            # A double click pays once.
             self._add(running)
         elif not self._frame.changed():
-            # Nobody pays for a picture that was not seen.
-            # The file is of the folder in which it was judged, wherever the notebook has gone since.
+            # The picture is the one that was shown. The file is that of the last check: a relative name belongs to the
+            # folder of that time.
             self._make(values, save=(before or request).saved_as)
 
     def _make(self, values: Values, *, save: Path | None, anew: bool = False) -> None:
@@ -241,7 +234,7 @@ class Form:
             fit=values.fit,
             save=save,
             namespace=self._namespace,
-            # The price stands on the button: the press is the answer.
+            # Without a question: the price stands on the button.
             yes=True,
             again=anew,
         )
@@ -251,12 +244,11 @@ class Form:
         self.refresh()
         request, before = self._judged.request, self._judged.before
         if request is None or not self._offer.another:
-            # The second of two clicks: another one is on its way.
+            # The second click of two.
             return
         if len(before) > 1:
             self._make(self.values, save=request.saved_as, anew=True)
         else:
-            # The price stands on the button: the press is the answer.
             self._add(again(before[0].id, yes=True))
 
     def _add(self, made: Job | Takes) -> None:
@@ -264,7 +256,7 @@ class Form:
         self.refresh()
 
     def _entered(self, prompt: str, seen: str) -> None:
-        """Ctrl+Enter in the prompt, which may be ahead of what the page has sent of it."""
+        """Ctrl+Enter in the prompt, with the text on the page, which may be newer than ours."""
         self._prompt.value = prompt
         self._obey(lambda: self._press(seen))
 
@@ -276,18 +268,18 @@ class Form:
         if values.seed_mode == SAME:
             values = replace(values, seed_mode=FIXED)
         self._copied = self._asked(self.values)
-        # Made anew, so that it is copied again: an equal value would be no news to the page.
+        # Emptied first, so that an equal cell is sent, and copied, again.
         self._cell.value = ""
         self._cell.value = html.copied(cell(values, image), said)
 
     def _asked(self, values: Values) -> tuple[Any, ...]:
-        """What a cell is made of, to be compared."""
+        """What a cell is made from, to compare it."""
         request = self._judged.request
         shown = (values.model, tuple(values.params.items()), values.seed_mode, values.seed, values.takes, values.save)
         return (request and request.digest, values.prompt, values.fit, *shown)
 
     def _obey(self, act: Callable[[], None]) -> None:
-        """Do it, and say what went wrong beside the button."""
+        """Do it, and show an error beside the button."""
         try:
             act()
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
@@ -298,7 +290,7 @@ class Form:
 
 
 def _is_said_elsewhere(problem: Exception) -> bool:
-    """Whether it stands beside the first frame or the prompt."""
+    """Whether the first frame or the prompt shows this error itself."""
     if not isinstance(problem, InvalidRequest):
         return False
     return problem.param == "image" or (problem.param == "prompt" and problem.fixable)

@@ -1,5 +1,5 @@
-"""What is typed and chosen in the form: the parameters, the prompt with its length as the server counts it, and what
-only a script on the page can tell."""
+"""The controls of the form: the parameters, the prompt with its length as the server counts it, and what only a script
+on the page can report."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from happyhorse_nb.render import form as html
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
 from happyhorse_nb.widgets.output import button, set_trait
 
-#: Endings of films that this is not.
+#: Endings of other kinds of film.
 _OTHERS = ("avi", "gif", "m4v", "mkv", "mov", "webm", "webp")
-#: Up to so many values are a slider; more are typed.
+#: A range of up to so many values is a slider, a larger one a number to type.
 _SLIDER = 60
 
 
 class Controls:
-    """Model, parameters, seed, takes and file name. ``on_change`` is called after each change; ``last_seed`` gives the
-    seed of the last job and whose it is, None where it is not known."""
+    """Model, parameters, seed, takes and file name. ``on_change`` is called after each change; ``last_seed`` gives seed
+    and id of the last job, None where it is not known."""
 
     def __init__(
         self, values: Values, *, on_change: Callable[[], None], last_seed: Callable[[], tuple[int, str] | None]
@@ -41,12 +41,12 @@ class Controls:
         self._number = widgets.BoundedIntText(
             values.seed, min=seed.minimum, max=seed.maximum, description="Seed number", continuous_update=True
         )
-        #: With *same*: which seed that is, and of which job.
+        #: With *same*: the seed, and the job it is from.
         self._said = widgets.HTML()
         numbers = list(range(TAKES.minimum or 1, (TAKES.maximum or 1) + 1))
         self._takes = widgets.RadioButtons(options=numbers, value=values.takes, description=_title(TAKES))
         self._model = widgets.Dropdown(options=list(MODELS), value=values.model, description="Model")
-        # Not at every letter: the ending is put to it.
+        # Not at every letter, since the ending is added.
         self._save = widgets.Text(
             named(values.save), placeholder="automatic", description="File name", continuous_update=False
         )
@@ -67,7 +67,7 @@ class Controls:
             control.observe(self._changed, "value")
 
     def read(self, values: Values) -> Values:
-        """The values with what stands in the controls."""
+        """``values`` with those of the controls."""
         model = self._model.value
         names = {p.name for p in MODELS[model].options}
         return replace(
@@ -87,20 +87,20 @@ class Controls:
                 self._number.value = last[0]
             self._say_seed()
         if change["owner"] is self._save and named(change["new"]) != change["new"]:
-            # Comes here once more.
+            # This calls `_changed` again.
             self._save.value = named(change["new"])
             return
         self._arrange()
         self._on_change()
 
     def _say_seed(self) -> None:
-        """What is sent is what is shown: the last job may be one of another notebook, and another one by now."""
+        """Show the seed that will be sent. The job is named only while it is still the last one."""
         last = self._last_seed() if self._fields["seed"].value == SAME else None
         whose = f", of {last[1]}" if last is not None and last[0] == self._number.value else ""
         self._said.value = "" if last is None else html.verdict(f"seed {self._number.value}{whose}")
 
     def _arrange(self) -> None:
-        """What the model does not take is not there, and what can be read off is written in its label."""
+        """Hide what the model does not take, and write the seconds into the slider's label."""
         names = {p.name for p in MODELS[self._model.value].options}
         for name, field in self._fields.items():
             field.layout.display = None if name in names else "none"
@@ -110,8 +110,8 @@ class Controls:
 
 
 def named(typed: str) -> str:
-    """The file's name with its ending. What names a folder, or has the ending of another kind of film, stays as it is
-    typed: it is refused with the reason."""
+    """The file's name with its ending. A folder, and the ending of another kind of film, stay as typed: they are
+    refused with the reason."""
     name = typed.strip()
     stem, dot, ending = name.rpartition(".")
     if not name or name.endswith(("/", "\\")) or (ending.lower() in _OTHERS and dot):
@@ -157,7 +157,7 @@ class PromptBox:
 
     @property
     def value(self) -> str:
-        """What is typed."""
+        """The text as typed."""
         return str(self._text.value)
 
     @value.setter
@@ -166,11 +166,11 @@ class PromptBox:
 
     @property
     def sent(self) -> str:
-        """What is sent: as in a cell, ``{name}`` is replaced where there is such a variable."""
+        """The text as sent: ``{name}`` is replaced where there is such a variable, as in a cell."""
         return interpolate(self.value, self._namespace)
 
     def judge(self, *, model: str, fit: bool) -> Callable[[], None]:
-        """Count, and see what of it the server would not read; what comes of it is called to show that."""
+        """Count, and find what the server would cut off. The returned function shows that."""
         param, sent, stays = MODELS[model].param("prompt"), self.sent, left(self.value, self._namespace)
         maximum, same = param.maximum or 0, sent == self.value.strip()
         _, dropped = fit_prompt(sent, maximum)
@@ -200,14 +200,12 @@ class PromptBox:
 
 
 class Page:
-    """What the page has to say for which ipywidgets has no event: a file that is on its way, and Ctrl+Enter.
+    """Events of the page that ipywidgets does not have. The script in the form's style writes them into a hidden text.
 
-    It is a line of text that nobody sees; the script in the form's style writes into it.
-
-    A chosen file comes in one message, which a server may refuse by closing the connection. So the script tells of it
-    first: ``on_file`` gets its name and its size in bytes. A page that is connected anew asks for the state of all
-    widgets: that is ``on_connected``. ``on_enter`` gets the prompt and the words on the button, as they were seen.
-    Where no script runs, none of this is called but the second.
+    ``on_file`` gets name and size (bytes) of a chosen file before it is sent: it comes in one message, for which a
+    server may close the connection. ``on_connected``: a page, loaded or connected anew, asks for the state of all
+    widgets; this works without the script too. ``on_enter``: Ctrl+Enter, with the prompt and the words on the button as
+    they were on the page.
     """
 
     def __init__(
@@ -243,7 +241,7 @@ def _line() -> Any:
     import ipywidgets as widgets
 
     class Line(widgets.Text):
-        """A text that knows when a page asks for the whole of its state."""
+        """A text that calls ``on_asked`` when a page asks for its whole state."""
 
         on_asked: Callable[[], None] | None = None
 

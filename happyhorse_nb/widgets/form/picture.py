@@ -1,4 +1,4 @@
-"""The first frame in the form: chosen or named, seen, and judged at once."""
+"""The first frame in the form: chosen or named, shown, and checked at once."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from happyhorse_nb.widgets.output import button, reason
 
 _NOTHING = "No first frame yet", "Choose a file, or name a path, URL or variable."
 _CHECKING = "checking…"
-#: What most servers take in one message, in bytes (Tornado's ``websocket_max_message_size``).
+#: Bytes that most servers accept in one message (Tornado's ``websocket_max_message_size``).
 _AT_ONCE = 10 * 1024 * 1024
 _INSTEAD = (
     "put it beside the notebook and name its path below. JupyterLab, started by happyhorse-nb lab, takes larger ones."
 )
 _INTERRUPTED = "first frame was not looked at: that was interrupted", "Choose it again, or type its name anew."
 _CHANGED = "The picture has changed since it was shown; nothing was sent. Press again to use the new one"
-#: Too long a shape can lose its ends, or get bars.
+#: The ways to fit too long a shape: cut the ends off, or add bars.
 _EDGES: tuple[Fit, Fit] = ("crop", "pad")
 #: The words on the buttons.
 _WAYS: dict[Fit, str] = {True: "Make it fit", "crop": "Crop to fit", "pad": "Pad to fit"}
@@ -35,25 +35,25 @@ _WAYS: dict[Fit, str] = {True: "Make it fit", "crop": "Crop to fit", "pad": "Pad
 
 @dataclass(frozen=True)
 class Checked:
-    """A first frame as it was checked: it, or why it cannot be sent; and what it would be, made to fit, by how:
-    ``pad`` and ``crop`` where that makes a difference, else True."""
+    """A checked first frame, or why it cannot be sent and how it would look made to fit: by ``pad`` and ``crop`` where
+    these differ, else by True."""
 
     frame: images.FirstFrame | None = None
     problem: InvalidRequest | None = None
     fitted: Mapping[Fit, images.FirstFrame] = field(default_factory=dict)
 
     def load(self, *_: Any, **__: Any) -> images.FirstFrame:
-        """What `images.load` said when it was asked for the same."""
+        """The result again, for `prepare` in place of `images.load`."""
         if self.frame is None:
             raise self.problem or _refusal(*_NOTHING)
         return self.frame
 
 
 class FrameBox:
-    """A preview, a verdict, ways to make it fit and to undo that, a chooser, and a text that names a path, URL or
-    variable.
+    """A preview, a verdict, buttons to make the picture fit and to undo that, a file chooser, and a text for a path,
+    URL or variable.
 
-    ``work`` runs the heavy part; ``on_change`` is called when there is something new to judge the request by.
+    ``work`` runs the slow check; ``on_change`` is called after each change and each check.
     """
 
     def __init__(
@@ -72,10 +72,10 @@ class FrameBox:
         self.source, self.fit, self.checked = source, fit, Checked()
         self._limits, self._namespace, self._hidden = limits, namespace, hidden
         self._work, self._on_change = work, on_change
-        #: Held while traits are set, and never while a picture or the request is looked at.
+        #: Held while traits are set, never during a check.
         self._guard = process.Guard()
         self._asked, self._wanted_fit, self._note = 0, fit, ""
-        #: The file that the page has told of and that has not come yet, in words.
+        #: Name and size of the file that the page has announced and not sent yet.
         self._coming = ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
         self._preview = widgets.HTML(html.preview(None))
@@ -114,7 +114,7 @@ class FrameBox:
         return [self._title, self._preview, self._name, self._verdict, self._change, self._upload, self._text]
 
     def changed(self) -> bool:
-        """Whether the file or variable holds another picture by now than the one that is shown; then shows that."""
+        """Whether the file or variable holds another picture by now than the one shown; if so, show that."""
         if self.checked.frame is None:
             return False
         now = self._load(self.source, fit=self.fit).frame
@@ -124,7 +124,7 @@ class FrameBox:
         return True
 
     def ask(self, *, note: str = "") -> None:
-        """Look at the first frame anew; ``note`` is said with the verdict."""
+        """Check the first frame again; ``note`` is shown with the verdict."""
         source, fit = self.source, self.fit
         empty = not source.strip() if isinstance(source, str) else False
 
@@ -137,18 +137,18 @@ class FrameBox:
             self._show(number, Checked())
             return
         try:
-            # What was to be sent until now is not to be sent any more.
+            # The earlier picture must not be sent any more.
             self._on_change()
             self._work(lambda: self._judge(number, source, fit))
         except KeyboardInterrupt:
-            # Else it would say for ever that it is being looked at.
+            # Else it would say "checking" for ever.
             self._show(number, _wrong(*_INTERRUPTED))
             raise
 
     def coming(self, name: str, size: int) -> None:
-        """The page has read a file of so many bytes, which comes next: what is shown now is not to be sent."""
-        # A chooser that gets no answer to what it has sent sends nothing any more. Made here, since while the page
-        # asks for the state of all widgets none can be made.
+        """The page is about to send a file of so many bytes: the picture shown now must not be sent any more."""
+        # A chooser whose file was lost sends no other one, so a new one is made; now, since none can be made while the
+        # page asks for the state of all widgets.
         if self._next_upload is None:
             self._next_upload = self._chooser()
         told = f"{name[:80]} ({weight(size)})"
@@ -163,7 +163,7 @@ class FrameBox:
         self._on_change()
 
     def connected(self) -> None:
-        """The page was connected anew, or loaded: a file that was on its way is lost."""
+        """The page was loaded or connected anew: a file that was on its way is lost."""
         told = self._coming
         if not told:
             return
@@ -181,7 +181,7 @@ class FrameBox:
         self._show(number, _wrong(f"{why}the server", f"Choose it again, or {_INSTEAD}"))
 
     def _wait_for(self, words: str) -> int:
-        """Forget what was seen, say this instead, and give the number of what is to be seen next."""
+        """Discard the last check, show these words instead, and return the number of the next check."""
         self._asked += 1
         self.checked = _wrong(words) if words else Checked()
         self._name.value = ""
@@ -204,15 +204,14 @@ class FrameBox:
         try:
             local = on_this_machine()
         except ConfigError:
-            # Said where the request as a whole is judged.
+            # Shown by the check of the whole request.
             local = False
         try:
             return Checked(images.load(value, limits=self._limits, namespace=self._namespace, fit=fit, local=local))
         except InvalidRequest as problem:
             return Checked(problem=problem)
-        except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything when it is looked at
-            what = f"first frame cannot be checked: {type(problem).__name__}: {problem}"
-            return _wrong(what)
+        except Exception as problem:  # noqa: BLE001  # an object of the user's may raise anything
+            return _wrong(f"first frame cannot be checked: {type(problem).__name__}: {problem}")
 
     def _show(self, number: int, checked: Checked) -> None:
         def show() -> bool:
@@ -264,10 +263,10 @@ class FrameBox:
             return
         self.source, self.fit = picked, self._wanted_fit
         self._silently("")
-        # Empty again: so the same file can be chosen once more, and its bytes are held once.
+        # Emptied, so that the same file can be chosen again and its bytes are held once.
         chooser = change["owner"]
         if isinstance(change["new"], Mapping):
-            # Of ipywidgets 7, where the value is made of these and cannot be set.
+            # In ipywidgets 7 the value is made from these, and cannot be set.
             chooser.data, chooser.metadata = [], []
             chooser.set_trait("value", {})
         else:
@@ -336,7 +335,7 @@ def _verdict(checked: Checked, note: str) -> str:
 
 
 def _uploaded(value: Any) -> Picture | None:
-    """The file that was chosen: ipywidgets 8 gives a tuple of files, 7 a mapping by their names."""
+    """The chosen file: ipywidgets 8 gives a tuple of files, 7 a mapping by name."""
     if isinstance(value, Mapping):
         return next((Picture(name, bytes(file["content"])) for name, file in value.items()), None)
     return next((Picture(str(file["name"]), bytes(file["content"])) for file in value), None)

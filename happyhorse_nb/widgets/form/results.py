@@ -16,7 +16,7 @@ from happyhorse_nb.widgets.output import CellOutput, MimeBundle, WidgetOutputs
 
 
 class Results:
-    """The cards of a form's jobs. ``on_end`` is called when one of them has ended, on any thread."""
+    """The cards of a form's jobs. ``on_end`` is called, on any thread, when one of them has ended."""
 
     def __init__(self, *, on_end: Callable[[], None]) -> None:
         import ipywidgets as widgets
@@ -24,7 +24,7 @@ class Results:
         self._on_end = on_end
         self._guard = process.Guard()
         self._cards: dict[str, _Card] = {}
-        # An ordinary output: of a form with its widgets nothing is saved with the notebook.
+        # An ordinary output, since widgets are not saved with the notebook.
         self._saved = CellOutput()
         self._start = notebook_folder()
         self._closed = False
@@ -32,7 +32,7 @@ class Results:
 
     @property
     def shown(self) -> list[Job | Takes]:
-        """What has a card here, newest first."""
+        """The jobs and takes with a card, newest first."""
         return [card.made for card in self._cards.values()]
 
     @property
@@ -45,7 +45,7 @@ class Results:
         self._saved.put(self._copy())
 
     def close(self) -> None:
-        """Change nothing any more: another form has taken over."""
+        """Change nothing from now on: another form has taken over."""
 
         def close() -> None:
             self._closed = True
@@ -73,7 +73,7 @@ class Results:
         name = "+".join(job.id for job in jobs)
         old = self._cards.get(name)
         if old is not None and not made.done() and old.jobs == jobs:
-            # It is on its way; pressed again, it only comes to the top.
+            # It still runs: its card moves to the top.
             return name, old
         return name, _Card(made, on_end=self._ended)
 
@@ -86,7 +86,7 @@ class Results:
         self._guard(lambda: None if self._closed else self._saved.change(self._copy()))
 
     def _copy(self) -> MimeBundle:
-        # By its state: a job is done() only when all who listen to it have been told.
+        # Not by done(), which is true only after all listeners were called.
         ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
         made = html.saved_results(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
@@ -102,12 +102,12 @@ class _Card:
         self.jobs = display.members(made)
         self._on_end = on_end
         outputs = WidgetOutputs()
-        show(made, embed_limit=embed_limit(), outputs=outputs)
+        show(made, outputs=outputs)
         self.box: Any = widgets.VBox(outputs.widgets, _dom_classes=("hh-slot",))
         self._undo = [job.subscribe(self._heard) for job in self.jobs if not job.done()]
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Stop listening."""
         for undo in self._undo:
             undo()
 

@@ -1,4 +1,4 @@
-"""What stands in a form, as values: lasting over reloads, named, written down as a cell; what a press would do."""
+"""The values of a form: merged when the cell runs again, written as a cell, and what a press would do with them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ RANDOM, SAME, FIXED = "random", "same", "fixed"
 
 @dataclass(frozen=True)
 class Picture:
-    """A first frame that is no text: a chosen file, or an object. ``name`` is what to call it."""
+    """A first frame that is a chosen file or an object; ``name`` is the file's name or the object's class."""
 
     name: str
     value: Any = field(repr=False)
@@ -27,8 +27,8 @@ class Picture:
 
 @dataclass(frozen=True)
 class Values:
-    """What stands in a form. ``source`` is the text that names the first frame (a path, URL or variable) or a
-    `Picture`; ``params`` the models' parameters but the seed; ``seed`` stands for a fixed one."""
+    """The values of a form. ``source`` names the first frame (a path, URL or variable) or is a `Picture`; ``params``
+    are the models' parameters without the seed; ``seed`` is that of the modes *same* and *fixed*."""
 
     source: str | Picture = ""
     prompt: str = ""
@@ -42,7 +42,7 @@ class Values:
 
 
 def source_of(image: Any) -> str | Picture:
-    """How a form holds what was given as ``image``."""
+    """The source for an ``image`` argument."""
     if image is None:
         return ""
     if isinstance(image, (str, Path)):
@@ -51,7 +51,7 @@ def source_of(image: Any) -> str | Picture:
 
 
 def merged(draft: Values, before: Values, now: Values) -> Values:
-    """What was typed, but for what the cell says otherwise than it did ``before``."""
+    """The draft, with the arguments of the cell that have changed from ``before`` to ``now``."""
     names = [f.name for f in fields(Values)]
     changed = {name: getattr(now, name) for name in names if _differ(getattr(before, name), getattr(now, name))}
     if "params" in changed:
@@ -67,7 +67,7 @@ def merged(draft: Values, before: Values, now: Values) -> Values:
 
 def _differ(one: Any, other: Any) -> bool:
     if process.is_a(one, Picture) and process.is_a(other, Picture):
-        # Arrays compare element by element, and figures not at all.
+        # By identity: arrays compare element by element, and figures not at all.
         return one.value is not other.value
     return bool(one != other)
 
@@ -76,13 +76,14 @@ _ODD = re.compile(r"[^\w. -]")
 
 
 def name_of(source: str | Picture, frame: FirstFrame, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
-    """The word for the first frame in a cell of this notebook, and what was done so that it holds, in words.
+    """The word for the first frame in a cell of this notebook, and a sentence on what was done for that.
 
-    A chosen file is written into the working folder, unless it is there, and never over another one; where that cannot
-    be done it becomes a variable.
+    A chosen file is written into the working folder, never over another one. Where that is not possible it becomes a
+    variable.
     """
     if isinstance(source, str):
-        return _typed(source.strip(), namespace)
+        text = source.strip()
+        return (text, "") if text.isprintable() else _variable(text, namespace)
     for name, value in list(namespace.items()):
         if value is source.value and not name.startswith("_") and not Path(name).exists():
             return name, ""
@@ -96,12 +97,6 @@ def name_of(source: str | Picture, frame: FirstFrame, namespace: MutableMapping[
     except OSError:
         return _variable(data, namespace)
     return path, f"The picture was saved as {path} beside the notebook." if made else ""
-
-
-def _typed(text: str, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
-    if text.isprintable():
-        return text, ""
-    return _variable(text, namespace)
 
 
 def _file(data: bytes, stem: str, suffix: str) -> tuple[str, bool]:
@@ -127,22 +122,22 @@ def _variable(value: Any, namespace: MutableMapping[str, Any]) -> tuple[str, str
     return name, f"The picture is in the variable {name}, as long as this kernel lives."
 
 
-#: Words that the parser of a cell's line, and IPython before it, take as they are.
+#: Words that need no quotes in a cell's line.
 _BARE = re.compile(r"[\w./:@%+,~=-]+", re.ASCII)
-#: Where IPython may take the beginning of a cell's line for a prompt that was copied along, and drop it.
+#: Beginnings of lines that IPython takes for its own prompt, copied along, and drops.
 _COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
 
 
 def cell(values: Values, image: str) -> str:
-    """The cell; ``image`` is what to call the first frame in it.
+    """The cell that makes the same request; ``image`` is the word for the first frame.
 
-    Without a prompt it is one line. With words that IPython would change or drop, and where the first frame is cropped,
-    it is the call in Python.
+    Without a prompt it is one line. Where IPython would change or drop words, and where the first frame is cropped, it
+    is the call in Python.
     """
     given = image + values.save
-    # Whether IPython replaces $name depends on how many single quotes follow it.
+    # IPython replaces $name depending on the number of single quotes after it.
     changed = ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines())
-    # In a cell --fit pads.
+    # --fit in a cell pads.
     if changed or values.fit == "crop":
         return _call(values, image)
     words = [quote(f"./{image}" if image.startswith("-") else image)]
@@ -158,13 +153,12 @@ def cell(values: Values, image: str) -> str:
 
 
 def quote(word: str) -> str:
-    """The word as it has to stand in a cell's line: what the line's parser, and IPython before it, make of it is the
-    word again. It must have no line break."""
-    # IPython replaces $name and {expression} in every line before a magic sees it.
+    """The word quoted for a cell's line, so that IPython and our parser read it unchanged. No line breaks."""
+    # IPython replaces $name and {expression} before the magic gets the line.
     word = re.sub(r"\$(?=[\w.])", "$$", word).replace("{", "{{").replace("}", "}}")
     if _BARE.fullmatch(word):
         return word
-    # Quotes group, and there is no escape: a piece with one kind of quote stands between those of the other.
+    # There is no escape: each piece is quoted with the kind of quote that it does not contain.
     pieces = re.findall(r"[^\"]+|\"+", word) or [""]
     return "".join(f"'{piece}'" if piece[0:1] == '"' else f'"{piece}"' for piece in pieces)
 
@@ -194,7 +188,7 @@ def _options(values: Values) -> list[tuple[str, Any]]:
 
 @dataclass(frozen=True)
 class Offer:
-    """What a press of the button would do, in words; whether it pays; and the words of the other button, if any."""
+    """The words on the button, whether a press pays, and the words on the other button, if there is one."""
 
     words: str
     pays: bool = True
@@ -204,8 +198,8 @@ class Offer:
 def offered(values: Values, *, ready: bool, before: Sequence[Snapshot], running: bool, cost: Cost | None) -> Offer:
     """What the buttons would do with these values.
 
-    ``ready``: they can be sent. ``before`` are those of the takes that were asked for before; ``running``: the form
-    itself has made them, and they run. ``cost`` is that of one video, in USD.
+    ``ready``: they can be sent. ``before``: those of the takes that exist already; ``running``: this form has made them
+    and they run. ``cost``: of one video, in USD.
     """
     price_of_all, new, several = html.price(cost, values.takes), values.takes - len(before), values.takes > 1
     if not ready or (new == values.takes and not running):
@@ -217,13 +211,13 @@ def offered(values: Values, *, ready: bool, before: Sequence[Snapshot], running:
     done = all(snapshot.status == Status.DONE for snapshot in before)
     what = ("them" if several else "it") if done else ("the earlier ones" if several else "the earlier one")
     another = f"Make {values.takes} others{price_of_all}" if several else f"Make another{price_of_all}"
-    # With one seed for all of them they would be the same videos.
+    # With a given seed the others would be the same videos.
     able = not several or values.seed_mode == RANDOM
     return Offer(f"Show {what}, nothing to pay", pays=False, another=another if able else "")
 
 
 def expected(values: Values, seen: Preview, frame: FirstFrame | None, before: Sequence[Snapshot]) -> str:
-    """The HTML that says how large the video becomes, what is still to be paid, and how long that takes."""
+    """HTML with the video's size, what is still to be paid, and how long it takes."""
     resolution = values.params.get("resolution")
     pixels = None
     if frame is not None and frame.info is not None and resolution is not None:

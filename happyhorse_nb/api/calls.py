@@ -101,17 +101,14 @@ def create(
     prompt: str | None,
     params: Mapping[str, Any],
     *,
-    model: str | None = None,
     takes: int | None = None,
-    fit: Fit = False,
     again: bool = False,
-    save: str | Path | None = None,
-    namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
+    **options: Any,
 ) -> Job | Takes:
-    """`generate` with the parameters, and the inputs beside ``image``, as a mapping by their names."""
+    """`generate` with the parameters, and the inputs beside ``image``, as a mapping by their names. ``options`` are
+    those of `prepare`."""
     count = check_takes(takes)
-    options: dict[str, Any] = {"model": model, "fit": fit, "save": save, "namespace": namespace}
     # Without the default seed, which would be that of the video made before.
     unset = ("seed",) if again else ()
     request = prepare(image, prompt, params, settings=config(), home=engine().folder, unset=unset, **options)
@@ -212,10 +209,10 @@ def price(job: Job, **changes: Any) -> Cost | None:
     """What a job's request costs with these parameters changed, by the list prices (USD); None where it is unknown."""
     now = job.snapshot
     table = find_model(now.model)
-    return config().estimate(_options(now, table, changes), model=table.id)
+    return config().estimate(_merged(now, table, changes), model=table.id)
 
 
-def _options(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[str, Any]:
     """The job's parameters that this model takes, but for the seed, with the changes."""
     names = {p.name for p in table.options if p.name != "seed"}
     held = {name: value for name, value in now.params.items() if name in names}
@@ -233,12 +230,7 @@ def _sources(record: Record) -> dict[str, Any]:
 
 
 def _changed(
-    job: Job | Takes | str,
-    *,
-    takes: int | None,
-    model: str | None,
-    save: str | Path | None,
-    params: Mapping[str, Any],
+    job: Job | Takes | str, *, takes: int | None, model: str | None, save: str | Path | None, params: Mapping[str, Any]
 ) -> tuple[Request, int]:
     """The request of a job with these changes, and the number of takes; see `again`."""
     job = settled(job)
@@ -262,7 +254,7 @@ def _changed(
     request = prepare(
         None,
         now.prompt or None,
-        _options(now, table, params) | _sources(record),
+        _merged(now, table, params) | _sources(record),
         settings=config(),
         home=run.folder,
         model=table.id,

@@ -321,25 +321,18 @@ def caption(ledger: Ledger, only: Filter, *, now: float, limit: int | None = Non
     Commands stand between backticks."""
     from happyhorse_nb.render.tables import sums
 
+    # By the day of the request, with removed and forgotten jobs, which were paid for too.
+    day = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
+    times = {"today": Filter(since=day.timestamp()), "this month": Filter(since=day.replace(day=1).timestamp())}
+    times["in all"] = EVERYTHING
     return sums(
         ledger.costs(only),
         limit=limit,
-        spent=spent(ledger, now=now) if not only.removed else None,
+        spent=None if only.removed else {when: ledger.costs(some) for when, some in times.items()},
         whole=only == LISTED,
         removed=ledger.count(replace(LISTED, removed=True)),
         back=bool(only.removed),
     )
-
-
-def spent(ledger: Ledger, *, now: float) -> dict[str, list[Snapshot]]:
-    """All jobs of today, of this month, and in all, by the day of the request; removed and forgotten ones too, which
-    were paid for."""
-    day = datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
-    return {
-        "today": ledger.costs(Filter(since=day.timestamp())),
-        "this month": ledger.costs(Filter(since=day.replace(day=1).timestamp())),
-        "in all": ledger.costs(EVERYTHING),
-    }
 
 
 def empty(ledger: Ledger, only: Filter) -> str:

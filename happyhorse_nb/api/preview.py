@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from happyhorse_nb import inputs as images
 from happyhorse_nb import polling
 from happyhorse_nb.engine.core import engine
 from happyhorse_nb.errors import MissingKey
 from happyhorse_nb.job.request import Request, prepare, spread
 from happyhorse_nb.limits.budget import check_budget
-from happyhorse_nb.models import Cost, Fit, Snapshot, Status, check_takes
+from happyhorse_nb.models import Cost, Snapshot, Status, check_takes
 from happyhorse_nb.settings import current_account, is_loopback, told_origin
 from happyhorse_nb.settings.config import config
 
@@ -53,19 +51,14 @@ def check(
     prompt: str | None,
     params: Mapping[str, Any],
     *,
-    model: str,
     takes: int = 1,
-    fit: Fit = False,
-    save: str | Path | None = None,
-    namespace: Mapping[str, Any] | None = None,
-    load: Callable[..., images.Input] = images.load,
+    **options: Any,
 ) -> tuple[Request, list[Snapshot]]:
     """The request that `generate` would submit, and those of its takes that exist already and are not paid for again.
 
-    ``load`` as in `prepare`. Raises what `generate` would raise.
+    ``options`` are those of `prepare`. Raises what `generate` would raise.
     """
     run, settings, count = engine(), config(), check_takes(takes)
-    options: dict[str, Any] = {"model": model, "fit": fit, "save": save, "namespace": namespace, "load": load}
     request = prepare(image, prompt, params, settings=settings, home=run.folder, **options)
     account = current_account()
     cost = settings.estimate(request.params, model=request.model)

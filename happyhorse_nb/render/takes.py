@@ -46,9 +46,10 @@ def takes_line(snapshots: Sequence[Snapshot]) -> str:
 def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
     """The part of the card that changes; ``now`` is Unix seconds."""
     views = [view(snapshot, now) for snapshot in snapshots]
+    tones = [each["tone"] for each in views]
     return fill(
         "takes.html.j2",
-        tone=_tone(snapshots),
+        tone=next((tone for tone in ("run", "wait", "bad", "warn") if tone in tones), "done"),
         title=_title(snapshots),
         standing=_standing(snapshots),
         views=views,
@@ -81,11 +82,6 @@ def takes_text(snapshots: Sequence[Snapshot], *, now: float) -> str:
 
 def _title(snapshots: Sequence[Snapshot]) -> str:
     return joined(f"{len(snapshots)} takes", _costs(snapshots))
-
-
-def _tone(snapshots: Sequence[Snapshot]) -> str:
-    tones = [words.tone(snapshot) for snapshot in snapshots]
-    return next((tone for tone in ("run", "wait", "bad", "warn") if tone in tones), "done")
 
 
 def _meta(snapshots: Sequence[Snapshot]) -> list[Item]:

@@ -7,9 +7,8 @@ import logging
 import os
 import re
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack
 from pathlib import Path
-from types import TracebackType
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -104,14 +103,12 @@ class Sandbox:
         self._folder = Path(folder).expanduser().absolute()
         self._options = options or SandboxOptions()
         self._port = port
-        self._runner: web.AppRunner | None = None
-        self._studio: Studio | None = None
-        self._sweeper: asyncio.Task[None] | None = None
+        self._stack: AsyncExitStack | None = None
 
     @property
     def origin(self) -> str:
         """Where it answers, such as ``http://127.0.0.1:40123``. Raises `HappyHorseError` while it does not run."""
-        if self._runner is None:
+        if self._stack is None:
             raise HappyHorseError("the sandbox is not running")
         return f"http://{_HOST}:{self._port}"
 
@@ -140,31 +137,25 @@ class Sandbox:
                 f"the sandbox cannot use port {self._port}: {reason}", remedy="Without one it takes any."
             ) from None
         self._port = int(runner.addresses[0][1])
-        self._runner, self._studio = runner, studio
+        self._stack = AsyncExitStack()
+        self._stack.push_async_callback(studio.close)
+        self._stack.push_async_callback(runner.cleanup)
         for task in await asyncio.to_thread(lambda: list(store.all())):
             if task.ended is None:
                 studio.take(task.id)
-        self._sweeper = asyncio.create_task(_sweep(store), name="sandbox sweeper")
+        self._stack.callback(asyncio.create_task(_sweep(store), name="sandbox sweeper").cancel)
 
     async def stop(self) -> None:
         """Stop answering and rendering. The next sandbox on this folder finishes what is unfinished."""
-        if self._sweeper is not None:
-            self._sweeper.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeper
-        if self._runner is not None:
-            await self._runner.cleanup()
-        if self._studio is not None:
-            await self._studio.close()
-        self._sweeper = self._runner = self._studio = None
+        if self._stack is not None:
+            await self._stack.aclose()
+        self._stack = None
 
     async def __aenter__(self) -> Sandbox:
         await self.start()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
 

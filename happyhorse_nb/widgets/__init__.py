@@ -2,7 +2,4 @@
 
 from happyhorse_nb.widgets.card import Card, show
 
-__all__ = [
-    "Card",
-    "show",
-]
+__all__ = ["Card", "show"]

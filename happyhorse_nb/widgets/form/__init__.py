@@ -3,8 +3,4 @@
 from happyhorse_nb.widgets.form.api import edit, form
 from happyhorse_nb.widgets.form.body import Form
 
-__all__ = [
-    "Form",
-    "edit",
-    "form",
-]
+__all__ = ["Form", "edit", "form"]

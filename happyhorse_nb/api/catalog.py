@@ -185,9 +185,6 @@ def _short(word: str) -> str:
     return word if len(word) <= 40 else word[:39] + "…"
 
 
-_TIMES = ("created", "submitted", "ended")
-
-
 def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
     """A DataFrame with a row for each job, given as its snapshot and whether it has a star. Raises `UsageError` where
     pandas is missing."""
@@ -199,19 +196,14 @@ def frame(jobs: Sequence[tuple[Snapshot, bool]]) -> DataFrame:
         ) from None
     options = {param.name: param.kind for model in MODELS.values() for param in model.options}
     rows = [_row(snapshot, starred, options) for snapshot, starred in jobs]
-    columns = list(_row(Snapshot(status=Status.QUEUED), False, options))
-    table = pd.DataFrame(rows, columns=columns)
-    integers = [*(name for name, kind in options.items() if kind == "integer"), "width", "height", "size"]
-    for name in _TIMES:
+    table = pd.DataFrame(rows, columns=list(_row(Snapshot(status=Status.QUEUED), False, options)))
+    for name in ("created", "submitted", "ended"):
         table[name] = pd.to_datetime(table[name].astype("float64"), unit="s", utc=True)
-    for name in ("cost", "took"):
-        table[name] = table[name].astype("float64")
-    for name in integers:
+    for name in (*(name for name, kind in options.items() if kind == "integer"), "width", "height", "size"):
         # Nullable integers: a missing value must not turn the others into floats.
         table[name] = pd.to_numeric(table[name], errors="coerce").astype("Int64")
-    for name in ("billed", "sandbox", "starred"):
-        table[name] = table[name].astype("bool")
-    return table
+    some = {"cost": "float64", "took": "float64", "billed": "bool", "sandbox": "bool", "starred": "bool"}
+    return table.astype(some)
 
 
 def _row(snapshot: Snapshot, starred: bool, options: Mapping[str, str]) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -26,10 +25,6 @@ class Preview:
     seconds: float
     sandbox: bool
     at_once: int
-
-    def seconds_of(self, videos: int) -> float:
-        """How many seconds so many videos take, in batches of those made at once."""
-        return self.seconds * math.ceil(videos / self.at_once)
 
 
 def preview(params: Mapping[str, Any], *, model: str) -> Preview:

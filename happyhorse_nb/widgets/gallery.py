@@ -212,7 +212,7 @@ class Gallery:
     def _star(self, tile: Tile) -> None:
         job, on = self._job(tile), tile.poster is not None and not tile.poster.starred
         job.star(on)
-        tile.change(job.id, picked=job.id in self._picked, playing=tile is self._playing, starred=on)
+        tile.change(job.id, starred=on)
 
     def _pick(self, tile: Tile) -> None:
         job = self._job(tile)
@@ -300,7 +300,7 @@ class Gallery:
         # On the engine's thread, so this only sets traits. Without the guard: the caller may hold a lock of the engine,
         # which a click, under the guard, waits for.
         for tile in self._tiles:
-            tile.change(snapshot.id, picked=snapshot.id in self._picked, snapshot=snapshot)
+            tile.change(snapshot.id, snapshot=snapshot)
         with suppress(HappyHorseError):
             if snapshot.status.ended:
                 self._bar.show_sums()
@@ -323,7 +323,7 @@ class Gallery:
         return told
 
     def _draw(self, tile: Tile) -> None:
-        tile.draw(picked=tile.id in self._picked, playing=tile is self._playing)
+        tile.mark(picked=tile.id in self._picked, playing=tile is self._playing)
 
     def _job(self, tile: Tile) -> Job:
         return self._pages.job(tile.id)

@@ -32,6 +32,7 @@ class Tile:
     def __init__(self, number: int, shared: Shared, *, play: Act, star: Act, pick: Act, more: Act) -> None:
         self.number = number
         self.poster: Poster | None = None
+        self.picked = self.playing = False
         self._shared = shared
         self._face = shared.html()
         self._play = shared.button(f"Play video {number}", lambda: play(self), "hh-play")
@@ -58,26 +59,31 @@ class Tile:
         """Show this job, or nothing."""
 
         def show() -> None:
-            self.poster = poster
-            self.draw(picked=picked)
+            self.poster, self.picked, self.playing = poster, picked, False
+            self._draw()
 
         self._shared.guard(show)
 
-    def change(self, job_id: str, *, picked: bool = False, playing: bool = False, **changes: Any) -> None:
+    def change(self, job_id: str, **changes: Any) -> None:
         """Show these changes, if the tile still shows that job."""
 
         def change() -> None:
             if self.poster is not None and self.id == job_id:
                 self.poster = replace(self.poster, **changes)
-                self.draw(picked=picked, playing=playing)
+                self._draw()
 
         self._shared.guard(change)
 
-    def draw(self, *, picked: bool, playing: bool = False) -> None:
-        """Draw the tile anew; only what has changed is sent."""
-        self._shared.guard(lambda: self._draw(picked, playing))
+    def mark(self, *, picked: bool, playing: bool) -> None:
+        """Show whether it is picked, and whether its video plays."""
 
-    def _draw(self, picked: bool, playing: bool) -> None:
+        def mark() -> None:
+            self.picked, self.playing = picked, playing
+            self._draw()
+
+        self._shared.guard(mark)
+
+    def _draw(self) -> None:
         one, n = self.poster, self.number
         if one is None:
             set_trait(self._card, "_dom_classes", ("hh-tile", "hh-off"))
@@ -85,13 +91,13 @@ class Tile:
             return
         now = one.snapshot
         still = now.status != Status.DONE or now.path is None
-        marks = {"hh-tile": True, "hh-still": still, "hh-runs": now.status.running, "hh-playing": playing}
+        marks = {"hh-tile": True, "hh-still": still, "hh-runs": now.status.running, "hh-playing": self.playing}
         set_trait(self._face, "value", poster(one, n, mixed=self._shared.mixed))
         set_trait(self._card, "_dom_classes", tuple(name for name, on in marks.items() if on))
         for button, on, when_on, when_off in (
-            (self._play, playing, f"Close video {n}", f"Play video {n}"),
+            (self._play, self.playing, f"Close video {n}", f"Play video {n}"),
             (self._star, one.starred, f"Remove the star of video {n}", f"Give video {n} a star"),
-            (self._pick, picked, f"Unpick video {n}", f"Pick video {n}"),
+            (self._pick, self.picked, f"Unpick video {n}", f"Pick video {n}"),
         ):
             set_trait(button, "description", when_on if on else when_off)
             (button.add_class if on else button.remove_class)("hh-on")

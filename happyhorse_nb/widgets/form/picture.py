@@ -176,9 +176,8 @@ class FrameBox:
             self.box.children = self._parts()
             return self._wait_for("")
 
-        number = self._guard(begin_anew)
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
-        self._show(number, _wrong(f"{why}the server", f"Choose it again, or {_INSTEAD}"))
+        self._show(self._guard(begin_anew), _wrong(f"{why}the server", f"Choose it again, or {_INSTEAD}"))
 
     def _wait_for(self, words: str) -> int:
         """Discard the last check, show these words instead, and return the number of the next check."""
@@ -274,16 +273,13 @@ class FrameBox:
         self.ask()
 
     def _unreadable(self, change: Mapping[str, Any]) -> None:
-        if not change["new"]:
-            return
-
         def stop() -> int:
             self._coming = ""
             return self._wait_for("")
 
-        number = self._guard(stop)
-        why = "first frame cannot be read: the browser could not open the file"
-        self._show(number, _wrong(why, "Choose it again, or name its path."))
+        if change["new"]:
+            why = "first frame cannot be read: the browser could not open the file"
+            self._show(self._guard(stop), _wrong(why, "Choose it again, or name its path."))
 
     def _typed(self, change: Mapping[str, Any]) -> None:
         self.source, self.fit = change["new"], self._wanted_fit

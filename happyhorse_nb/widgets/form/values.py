@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -225,7 +226,8 @@ def expected(values: Values, seen: Preview, frame: FirstFrame | None, before: Se
     return html.expected(
         pixels=pixels,
         cost=seen.cost,
-        seconds=seen.seconds_of(values.takes - len(before)),
+        # In batches of those that are made at once.
+        seconds=seen.seconds * ceil((values.takes - len(before)) / seen.at_once),
         sandbox=seen.sandbox,
         takes=values.takes,
         made=len(before),

@@ -187,21 +187,13 @@ def again(
     prompt and inputs are forgotten, and what `generate` raises; `JobNotFound`.
     """
     params = {"resolution": resolution, "duration": duration, "seed": seed}
-    request, count = _changed(job, takes=takes, model=model, save=save, params=params)
+    request, count = _changed(job, params, takes=takes, model=model, save=save)
     return _buy(request, count, again=True, yes=yes)
 
 
-def remade(
-    job: Job | Takes | str,
-    *,
-    takes: int | None = None,
-    model: str | None = None,
-    save: str | Path | None = None,
-    yes: bool = False,
-    **params: Any,
-) -> Job | Takes:
+def remade(job: Job | str, *, yes: bool = False, **params: Any) -> Job | Takes:
     """`again`, but an equal request that was made before is not bought again: two presses of a button buy one video."""
-    request, count = _changed(job, takes=takes, model=model, save=save, params=params)
+    request, count = _changed(job, params)
     return _buy(request, count, again=False, yes=yes)
 
 
@@ -230,7 +222,12 @@ def _sources(record: Record) -> dict[str, Any]:
 
 
 def _changed(
-    job: Job | Takes | str, *, takes: int | None, model: str | None, save: str | Path | None, params: Mapping[str, Any]
+    job: Job | Takes | str,
+    params: Mapping[str, Any],
+    *,
+    takes: int | None = None,
+    model: str | None = None,
+    save: str | Path | None = None,
 ) -> tuple[Request, int]:
     """The request of a job with these changes, and the number of takes; see `again`."""
     job = settled(job)

@@ -9,7 +9,6 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 from filelock import Timeout
@@ -21,55 +20,45 @@ from happyhorse_nb.sandbox.answers import image_limits
 from happyhorse_nb.sandbox.film import Interrupted, choose_move, render
 from happyhorse_nb.sandbox.store import Task, TaskStore
 
-_TIMEOUT = 20.0
+_TIMEOUT = aiohttp.ClientTimeout(total=20.0)
 _REDIRECTS = 5
-_CHUNK = 64 * 1024
 
 
 async def fetch(url: str, *, max_bytes: int) -> bytes:
-    """The bytes at an http(s) address, at most ``max_bytes``, within 20 seconds; redirects lead to http(s) only.
-
-    Raises `DownloadError` with the reason.
-    """
-    timeout = aiohttp.ClientTimeout(total=_TIMEOUT)
+    """The bytes at an http(s) address, at most ``max_bytes``, within 20 seconds. aiohttp follows redirects to
+    http(s) only. Raises `DownloadError` with the reason."""
     try:
-        async with aiohttp.ClientSession(timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()) as session:
-            return await _follow(session, url, max_bytes)
-    except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as problem:
-        why = f"no answer within {_TIMEOUT:g} s" if isinstance(problem, TimeoutError) else _reason(problem)
-        raise DownloadError(f"the first frame cannot be fetched: {why}") from None
-
-
-async def _follow(session: aiohttp.ClientSession, url: str, max_bytes: int) -> bytes:
-    for _ in range(_REDIRECTS + 1):
-        parts = urlsplit(url)
-        if parts.scheme.lower() not in ("http", "https") or not parts.hostname:
-            raise DownloadError("the first frame cannot be fetched: its address leads to something that is not http(s)")
-        async with session.get(url, allow_redirects=False) as answer:
-            target = answer.headers.get("Location")
-            if answer.status in (301, 302, 303, 307, 308) and target:
-                url = urljoin(url, target)
-                continue
+        async with (
+            aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session,
+            session.get(url, max_redirects=_REDIRECTS + 1) as answer,
+        ):
             if answer.status != 200:
                 raise DownloadError(f"the first frame cannot be fetched: its server answers {answer.status}")
-            return await _body(answer, max_bytes)
-    raise DownloadError(f"the first frame cannot be fetched: more than {_REDIRECTS} redirects")
-
-
-async def _body(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
-    data = bytearray()
-    async for chunk in answer.content.iter_chunked(_CHUNK):
-        data += chunk
-        if len(data) > max_bytes:
-            raise DownloadError(f"the first frame cannot be fetched: it is larger than {max_bytes / 1024 / 1024:g} MB")
-    return bytes(data)
+            data = bytearray()
+            async for chunk in answer.content.iter_chunked(64 * 1024):
+                data += chunk
+                if len(data) > max_bytes:
+                    large = f"it is larger than {max_bytes / 1024 / 1024:g} MB"
+                    raise DownloadError(f"the first frame cannot be fetched: {large}")
+            return bytes(data)
+    except (aiohttp.ClientError, OSError, ValueError) as problem:
+        raise DownloadError(f"the first frame cannot be fetched: {_reason(problem)}") from None
 
 
 def _reason(problem: Exception) -> str:
     # An address may be signed, so the reason names its host at most.
-    if isinstance(problem, aiohttp.ClientConnectorError):
-        return f"no connection to {problem.host}"
-    return "its server does not answer as it should" if isinstance(problem, aiohttp.ClientError) else "bad address"
+    match problem:
+        case TimeoutError():
+            return f"no answer within {_TIMEOUT.total:g} s"
+        case aiohttp.TooManyRedirects():
+            return f"more than {_REDIRECTS} redirects"
+        case aiohttp.NonHttpUrlClientError():
+            return "its address leads to something that is not http(s)"
+        case aiohttp.ClientConnectorError():
+            return f"no connection to {problem.host}"
+        case aiohttp.ClientError() if not isinstance(problem, aiohttp.InvalidURL):
+            return "its server does not answer as it should"
+    return "bad address"
 
 
 _log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, TypeVar
 from weakref import WeakSet
@@ -23,23 +22,13 @@ _over: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 _before: list[tuple[Any, str, object]] = []
 
 
-@contextmanager
-def nesting(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+def _begin(loop: asyncio.AbstractEventLoop) -> None:
     """Let this loop run while another one runs on the same thread.
 
     nest_asyncio also replaces tasks, futures and `asyncio.run` for the whole process, which slows down every task and
-    removes ``loop_factory`` from `asyncio.run`. So all of it is put back after the last use (after an interrupt, by the
-    next one), unless the user had applied nest_asyncio before.
+    removes ``loop_factory`` from `asyncio.run`. So `_end` puts all of it back after the last use (after an interrupt,
+    the next one), unless the user had applied nest_asyncio before.
     """
-    try:
-        _guard(lambda: _begin(loop))
-        yield
-    finally:
-        _over.add(loop)
-        _guard(_end)
-
-
-def _begin(loop: asyncio.AbstractEventLoop) -> None:
     if loop in _over:
         # An interrupt has ended it already.
         return
@@ -99,12 +88,15 @@ def run(awaitable: Awaitable[T]) -> T:
         raise ConfigError(
             "hh.run cannot work inside uvloop, which lets no second loop run", remedy="Use await in the cell."
         )
-    if outer is None:
-        return _to_the_end(_PrivateLoop(), awaitable)
-
     loop = _PrivateLoop()
-    with nesting(loop):
+    if outer is None:
         return _to_the_end(loop, awaitable)
+    try:
+        _guard(lambda: _begin(loop))
+        return _to_the_end(loop, awaitable)
+    finally:
+        _over.add(loop)
+        _guard(_end)
 
 
 def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:

@@ -121,19 +121,12 @@ def state(task: Task, origin: str, *, now: float, keep: float) -> web.Response:
 
 def models(known: list[Model]) -> web.Response:
     """The list of models, which the API sends without the envelope."""
-    return web.json_response(
-        {
-            "models": [
-                {
-                    "slug": model.slug,
-                    "provider": model.provider,
-                    "type": "image-to-video",
-                    "description": f"{model.id}, played by the sandbox: a camera move over the first frame",
-                }
-                for model in known
-            ]
-        }
-    )
+    words = "played by the sandbox: a camera move over the first frame"
+    some = [
+        {"slug": m.slug, "provider": m.provider, "type": "image-to-video", "description": f"{m.id}, {words}"}
+        for m in known
+    ]
+    return web.json_response({"models": some})
 
 
 _URL = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)

@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -143,7 +143,7 @@ class Sandbox:
         for task in await asyncio.to_thread(lambda: list(store.all())):
             if task.ended is None:
                 studio.take(task.id)
-        self._stack.callback(asyncio.create_task(_sweep(store), name="sandbox sweeper").cancel)
+        self._stack.push_async_callback(_end, asyncio.create_task(_sweep(store), name="sandbox sweeper"))
 
     async def stop(self) -> None:
         """Stop answering and rendering. The next sandbox on this folder finishes what is unfinished."""
@@ -163,3 +163,9 @@ async def _sweep(store: TaskStore) -> None:
     while True:
         await asyncio.to_thread(store.sweep)
         await asyncio.sleep(_SWEEP_EVERY)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

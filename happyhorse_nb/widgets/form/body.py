@@ -149,17 +149,8 @@ class Form:
                 raise InvalidRequest(
                     "there is no earlier job with a known seed", remedy="Choose random or fixed.", param="seed"
                 )
-            request, before = check(
-                values.source,
-                self._prompt.sent,
-                _params(values),
-                model=values.model,
-                takes=values.takes,
-                fit=values.fit,
-                save=values.save or None,
-                namespace=self._namespace,
-                load=self._frame.checked.load,
-            )
+            options = {**self._options(values), "save": values.save or None, "load": self._frame.checked.load}
+            request, before = check(values.source, self._prompt.sent, _params(values), **options)
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
             return _Judged(reason="" if _is_said_elsewhere(problem) else told(problem), estimate=estimate)
         return _Judged(request, before, estimate=estimate)
@@ -225,20 +216,13 @@ class Form:
 
     def _make(self, values: Values, *, save: Path | None, anew: bool = False) -> None:
         source = values.source
-        made = create(
-            source if isinstance(source, str) else source.value,
-            self._prompt.sent,
-            _params(values),
-            model=values.model,
-            takes=values.takes,
-            fit=values.fit,
-            save=save,
-            namespace=self._namespace,
-            # Without a question: the price stands on the button.
-            yes=True,
-            again=anew,
-        )
-        self._add(made)
+        image = source if isinstance(source, str) else source.value
+        # Without a question: the price stands on the button.
+        options = {**self._options(values), "save": save, "again": anew, "yes": True}
+        self._add(create(image, self._prompt.sent, _params(values), **options))
+
+    def _options(self, values: Values) -> dict[str, Any]:
+        return {"model": values.model, "takes": values.takes, "fit": values.fit, "namespace": self._namespace}
 
     def _make_another(self) -> None:
         self.refresh()
@@ -275,8 +259,7 @@ class Form:
     def _asked(self, values: Values) -> tuple[Any, ...]:
         """What a cell is made from, to compare it."""
         request = self._judged.request
-        shown = (values.model, tuple(values.params.items()), values.seed_mode, values.seed, values.takes, values.save)
-        return (request and request.digest, values.prompt, values.fit, *shown)
+        return request and request.digest, replace(values, source="")
 
     def _obey(self, act: Callable[[], None]) -> None:
         """Do it, and show an error beside the button."""

@@ -90,8 +90,6 @@ class FrameBox:
             value=source if isinstance(source, str) else "",
             description="First frame",
             placeholder="or a path, URL or variable",
-            options=(),
-            ensure_option=False,
             _dom_classes=("hh-control", "hh-source"),
         )
         self.box = widgets.VBox(self._parts(), _dom_classes=("hh-left",))
@@ -103,9 +101,7 @@ class FrameBox:
         import ipywidgets as widgets
 
         classes = ("hh-button", "hh-upload")
-        chooser = widgets.FileUpload(
-            accept="image/*", multiple=False, description="Choose a file", _dom_classes=classes
-        )
+        chooser = widgets.FileUpload(accept="image/*", description="Choose a file", _dom_classes=classes)
         chooser.observe(self._chosen, "value")
         chooser.observe(self._unreadable, "error")
         return chooser

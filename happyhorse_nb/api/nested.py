@@ -17,9 +17,9 @@ _ABSENT = object()
 _guard = process.Guard()
 #: The loops that nest_asyncio was applied to, and all loops that have ended, also before it was.
 _loops: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
-_over: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
+_ended: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 #: What nest_asyncio has replaced, to be put back: owner, name and earlier value.
-_before: list[tuple[Any, str, object]] = []
+_earlier: list[tuple[Any, str, object]] = []
 
 
 def _begin(loop: asyncio.AbstractEventLoop) -> None:
@@ -29,23 +29,23 @@ def _begin(loop: asyncio.AbstractEventLoop) -> None:
     removes ``loop_factory`` from `asyncio.run`. So `_end` puts all of it back after the last use (after an interrupt,
     the next one), unless the user had applied nest_asyncio before.
     """
-    if loop in _over:
+    if loop in _ended:
         # An interrupt has ended it already.
         return
     # nest_asyncio does not work on Python 3.14, where its successor is installed instead.
     nest = import_module("nest_asyncio" if sys.version_info < (3, 14) else "nest_asyncio2")
-    if not _before and not hasattr(asyncio, "_nest_patched"):
-        _before.extend((owner, name, vars(owner).get(name, _ABSENT)) for owner, name in _replaced())
+    if not _earlier and not hasattr(asyncio, "_nest_patched"):
+        _earlier.extend((owner, name, vars(owner).get(name, _ABSENT)) for owner, name in _replaced())
     nest.apply(loop)
     _loops.add(loop)
 
 
 def _end() -> None:
-    # A closed loop outside of `_over` was left behind by an interrupt.
-    if not all(loop in _over or loop.is_closed() for loop in _loops):
+    # A closed loop outside of `_ended` was left behind by an interrupt.
+    if not all(loop in _ended or loop.is_closed() for loop in _loops):
         return
-    while _before:
-        owner, name, value = _before.pop()
+    while _earlier:
+        owner, name, value = _earlier.pop()
         if value is not _ABSENT:
             setattr(owner, name, value)
         elif name in vars(owner):
@@ -95,7 +95,7 @@ def run(awaitable: Awaitable[T]) -> T:
         _guard(lambda: _begin(loop))
         return _to_the_end(loop, awaitable)
     finally:
-        _over.add(loop)
+        _ended.add(loop)
         _guard(_end)
 
 

@@ -83,8 +83,8 @@ class Card(Live):
         self._choice_row = ChoiceRow(len(self._jobs), self._choose) if self._buttons and not self._one else None
         self._panel = Panel(
             self._state(self._first),
-            on_stop=lambda: self._obey(self._stop),
-            on_show=lambda: self._obey(lambda: self._panel.fill(self._video(self.snapshots, self._embed_limit))),
+            on_stop=lambda: self._run_click(self._stop),
+            on_show=lambda: self._run_click(lambda: self._panel.fill(self._video(self.snapshots, self._embed_limit))),
             rate=MessageRate(),
             show="Show video" if self._one else "Show videos",
         )
@@ -154,7 +154,7 @@ class Card(Live):
             if not job.snapshot.status.ended:
                 job.stop()
 
-    def _obey(self, act: Callable[[], None]) -> None:
+    def _run_click(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises

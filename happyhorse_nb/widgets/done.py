@@ -47,11 +47,11 @@ class DoneRow:
             buttons.append(self._button("Edit", self._edit))
         self._path = make("HTML", _dom_classes=("hh-path",))
         self._star = self._button("☆", self._change_star)
-        self._said = make("HTML", render.style())
+        self._message = make("HTML", render.style())
         row = make("HBox", [*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
         self._form = make("VBox")
         self._cards = make("VBox", _dom_classes=("hh-ui", "hh-below"))
-        self._box = make("VBox", [row, self._said, self._form], _dom_classes=("hh-ui", "hh-actions"))
+        self._box = make("VBox", [row, self._message, self._form], _dom_classes=("hh-ui", "hh-actions"))
 
     def bundle(self, snapshot: Snapshot, *, starred: bool = False) -> MimeBundle:
         """The MIME bundle that shows the row for the job as it is at its end."""
@@ -60,10 +60,10 @@ class DoneRow:
         return view(self._box)
 
     def _button(self, words: str, act: Callable[[Any], None]) -> Any:
-        made = self._make.button(words, lambda: self._obey(made, act))
+        made = self._make.button(words, lambda: self._run_click(made, act))
         return made
 
-    def _obey(self, pressed: Any, act: Callable[[Any], None]) -> None:
+    def _run_click(self, pressed: Any, act: Callable[[Any], None]) -> None:
         # A double click counts once: the second may be in the kernel's queue already.
         if pressed in self._busy:
             return
@@ -75,7 +75,7 @@ class DoneRow:
             said = notice(reason(problem), "bad")
         if said or not pressed.disabled:
             self._busy.discard(pressed)
-        self._said.value = render.style() + said
+        self._message.value = render.style() + said
 
     def _make_larger(self, pressed: Any) -> None:
         from happyhorse_nb.api import remade

@@ -126,31 +126,31 @@ class Gallery:
     def _make(self) -> None:
         import ipywidgets as widgets
 
-        careful, told = self._careful, self._told
+        guarded, reporting = self._guarded, self._reporting
         shared = self._shared = Shared()
         acts: dict[str, Any] = {"play": self._play, "star": self._star, "pick": self._pick, "more": self._more}
-        acts = {name: careful(act) for name, act in acts.items()}
+        acts = {name: guarded(act) for name, act in acts.items()}
         self._tiles = [Tile(number, shared, **acts) for number in range(1, PAGE + 1)]
         # One player for all tiles, so that only one video is loaded.
         self._player = WidgetOutput("hh-screen")
         self._menu = Menu(
             shared,
-            edit=told(self._edit),
-            reveal=careful(self._reveal),
-            remove=careful(self._remove),
-            forget=careful(self._forget),
+            edit=reporting(self._edit),
+            reveal=guarded(self._reveal),
+            remove=guarded(self._remove),
+            forget=guarded(self._forget),
         )
         self._followed = Followed(self._heard)
         self._bar = Bar(
             self._pages,
             shared,
             typed=lambda: self._later(self._search_later),
-            changed=careful(self._filter),
-            turn=careful(self._turn),
-            compare=told(self._compare),
-            remove=careful(lambda: self._hide(list(self._picked.values()), back=self._pages.removed)),
-            unpick=careful(self._unpick),
-            undo=careful(lambda: self._hide(self._hidden, back=True)),
+            changed=guarded(self._filter),
+            turn=guarded(self._turn),
+            compare=reporting(self._compare),
+            remove=guarded(lambda: self._hide(list(self._picked.values()), back=self._pages.removed)),
+            unpick=guarded(self._unpick),
+            undo=guarded(lambda: self._hide(self._hidden, back=True)),
         )
         self._slot = widgets.VBox([], _dom_classes=("hh-slot",))
         grid = shared.box([tile.box for tile in self._tiles], "hh-grid")
@@ -171,7 +171,7 @@ class Gallery:
         if not self._rate.take():
             time.sleep(self._rate.left())
             self._rate.take()
-        self._careful(lambda: None if self._bar.chosen[0] == self._pages.text else self._filter())()
+        self._guarded(lambda: None if self._bar.chosen[0] == self._pages.text else self._filter())()
 
     def _read(self) -> None:
         self._stop()
@@ -281,7 +281,7 @@ class Gallery:
 
     def _show_below(self, what: str, *shown: Any) -> None:
         """Show this below the grid, in place of the last of its kind."""
-        close = self._shared.button(f"Close the {what}", self._careful(lambda: self._close_below(what)))
+        close = self._shared.button(f"Close the {what}", self._guarded(lambda: self._close_below(what)))
         self._below[what] = self._shared.box([close, *shown], "hh-below")
         self._slot.children = tuple(self._below.values())
 
@@ -305,22 +305,22 @@ class Gallery:
             if snapshot.status.ended:
                 self._bar.show_sums()
 
-    def _careful(self, act: Callable[..., None]) -> Callable[..., None]:
+    def _guarded(self, act: Callable[..., None]) -> Callable[..., None]:
         """Run it under the guard: one at a time, and never cut short by an interrupt."""
-        told = self._told(act)
-        return lambda *args: self._guard(lambda: told(*args))
+        reporting = self._reporting(act)
+        return lambda *args: self._guard(lambda: reporting(*args))
 
-    def _told(self, act: Callable[..., None]) -> Callable[..., None]:
+    def _reporting(self, act: Callable[..., None]) -> Callable[..., None]:
         """Show its errors in the gallery. Without the guard for what opens more widgets below: only clicks do that, and
         the account may have to be asked for on the main thread."""
 
-        def told(*args: Any) -> None:
+        def reporting(*args: Any) -> None:
             try:
                 act(*args)
             except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
                 self._bar.say(notice(reason(problem), "bad"))
 
-        return told
+        return reporting
 
     def _draw(self, tile: Tile) -> None:
         tile.mark(picked=tile.id in self._picked, playing=tile is self._playing)
@@ -373,10 +373,10 @@ class Bar:
         ):
             widget.add_class(name)
             widget.observe(lambda _, heard=heard: heard(), "value")
-        self._sum, self._notice, self._where = shared.html(), shared.html(), shared.html()
+        self._sum, self._notice, self._page_number = shared.html(), shared.html(), shared.html()
         self._undo = shared.button("Undo", acts["undo"], "hh-idle")
-        self._back = shared.button("Previous page", lambda: turn(-1))
-        self._on = shared.button("Next page", lambda: turn(1))
+        self._previous = shared.button("Previous page", lambda: turn(-1))
+        self._next = shared.button("Next page", lambda: turn(1))
         refresh = shared.button("Refresh", lambda: turn(0))
         self._compare = shared.button("Compare", acts["compare"])
         self._remove = shared.button("Remove", acts["remove"])
@@ -388,7 +388,7 @@ class Bar:
             shared.box([self._notice, self._undo], "hh-news"),
         ]
         self.top = widgets.VBox(top, _dom_classes=("hh-top",))
-        self.bottom = shared.box([self._back, self._where, self._on, refresh], "hh-pager")
+        self.bottom = shared.box([self._previous, self._page_number, self._next, refresh], "hh-pager")
 
     @property
     def chosen(self) -> tuple[str, str, str]:
@@ -400,9 +400,9 @@ class Bar:
         """Show the number of the page, the sums, and how many are picked."""
         pages = self._pages
         self.show_sums()
-        set_trait(self._where, "value", f'<span role="status">Page {pages.number + 1} of {pages.pages}</span>')
-        set_trait(self._back, "disabled", pages.number == 0)
-        set_trait(self._on, "disabled", pages.number + 1 >= pages.pages)
+        set_trait(self._page_number, "value", f'<span role="status">Page {pages.number + 1} of {pages.pages}</span>')
+        set_trait(self._previous, "disabled", pages.number == 0)
+        set_trait(self._next, "disabled", pages.number + 1 >= pages.pages)
         self.show_picked(picked)
 
     def show_sums(self) -> None:

@@ -44,7 +44,7 @@ class Panel:
         make = WidgetMaker()
         self._rate, self._later = rate, later
         #: The final traits, by widget, that are not sent to the page yet.
-        self._owed: list[tuple[Any, dict[str, Any]]] = []
+        self._unsent: list[tuple[Any, dict[str, Any]]] = []
         self._head = make("HTML", state.head)
         self._live = make("HTML", state.live)
         # An element of its own, since screen readers announce all that changes in it.
@@ -52,7 +52,7 @@ class Panel:
         self._stop = make.button(state.stop, on_stop)
         self._show = make.button(show, on_show)
         self._video = make("Output")
-        self._row = make("HBox", **self._arranged(self._stop))
+        self._row = make("HBox", **self._row_traits(self._stop))
         self.widget: Any = make("VBox", [self._row, self._video], _dom_classes=("hh",))
 
     def tick(self, state: PanelState) -> None:
@@ -68,34 +68,34 @@ class Panel:
 
     def finish(self, state: PanelState, *, video: bool) -> None:
         """Show the end, with a button for the video if there is one. What exceeds the rate is sent within a second."""
-        self._owed = [
+        self._unsent = [
             (self._live, {"value": state.live}),
-            (self._row, self._arranged(self._show if video else None)),
+            (self._row, self._row_traits(self._show if video else None)),
             (self._said, {"value": state.said}),
         ]
         self._send()
 
     def say(self, live: str) -> None:
         """Show this HTML in place of the part that changes, until the next tick."""
-        self._owed = [(widget, traits) for widget, traits in self._owed if widget is not self._live]
+        self._unsent = [(widget, traits) for widget, traits in self._unsent if widget is not self._live]
         self._live.value = live
 
     def fill(self, shown: object) -> None:
         """Show a displayable object below, and hide the button."""
         self._video.outputs = ()
         self._video.append_display_data(shown)
-        self._set(self._row, self._arranged(None))
+        self._set(self._row, self._row_traits(None))
 
     def _send(self) -> None:
         try:
-            while self._owed:
-                widget, traits = self._owed[0]
+            while self._unsent:
+                widget, traits = self._unsent[0]
                 if any(getattr(widget, trait) != value for trait, value in traits.items()):
                     if not self._rate.take():
                         self._later(self._rate.left(), self._send)
                         return
                     self._set(widget, traits)
-                del self._owed[:1]
+                del self._unsent[:1]
         except Exception:
             # Not serious: the notebook has the final card, this is for a page that was reloaded meanwhile.
             logger.debug("the panel of a card that has ended can show nothing any more", exc_info=True)
@@ -106,7 +106,7 @@ class Panel:
             for trait, value in traits.items():
                 setattr(widget, trait, value)
 
-    def _arranged(self, button: Any) -> dict[str, Any]:
+    def _row_traits(self, button: Any) -> dict[str, Any]:
         """The row with this button, or none."""
         shown = (self._head, self._live, button, self._said)
         return {

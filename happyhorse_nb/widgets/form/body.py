@@ -27,7 +27,7 @@ from happyhorse_nb.widgets.output import button, set_trait, view
 
 
 @dataclass(frozen=True)
-class _Judged:
+class _Checked:
     """The result of a check: the request and those of its takes that exist already, or why it cannot be sent; and
     the estimate, with what it was made for."""
 
@@ -49,7 +49,7 @@ class Form:
         self._ready = False
         shell = frontend.shell()
         self._namespace: MutableMapping[str, Any] = shell.user_ns if shell is not None else {}
-        self._judged, self._offer = _Judged(), Offer("Generate")
+        self._checked, self._offer = _Checked(), Offer("Generate")
         #: What the cell to copy was made from.
         self._copied: Any = None
         # The first widget: a page asks for the states in this order, and this one's may change those of the others.
@@ -124,25 +124,25 @@ class Form:
         # On the caller's thread: only the main thread may ask for the account, and an interrupt works there.
         number, values = next(self._numbers), self.values
         show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit))
-        judged = self._judge(values)
+        checked = self._check(values)
 
         def show() -> None:
             if number < self._shown:
                 # Another thread was faster, with newer values.
                 return
-            self._shown, self._judged = number, judged
+            self._shown, self._checked = number, checked
             show_prompt()
-            set_trait(self._reason, "value", html.verdict(judged.reason, "no") if judged.reason else "")
-            if judged.estimate is not None:
+            set_trait(self._reason, "value", html.verdict(checked.reason, "no") if checked.reason else "")
+            if checked.estimate is not None:
                 frame = self._frame.checked.frame
-                set_trait(self._expected, "value", expected(values, judged.estimate[1], frame, judged.before))
+                set_trait(self._expected, "value", expected(values, checked.estimate[1], frame, checked.before))
             self._show_offer(values)
-            if judged.request is None or self._copied != self._asked(values):
+            if checked.request is None or self._copied != self._cell_source(values):
                 set_trait(self._cell, "value", "")
 
         self._guard(show)
 
-    def _judge(self, values: Values) -> _Judged:
+    def _check(self, values: Values) -> _Checked:
         estimate = self._estimated(values)
         try:
             if values.seed_mode == SAME and _last_seed() is None:
@@ -152,23 +152,23 @@ class Form:
             options = {**self._options(values), "save": values.save or None, "load": self._frame.checked.load}
             request, before = check(values.source, self._prompt.sent, _params(values), **options)
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            return _Judged(reason="" if _is_said_elsewhere(problem) else told(problem), estimate=estimate)
-        return _Judged(request, before, estimate=estimate)
+            return _Checked(reason="" if _is_shown_elsewhere(problem) else told(problem), estimate=estimate)
+        return _Checked(request, before, estimate=estimate)
 
     def _estimated(self, values: Values) -> tuple[Any, Preview] | None:
         """The estimate with what it is for: the last one where that is the same, or there is no new one."""
-        asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._judged.estimate
+        asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._checked.estimate
         if last is None or last[0] != asked:
             with suppress(HappyHorseError):
                 return asked, preview(values.params, model=values.model)
         return last
 
     def _show_offer(self, values: Values) -> None:
-        request, estimate = self._judged.request, self._judged.estimate
+        request, estimate = self._checked.request, self._checked.estimate
         self._offer = offer = offered(
             values,
             ready=request is not None,
-            before=self._judged.before,
+            before=self._checked.before,
             running=self._running(values) is not None,
             cost=estimate[1].cost if estimate is not None else None,
         )
@@ -188,7 +188,7 @@ class Form:
 
     def _running(self, values: Values) -> Job | Takes | None:
         """The running jobs below this form that were made by the same request, whatever the settings say of reuse."""
-        request = self._judged.request
+        request = self._checked.request
         for made in self.results.shown if request is not None else ():
             jobs = display.members(made)
             # Not by done(), which is true only after all listeners, this form too, were called.
@@ -199,9 +199,9 @@ class Form:
 
     def _press(self, seen: str = "") -> None:
         """Do what the button says; ``seen`` is what it said on the page."""
-        seen, before = seen or self._offer.words, self._judged.request
+        seen, before = seen or self._offer.words, self._checked.request
         self.refresh()
-        request, values = self._judged.request, self.values
+        request, values = self._checked.request, self.values
         if request is None or (self._offer.pays and self._offer.words != seen):
             # It said nothing or less to pay. Now it shows the new price, and can be pressed again.
             return
@@ -226,7 +226,7 @@ class Form:
 
     def _make_another(self) -> None:
         self.refresh()
-        request, before = self._judged.request, self._judged.before
+        request, before = self._checked.request, self._checked.before
         if request is None or not self._offer.another:
             # The second click of two.
             return
@@ -242,26 +242,26 @@ class Form:
     def _entered(self, prompt: str, seen: str) -> None:
         """Ctrl+Enter in the prompt, with the text on the page, which may be newer than ours."""
         self._prompt.value = prompt
-        self._obey(lambda: self._press(seen))
+        self._run_click(lambda: self._press(seen))
 
     def _copy_as_cell(self) -> None:
-        request, values = self._judged.request, self.values
+        request, values = self._checked.request, self.values
         if request is None:
             return
         image, said = name_of(values.source, request.frame, self._namespace)
         if values.seed_mode == SAME:
             values = replace(values, seed_mode=FIXED)
-        self._copied = self._asked(self.values)
+        self._copied = self._cell_source(self.values)
         # Emptied first, so that an equal cell is sent, and copied, again.
         self._cell.value = ""
         self._cell.value = html.copied(cell(values, image), said)
 
-    def _asked(self, values: Values) -> tuple[Any, ...]:
+    def _cell_source(self, values: Values) -> tuple[Any, ...]:
         """What a cell is made from, to compare it."""
-        request = self._judged.request
+        request = self._checked.request
         return request and request.digest, replace(values, source="")
 
-    def _obey(self, act: Callable[[], None]) -> None:
+    def _run_click(self, act: Callable[[], None]) -> None:
         """Do it, and show an error beside the button."""
         try:
             act()
@@ -269,10 +269,10 @@ class Form:
             self._reason.value = html.verdict(told(problem), "no")
 
     def _button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
-        return button(words, lambda: self._obey(act), *classes)
+        return button(words, lambda: self._run_click(act), *classes)
 
 
-def _is_said_elsewhere(problem: Exception) -> bool:
+def _is_shown_elsewhere(problem: Exception) -> bool:
     """Whether the first frame or the prompt shows this error itself."""
     if not isinstance(problem, InvalidRequest):
         return False

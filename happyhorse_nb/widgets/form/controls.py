@@ -62,7 +62,7 @@ class Controls:
         rows = [*first, self._takes], [self._model, self._save]
         self.rows = [widgets.HBox(row, _dom_classes=("hh-controls",)) for row in rows]
         self._arrange()
-        self._say_seed()
+        self._show_seed()
         for control in self._all:
             control.observe(self._changed, "value")
 
@@ -85,7 +85,7 @@ class Controls:
             last = self._last_seed() if change["new"] == SAME else None
             if last is not None:
                 self._number.value = last[0]
-            self._say_seed()
+            self._show_seed()
         if change["owner"] is self._save and named(change["new"]) != change["new"]:
             # This calls `_changed` again.
             self._save.value = named(change["new"])
@@ -93,7 +93,7 @@ class Controls:
         self._arrange()
         self._on_change()
 
-    def _say_seed(self) -> None:
+    def _show_seed(self) -> None:
         """Show the seed that will be sent. The job is named only while it is still the last one."""
         last = self._last_seed() if self._fields["seed"].value == SAME else None
         whose = f", of {last[1]}" if last is not None and last[0] == self._number.value else ""

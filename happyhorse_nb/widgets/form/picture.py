@@ -74,7 +74,7 @@ class FrameBox:
         self._work, self._on_change = work, on_change
         #: Held while traits are set, never during a check.
         self._guard = process.Guard()
-        self._asked, self._wanted_fit, self._note = 0, fit, ""
+        self._number, self._wanted_fit, self._note = 0, fit, ""
         #: Name and size of the file that the page has announced and not sent yet.
         self._coming = ""
         self._title = widgets.HTML('<span class="hh-label" aria-hidden="true">First frame</span>')
@@ -126,7 +126,7 @@ class FrameBox:
 
         def begin() -> int:
             self._note, self._coming = note, ""
-            return self._wait_for("" if empty else _CHECKING)
+            return self._restart("" if empty else _CHECKING)
 
         number = self._guard(begin)
         if empty:
@@ -135,7 +135,7 @@ class FrameBox:
         try:
             # The earlier picture must not be sent any more.
             self._on_change()
-            self._work(lambda: self._judge(number, source, fit))
+            self._work(lambda: self._check(number, source, fit))
         except KeyboardInterrupt:
             # Else it would say "checking" for ever.
             self._show(number, _wrong(*_INTERRUPTED))
@@ -152,7 +152,7 @@ class FrameBox:
 
         def wait() -> None:
             self._coming = told
-            self._wait_for(f"{told} is on its way…{stays}")
+            self._restart(f"{told} is on its way…{stays}")
             self._preview.value = html.preview(None)
 
         self._guard(wait)
@@ -170,24 +170,24 @@ class FrameBox:
             self._silently("")
             self._upload, self._next_upload = self._next_upload, None
             self.box.children = self._parts()
-            return self._wait_for("")
+            return self._restart("")
 
         why = f"first frame {told} has not arrived: the connection broke off, as it does where a file is too large for "
         self._show(self._guard(begin_anew), _wrong(f"{why}the server", f"Choose it again, or {_INSTEAD}"))
 
-    def _wait_for(self, words: str) -> int:
+    def _restart(self, words: str) -> int:
         """Discard the last check, show these words instead, and return the number of the next check."""
-        self._asked += 1
+        self._number += 1
         self.checked = _wrong(words) if words else Checked()
         self._name.value = ""
         self._verdict.value = html.verdict(words)
         self._offer_changes()
-        return self._asked
+        return self._number
 
-    def _judge(self, number: int, source: str | Picture, fit: Fit) -> None:
+    def _check(self, number: int, source: str | Picture, fit: Fit) -> None:
         checked = self._load(source, fit=fit)
         self._show(number, checked)
-        if checked.problem is not None and checked.problem.fixable and number == self._asked:
+        if checked.problem is not None and checked.problem.fixable and number == self._number:
             crop, pad = (self._load(source, fit=how).frame for how in _EDGES)
             if crop is not None and pad is not None:
                 ways: dict[Fit, images.FirstFrame]
@@ -210,7 +210,7 @@ class FrameBox:
 
     def _show(self, number: int, checked: Checked) -> None:
         def show() -> bool:
-            if number != self._asked:
+            if number != self._number:
                 return False
             self.checked = checked
             frame = checked.frame or next(iter(checked.fitted.values()), None)
@@ -241,8 +241,8 @@ class FrameBox:
             if frame is None:
                 return None
             self.fit, self._note = how, ""
-            self._asked += 1
-            return self._asked, frame
+            self._number += 1
+            return self._number, frame
 
         chosen = self._guard(fit)
         if chosen is not None:
@@ -271,7 +271,7 @@ class FrameBox:
     def _unreadable(self, change: Mapping[str, Any]) -> None:
         def stop() -> int:
             self._coming = ""
-            return self._wait_for("")
+            return self._restart("")
 
         if change["new"]:
             why = "first frame cannot be read: the browser could not open the file"

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.models import Snapshot, Status
@@ -14,7 +14,7 @@ from happyhorse_nb.settings import frontend, notebook_folder, process, served
 from happyhorse_nb.settings.config import embed_limit as configured_limit
 from happyhorse_nb.widgets.compare import ChoiceRow, Comparison, buttons_live
 from happyhorse_nb.widgets.done import DoneRow
-from happyhorse_nb.widgets.live import Live, LiveJob, MessageRate, Snapshots, ended
+from happyhorse_nb.widgets.live import Live, MessageRate, Snapshots, ended
 from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, NewOutput, Output, view
 from happyhorse_nb.widgets.panel import Panel, PanelState
 
@@ -28,7 +28,7 @@ LINKED = -1.0
 
 
 def show(
-    shown: LiveJob | Iterable[LiveJob],
+    shown: Job | Iterable[Job],
     *,
     embed_limit: float | None = None,
     outputs: NewOutput = CellOutput,
@@ -57,7 +57,7 @@ class Card(Live):
     more, which are filled at the end with buttons and with what these make."""
 
     def __init__(
-        self, jobs: Sequence[LiveJob], *, embed_limit: float, outputs: NewOutput = CellOutput, buttons: bool = False
+        self, jobs: Sequence[Job], *, embed_limit: float, outputs: NewOutput = CellOutput, buttons: bool = False
     ) -> None:
         super().__init__(jobs)
         self._one = len(jobs) == 1
@@ -108,14 +108,14 @@ class Card(Live):
             below = self._outputs() if self._buttons and self._one else None
             if below is not None:
                 row = self._make_done_row(below)
-                self._outputs().put(row.bundle(self._first[0], starred=cast("Job", self._jobs[0]).starred))
+                self._outputs().put(row.bundle(self._first[0], starred=self._jobs[0].starred))
             self._outputs().put(video.data)
             if below is not None:
                 below.put(EMPTY)
 
     def _make_done_row(self, below: Output) -> DoneRow:
-        job = cast("Job", self._jobs[0])
-        return DoneRow(job, below=below, embed_limit=self._embed_limit, start=self._start, show=show)
+        limit = self._embed_limit
+        return DoneRow(self._jobs[0], below=below, embed_limit=limit, start=self._start, show=show)
 
     def _tick(self, snapshots: Snapshots) -> None:
         try:
@@ -199,8 +199,7 @@ class Card(Live):
         """The video, or the comparison of several; None where there is none."""
         done = [(job, now) for job, now in zip(self._jobs, snapshots, strict=True) if now.status == Status.DONE]
         if len(done) > 1:
-            jobs = [cast("Job", job) for job, _ in done]
-            self._comparison = Comparison(jobs, embed_limit=embed_limit, start=self._start)
+            self._comparison = Comparison([job for job, _ in done], embed_limit=embed_limit, start=self._start)
             return render.VideoOutput(self._comparison.bundle())
         if not done:
             return None

@@ -8,34 +8,15 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextvars import Context
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.settings import process
 
+if TYPE_CHECKING:
+    from happyhorse_nb.job import Job
+
 Snapshots = tuple[Snapshot, ...]
-
-
-class LiveJob(Protocol):
-    """What following a `Job` needs of it."""
-
-    @property
-    def id(self) -> str:
-        """Its id."""
-
-    @property
-    def snapshot(self) -> Snapshot:
-        """Its state."""
-
-    @property
-    def thumbnail(self) -> bytes | None:
-        """Its first frame as a small JPEG, if known."""
-
-    def stop(self) -> None:
-        """Stop watching it."""
-
-    def subscribe(self, listener: Callable[[Snapshot], None], /) -> Callable[[], None]:
-        """Call the listener with every change; the returned function ends that."""
 
 
 class Live(ABC):
@@ -45,7 +26,7 @@ class Live(ABC):
     displays would land in some other cell.
     """
 
-    def __init__(self, jobs: Sequence[LiveJob]) -> None:
+    def __init__(self, jobs: Sequence[Job]) -> None:
         self._jobs = tuple(jobs)
         self._guard = process.Guard()
         self._over = False

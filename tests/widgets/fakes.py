@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from happyhorse_nb import widgets
 from happyhorse_nb.models import Cost, Progress, Snapshot, Status
 
 Listener = Callable[[Snapshot], None]
@@ -30,6 +31,11 @@ def running(**changes: Any) -> Snapshot:
         progress=Progress(fraction=0.1, elapsed=4, left=40),
     )
     return replace(first, **changes)
+
+
+def show(shown: Any, **options: Any) -> None:
+    """Show a fake job, or several, as real ones are shown."""
+    widgets.show(shown, **options)
 
 
 class FakeJob:

@@ -10,9 +10,8 @@ import ipywidgets
 import pytest
 
 from happyhorse_nb.models import Progress, Status
-from happyhorse_nb.widgets import show
 from happyhorse_nb.widgets.output import WIDGET_VIEW
-from widgets.fakes import FakeJob, FakeOutputs, running
+from widgets.fakes import FakeJob, FakeOutputs, running, show
 
 
 @pytest.fixture

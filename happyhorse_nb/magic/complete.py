@@ -126,10 +126,14 @@ def _job_variables(shell: Any) -> list[Offer]:
     """Variables that hold a job or takes, but for IPython's own ``_`` and ``_12``."""
     from happyhorse_nb.job import Job, Takes
 
-    return [
-        Offer(name, f"takes, {value.status}" if process.is_a(value, Takes) else value.prompt or "no prompt")
+    some: list[tuple[str, Any]] = [
+        (name, value)
         for name, value in list(shell.user_ns.items())
         if process.is_a(value, Job, Takes) and name[0] != "_"
+    ]
+    return [
+        Offer(name, f"takes, {value.status}" if process.is_a(value, Takes) else value.prompt or "no prompt")
+        for name, value in some
     ]
 
 

@@ -26,29 +26,6 @@ if TYPE_CHECKING:
     from jupyter_client.kernelspec import KernelSpecManager
 
 
-def jobs(argv: Sequence[str]) -> int:
-    """Print the jobs that match. Raises `InvalidRequest`, `LedgerError`."""
-    from happyhorse_nb.api import jobs as listed
-    from happyhorse_nb.api.catalog import add_filters, chosen
-
-    parser = argparse.ArgumentParser(
-        prog="happyhorse-nb jobs", description="List the jobs, newest first, with what they cost.", allow_abbrev=False
-    )
-    add_filters(parser, sort=True)
-    print(listed(**chosen(parser.parse_args(argv))))
-    return 0
-
-
-def sandbox(arguments: Sequence[str]) -> int:
-    """Run the embedded server until it is interrupted."""
-    from happyhorse_nb.sandbox.run import main as run
-
-    def hint(origin: str) -> str:
-        return f"Use it with {ORIGIN_VARIABLE}={origin} and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it."
-
-    return run(list(arguments), prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint)
-
-
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -87,17 +64,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(args: argparse.Namespace, rest: list[str]) -> int:
-    if args.command == "demo":
-        return demo(args.output)
-    if args.command == "lab":
-        return lab(rest)
-    if args.command == "doctor":
-        from happyhorse_nb.api.account import report
+    match args.command:
+        case "demo":
+            return demo(args.output)
+        case "lab":
+            return lab(rest)
+        case "sandbox":
+            from happyhorse_nb.sandbox.run import main as run
 
-        for line in report():
-            print(line, flush=True)
-        return 0
-    return sandbox(rest) if args.command == "sandbox" else jobs(rest)
+            hint = f"Use it with {ORIGIN_VARIABLE}={{}} and {KEY_VARIABLE}={SANDBOX_KEY}; Ctrl-C stops it."
+            return run(rest, prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint.format)
+        case "doctor":
+            from happyhorse_nb.api.account import report
+
+            for line in report():
+                print(line, flush=True)
+        case "jobs":
+            from happyhorse_nb.api import jobs
+            from happyhorse_nb.api.catalog import add_filters, chosen
+
+            words = "List the jobs, newest first, with what they cost."
+            parser = argparse.ArgumentParser(prog="happyhorse-nb jobs", description=words, allow_abbrev=False)
+            add_filters(parser, sort=True)
+            print(jobs(**chosen(parser.parse_args(rest))))
+    return 0
 
 
 QUICKSTART = "01_quickstart.ipynb"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 from happyhorse_nb.magic.options import Parser, cell_parser, offer_cell, offer_options, offer_request, offer_yes
@@ -33,16 +34,10 @@ def _takes(name: str, words: str, **how: Any) -> Adds:
     return lambda parser: parser.add_argument(name, help=words, **how)
 
 
-def _filters(parser: Parser) -> None:
+def _filters(parser: Parser, *, sort: bool = False) -> None:
     from happyhorse_nb.api.catalog import add_filters
 
-    add_filters(parser)
-
-
-def _sorted(parser: Parser) -> None:
-    from happyhorse_nb.api.catalog import add_filters
-
-    add_filters(parser, sort=True)
+    add_filters(parser, sort=sort)
 
 
 def _sandbox_options(parser: Parser) -> None:
@@ -79,7 +74,7 @@ _TABLE = (
         (lambda parser: offer_request(parser, image="?"),),
     ),
     Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", (_JOB,)),
-    Command("jobs", "[options]", "list the jobs, newest first, with what they cost", (_sorted,)),
+    Command("jobs", "[options]", "list the jobs, newest first, with what they cost", (partial(_filters, sort=True),)),
     Command("gallery", "[options]", "show the videos as posters: play, star, compare, remove", (_filters,)),
     Command("show", "JOB", "bring a job's card or video into this cell", (_JOB,)),
     Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", (_COMPARED,)),

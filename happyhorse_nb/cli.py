@@ -41,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         usage="happyhorse-nb lab [-h] [arguments of jupyter lab …]",
     )
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
-    commands.add_parser("doctor", help="say what is set up, and what is missing")
+    commands.add_parser("doctor", help="show what is set up and what is missing")
     commands.add_parser("jobs", help="list the jobs, newest first (-h for its options)", add_help=False)
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help(sys.stderr)

@@ -53,7 +53,7 @@ _RESUMED = _takes("job", "a piece of an id, or a task id from elsewhere", metava
 _REMOVED = _takes("job", "pieces of ids, or variables", metavar="JOB", nargs="+")
 _RESTORED = _takes("job", "pieces of ids; without any, what was removed last", metavar="JOB", nargs="*")
 _TIMEOUT = _takes("--timeout", "wait no longer than this; the jobs go on", type=float, metavar="SECONDS")
-_ATTACH = _takes("--attach", "the job, unknown until now, whose task that id names", metavar="JOB")
+_ATTACH = _takes("--attach", "the unknown job that this task belongs to", metavar="JOB")
 _TRASH = _takes("--trash", "move its video into the folder .trash beside it", action="store_true")
 _IF_NO_KEY = _takes("--if-no-key", "only where no API key is given", action="store_true")
 _OFF = _takes("--off", "go back to the real server", action="store_true")
@@ -79,21 +79,21 @@ _TABLE = (
     Command("show", "JOB", "bring a job's card or video into this cell", (_JOB,)),
     Command("compare", "JOB JOB ...", "play two to four videos side by side, in step", (_COMPARED,)),
     Command("wait", "[JOB ...]", "wait for jobs, or for all that run", (_WAITED, _TIMEOUT)),
-    Command("stop", "JOB", "watch a job no longer; its task lives on", (_JOB,)),
+    Command("stop", "JOB", "stop watching a job; its task goes on", (_JOB,)),
     Command(
-        "resume", "[JOB | TASK-ID --attach JOB]", "go on with a job, or with all that are not ended",
+        "resume", "[JOB | TASK-ID --attach JOB]", "resume a job, or all unfinished ones",
         (_RESUMED, _ATTACH),
     ),
     Command(
-        "again", "JOB [options]", "buy another video with a job's request; what an option says is changed",
+        "again", "JOB [options]", "buy another video with a job's request, changed as the options say",
         (_JOB, lambda parser: offer_options(parser, defaults=False), offer_yes),
     ),
-    Command("remove", "JOB [JOB ...]", "leave jobs out of tables and gallery; nothing is wiped", (_REMOVED,)),
+    Command("remove", "JOB [JOB ...]", "hide jobs from tables and gallery; nothing is wiped", (_REMOVED,)),
     Command("restore", "[JOB ...]", "bring back what was removed last, or these jobs", (_RESTORED,)),
     Command("forget", "JOB [--trash]", "wipe a job's prompt and pictures from the ledger", (_JOB, _TRASH)),
-    Command("balance", "", "say what the account holds"),
-    Command("doctor", "", "say what is set up, and what is missing"),
-    Command("login", "[--same-account]", "type the API key in, unseen", (_SAME_ACCOUNT,)),
+    Command("balance", "", "show the account's balance"),
+    Command("doctor", "", "show what is set up and what is missing"),
+    Command("login", "[--same-account]", "enter the API key, which is not shown", (_SAME_ACCOUNT,)),
     Command(
         "sandbox", "[options]", "use the embedded server: free, without a key", (_IF_NO_KEY, _OFF, _sandbox_options)
     ),

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from happyhorse_nb.errors import HappyHorseError
-from happyhorse_nb.job.notices import took_long
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render.words import duration, plain
 from happyhorse_nb.widgets.live import after
@@ -164,6 +163,8 @@ def notice(
 
     ``clock`` gives Unix seconds.
     """
+    from happyhorse_nb.job.notices import took_long
+
     output = outputs()
     output.put(_script(_ASK, clock()))
 

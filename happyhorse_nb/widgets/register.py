@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from happyhorse_nb import render
 from happyhorse_nb.errors import HappyHorseError, in_words_here
-from happyhorse_nb.job import display
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.widgets.card import show
 from happyhorse_nb.widgets.output import EMPTY, CellOutput, MimeBundle, Output, notice, reason, view
@@ -25,6 +24,9 @@ _OUTPUTS = 4
 
 def register() -> None:
     """Let jobs show themselves as cards."""
+    # Imported here, since the extension imports this module when it is loaded.
+    from happyhorse_nb.job import display
+
     display.register(show, show, CellOutput, notice, _show_several)
     display.register_question(lambda pending: Question(pending).open())
 
@@ -89,6 +91,8 @@ class Question:
             self._button.disabled = False
 
     def _show(self) -> None:
+        from happyhorse_nb.job import display
+
         made, left = self._pending.bought, iter(self._outputs)
         for job in display.members(made):
             job.watch()

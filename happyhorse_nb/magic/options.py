@@ -55,15 +55,9 @@ def bound_to(shell: Any, piece: str) -> Any:
 class Parser(argparse.ArgumentParser):
     """An argument parser that raises `UsageError` in one line, prints nothing and never exits."""
 
-    def __init__(self, prog: str, description: str = "", **options: Any) -> None:
-        super().__init__(
-            prog=prog,
-            description=description,
-            add_help=False,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **options,
-        )
+    def __init__(self, prog: str, description: str) -> None:
+        form = argparse.RawDescriptionHelpFormatter
+        super().__init__(prog=prog, description=description, add_help=False, allow_abbrev=False, formatter_class=form)
         self.add_argument("-h", "--help", action="store_true", help="show this help")
 
     def error(self, message: str, *, limit: str = "", guess: str = "") -> NoReturn:

@@ -13,26 +13,19 @@ from typing import IO, Any
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.sandbox.options import SandboxOptions
 
-_STOP_WITHIN = 5.0
+_START_WITHIN, _STOP_WITHIN = 30.0, 5.0
 #: Variables that the sandbox does not get: the API's key, and what opens a keyring.
 _KEY, _KEYRING = "MODELLIX_API_KEY", "KEYRING_PROPERTY_"
 
 
 class SandboxProcess:
-    """A running sandbox process. Making one waits until it answers, at most ``timeout`` seconds.
+    """A running sandbox process. Making one waits until it answers, at most half a minute.
 
     It ends with `stop`, with a ``with`` block, and with this process, even when that is killed. Raises
     `HappyHorseError` with the process's last words when it does not start.
     """
 
-    def __init__(
-        self,
-        folder: str | os.PathLike[str],
-        options: SandboxOptions | None = None,
-        *,
-        port: int = 0,
-        timeout: float = 30.0,
-    ) -> None:
+    def __init__(self, folder: str | os.PathLike[str], options: SandboxOptions | None = None, *, port: int = 0) -> None:
         command = [sys.executable, "-m", "happyhorse_nb.sandbox.run", "--with-parent", f"--port={port}"]
         command += [f"--folder={Path(folder).expanduser().absolute()}", *(options or SandboxOptions()).arguments()]
         # A file, not a pipe: nobody reads it meanwhile, and a full pipe would block the sandbox.
@@ -48,7 +41,7 @@ class SandboxProcess:
             **_own_group(),
         )
         #: Where it answers, such as ``http://127.0.0.1:40123``.
-        self.origin = self._wait_for_origin(timeout)
+        self.origin = self._wait_for_origin()
 
     @property
     def pid(self) -> int:
@@ -81,21 +74,21 @@ class SandboxProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _wait_for_origin(self, timeout: float) -> str:
+    def _wait_for_origin(self) -> str:
         lines: list[bytes] = []
         output = self._process.stdout
         assert output is not None
         # On a thread, since not every system reads a pipe with a time limit.
         reader = threading.Thread(target=lambda: lines.append(output.readline()), daemon=True)
         reader.start()
-        reader.join(timeout)
+        reader.join(_START_WITHIN)
         origin = lines[0].decode().strip() if lines else ""
         if origin:
             return origin
         if reader.is_alive():
             self._process.kill()
             reader.join()
-            why = f"it did not answer within {timeout:g} s"
+            why = f"it did not answer within {_START_WITHIN:g} s"
         else:
             self._process.wait()
             why = self._last_words() or f"it ended with status {self._process.returncode}"

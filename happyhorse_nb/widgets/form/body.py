@@ -22,7 +22,7 @@ from happyhorse_nb.widgets.form.controls import Controls, Page, PromptBox
 from happyhorse_nb.widgets.form.picture import FrameBox, told
 from happyhorse_nb.widgets.form.results import Results
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Offer, Values, cell, expected, name_of, offered
-from happyhorse_nb.widgets.live import Latest, Work, at_once
+from happyhorse_nb.widgets.live import Latest, at_once
 from happyhorse_nb.widgets.output import button, set_trait, view
 
 
@@ -40,7 +40,7 @@ class _Checked:
 class Form:
     """A form to make video with; `form` makes one. As the last value of a cell it shows itself."""
 
-    def __init__(self, values: Values, *, note: str = "", work: Callable[[Work], None] | None = None) -> None:
+    def __init__(self, values: Values, *, note: str = "") -> None:
         import ipywidgets as widgets
 
         #: Held while a result is shown, never during the check itself.
@@ -75,7 +75,7 @@ class Form:
             limits=limits,
             namespace=self._namespace,
             hidden=getattr(shell, "user_ns_hidden", {}),
-            work=work or (at_once if frontend.in_colab() else Latest()),
+            work=at_once if frontend.in_colab() else Latest(),
             on_change=self.refresh,
         )
         told = widgets.HTML(html.verdict(note, "warn") if note else "")

@@ -302,7 +302,7 @@ def _refusal(what: str, remedy: str) -> InvalidRequest:
 
 
 def told(problem: Exception) -> str:
-    """What went wrong; where the form has a button for it, not also what to write instead."""
+    """The error, without its remedy where the form has a button for that."""
     return sentence(problem.why) if isinstance(problem, InvalidRequest) and problem.fixable else reason(problem)
 
 

@@ -83,7 +83,7 @@ def test_a_missing_library_is_named(folder: Path) -> None:
         text=True,
     )
     assert done.returncode == 1
-    assert done.stderr == "the sandbox needs PyAV: pip install 'happyhorse-nb[sandbox]'\n"
+    assert done.stderr == "the sandbox needs PyAV. Install it: pip install 'happyhorse-nb[sandbox]'\n"
 
 
 def only_the_package(folder: Path, package: Path) -> Path:

@@ -1,4 +1,4 @@
-"""What runs the jobs of this process, for one ledger."""
+"""Runs the jobs of this process, for one ledger."""
 
 from __future__ import annotations
 
@@ -39,15 +39,15 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 #: Seconds after which the end of a script says what it waits for.
 _SILENCE = 3.0
-#: Seconds that the loop is given when Python ends (a paid request in mid-air may take three), and users' callbacks.
+#: Seconds that the loop, and users' callbacks, get when Python ends (a paid request on its way may take three).
 _LAST_WORDS, _LAST_CALLS = 4.0, 1.0
-#: Seconds that a question waits without a word, and at most.
+#: A question that has to wait longer than the first (seconds) says so; longer than the second, it is not asked.
 _SILENT, _LONG = 2.0, 60.0
-#: Seconds that a job is given to end where its user wants it to.
+#: Seconds that `release` waits for a job to end.
 _RELEASE = 30.0
 
 
-# What is logged is for whoever asks for it: without this, errors of the background would be printed into cells.
+# Without a handler, errors on background threads would be printed into cells.
 logging.getLogger("happyhorse_nb").addHandler(logging.NullHandler())
 
 
@@ -63,10 +63,9 @@ def _of(folder: Path) -> Engine:
 class Engine:
     """Submits, watches and remembers jobs. Its public methods are called from any thread.
 
-    All but three return without waiting for a server: `ask` waits for its answer, `submit` asks about the task of an
-    equal request that had expired, and `close` waits some seconds for what is in mid-air. `submit` may copy a video
-    that was made before. What is decided is decided as a whole: an interrupt ends the waiting for it alone
-    (`process.uninterrupted`), so that a job is both written down and begun, or neither.
+    They return without waiting for a server, but for `ask`, `submit` (which asks about the expired task of an equal
+    request, and may copy a video), and `close` (some seconds for requests on their way). An interrupt only ends the
+    wait for them (`process.uninterrupted`), so a job is both written down and begun, or neither.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -89,18 +88,18 @@ class Engine:
             check_budget=lambda record: check_budget(config().budget, record, self.ledger),
         )
         self._closed = self._interrupted = False
-        #: The ids of the jobs of which the end of a script has spoken.
+        #: The ids of the jobs that the end of a script has reported.
         self._told: set[str] = set()
-        # Whoever ends a kernel gives it some seconds, and its user sees the cards.
+        # A kernel gets only some seconds to end, and its user sees the cards; a script sends what it can.
         atexit.register(self._leave if script else self.close)
         if script:
-            # Before the threads that a request needs are taken away, and so before what atexit calls. There is no
-            # public way to that; where this one is gone, the rest of it still counts.
+            # Called before Python joins its threads, on which requests depend, and so before atexit. There is no public
+            # way to register it; without it, `_leave` still does the rest.
             with suppress(AttributeError, RuntimeError):
                 threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def submit(self, request: Request, *, again: bool = False, yes: bool = False) -> Job:
-        """Write the intent down and start; or, for a request equal to one in the ledger, the job that this one is.
+        """Write the intent down and start; for a request equal to one in the ledger, return that one's job.
 
         Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
         """
@@ -109,8 +108,8 @@ class Engine:
     def submit_all(
         self, requests: Sequence[Request], *, again: bool = False, yes: bool = False, agreed: Quote | None = None
     ) -> list[Job]:
-        """`submit` for each of them, all or none: what is wrong with one of them here keeps back all. ``agreed`` is
-        what the user has been asked about and wants."""
+        """`submit` for all of them or none: an error in one stops all. ``agreed`` is what the user was asked about and
+        agreed to."""
         account, settings = current_account(), config()
         ask_above = None if yes else settings.ask_above
         reuse = settings.reuse and not again
@@ -143,7 +142,7 @@ class Engine:
         for number in new:
             requests[number].check_target()
         if new:
-            # Before anything is copied; and once more below, for another thread may have bought something meanwhile.
+            # Before anything is copied; and once more in `_bought`, as another thread may have bought something.
             may(wanted)
         jobs = {
             number: self._taken_up(requests[number], equal, account)
@@ -158,14 +157,14 @@ class Engine:
                 self._runner.begin(job, account, inputs[number])
         for number, (_, equal) in zip(new, bought, strict=True):
             if equal is not None:
-                # Another kernel was faster with it.
+                # Another kernel has bought it first.
                 jobs[number] = self._taken_up(requests[number], equal, account)
         return [jobs[number] for number in range(len(requests))]
 
     def _bought(
         self, wanted: Sequence[Record], may: Callable[[Sequence[Record]], None], *, reuse: bool
     ) -> list[tuple[Job, Record | None]]:
-        """New jobs, written down, each with the row of an equal request where one has come first."""
+        """New jobs, written down; each with the row of an equal request instead, if another kernel was first."""
 
         def buy() -> list[Record | None]:
             may(wanted)
@@ -184,7 +183,7 @@ class Engine:
         return list(zip(jobs, equals, strict=True))
 
     def take_up(self, record: Record, account: Account) -> Job:
-        """A job of the ledger: the live one, else one that goes on here, or that follows the kernel it runs in."""
+        """A job of the ledger: the live one, else one that goes on here or follows the kernel that it runs in."""
         return process.uninterrupted(lambda: self._registry.take_up(record, account))
 
     def known(self, record: Record) -> Job:
@@ -192,20 +191,19 @@ class Engine:
         return self._registry.known(record)
 
     def running(self) -> list[Job]:
-        """The jobs that this process watches, or follows in another kernel."""
+        """The jobs that this process watches here, or follows in another kernel."""
         return self._registry.running()
 
     def ask(self, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
-        """Ask the server something on the event loop and wait for the answer, so that an interrupt gets through.
+        """Ask the server something and wait for the answer; an interrupt gets through.
 
-        Where the server has said to wait, or the minute's requests are spent, it says until when, in a line on
-        standard error; or raises `RateLimited` with that, where it is more than a minute. Raises `MissingKey`,
-        `ConfigError`, and what the question raises.
+        If the server or the minute's limit makes it wait, a line on standard error says until when; for more than a
+        minute it raises `RateLimited` instead. Raises `MissingKey`, `ConfigError`, and what the question raises.
         """
         return self._asked(current_account(), question)
 
     def stop(self, job: Job) -> None:
-        """Watch a job no longer; one that is still queued is taken out and never sent. Raises `LedgerError`."""
+        """See `Job.stop`."""
 
         def end() -> None:
             if not self._runner.stop(job) and not job.done():
@@ -219,7 +217,7 @@ class Engine:
             self._runner.loop.call(end)
 
     def release(self, record: Record) -> None:
-        """Watch a job of the ledger no longer, and come back when nobody does.
+        """Stop a job of the ledger and wait until nobody watches it.
 
         Raises `InvalidRequest` where another kernel does, and `WaitTimeout`.
         """
@@ -235,7 +233,7 @@ class Engine:
         wait([job], timeout=_RELEASE)
 
     def watch(self, job: Job) -> None:
-        """See to it that a job that somebody waits for comes to its end."""
+        """See `Job.watch`."""
         here = self._here()
         if here is not self:
             here.watch(job)
@@ -243,28 +241,27 @@ class Engine:
             self._registry.watch(job)
 
     def starred(self, job: Job) -> bool:
-        """Whether a job has a star, in whatever kernel it was given."""
+        """See `Job.starred`."""
         return self._here().ledger.starred(job.id)
 
     def star(self, job: Job, on: bool) -> None:
-        """Give a job a star, or take it back."""
+        """See `Job.star`."""
         self._here().ledger.star(job.id, on=on)
 
     def call_user(self, function: Callable[[], None]) -> None:
-        """Run a user's callback on a thread of its own, so that it may take its time."""
+        """Run a user's callback on a thread of its own, where it may take its time."""
         process.once("callbacks", Callbacks).call(function)
 
     def forget(self, job: Job, *, trash: bool = False) -> None:
-        """Wipe what an ended job was about from the ledger, and its inputs unless another job has the same.
+        """Wipe what an ended job was about from the ledger, and its inputs unless another job has them too.
 
-        With ``trash`` its video goes to the trash. Raises `InvalidRequest` where it cannot be moved.
+        With ``trash`` its video goes into the trash. Raises `InvalidRequest` where it cannot be moved.
         """
         process.uninterrupted(lambda: self._forget(job, trash))
 
     def _forget(self, job: Job, trash: bool) -> None:
-        path = job.path if trash and job.path is not None and job.path.exists() else None
-        if path is not None and path.parent.name == FOLDER:
-            # It lies there already.
+        path = job.path if trash else None
+        if path is not None and (not path.exists() or path.parent.name == FOLDER):
             path = None
         thrown = throw_away(path) if path is not None else None
         try:
@@ -282,9 +279,9 @@ class Engine:
         self._runner.loop.call(self._runner.wake)
 
     def close(self) -> None:
-        """End quietly, leaving every job so that another kernel can go on with it."""
+        """End quietly, leaving every job so that another kernel can take it up."""
         if os.getpid() != self._pid:
-            # A fork: the jobs, and the presence in the ledger's folder, are its parent's.
+            # A fork: jobs and presence are its parent's.
             return
         self._closed = True
         atexit.unregister(self.close)
@@ -304,19 +301,18 @@ class Engine:
         self.ledger.close()
 
     def _here(self) -> Engine:
-        """The engine of this process: a fork has its parent's jobs, and an engine of its own."""
+        """The engine of this process: a fork has its parent's jobs, but an engine of its own."""
         return self if os.getpid() == self._pid else _of(self.folder)
 
     def _leave(self) -> None:
-        """The end of a script, when its threads have ended too: what they have asked for is sent as well, and what is
-        left is said in a line."""
+        """The end of a script, after its threads: what these asked for is sent too, and a line says what is left."""
         self._finish()
         with suppress(KeyboardInterrupt):
             self._tell()
         self.close()
 
     def _finish(self) -> None:
-        """The end of a script's own code: what can be sent now is sent. Its threads may wait for it still."""
+        """The end of a script's main code: send what can be sent now. Its threads may still be running."""
         if self._closed or os.getpid() != self._pid:
             return
         if not self._interrupted:
@@ -330,7 +326,7 @@ class Engine:
             except (KeyboardInterrupt, CancelledError):
                 self._interrupted = True
         if parent_process() is not None:
-            # At the end of multiprocessing's forks nothing else is called.
+            # A process of multiprocessing calls nothing else at its end.
             self._tell()
 
     def _tell(self) -> None:
@@ -342,20 +338,20 @@ class Engine:
             _say(line)
 
     def _taken_up(self, request: Request, equal: Record, account: Account) -> Job:
-        """The job that an equal request has made, with its video where this one wants it."""
+        """The job of an equal request, with a copy of its video where this one asks for a file."""
         job = self.take_up(equal, account)
         if request.saved_as is not None:
             copy_of(job, request.saved_as)
         return job
 
     def _on_disk(self, inputs: Sequence[Input]) -> tuple[Input, ...]:
-        """The inputs with their bytes on disk: a job may wait for hours, and many jobs may."""
+        """The inputs with their bytes on disk, since many jobs may wait for hours."""
         return tuple(one if one.data is None else one.resting(self.frames.put(one.digest, one.data)) for one in inputs)
 
     def _ask_about_expired(self, record: Record, account: Account) -> None:
-        """Where an equal request would be bought again because its task had expired, ask the server once more.
+        """If the only equal job has expired, ask the server once more before its request is bought again.
 
-        Unless it says again that it does not know the task, that job is to be taken up and nothing to be bought.
+        Unless the server says again that it does not know the task, that job is taken up and nothing is bought.
         """
         expired = self.ledger.expired(record) if self.ledger.equal(record) is None else None
         if expired is None or (task_id := expired.snapshot.task_id) is None:
@@ -365,7 +361,7 @@ class Engine:
         except NotFound:
             return
         except (APIError, TransportError):
-            # No certain answer is none that somebody should pay for.
+            # Without a certain answer nothing is bought.
             pass
         self.ledger.settle(outcome.stopped(expired.snapshot, "The server may still have its task."), was=expired)
 
@@ -385,7 +381,7 @@ class Engine:
         return outcome_of(self._runner.start(lambda: self._ask(account, question)))
 
     async def _wait(self, account: Account) -> tuple[float, str]:
-        """For how many seconds no question may leave, and why."""
+        """Seconds until a question may leave, and why."""
         limiter = self._runner.limits(account).limiter
         wait, paused = limiter.wait(submit=not limiter.paused), limiter.paused
         if paused:
@@ -395,9 +391,9 @@ class Engine:
     async def _ask(self, account: Account, question: Callable[[Client], Coroutine[Any, Any, T]]) -> T:
         limits = self._runner.limits(account)
         limiter = limits.limiter
-        # Somebody sits and waits for it: like a submit it goes before all reads. While the server wants nothing it is
-        # the most urgent read, for one of these is tried all the same.
-        await limits.scheduler.take(_most_urgent if limiter.paused else None)
+        # Like a submit it goes before all reads, for somebody sits and waits. While the server asks to wait it is the
+        # most urgent read: one of those is tried all the same.
+        await limits.scheduler.take((lambda: math.inf) if limiter.paused else None)
         try:
             return await question(limits.client)
         except RateLimited as limited:
@@ -425,7 +421,7 @@ class Engine:
 
 
 def _resting(record: Record, frames: Frames) -> tuple[Input, ...]:
-    """A row's inputs as far as the row says; nothing is read."""
+    """A row's inputs, without their bytes."""
     return tuple(
         Input(one.label, url=one.source, role=one.role)
         if one.address
@@ -434,12 +430,8 @@ def _resting(record: Record, frames: Frames) -> tuple[Input, ...]:
     )
 
 
-def _most_urgent() -> float:
-    return math.inf
-
-
 def _say(line: str) -> None:
-    """A line for whoever runs the script; without a terminal or a file for it there is nobody to tell."""
+    """Print a line for whoever runs the script, if there is a standard error."""
     with suppress(OSError, ValueError, AttributeError):
         sys.stderr.write(f"happyhorse_nb: {line}\n")
         sys.stderr.flush()

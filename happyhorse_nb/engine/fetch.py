@@ -1,4 +1,4 @@
-"""Brings a finished video to disk, only then is its job done; copies its file, and throws it away."""
+"""Downloads a finished video, after which its job is done; copies its file, or moves it into the trash."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from happyhorse_nb.wire import text
 if TYPE_CHECKING:
     from happyhorse_nb.engine.task import JobTask
 
-#: Tries in vain after which the card says so.
+#: Vain tries after which the card says so.
 _A_FEW = 2
 
 
 class DownloadProgress:
-    """What has come of a video so far. ``total`` is its bytes in all, None where the server does not say."""
+    """How much of a video has come. ``total`` is its size in bytes, None where the server does not say."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.have = 0
@@ -42,14 +42,14 @@ class DownloadProgress:
         self._first: int | None = None
 
     def count(self, have: int, total: int | None) -> None:
-        """So many bytes are there."""
+        """``have`` bytes are there."""
         if self._first is None or have < self._first:
-            # The first ones, or it was begun anew: from here on the pace is measured.
+            # The first bytes, or a new beginning: the pace is measured from here.
             self._first, self._began = have, self._clock()
         self.have, self.total = have, total
 
     def progress(self, elapsed: float) -> Progress:
-        """How far it is, and how long it still takes at this pace; ``elapsed`` is the task's age in seconds."""
+        """How far it is, and how long it takes at this pace; ``elapsed`` is the task's age in seconds."""
         if not self.total or self._first is None:
             return Progress(elapsed=elapsed)
         came, seconds = self.have - self._first, self._clock() - self._began
@@ -58,9 +58,9 @@ class DownloadProgress:
 
 
 async def fetch(task: JobTask) -> Snapshot:
-    """Download the video: the end of its job, done, or stopped where it is not to be had now.
+    """Download the video; the job's end: done, or stopped where it cannot be had now (and can be taken up again).
 
-    It is paid for, and can be taken up again. Raises `Stopped`.
+    Raises `Stopped`.
     """
     download = task.download = DownloadProgress()
     most = 0
@@ -82,7 +82,7 @@ async def fetch(task: JobTask) -> Snapshot:
                 task.now,
                 target,
                 renew=renew,
-                # One watcher alone fetches a job's video, so what a killed one has left is found under this name.
+                # Only one process fetches a job's video, so what a killed one left is found under this name.
                 part=task.now.id,
                 patience=task.settings.fetch_patience,
                 on_bytes=came,
@@ -108,26 +108,26 @@ async def fetch(task: JobTask) -> Snapshot:
 
 
 async def _fresh_link(task: JobTask, why: str, vain: int) -> str | None:
-    """The link as the task has it now. Raises `APIError` and `TransportError`."""
+    """The link that the task has now. Raises `APIError` and `TransportError`."""
     task_id = task.now.task_id
     assert task_id is not None, "a finished task has an id"
     if vain > _A_FEW:
         task.quietly(replace(task.now, message=f"The video cannot be downloaded yet: {why}; trying again."))
-    # The video is made: nothing that is read now is more urgent. (A stop cuts the whole of the fetch short, this too.)
+    # The video is made, so no read is more urgent. (A stop cuts all of the fetch short.)
     await task.limits.scheduler.take(lambda: math.inf)
     try:
         read = await task.client.read(task_id)
     except RateLimited as limited:
         task.limits.limiter.refused(limited.retry_after or task.backoff(max(1, vain)))
         raise
-    # Of a task that was done, no more than this can be news; another word of the server's is an error of its.
+    # Only the link can be news of a task that is done; any other state is an error of the server.
     link, expires_at = read.video_url or task.now.video_url, read.expires_at or task.now.expires_at
     task.quietly(replace(task.now, video_url=link, expires_at=expires_at))
     return read.video_url
 
 
 async def _target(task: JobTask) -> tuple[Path, str]:
-    """The file that was asked for, else one named for its date, prompt and job; and a note."""
+    """The file that was asked for, else one named after date, prompt and job; and a note."""
     wished, name = task.state.record.target, video_name(task.now.created, task.now.prompt, task.now.id)
     if wished.suffix != ".mp4":
         return wished / name, ""
@@ -135,7 +135,7 @@ async def _target(task: JobTask) -> tuple[Path, str]:
 
 
 def _writable(wished: Path, name: str, folder: str) -> tuple[Path, str]:
-    """The video is paid for: where the file that was asked for cannot be written, it goes to the folder for videos."""
+    """Where the file that was asked for cannot be written, a paid video goes to the folder for videos."""
     with suppress(OSError):
         if wished.is_dir():
             return wished / name, ""
@@ -157,9 +157,9 @@ def _can_be_written(file: Path) -> bool:
 
 
 def copy_of(job: Job, wished: Path) -> None:
-    """Copy a finished job's video to ``wished``; nothing to do when it lies, or will lie, there, or a copy of it does.
+    """Copy a finished job's video to ``wished``, unless the video or a copy of it is there already, or will be.
 
-    Raises `InvalidRequest` when another file lies there, when the video is not made yet, or when it cannot be written.
+    Raises `InvalidRequest` when another file is there, when there is no video yet, or when it cannot be written.
     """
     snapshot, made = job.snapshot, job.path
     if state_of(job).record.target == wished and (snapshot.status.running or made == wished):
@@ -170,7 +170,7 @@ def copy_of(job: Job, wished: Path) -> None:
             remedy="Leave `--save` out to follow it.",
             param="save",
         )
-    # A name of its own: the user may have a file of any name, and another kernel may copy to the same one.
+    # A name of its own, as the user may have a file of any name, and another kernel may copy to the same one.
     half = wished.with_name(f"{wished.stem[:40]}.{secrets.token_hex(4)}.part")
     try:
         if not wished.exists():
@@ -178,7 +178,7 @@ def copy_of(job: Job, wished: Path) -> None:
             into_place(half, [wished])
             return
     except FileExistsError:
-        # It has come while the video was copied.
+        # It has appeared while the video was copied.
         pass
     except OSError as problem:
         reason = (problem.strerror or type(problem).__name__).lower()
@@ -187,13 +187,13 @@ def copy_of(job: Job, wished: Path) -> None:
         with suppress(OSError):
             half.unlink(missing_ok=True)
     with suppress(OSError):
-        # Also a copy: the cell that has asked for it is run again.
+        # A copy will do: the cell that asked for it has run again.
         if wished.samefile(made) or filecmp.cmp(wished, made, shallow=False):
             return
     raise unsavable(wished, EXISTS)
 
 
-#: Hidden, as the file managers' own: JupyterLab lists and serves nothing in it.
+#: Hidden, as file managers' trash is: JupyterLab neither lists nor serves what is in it.
 FOLDER = ".trash"
 
 
@@ -202,7 +202,7 @@ def throw_away(path: Path) -> Path:
     try:
         folder = path.parent / FOLDER
         folder.mkdir(exist_ok=True)
-        # Never across devices, where it would be a copy that a full disk can cut.
+        # Never across devices, where it would be a copy that a full disk can cut short.
         return _moved(path, names(folder / path.name))
     except OSError as problem:
         why = (problem.strerror or type(problem).__name__).lower()
@@ -214,21 +214,21 @@ def throw_away(path: Path) -> Path:
 
 
 def bring_back(thrown: Path, path: Path) -> None:
-    """Undo that, where the name is still free."""
+    """Undo `throw_away`, if the name is still free."""
     with suppress(OSError):
         _moved(thrown, [path])
 
 
 def _moved(file: Path, targets: Iterable[Path]) -> Path:
-    """Where it is now: under the first of these names that is free."""
+    """Move a file to the first of these names that is free, and return it."""
     moved = into_place(file, targets)
     try:
-        # As a second name of it; where there are none it is gone, and another film may have its name by now.
+        # It is a second name of the file; without hard links the first is gone, and may be another file's by now.
         with suppress(FileNotFoundError):
             if file.samefile(moved):
                 file.unlink()
     except OSError:
-        # It cannot be taken away from where it is, so it is not to lie twice either.
+        # It cannot be removed from where it was, so it must not be in both places.
         moved.unlink()
         raise
     return moved

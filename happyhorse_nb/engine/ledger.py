@@ -1,4 +1,4 @@
-"""The ledger as the event loop uses it: nothing here blocks."""
+"""The ledger for the event loop: nothing here blocks it."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from happyhorse_nb.store import Ledger, Record
 T = TypeVar("T")
 #: Seconds that a write is given when Python ends.
 _PATIENCE = 1.0
-#: Seconds for which a forecast is good: meanwhile few tasks more have ended.
+#: Seconds for which a forecast is used again; few tasks end in that time.
 _GOOD = 10.0
 
 
 @dataclass(eq=False)
 class _Waiting:
-    """Somebody who waits for the next write: with what it claims, and what it asks once that is written."""
+    """A waiter for the next write: what it claims, and what to look up once that is written."""
 
     told: asyncio.Future[Any]
     claim: tuple[Snapshot, str] | None = None
@@ -35,10 +35,10 @@ class _Waiting:
 
 
 class AsyncLedger:
-    """Writes the ledger for all jobs of the loop, on one thread, and reads it on others.
+    """Writes the ledger for all jobs of the loop on one thread, and reads it on others.
 
-    What comes while one write is under way goes down together with the next one, so that a thousand jobs wait for the
-    disk a few times and not three thousand (`scale` in benchmarks). What is awaited is on the disk then, or raises
+    What comes during a write goes down together in the next one, so a thousand jobs wait for the disk a few times
+    and not three thousand times (`scale` in benchmarks). What is awaited is on disk afterwards, or raises
     `LedgerError`. ``clock`` is any steady clock in seconds.
     """
 
@@ -48,20 +48,20 @@ class AsyncLedger:
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
         self._guesses = {sandbox: polling.forecast([], typical=_typical(sandbox)) for sandbox in (False, True)}
-        #: By kind of task: when the forecast was made, and what reads the history for it.
+        #: By kind of task: when its forecast was made, and the asyncio task that makes it.
         self._forecasts: dict[str, tuple[float, asyncio.Task[polling.Forecast]]] = {}
 
     async def write(self, snapshot: Snapshot, then: Callable[[], T] | None = None) -> T | None:
-        """Write down what a job has become, and what ``then`` finds on the same thread afterwards.
+        """Write down what a job has become; then call ``then`` on the same thread and return what it finds.
 
-        Where that fails, it is still owed (`Ledger.update_later`).
+        What cannot be written is still owed (`Ledger.update_later`).
         """
         self._ledger.update_later(snapshot)
         found: T | None = await self._ask(_Waiting(_future(), then=then))
         return found
 
     async def claim(self, snapshot: Snapshot, owner: str) -> bool:
-        """Write down that a queued job is being sent; whether it is still this owner's to send (`Ledger.write`)."""
+        """Write down that a queued job is being sent; False where it is no longer this owner's (`Ledger.write`)."""
         won: bool = await self._ask(_Waiting(_future(), claim=(snapshot, owner)))
         return won
 
@@ -70,7 +70,7 @@ class AsyncLedger:
         self._ledger.update_later(snapshot)
 
     def flush(self) -> None:
-        """Write down what is owed, soon; nobody waits for it."""
+        """Write down what is owed, soon, without waiting for it."""
         if self._ledger.owes:
             self._ask(_Waiting(_future()))
 
@@ -78,26 +78,22 @@ class AsyncLedger:
         """The job of that id. Raises `LedgerError`."""
         return await in_thread(self._ledger.look_at, job_id)
 
-    def sharer(self, job_id: str) -> Callable[[], Record | None]:
-        """What finds an earlier job with the same task, for `write`."""
-
-        def sharer() -> Record | None:
-            with suppress(LedgerError):
-                return self._ledger.sharer(job_id)
-            return None
-
-        return sharer
+    def sharer(self, job_id: str) -> Record | None:
+        """An earlier job with the same task. It blocks: for `write`, which calls it on a thread."""
+        with suppress(LedgerError):
+            return self._ledger.sharer(job_id)
+        return None
 
     async def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
         """`Ledger.settle`."""
         return await in_thread(lambda: self._ledger.settle(snapshot, was=was))
 
     def guess(self, snapshot: Snapshot) -> polling.Forecast:
-        """How long a task like this takes where nothing is known of others."""
+        """How long a task like this takes, before the history is read."""
         return self._guesses[snapshot.sandbox]
 
     async def forecast(self, snapshot: Snapshot) -> polling.Forecast:
-        """How long a task like this takes; one forecast for each kind: model, parameters, real or sandbox."""
+        """How long a task like this takes. One forecast serves all of a kind: model, parameters, real or sandbox."""
         work = {name: value for name, value in snapshot.params.items() if name != "seed"}
         kind = json.dumps([snapshot.model, snapshot.sandbox, sorted(work.items())], default=str)
         made, found = self._forecasts.get(kind, (float("-inf"), None))
@@ -105,11 +101,11 @@ class AsyncLedger:
         if found is None or now - made > _GOOD or (found.done() and (found.cancelled() or found.exception())):
             found = asyncio.ensure_future(in_thread(self._forecast, snapshot))
             self._forecasts[kind] = now, found
-        # Others wait for it too: whoever is cancelled cancels nothing.
+        # Shielded, for others wait for it too.
         return found.result() if found.done() else await asyncio.shield(found)
 
     async def close(self) -> None:
-        """Let the write that is under way end, unless it takes too long: then the ledger keeps what it owes."""
+        """Let the current write end. If it takes too long, the ledger still owes it."""
         with suppress(LedgerError):
             await in_thread(self._ledger.flush)
         if self._writing is not None:
@@ -130,7 +126,7 @@ class AsyncLedger:
         return one.told
 
     async def _write(self) -> None:
-        # One thread of its own: no slow disk for videos holds up what is written down of a paid task.
+        # A thread of its own: no slow write of a video delays the record of a paid task.
         thread = process.once("ledger writer", lambda: ThreadPoolExecutor(1, thread_name_prefix="happyhorse_nb ledger"))
         try:
             while self._waiting:
@@ -138,17 +134,17 @@ class AsyncLedger:
                 try:
                     found = await in_thread(self._written, some, on=thread)
                 except BaseException as problem:
-                    # Nobody waits for ever for what nobody has foreseen.
+                    # Nobody waits for ever, whatever went wrong.
                     for one in some:
                         if not one.told.done():
                             one.told.set_exception(problem)
-                            # Nobody need wait for a flush.
+                            # Read here, as nobody need await a flush.
                             one.told.exception()
                     if not isinstance(problem, LedgerError):
                         raise
                 else:
                     for one, answer in zip(some, found, strict=True):
-                        # Whoever was cancelled does not wait any more.
+                        # Whoever was cancelled no longer waits.
                         if not one.told.done():
                             one.told.set_result(answer)
         finally:

@@ -17,19 +17,19 @@ from typing import Any, Protocol, TypeVar
 
 from happyhorse_nb.settings import process
 
-#: Seconds that the one clock may get ahead of the other without a sleep: a correction of the time, a busy machine.
+#: Seconds by which one clock may get ahead of the other without a sleep: a corrected clock, a busy machine.
 _SLACK = 5.0
 
 
 def always() -> float:
-    """Seconds by a clock that runs on while the machine sleeps, and that nobody sets forward or back."""
-    # That of `time.monotonic` stands still in a sleep, on Linux and on macOS; there these do not.
+    """Seconds by a clock that nobody sets, and that runs on while the machine sleeps."""
+    # `time.monotonic` stands still during sleep on Linux and macOS; these clocks do not.
     clock = time.CLOCK_BOOTTIME if sys.platform == "linux" else getattr(time, "CLOCK_MONOTONIC", None)
     return time.monotonic() if clock is None else time.clock_gettime(clock)
 
 
 class SleepDetector:
-    """Whether the machine has slept: compares a clock that runs on in a sleep with the one that timers go by."""
+    """Tells whether the machine has slept, from a clock that runs on during sleep and the one that timers use."""
 
     def __init__(self, always: Callable[[], float] = always, steady: Callable[[], float] = time.monotonic) -> None:
         self._always = always
@@ -50,10 +50,9 @@ _THREADS = 2
 
 
 class _Loop(asyncio.SelectorEventLoop):
-    """A loop class of our own that holds on to asyncio's own steps.
+    """Holds on to asyncio's own methods.
 
-    A user's ``nest_asyncio.apply()`` replaces methods on the class of the kernel's loop, in mid-run. Ours keeps what it
-    started with.
+    A user's ``nest_asyncio.apply()`` replaces methods of the kernel loop's class while this one runs.
     """
 
     run_forever = asyncio.SelectorEventLoop.run_forever
@@ -67,24 +66,24 @@ class OwnedLoop:
 
     def __init__(self) -> None:
         self._loop = _Loop()
-        # Names are looked up there, and the ledger is read: a kernel with jobs has at most eight threads of ours.
+        # For names to look up and the ledger to read. A kernel with jobs has at most eight threads of ours.
         self._loop.set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="happyhorse_nb io"))
         self._tasks: set[asyncio.Task[Any]] = set()
         self.thread = Thread(target=self._run, name="happyhorse_nb", daemon=True)
         self.thread.start()
-        # Before those of the engines that use it, so that it is called after theirs.
+        # Registered before the engines that use it, so called after them.
         atexit.register(self.close)
 
     def call(self, function: Callable[..., object], *arguments: object) -> bool:
         """Run a function on the loop, soon. Callable from any thread; False once the loop is closed.
 
-        It runs in an empty context: ipykernel keeps the cell that a message belongs to in a context variable, and a
-        task that inherits it goes on sending in the name of a cell that has long ended.
+        It runs in an empty context: ipykernel stores the cell that a message belongs to in a context variable, and a
+        task that inherits it would send in the name of a cell that ended long ago.
         """
         try:
             self._loop.call_soon_threadsafe(function, *arguments, context=contextvars.Context())
         except RuntimeError:
-            # Closed: the interpreter is on its way out, and what is unfinished is in the ledger.
+            # Closed, as Python is ending; what is unfinished is in the ledger.
             return False
         return True
 
@@ -95,9 +94,9 @@ class OwnedLoop:
     def start(
         self, make: Callable[[], Coroutine[Any, Any, T]], *, among: set[asyncio.Task[Any]] | None = None
     ) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop. A reference to its task is held here, and its outcome is in the future.
+        """Run a coroutine on the loop; the future has its outcome.
 
-        ``among`` is a set that holds the task as long as it runs.
+        Its task is held here, and in the set ``among``, while it runs.
         """
         outcome: concurrent.futures.Future[T] = concurrent.futures.Future()
         holders = [self._tasks] if among is None else [self._tasks, among]
@@ -123,9 +122,9 @@ class OwnedLoop:
         return outcome
 
     def close(self) -> None:
-        """Cancel what still runs, and end the thread. Registered to be called when Python ends."""
+        """Cancel what still runs, and end the thread. Called when Python ends."""
         if not self.thread.is_alive():
-            # Also in a fork, which has our objects but not our threads.
+            # Or this is a fork, which has our objects but not our threads.
             return
 
         async def end() -> None:
@@ -148,26 +147,26 @@ class OwnedLoop:
 
 
 def outcome_of(answer: concurrent.futures.Future[T], seconds: float | None = None) -> T:
-    """Wait for what comes of `OwnedLoop.start`, on another thread than the loop's; an interrupt gets through.
+    """Wait for the outcome of `OwnedLoop.start` on another thread than the loop's; an interrupt gets through.
 
     Raises what was raised there, and TimeoutError after so many seconds.
     """
-    # Whoever waits for a future holds its lock now and then, which the loop needs to tell what has come of it.
+    # Waiting for a future takes its lock, which the loop needs to set the outcome.
     return process.uninterrupted(lambda: answer.result(seconds))
 
 
-#: So many that come one after the other are called at once.
+#: So many jobs in a row start at once.
 _FEW = 8
-#: Seconds without another one after which they have stopped coming.
+#: Seconds without another job after which the row has ended.
 _GAP = 0.05
-#: Seconds that any of them waits for that at most.
+#: Seconds that a job waits for that at most.
 _LONGEST = 2.0
 
 Call = Callable[[], object]
 
 
 class Loop(Protocol):
-    """What is needed of the event loop."""
+    """What `StartQueue` needs of the event loop."""
 
     def call(self, function: Call) -> bool:
         """Run it on the loop, soon. Callable from any thread."""
@@ -177,26 +176,26 @@ class Loop(Protocol):
 
 
 class StartQueue:
-    """Starts jobs on the loop: a few at once, and when a cell makes many in a row the others when no more come.
+    """Starts jobs on the loop: a few at once; when a cell makes many in a row, the rest when no more come.
 
-    A cell that makes a thousand jobs has the interpreter to itself while it does: two threads that take turns at it
-    are both slowed down by far more than half (`scale` in benchmarks). ``clock`` is any steady clock in seconds.
+    So a cell that makes a thousand jobs has the interpreter to itself while it does: two threads that take turns slow
+    each other down by far more than half (`scale` in benchmarks). ``clock`` is any steady clock in seconds.
     """
 
     def __init__(self, loop: Loop, clock: Callable[[], float] = time.monotonic) -> None:
         self._loop = loop
         self._clock = clock
-        # Copied here, for while %autoreload runs a module anew, all of its names are gone for a moment.
+        # Copied, because while %autoreload runs a module anew, its names are gone for a moment.
         self._few, self._gap, self._longest = _FEW, _GAP, _LONGEST
         #: By name, the oldest first.
         self._calls: dict[str, Call] = {}
         self._guard = process.Guard()
-        #: How many have come one after the other, when the last one came, and when the oldest of those that wait.
+        #: How many came in a row, when the last one came, and when the oldest one that waits came.
         self._row, self._last, self._first = 0, float("-inf"), float("-inf")
         self._watched = self._closed = False
 
     def put(self, name: str, call: Call) -> None:
-        """Have it called on the loop, after all that were put before. Callable from any thread."""
+        """Call it on the loop, after all that were put before. Callable from any thread."""
 
         def put() -> None:
             if self._closed:
@@ -213,28 +212,26 @@ class StartQueue:
                 self._loop.call(self._watch)
                 self._watched = True
 
-        # Where no interrupt comes between.
+        # With the guard, no interrupt comes between.
         self._guard(put)
 
-    # On the loop
-
     def take(self, name: str) -> Call | None:
-        """What waits under that name, to be called by whoever asks; None where nothing does."""
+        """Take out what waits under that name, for the caller to call; None where nothing does. Called on the loop."""
         return self._guard(lambda: self._calls.pop(name, None))
 
     def flush(self) -> None:
-        """Call now what waits."""
+        """Call what waits now. Called on the loop."""
         try:
             while self._calls:
                 call = self._guard(lambda: self._calls.pop(next(iter(self._calls))))
                 call()
         finally:
-            # One that fails is the loop's to report, and stops none of the others.
+            # If one fails, the loop reports it, and the others are still called.
             if self._calls:
                 self._loop.call(self.flush)
 
     def close(self) -> None:
-        """Call none of what waits, nor of what comes."""
+        """Call nothing any more."""
 
         def close() -> None:
             self._closed = True
@@ -255,7 +252,7 @@ class StartQueue:
 
 
 class Callbacks:
-    """Calls functions one after the other. A daemon thread: one that never returns must not keep Python from ending."""
+    """Calls functions one after the other, on a daemon thread: one that never returns does not keep Python alive."""
 
     def __init__(self) -> None:
         self._calls: SimpleQueue[Callable[[], None]] = SimpleQueue()
@@ -263,21 +260,20 @@ class Callbacks:
         self._thread.start()
 
     def call(self, function: Callable[[], None]) -> None:
-        """Call it soon. It must not raise."""
+        """Call it soon. An error is dropped."""
         self._calls.put(function)
 
     def drain(self, seconds: float) -> bool:
-        """Wait until all that were handed over so far have returned; at most so many seconds."""
+        """Wait until all functions so far have returned, at most so many seconds; whether they have."""
         done: SimpleQueue[None] = SimpleQueue()
         self._calls.put(lambda: done.put(None))
-        try:
+        with suppress(Empty):
             done.get(timeout=seconds)
-        except Empty:
-            return False
-        return True
+            return True
+        return False
 
     def _run(self) -> None:
         while True:
-            # An exit, or an interrupt of the user's own, is not the end of all callbacks. What one raises is noted.
+            # Not even sys.exit() or an interrupt in one ends the callbacks.
             with suppress(BaseException):
                 self._calls.get()()

@@ -1,4 +1,4 @@
-"""The jobs that this process knows, each once, and how it takes up those of the ledger."""
+"""The jobs that this process knows, each once, and how it takes up those in the ledger."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ _GAP = 1.0
 
 
 async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
-    """Publish what the kernel that watches a job writes into the ledger, until the job has ended here or there.
+    """Publish what another kernel writes into the ledger about its job, until that has ended.
 
-    Returns the job's row when that kernel has died and somebody else has to go on with it.
+    Returns the job's row when that kernel has died, so that this one can go on with it.
     """
     known = state_of(job).record.snapshot
 
@@ -37,22 +37,21 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
         return record, record is not None and presence.alive(record.owner)
 
     while not job.done():
+        why: str | LedgerError = "It is not in the ledger any more."
         try:
             record, alive = await in_thread(look)
         except LedgerError as problem:
-            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, problem)))
+            record, why = None, problem
+        if job.done():
             return None
         if record is None:
-            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, "It is not in the ledger any more.")))
-            return None
-        if job.done():
-            # It has ended here while we looked.
+            state_of(job).publish(outcome.ended(outcome.stopped(job.snapshot, why)))
             return None
         if record.snapshot != known:
             known = record.snapshot
             state_of(job).publish(replace(known, progress=job.snapshot.progress))
         elif not alive:
-            # Only when its last words have been read: a kernel may finish a job and end between two reads.
+            # Checked only when nothing is new: a kernel may finish a job and end between two reads.
             return record
         else:
             await asyncio.sleep(_GAP)
@@ -64,13 +63,13 @@ Starter = Callable[[Job, Account], None]
 
 
 class Registry:
-    """Each job once: whoever asks for one that is watched here gets the same object.
+    """Each job once: whoever asks for a job that is watched here gets the same object.
 
-    It is decided for one job at a time who watches it, so that two threads never watch the same one: whoever asks about
-    that job meanwhile waits for the decision. No lock is held while the ledger is read or written.
+    Who watches a job is decided by one thread at a time, for each job; others wait for the decision. No lock is held
+    while the ledger is read or written.
 
-    ``go_on`` works on a job here, ``follow`` on one that another process watches; neither waits for anything.
-    ``check_budget`` raises `InvalidRequest` for what this process may not buy.
+    ``go_on`` works on a job here, ``follow`` on one that another process watches; neither blocks. ``check_budget``
+    raises `InvalidRequest` for what this process may not buy.
     """
 
     def __init__(
@@ -91,17 +90,17 @@ class Registry:
         self._check_budget = check_budget
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._expected: set[str] = set()
-        #: By job: what is set when it is decided who watches it.
+        #: By job: set when it is decided who watches it.
         self._deciding: dict[str, Future[None]] = {}
         self._guard = process.Guard()
 
     def add(self, job: Job) -> Job:
-        """This is now the job of its id."""
+        """Make this the job of its id."""
         self._jobs[job.id] = job
         return job
 
     def expect(self, job: Job) -> Job:
-        """A new job that is about to be written down: as soon as its row is there, others may take it up."""
+        """Add a new job just before it is written down: once its row is there, others may take it up."""
         self._expected.add(job.id)
         return self.add(job)
 
@@ -110,7 +109,7 @@ class Registry:
         self._expected.discard(job.id)
 
     def drop(self, job: Job) -> None:
-        """Let go of a job; whoever asks for it next gets what the ledger says."""
+        """Drop a job; whoever asks for it next gets what the ledger says."""
         self._jobs.pop(job.id, None)
         self._expected.discard(job.id)
 
@@ -133,11 +132,11 @@ class Registry:
         return self._decided(record.snapshot.id, lambda: self._taken_up(record, account))
 
     def buying(self, decide: Callable[[], T]) -> T:
-        """Decide to buy something, while no other thread does: each counts what those before it have spent."""
+        """Decide to buy something while no other thread does, so that each counts what those before it spend."""
         return self._decided("", decide)
 
     def _decided(self, job_id: str, decide: Callable[[], T]) -> T:
-        """Decide about one job, while nobody else does. Not on the event loop."""
+        """Decide about a job while nobody else does. Not for the event loop."""
 
         def decide_alone() -> T:
             mine: Future[None] = Future()
@@ -155,7 +154,7 @@ class Registry:
         live = self._jobs.get(record.snapshot.id)
         if live is not None and not live.done():
             return live
-        # Read again: what ended a moment ago was written down before anybody was told.
+        # Read again: it may have ended a moment ago.
         record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
         snapshot = record.snapshot
         if record.made:
@@ -173,10 +172,10 @@ class Registry:
         return self._resume(record, account, live)
 
     def watch(self, job: Job) -> None:
-        """See to it that a job that somebody waits for comes to its end. Raises `JobNotFound`, `MissingKey`."""
+        """See `Job.watch`."""
         if self._jobs.get(job.id) is job or job.done():
             return
-        # On the caller's own thread: Colab tells its secrets to the running cell alone.
+        # On the caller's thread: Colab tells its secrets to the running cell alone.
         account = current_account()
         check_account(state_of(job).record, account, self._ledger)
 
@@ -191,36 +190,36 @@ class Registry:
         self._decided(job.id, watch)
 
     def settle(self, record: Record) -> Record:
-        """What a job is that nobody works on any more though it was on its way out."""
-        # One that was queued waits on: it was not sent, and whoever takes it up sends it.
+        """A row as it is; as unknown where its kernel ended while the request was on its way."""
+        # A queued job was not sent, so it stays queued.
         if record.snapshot.status != Status.SUBMITTING or self.in_hand(record):
             return record
         snapshot = record.snapshot
         settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
         if not self._ledger.settle(settled, was=record):
-            # It has moved on since it was read.
+            # It has changed since it was read.
             return self._ledger.get(settled.id) or record
         return replace(record, snapshot=settled)
 
     def in_hand(self, record: Record) -> bool:
-        """Whether somebody works on a job: another living process, or this one."""
+        """Whether a living process, this one or another, works on a job."""
         if record.owner != self._presence.id:
             return self._presence.alive(record.owner)
         live = self._jobs.get(record.snapshot.id)
         return live is not None and not live.done()
 
     def _is_past(self, live: Job, record: Record) -> bool:
-        """Whether a job that has ended here is not what the ledger says any more."""
+        """Whether the ledger says something newer about a job that has ended here."""
         if record.forgotten and not state_of(live).record.forgotten:
             return True
-        # What this process owns is as it is here: its end may still be on its way into the ledger. A note may be of a
-        # callback here, which is nobody else's matter.
+        # The end of a job of this process may still be on its way into the ledger. A note may be of a callback here,
+        # which concerns no other process.
         elsewhere = record.owner != self._presence.id
         return elsewhere and changing(replace(record.snapshot, note="")) != changing(replace(live.snapshot, note=""))
 
     def adopt(self, job: Job, record: Record, account: Account) -> bool:
-        """Go on with a job whose process has died. False when another process was faster. Not on the event loop."""
+        """Go on with a job whose process has died; False when another process was first. Not for the event loop."""
         return self._decided(job.id, lambda: self._adopted(job, record, account))
 
     def _adopted(self, job: Job, record: Record, account: Account) -> bool:
@@ -235,9 +234,9 @@ class Registry:
         return True
 
     def take_out(self, job: Job) -> bool:
-        """Take a queued job of another process out, dead or alive; False when there is nothing to take out.
+        """Take a queued job of another process out of the queue; False when there is nothing to take out.
 
-        One that lives sees that when the job's turn has come.
+        Its process, if alive, notices when the job's turn comes.
         """
         return self._decided(job.id, lambda: self._taken_out(job))
 
@@ -255,15 +254,15 @@ class Registry:
     def _send(self, record: Record, account: Account) -> Job:
         """Send a job whose kernel ended while it was queued. Raises `InvalidRequest` (the budget)."""
         if not self._owned(record):
-            # Another process was faster.
+            # Another process was first.
             return self._taken_up(self._ledger.get(record.snapshot.id) or record, account)
         job = self.add(Job(replace(record, owner=self._presence.id), self._controls))
         self._go_on(job, account)
         return job
 
     def _owned(self, record: Record) -> bool:
-        """Write down that this process goes on with a job, and pays for one that is queued; False when another was
-        faster. Raises `InvalidRequest` (the budget)."""
+        """Write down that this process goes on with a job, and pays for it if it is queued; False when another was
+        first. Raises `InvalidRequest` (the budget)."""
 
         def own() -> bool:
             if queued:
@@ -274,7 +273,7 @@ class Registry:
         return self.buying(own) if queued else own()
 
     def _resume(self, record: Record, account: Account, live: Job | None) -> Job:
-        """Watch a task that nobody watches."""
+        """Watch a task that nobody watches. ``live`` is the job that has ended here, if any."""
         snapshot = replace(
             record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
         )
@@ -293,7 +292,7 @@ class Registry:
 
 
 def check_account(record: Record, account: Account, ledger: Ledger) -> None:
-    """Raises `JobNotFound` for a job of another account: with this key its server would not know it."""
+    """Raise `JobNotFound` for another account's job: with this key its server would not know it."""
     name, key = record.snapshot.short_id, account.key.fingerprint
     if record.origin != account.realm:
         raise JobNotFound(f"job {name} belongs to {record.origin}, and in use here is {account.realm}")

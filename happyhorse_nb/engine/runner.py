@@ -30,21 +30,21 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 #: Seconds between two updates of a running card.
 _TICK = 1.0
-#: So many jobs say in a second how far they are: nobody looks at more.
+#: At most so many jobs publish their progress each second: nobody looks at more.
 MOST = 20
-#: What is done once a second for all jobs comes in so many parts at most, one card in each, and not in one burst: a
-#: cell that runs meanwhile waits for none of them (`scale` in benchmarks, 1+1 beside 1000 jobs).
+#: The work of a second is spread over at most so many steps, so that it never holds up a running cell (`scale` in
+#: benchmarks, 1+1 beside 1000 jobs).
 _PARTS = 40
-#: Tries of a job whose task is at the server, where what went wrong is nothing that is foreseen.
+#: Tries after an unforeseen error, of a job whose task the server has.
 _TRIES = 5
-#: Seconds that a paid request in mid-air is given to arrive when Python ends.
+#: Seconds that a paid request on its way gets when Python ends.
 _LAST_WORDS = 3.0
 
 
 def next_shown(tasks: Sequence[JobTask], start: int) -> tuple[list[JobTask], int]:
-    """The jobs that say in this second how far they are, and where to ``start`` the next time.
+    """The jobs that publish their progress this second, and where to ``start`` in the next one.
 
-    At most `MOST`, those that somebody follows before the others, and of too many each in its turn.
+    At most `MOST`: those that somebody follows first, and if they are too many, in turn.
     """
     if len(tasks) <= MOST:
         return list(tasks), 0
@@ -56,9 +56,9 @@ def next_shown(tasks: Sequence[JobTask], start: int) -> tuple[list[JobTask], int
 
 
 class Runner:
-    """The jobs of one ledger that run here, and what they share: the limits of each account, forecasts.
+    """The jobs of one ledger that run here, and what they share: each account's limits, forecasts.
 
-    ``follow`` shows a job as it goes in another kernel. ``remembers``: jobs that end without a video, until the end.
+    ``follow`` shows a job that runs in another kernel. ``remembers``: whether to keep jobs that end without a video.
     """
 
     def __init__(
@@ -77,12 +77,12 @@ class Runner:
         self._jobs: dict[str, JobTask] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._remembers = remembers
-        #: The jobs that have ended without a video, for the end of a script that has not asked about them.
+        #: Jobs that have ended without a video, to be reported at the end of a script.
         self._failed: list[Job] = []
-        #: Those that hear what the server still says of a request whose job was stopped.
+        #: Tasks that wait for the server's late answer about a stopped job.
         self._late: set[asyncio.Task[Any]] = set()
         self._limits: dict[tuple[str, str], AccountLimits] = {}
-        # The first one imports the client: a fork with half of a module could never import the rest.
+        # The first use imports the client. Guarded, for a fork during an import could never finish it.
         self._opening = process.Guard()
         self._ledger = AsyncLedger(ledger)
         self._sleep = SleepDetector()
@@ -92,11 +92,11 @@ class Runner:
         self.start(self._ticks)
 
     def start(self, make: Callable[[], Coroutine[Any, Any, T]]) -> concurrent.futures.Future[T]:
-        """Run a coroutine on the loop, until its end or ours. Callable from any thread."""
+        """Run a coroutine on the loop, until its end or the runner's. Callable from any thread."""
         return self.loop.start(make, among=self._tasks)
 
     def begin(self, job: Job, account: Account, inputs: tuple[Input, ...]) -> None:
-        """Work on a job; ``inputs`` are those of one that is still to be sent. Callable from any thread."""
+        """Work on a job; ``inputs`` are given for one that is still to be sent. Callable from any thread."""
 
         def begin() -> None:
             task = JobTask(
@@ -108,19 +108,17 @@ class Runner:
                 owner=self._presence.id,
             )
             self._jobs[job.id] = task
-            task.begin(lambda: self._run(task, account))
+            task.begin(lambda: self.start(lambda: self._watched(task, account)))
 
         self._starts.put(job.id, begin)
 
     @property
     def jobs(self) -> list[Job]:
-        """The jobs that are worked on here, and those that have ended without a video since."""
+        """The jobs that run here, and those that ended here without a video."""
         return [*(task.job for task in list(self._jobs.values())), *self._failed]
 
-    # On the loop
-
     def stop(self, job: Job) -> bool:
-        """Work on a job no longer; False when nobody here works on it."""
+        """Stop a job; False when it does not run here. Called on the loop, as all that follow are."""
         if (begin := self._starts.take(job.id)) is not None:
             begin()
         task = self._jobs.get(job.id)
@@ -130,14 +128,14 @@ class Runner:
         return True
 
     def wake(self) -> None:
-        """Ask about every job at once."""
+        """Ask about every job now."""
         for limits in self._limits.values():
             limits.wake()
         for task in list(self._jobs.values()):
             task.stopping.wake()
 
     def limits(self, account: Account) -> AccountLimits:
-        """What the jobs of a key share, made on first use."""
+        """What the jobs of a key share."""
         name = (account.origin, account.key.fingerprint)
         if name not in self._limits:
             self._limits[name] = self._opening(
@@ -152,17 +150,14 @@ class Runner:
         return self._limits[name]
 
     async def settle(self) -> None:
-        """Wait until it is known what became of each request for which there is a slot: no longer than a submit takes.
-
-        What waits for a slot is queued in the ledger, for another process.
-        """
+        """Wait until each request that has a slot was answered; what waits for a slot stays queued in the ledger."""
         self._starts.flush()
-        while any(limits.unsettled for limits in self._limits.values()):  # noqa: ASYNC110  # of several threads
+        while any(limits.unsettled for limits in self._limits.values()):  # noqa: ASYNC110  # several sources, no event
             await asyncio.sleep(0.02)
 
     async def end(self) -> None:
-        """Let paid requests that are in mid-air arrive, so that their outcome is known; cancel everything else."""
-        # What has not begun is queued in the ledger, for another kernel.
+        """Wait for paid requests on their way, so that their outcome is known; cancel everything else."""
+        # What has not begun stays queued in the ledger.
         self._starts.close()
         for limits in self._limits.values():
             limits.slots.close()
@@ -182,16 +177,13 @@ class Runner:
         for limits in self._limits.values():
             await limits.close()
 
-    def _run(self, task: JobTask, account: Account) -> None:
-        self.start(lambda: self._watched(task, account))
-
     async def _watched(self, task: JobTask, account: Account) -> None:
         job, over = task.job, True
         try:
             over = await self._tried(task)
         except Exception as bug:
             logger.exception("job %s cannot go on", job.id)
-            # Whatever it was, the card must not stand still for ever; the error says whose it is.
+            # The card must not stand still; the message says whose error it is.
             last = outcome.ended(outcome.broken(job.snapshot, bug))
             self._ledger.later(last)
             self._ledger.flush()
@@ -207,9 +199,8 @@ class Runner:
             self.loop.start(lambda: task.hear_late(sending), among=self._late)
 
     async def _tried(self, task: JobTask) -> bool:
-        """`JobTask.run`; what goes wrong with a task that is at the server is tried again before it is given up."""
-        # By their own names: while %autoreload runs a module anew, all of its names are gone for a moment. That is also
-        # what this is for.
+        """`JobTask.run`; after an unforeseen error it is tried again, if the server has the task."""
+        # Local names: while %autoreload runs a module anew (one of those errors), its globals are gone for a moment.
         sleep, exception, tries = asyncio.sleep, logger.exception, _TRIES
         while True:
             try:
@@ -224,12 +215,12 @@ class Runner:
             task.limits.slots.take(task.job.id)
 
     async def _ticks(self) -> None:
-        # As above.
+        # Local names, as above.
         sleep, exception = asyncio.sleep, logger.exception
         while True:
             try:
                 await self._second()
-            except Exception:  # noqa: BLE001  # the cards of all jobs must not stand still for it
+            except Exception:  # noqa: BLE001  # the cards of all jobs must go on
                 exception("a second was left out")
                 await sleep(1.0)
 
@@ -238,7 +229,7 @@ class Runner:
         shown, self._next = next_shown(tasks, self._next)
         parts = max(1, min(_PARTS, len(tasks)))
         hazards: dict[AccountLimits, list[float]] = {}
-        #: Seconds until each slot that is taken becomes free, the first one first; None until asked for this second.
+        #: Seconds until each slot becomes free, in order; computed only when a job is queued.
         lefts: list[float] | None = None
         for part in range(parts):
             await asyncio.sleep(_TICK / (parts + 1))
@@ -249,7 +240,7 @@ class Runner:
                 if lefts is None:
                     lefts = self._lefts()
                 if lefts:
-                    # About when the slots before it have become free.
+                    # About when so many slots have become free.
                     turns, position = divmod(task.now.position - 1, len(lefts))
                     median = (await self._ledger.forecast(task.now)).median
                     task.starts_in(lefts[position] + turns * median)
@@ -263,7 +254,7 @@ class Runner:
             self.wake()
         self._ledger.flush()
         with suppress(OSError):
-            # Whoever cleans up old files must not make this process look dead.
+            # In case somebody has cleaned up old files.
             await in_thread(self._presence.renew)
         for limits in self._limits.values():
             limits.tick(hazards.get(limits, ()))

@@ -1,4 +1,4 @@
-"""How one job is stopped: its waits, which its user or a wake cuts short, and the ways out of its run."""
+"""Stops one job: cuts its waits short. Also the exceptions by which a job's run ends."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ T = TypeVar("T")
 
 @lasting
 class Stopped(Exception):
-    """The user asked to watch no longer."""
+    """The user has stopped the job."""
 
 
 @lasting
 class Over(Exception):
-    """The job has ended, and that is published."""
+    """The job has ended, and its end is published."""
 
 
 @lasting
 class NoRoom(Exception):
-    """The server takes no more for now; the job waits in the queue again."""
+    """The server takes no more tasks now; the job is queued again."""
 
 
 @lasting
 class Elsewhere(Exception):
-    """Another kernel has taken the job up."""
+    """Another kernel has taken over the job."""
 
 
 @lasting
 class Unanswered(Exception):
-    """The user asked to stop when the server may have had all of the request; ``sending`` goes on."""
+    """The user has stopped the job when the server may have had all of the request; ``sending`` goes on."""
 
     def __init__(self, sending: asyncio.Task[Snapshot]) -> None:
         super().__init__()
@@ -43,7 +43,7 @@ class Unanswered(Exception):
 
 @lasting
 class Unwritten(Exception):
-    """The ledger could not take this snapshot down."""
+    """The ledger could not write this snapshot."""
 
     def __init__(self, snapshot: Snapshot, problem: LedgerError) -> None:
         super().__init__(str(problem))
@@ -52,20 +52,20 @@ class Unwritten(Exception):
 
 
 class Stopping:
-    """Belongs to one job on the event loop, which waits for one thing at a time.
+    """The waits of one job on the event loop, one at a time.
 
-    There is one per job and one wait per read, so each wait costs a future and a timer, and no task where it need not.
+    Each wait costs a future and a timer; a task only where it must, as there is one wait for each read.
     """
 
     def __init__(self) -> None:
         self._stopped = False
-        #: What a stop cuts short, and whether it has; and the pause that a wake ends.
+        #: What a stop calls, and whether it has; and the pause that a wake ends.
         self._cut: Callable[[], object] | None = None
         self._cutting = False
         self._pause: asyncio.Future[None] | None = None
 
     def stop(self) -> None:
-        """Have the waits of now and later raise `Stopped`, at the next moment at which that is safe."""
+        """Make this wait and all later ones raise `Stopped`, as soon as that is safe."""
         self._stopped = True
         self.wake()
         if self._cut is not None and not self._cutting:
@@ -73,12 +73,12 @@ class Stopping:
             self._cut()
 
     def wake(self) -> None:
-        """End the pause that it is in, if any."""
+        """End the current pause, if any."""
         if self._pause is not None and not self._pause.done():
             self._pause.set_result(None)
 
     def check(self) -> None:
-        """Raises `Stopped` when the user has asked to stop."""
+        """Raises `Stopped` once the user has stopped the job."""
         if self._stopped:
             raise Stopped
 
@@ -96,7 +96,7 @@ class Stopping:
         self.check()
 
     async def until_woken(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Do the work, unless woken first: then it is cancelled, and there is no result. Raises `Stopped`."""
+        """Do the work, unless woken first: then cancel it and return None. Raises `Stopped`."""
         self._pause = asyncio.get_running_loop().create_future()
         task = asyncio.ensure_future(work)
         try:
@@ -106,11 +106,11 @@ class Stopping:
         finally:
             self._pause = None
             task.cancel()
-            # Of one that failed at the instant of a stop too, or asyncio tells of an error that nobody looked at.
+            # Also retrieves its error, or asyncio would complain that nobody did.
             await asyncio.gather(task, return_exceptions=True)
 
     async def until_stopped(self, task: asyncio.Task[Any]) -> bool:
-        """Wait for a task that a stop does not cancel; whether it is done, and no stop came first."""
+        """Wait for a task, at most until a stop, which does not cancel it; whether it is done."""
         stopped = asyncio.get_running_loop().create_future()
         self._cut, self._cutting = lambda: stopped.set_result(None), False
         try:
@@ -121,7 +121,7 @@ class Stopping:
         return task.done()
 
     async def unless_stopped(self, work: Coroutine[Any, Any, T]) -> T:
-        """Do the work, unless the user asks to stop first: then it is cancelled and `Stopped` raised."""
+        """Do the work; on a stop, cancel it and raise `Stopped`."""
         if self._stopped:
             work.close()
             raise Stopped
@@ -132,11 +132,11 @@ class Stopping:
             try:
                 return await work
             except asyncio.CancelledError:
-                # As asyncio.timeout does: a cancellation from elsewhere is not ours to end.
+                # As in asyncio.timeout: pass on a cancellation that is not ours.
                 if not self._cutting or task.uncancel() > 0:
                     raise
                 raise Stopped from None
         finally:
             self._cut = None
-            # Of one that never began, for want of a name while %autoreload runs this module anew, Python would warn.
+            # If it never began (%autoreload), Python would warn that it was not awaited.
             work.close()

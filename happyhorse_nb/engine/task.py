@@ -41,20 +41,20 @@ from happyhorse_nb.settings.process import in_thread
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-#: Seconds between a request's turn and its leaving that are no matter in a minute's count.
+#: Seconds between a request's turn and its leaving that do not matter to the rate limiter.
 _LATE = 0.5
-#: Seconds for which a stop waits for the answer to a request that has left: nearly always it is there by then, and
-#: tells what nobody knows without it.
+#: Seconds for which a stop waits for the answer to a request that has left. It nearly always comes in that time, and
+#: without it nobody knows what became of the request.
 _GRACE = 1.0
-#: Seconds that the server asks to wait, of which nothing need be said; and failed reads of which nothing need be said.
+#: Shorter waits (seconds) that the server asks for, and fewer failed reads, are not shown.
 _SHORT, _FEW = 5.0, 2
 
 
 class JobTask:
-    """Takes one job from where it stands to its end, publishing every change: ledger first, then listeners.
+    """Takes one job from where it stands to its end. Every change is published: first the ledger, then the listeners.
 
-    While the job waits in the queue this object is all there is of it: no asyncio task, and no bytes of its
-    ``inputs``. It lives on the event loop.
+    While the job waits in the queue this object is all of it: no asyncio task, and no bytes of its ``inputs``. It lives
+    on the event loop.
     """
 
     def __init__(
@@ -73,27 +73,27 @@ class JobTask:
         self.client = limits.client
         self.settings = settings
         self.stopping = Stopping()
-        #: Its age counts by a clock that nobody sets. The wall clock only tells how old a task is that was accepted
-        #: before it was taken up here; what that one does now is not known until it was read.
+        #: Its age is counted by a clock that nobody sets. The wall clock only tells the age of a task that was accepted
+        #: before it was taken up here; such a task is read at once.
         self.timing = polling.Timing(ledger.guess(job.snapshot), always)
         self._taken_up = job.snapshot.submitted is not None
         if job.snapshot.submitted is not None:
             self.timing.begin(time.time() - job.snapshot.submitted)
-        #: The video, while it comes.
+        #: The progress of the download, once it has begun.
         self.download: DownloadProgress | None = None
-        #: Whether another kernel goes on with it; its paid request, where it ended before that was answered; and the
-        #: asyncio task it runs in.
+        #: Whether another kernel goes on with it; its paid request, if it was stopped before the answer; and the
+        #: asyncio task that it runs in.
         self.elsewhere = False
         self.unanswered: asyncio.Task[Snapshot] | None = None
         self.task: asyncio.Task[Any] | None = None
         self._inputs = inputs
         self._ledger = ledger
         self._owner = owner
-        self._start: Callable[[], None] = _nothing
+        self._start: Callable[[], None] = lambda: None
         self._poll: Poll | None = None
         self._deadline = float("inf")
-        #: Whether it is being written down that the request leaves (then it does); whether the job waits until one more
-        #: request may leave; and whether the server has answered for the task here.
+        #: Whether the claim is being written after which the request leaves; whether it waits for the rate limiter; and
+        #: whether the server has answered about the task here.
         self._claiming = self._in_line = self._known = False
 
     @property
@@ -101,10 +101,9 @@ class JobTask:
         """What is known of the job."""
         return self.state.snapshot
 
-    # What the runner asks of it
-
+    # Called by the runner
     def begin(self, start: Callable[[], None]) -> None:
-        """Call ``start``, which is to `run` it, as soon as it has a slot."""
+        """Call ``start``, which is to `run` it, once it has a slot."""
         self._start = start
         if self.now.task_id is not None:
             self.limits.slots.take(self.job.id)
@@ -113,31 +112,31 @@ class JobTask:
             self.limits.slots.enter(self.job.id, self.now.created, start, self._moved)
 
     def stop(self) -> None:
-        """Watch no longer, at the next moment at which that is safe."""
+        """Watch no longer, as soon as that is safe."""
         self.stopping.stop()
         if self.task is None and self.limits.slots.leave(self.job.id):
-            # It publishes its end itself.
+            # It was queued: `run` publishes its end.
             self._start()
 
     @property
     def in_mid_air(self) -> bool:
-        """Whether its paid request is on its way, or about to leave."""
+        """Whether its paid request is on its way or about to leave."""
         return self._claiming or self.now.status == Status.SUBMITTING
 
     @property
     def hazard(self) -> float:
-        """The rate (per second) at which its task ends now; 0 where none is known to run, or the server will say it."""
+        """The rate (per second) at which its task ends now; 0 where none runs, or a held read will tell."""
         held = self._poll is not None and self._poll.held
         return self.timing.hazard if self.now.status.on_server and not held else 0.0
 
     @property
     def seconds_left(self) -> float:
-        """About how long its slot stays taken."""
+        """About how many seconds its slot stays taken."""
         left = self.now.progress.left
         return self.timing.left if left is None else left
 
     def tick(self) -> None:
-        """Publish how far it is, about once a second."""
+        """Publish its progress, about once a second."""
         now = self.now
         if not now.status.running:
             return
@@ -145,28 +144,27 @@ class JobTask:
             left = now.progress.left if now.position else None
             progress = Progress(elapsed=max(0.0, time.time() - now.created), left=left)
         elif self.download is not None:
-            # The video itself comes now: counting is better than any forecast.
+            # Counting bytes is better than any forecast.
             progress = self.download.progress(self.timing.age)
         else:
             progress = self.timing.progress(now.progress)
         self.quietly(replace(now, progress=progress), tick=True)
 
     def starts_in(self, seconds: float) -> None:
-        """Publish about when a queued job starts."""
+        """Publish in how many seconds a queued job will start."""
         elapsed = max(0.0, time.time() - self.now.created)
         self.quietly(replace(self.now, progress=Progress(elapsed=elapsed, left=seconds)), tick=True)
 
     def say_wait(self) -> None:
-        """Publish until when the server wants no request, where that is long and keeps back one of this job's."""
+        """Publish until when the server wants no request, if that is long and delays this job."""
         if self._in_line and (words := self._told_to_wait()) not in ("", self.now.message):
             self.quietly(replace(self.now, message=words))
 
     # From queued to done
-
     async def run(self) -> bool:
-        """Go to the end. False when it waits in the queue again: the server takes no more now.
+        """Run to the end. False when the job waits in the queue again, because the server takes no more now.
 
-        Every other way out publishes an end, except a cancellation and `elsewhere`.
+        All other ways out publish an end, except a cancellation and `elsewhere`.
         """
         self.task = asyncio.current_task()
         over = True
@@ -198,12 +196,11 @@ class JobTask:
             await self._submit(await self._complete_inputs())
         if self.now.status != Status.DOWNLOADING:
             await self._watch()
-        # The video is made: its slot is free for the next task while the file comes down.
+        # The slot is free for the next task while the video is downloaded.
         self.limits.slots.leave(self.job.id)
         await self.end(await fetch(self))
 
-    # Submitting: sent once, and again only when it is certain that the server has not accepted it
-
+    # Submitting: again only when it is certain that the server has not accepted the request
     async def _complete_inputs(self) -> tuple[Input, ...]:
         if all(one.info is not None or one.url is not None for one in self._inputs):
             return self._inputs
@@ -215,13 +212,13 @@ class JobTask:
     async def _submit(self, inputs: tuple[Input, ...]) -> None:
         """Send the request until the server has accepted or refused it.
 
-        Raises `NoRoom`; `Stopped` where the server cannot have accepted anything, and `Unanswered` where it can.
+        Raises `NoRoom`; `Stopped` where the server cannot have accepted it, and `Unanswered` where it can.
         """
         tries, since = 0, time.monotonic()
         while True:
             await self.turn()
             turn = time.monotonic()
-            # On disk before the request leaves: a kernel killed right after it leaves no task that nobody knows of.
+            # On disk before the request leaves, so that a kernel that is killed right after it leaves no unknown task.
             await self._claim(replace(self.now, status=Status.SUBMITTING, message="", remedy="", position=None))
             if (late := time.monotonic() - turn) > _LATE:
                 self.limits.limiter.late(late)
@@ -237,14 +234,14 @@ class JobTask:
                 tries += 1
                 since = time.monotonic() if tries == 1 else since
                 wait = self.backoff(tries)
-                # Of one that has begun to leave only the user knows whether it is to be sent again.
+                # One that has begun to leave is sent again only if the user says so.
                 if problem.begun or time.monotonic() - since + wait > self.settings.send_patience:
                     await self.end(outcome.refused(self.now, problem))
                 why = outcome.capital(problem.why).rstrip(".")
             except OutcomeUnknown as problem:
                 if problem.snapshot.task_id is None:
                     await self.end(outcome.unknown(self.now, problem.snapshot.message))
-                # An error that names a task: to read that one tells what became of it, and costs nothing.
+                # An error that names a task. Reading that task is free, and tells what became of it.
                 return await self._accept(replace(problem.snapshot, status=Status.PENDING, message=""))
             except (APIError, InvalidRequest) as problem:
                 balance = await self._balance() if isinstance(problem, InsufficientBalance) else None
@@ -256,7 +253,7 @@ class JobTask:
             await self.stopping.pause(wait)
 
     async def _sent(self, inputs: tuple[Input, ...]) -> Snapshot:
-        """The accepted task. A stop is obeyed at once: the request is taken back where that is possible, else left.
+        """Send it; the accepted task. A stop takes the request back at once where possible, else leaves it.
 
         Raises what `Client.submit` raises, `Stopped` and `Unanswered`.
         """
@@ -274,7 +271,7 @@ class JobTask:
         if not sending.done():
             await _given_up(sending)
             if sending.cancelled():
-                # Its last bytes may have been faster.
+                # Its last bytes may have left meanwhile.
                 raise Unanswered(sending) if flight.whole else Stopped
         return sending.result()
 
@@ -284,9 +281,9 @@ class JobTask:
         logger.info("job %s: accepted as task %s, %s", self.job.id, now.task_id, now.cost)
         if now.status == Status.FAILED:
             await self.end(outcome.failed(now))
-        first = await self._publish(now, then=self._ledger.sharer(self.job.id))
+        first = await self._publish(now, then=lambda: self._ledger.sharer(self.job.id))
         if first is not None:
-            # The server has given an earlier request the same task: both show it, and one of them counts it.
+            # The server has given an earlier request the same task: both show it, one counts its cost.
             self.state.remark(
                 f"the server gave this request the task of job {first.snapshot.id}; what it costs is counted once"
             )
@@ -307,21 +304,21 @@ class JobTask:
         when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
         why = f"{why}; nothing was charged, it is sent again {when}."
         await self._publish(replace(self.now, status=Status.QUEUED, message=why))
-        # Only now: a slot may be free again, and then its turn comes at once.
+        # After that: if a slot is free, it is sent at once.
         limits.slots.back(self.job.id)
         asyncio.get_running_loop().call_later(wait, limits.slots.fill)
 
     async def _balance(self) -> Decimal | None:
-        """What the account holds, to be said where it is too little; None where the server does not say."""
+        """What the account holds, where the server refuses for lack of money; None where it does not say."""
         try:
             await self.turn()
             return await self.client.balance()
         except (HappyHorseError, Stopped):
-            # (It was refused, whatever the user asks for now.)
+            # (A stop does not change the refusal.)
             return None
 
     async def hear_late(self, sending: asyncio.Task[Snapshot]) -> None:
-        """Note what the server still says of a request whose job was stopped: a paid task is found again by its id."""
+        """Note the late answer to a request whose job was stopped, so that a paid task is found by its id."""
         try:
             await asyncio.wait({sending})
         finally:
@@ -338,8 +335,7 @@ class JobTask:
             failed = now.status == Status.FAILED
             await self._correct(outcome.failed(now) if failed else outcome.stopped_by_user(now))
 
-    # Watching: it is read until the video is there, through drops, 429 and server errors
-
+    # Watching: read through drops, 429 and server errors until the video is there
     async def _watch(self) -> None:
         self.timing.forecast = await self._ledger.forecast(self.now)
         self._deadline = time.monotonic() + self.settings.deadline
@@ -364,7 +360,7 @@ class JobTask:
             await self.end(outcome.failed(self._merged(last)))
 
     async def pause(self, seconds: float) -> None:
-        """Wait before the next read. Raises `Over` after the deadline, `Stopped`."""
+        """Wait before the next read. Raises `Stopped`, and `Over` after the deadline."""
         left = self._deadline - time.monotonic()
         if left <= 0:
             minutes = max(1, round(self.settings.deadline / 60))
@@ -373,10 +369,7 @@ class JobTask:
         await self.stopping.pause(min(left, seconds))
 
     async def turn(self, urgency: Urgency | None = None) -> None:
-        """Wait until one more request may leave: a submit, or a read of which is said how urgent it is.
-
-        Raises `Stopped`.
-        """
+        """Wait until a request may leave: a submit, or a read of some ``urgency``. Raises `Stopped`."""
         self._in_line = True
         try:
             self.say_wait()
@@ -386,23 +379,23 @@ class JobTask:
         self.stopping.check()
 
     async def read(self, *, hold: bool) -> Snapshot | None:
-        """What the server says of the task; None where a wake cuts a held read short."""
+        """What the server says of the task; None where a wake has cut a held read short."""
         assert self.now.task_id is not None, "a watched job has a task"
         if hold:
             return await self.stopping.until_woken(self.client.read(self.now.task_id, hold=True))
         return await self.stopping.unless_stopped(self.client.read(self.now.task_id))
 
     def heard(self, snapshot: Snapshot) -> None:
-        """The server has said this of the task."""
+        """Publish what the server has said."""
         self._known = True
         if snapshot.status != Status.FAILED:
             self._change(self._merged(snapshot))
 
     def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
-        """A read failed; the card says so when that was not the first time."""
+        """A read has failed; the card says so from the third on."""
         said = "" if tries <= _FEW else outcome.trouble(problem)
         if isinstance(problem, RateLimited):
-            # It is said to the account, whichever of its jobs has asked: there the rest of a long wait is waited.
+            # The rate limiter makes all jobs of the account wait.
             self.limits.limiter.refused(wait)
             said = self._told_to_wait() or said
         self._change(replace(self.now, message=said))
@@ -410,18 +403,17 @@ class JobTask:
     def _merged(self, read: Snapshot) -> Snapshot:
         now = self.now.merged(read)
         if now.took is None and not read.status.on_server:
-            # By a clock that nobody sets: what tasks took says when the next ones are read.
+            # Not by the wall clock: later polls are planned by how long tasks took.
             return replace(now, took=self.timing.age)
         return now
 
     def backoff(self, tries: int, *, first: float = 1.0) -> float:
-        """Seconds before the next try, after so many that failed."""
+        """Seconds before the next try, after so many failures."""
         return polling.backoff(tries, longest=self.settings.max_backoff, first=first)
 
     # Publishing
-
     def quietly(self, snapshot: Snapshot, *, tick: bool = False) -> None:
-        """Publish a change that is nothing to remember: its position in the queue, a link."""
+        """Publish a change that is not written down: a position in the queue, a link."""
         self.state.publish(snapshot, tick=tick)
 
     async def end(self, snapshot: Snapshot) -> NoReturn:
@@ -430,7 +422,7 @@ class JobTask:
         raise Over
 
     async def _publish(self, snapshot: Snapshot, then: Callable[[], T] | None = None) -> T | None:
-        """Into the ledger first, then to the listeners. Raises `Unwritten`."""
+        """Write it into the ledger, then tell the listeners. Raises `Unwritten`."""
         try:
             found = await self._ledger.write(snapshot, then)
         except LedgerError as problem:
@@ -441,8 +433,7 @@ class JobTask:
     async def _claim(self, snapshot: Snapshot) -> None:
         """Publish that the request leaves now.
 
-        Raises `Over` when the job has ended in another kernel, `Elsewhere` when another kernel is about to send it or
-        has sent it, and `Unwritten`.
+        Raises `Over` when the job has ended in another kernel, `Elsewhere` when another kernel sends it, `Unwritten`.
         """
         self._claiming = True
         try:
@@ -461,7 +452,7 @@ class JobTask:
         raise Over
 
     async def _correct(self, snapshot: Snapshot) -> None:
-        """Publish the end that a job has really come to, unless somebody has gone on with it meanwhile."""
+        """Publish the end that a job has really come to, unless somebody goes on with it."""
         snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self._owner)
         try:
             if await self._ledger.settle(snapshot, was=was):
@@ -470,15 +461,15 @@ class JobTask:
             self._give_up(snapshot)
 
     def _give_up(self, snapshot: Snapshot) -> None:
-        """Publish an end that cannot be written down now; it is, as soon as that is possible."""
+        """Publish an end that is written down later, as it cannot be now."""
         snapshot = outcome.ended(snapshot)
         self._ledger.later(snapshot)
         self.state.publish(snapshot)
 
     def _change(self, snapshot: Snapshot) -> None:
-        """Publish what the server says of the task, if it is anything new; most reads find what was known.
+        """Publish what the server says, if it is new; most reads find what was known.
 
-        What a task that is written down does next need not be on disk at once: whoever takes it up asks the server.
+        It is written down later: whoever takes the task up asks the server anyway.
         """
         if snapshot != self.now:
             self._ledger.later(snapshot)
@@ -492,7 +483,7 @@ class JobTask:
         return outcome.ended(outcome.cancelled(now) if now.task_id is None else outcome.stopped_by_user(now))
 
     def _told_to_wait(self) -> str:
-        """Until when the server wants no request, in words; empty where it does, or soon."""
+        """Until when the server wants no request, in words; empty where it does, or soon will."""
         seconds = self.limits.limiter.paused
         return outcome.asked_to_wait(seconds) if seconds > _SHORT else ""
 
@@ -501,8 +492,7 @@ class JobTask:
 
 
 def complete(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-    """The same with what they are, as they are sent. Slow: it may read the disk. Raises `InvalidRequest` when one is
-    gone."""
+    """The inputs with their `info`. It may read the disk. Raises `InvalidRequest` when a file is gone."""
     return tuple(
         one if one.url is not None or one.info is not None else replace(one, info=inspect(one.read())) for one in inputs
     )
@@ -511,7 +501,3 @@ def complete(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
 async def _given_up(sending: asyncio.Task[Snapshot]) -> None:
     sending.cancel()
     await asyncio.wait({sending})
-
-
-def _nothing() -> None:
-    """Until it has begun."""

@@ -23,19 +23,19 @@ _GAP = 0.1
 
 
 class Controls(Protocol):
-    """What a job asks of the engine that runs it."""
+    """What a job asks of the engine."""
 
     def stop(self, job: Job) -> None:
-        """Watch it no longer."""
+        """See `Job.stop`."""
 
     def watch(self, job: Job) -> None:
-        """See to it that somebody watches a job that has not ended. Raises `HappyHorseError` where nobody may."""
+        """See `Job.watch`."""
 
     def starred(self, job: Job) -> bool:
-        """Whether a job has a star. Raises `LedgerError`."""
+        """See `Job.starred`."""
 
     def star(self, job: Job, on: bool) -> None:
-        """Give a job a star, or take it back. Raises `LedgerError`."""
+        """See `Job.star`."""
 
     def call_user(self, function: Callable[[], None]) -> None:
         """Run a user's function on a thread where it may take its time."""
@@ -46,7 +46,7 @@ class Job:
 
     ``id`` is ours (a text), ``task_id`` the server's (None until it gave one), ``status`` a `Status`, ``path`` the
     absolute `Path` of the MP4 (None until it is there), ``cost`` a `Cost` in USD, ``error`` the `JobError` it ended
-    with (None while it runs and when it is done), ``snapshot`` all of it, frozen. Two of the same id are equal. As the
+    with (None while it runs and when it is done), ``snapshot`` all of it, frozen. Jobs of the same id are equal. As the
     last value of a cell it shows itself.
     """
 
@@ -95,7 +95,7 @@ class Job:
 
     @property
     def prompt(self) -> str:
-        """The prompt as it is sent, its ``{name}``s replaced; empty where there is none."""
+        """The prompt that is sent, its ``{name}``s replaced; empty without one."""
         return self.snapshot.prompt
 
     @property
@@ -105,7 +105,7 @@ class Job:
 
     @property
     def seed(self) -> int | None:
-        """The seed it is made with, asked for or drawn; None where it was made elsewhere."""
+        """The seed that was asked for or drawn; None where the job was made elsewhere."""
         return self.snapshot.params.get("seed")
 
     @property
@@ -115,10 +115,8 @@ class Job:
 
     @property
     def cost(self) -> Cost | None:
-        """The bill in USD once it is known ($0.00 where nothing is charged), before that an estimate.
-
-        ``float(job.cost)`` works for both.
-        """
+        """The bill in USD once it is known ($0.00 where nothing is charged), before that an estimate; ``float()`` takes
+        both."""
         return self.snapshot.charge
 
     @property
@@ -162,7 +160,7 @@ class Job:
         with in_one_line([self]):
             line = follow([self])
             try:
-                # An event of this loop would have to be set from another thread; and pauses let an interrupt through.
+                # Short pauses let an interrupt through, and no event of this loop has to be set from another thread.
                 while not self.done():
                     await asyncio.sleep(_GAP)
                     line.look()
@@ -171,25 +169,24 @@ class Job:
         return self._outcome()
 
     def watch(self) -> None:
-        """Go on with the job, if it has not ended and nobody here watches it; called by whoever waits for it.
+        """Go on with a job that has not ended and that nobody here watches. Whoever waits for it calls this.
 
-        Raises, for a job that nobody here watches yet, `JobNotFound` where it is of another account than the one in
-        use, `MissingKey` and `ConfigError` where none is.
+        Raises `JobNotFound` for another account's job, `MissingKey` and `ConfigError` where no account is in use.
         """
         if not self.done():
             self._controls.watch(self)
 
     def stop(self) -> None:
-        """Watch the job no longer. A task that the server has goes on there, and can be taken up again by its id.
+        """Watch the job no longer; one that is still queued is never sent. Raises `LedgerError`.
 
-        A job that is still queued is taken out and never sent. Raises `LedgerError`.
+        A task that the server has goes on there, and can be taken up again by its id.
         """
         self._controls.stop(self)
 
     def on_change(self, callback: Listener) -> Callable[[], None]:
         """Call ``callback(snapshot)`` at every change of state, and now if the job has ended; returns what undoes it.
 
-        It runs on a thread of its own, or, while a cell waits for the job, in that cell.
+        It runs on a thread for callbacks, or in the cell that waits for the job.
         """
 
         def careful(snapshot: Snapshot) -> None:
@@ -210,7 +207,7 @@ class Job:
         return undo
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Like `on_change`, also about once a second while the job runs; for widgets, which must be quick."""
+        """Like `on_change`, and about once a second while the job runs; for widgets: the listener must be quick."""
         return self._state.listen(lambda snapshot, _: listener(snapshot), ticks=True)[0]
 
     def _ipython_display_(self) -> None:

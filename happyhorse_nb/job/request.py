@@ -1,4 +1,4 @@
-"""One request as several takes of it, each with a seed of its own."""
+"""A request: what is to be made, checked, and spread into several takes."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from happyhorse_nb.store import Kept, Record
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be made, and where it goes. ``note`` says what was done to make it fit."""
+    """What is to be made, and where it goes. ``note`` says what was changed to make it fit."""
 
     model: str
     prompt: str
@@ -42,17 +42,17 @@ class Request:
     inputs: tuple[images.Input, ...]
     target: Path
     note: str = ""
-    #: Which of several takes it is, from 1 on, where its seed was drawn here; 0 where the seed is what was asked for.
+    #: Where its seed was drawn here, which of several takes it is, from 1 on; 0 where the seed was asked for.
     take: int = 0
 
     @property
     def seed(self) -> int:
-        """The seed that is sent: there is one always, or nobody could make the same video once more."""
+        """The seed that is sent. There always is one, so that every video can be made again."""
         return int(self.params["seed"])
 
     @property
     def frame(self) -> images.Input:
-        """The first input: of image to video the first frame."""
+        """The first input; for image to video, the first frame."""
         return self.inputs[0]
 
     @property
@@ -62,20 +62,20 @@ class Request:
 
     @property
     def saved_as(self) -> Path | None:
-        """The file that was asked for by name, None where only a folder was."""
+        """The file that was asked for by name; None where only a folder was."""
         return self.target if self.target.suffix == ".mp4" and not self.target.is_dir() else None
 
     def check_target(self) -> None:
-        """Raise `InvalidRequest` when the file that was asked for exists: no file is ever written over, nor a link."""
+        """Raise `InvalidRequest` when the file that was asked for exists, even as a link: nothing is overwritten."""
         if self.saved_as is not None and os.path.lexists(self.saved_as):
             raise unsavable(self.saved_as, EXISTS)
 
     @property
     def digest(self) -> str:
-        """What two requests have in common that differ in their seeds alone: model, other parameters, prompt, inputs.
+        """A hash of all but the seed: model, other parameters, prompt, inputs.
 
-        Whether they ask for the same is told by their seeds, or, where these were drawn, by which take each is: the
-        same cell, run again, asks for the same takes, the first of which is the request itself.
+        Two requests with the same digest are equal if their seeds are, or, where the seeds were drawn, if they are the
+        same take: a cell that runs again asks for the same takes. A single request is take 1.
         """
         table = find_model(self.model)
         told = {**{p.name: self.params.get(p.name, p.default) for p in table.options}, "seed": None}
@@ -83,12 +83,12 @@ class Request:
         return hashlib.sha256(json.dumps(parts, ensure_ascii=False).encode()).hexdigest()
 
     def made(self, record: Record) -> bool:
-        """Whether a job is of this very request."""
+        """Whether a job was made from this very request."""
         same = record.take == self.take if self.take else record.snapshot.params.get("seed") == self.seed
         return same and record.request == self.digest
 
     def record(self, account: Account, *, owner: str, cost: Cost | None) -> Record:
-        """A new row of the ledger for it: the intent. ``cost`` is the estimate."""
+        """The new row of the ledger that records the intent. ``cost`` is the estimate."""
         snapshot = Snapshot(
             status=Status.QUEUED,
             id=secrets.token_hex(6),
@@ -126,11 +126,11 @@ def prepare(
     load: Callable[..., images.Input] = images.load,
     unset: Collection[str] = (),
 ) -> Request:
-    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError`, each one clear line.
+    """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError` with one clear line.
 
-    ``params`` are the model's parameters, and by their options its inputs beside ``image``. Without a seed one is
-    drawn. ``load`` finds an input; who checks at every keystroke passes one that has looked at it before.
-    ``unset`` names the options of which the settings' defaults are not wanted.
+    ``params`` are the model's parameters, and its inputs beside ``image`` by their options. Without a seed one is
+    drawn. ``load`` loads an input; a form that checks at every keystroke passes one that remembers pictures.
+    ``unset`` names options whose default from the settings is not wanted.
     """
     table = find_model(model or settings.model)
     options = {role.option for known in MODELS.values() for role in known.inputs}
@@ -150,18 +150,19 @@ def prepare(
 
 
 def draw(model: Model, count: int = 1) -> list[int]:
-    """So many seeds that a model takes, each another one."""
+    """So many different seeds that a model takes."""
     limits = model.param("seed")
     return secrets.SystemRandom().sample(range(limits.minimum or 0, (limits.maximum or 0) + 1), count)
 
 
 def save_path(save: str | Path) -> Path:
-    """The file that is asked for, absolute. Raises `InvalidRequest` where it can be none."""
+    """The absolute path of the file that is asked for. Raises `InvalidRequest` where no such file can be made."""
+    # Of a long path, show the end: there is the name.
     # Of a long one its end: there is the name.
     shown = str(save) if len(str(save)) <= 80 else f"…{str(save)[-79:]}"
     try:
         path = Path(save).expanduser().absolute()
-        # Raises for what no file system takes: a zero, half a character, a name that is too long.
+        # Raises for what no file system takes: a null character, half a character, a name that is too long.
         os.fsencode(path).decode()
         if "\0" in str(path):
             raise ValueError
@@ -185,7 +186,7 @@ def unsavable(shown: str | Path, wrong: str, remedy: str = _OTHER) -> InvalidReq
 
 
 def _wrong_name(path: Path, written: str) -> tuple[str, str] | None:
-    """What is wrong with the name itself, and what to do; None where nothing is. Raises OSError."""
+    """What is wrong with the name itself, and what to do; None for a good one. Raises OSError."""
     if path.is_dir() or re.search(r"[/\\]\.?$" if os.name == "nt" else r"/\.?$", written):
         return "is a folder", "Give the name of a file in it."
     if path.suffix != ".mp4":
@@ -198,7 +199,7 @@ def _wrong_name(path: Path, written: str) -> tuple[str, str] | None:
 
 
 def _wrong_folder(folder: Path) -> tuple[str, str] | None:
-    """The same of the folder in which it is to be."""
+    """What is wrong with the folder it is to be in, and what to do; None for a good one."""
     if folder.exists() and not folder.is_dir():
         return f"cannot be made: {folder} is a file and no folder", "Choose another folder."
     if not folder.is_dir():
@@ -209,11 +210,10 @@ def _wrong_folder(folder: Path) -> tuple[str, str] | None:
 
 
 def spread(request: Request, count: int) -> list[Request]:
-    """So many requests that differ in their seeds. Raises `InvalidRequest` for a file that cannot be named.
+    """``count`` requests that differ only in their seeds. Raises `InvalidRequest` for a file that cannot be named.
 
-    From a seed that was asked for on, they are counted up. Else the seeds are drawn here, and the takes are known by
-    their numbers: running the same cell again asks for the same takes, and for more of them keeps those that there are.
-    A file ``launch.mp4`` becomes ``launch-1.mp4``, ``launch-2.mp4``, ….
+    A seed that was asked for is counted up. Else the seeds are drawn here, and takes are known by their numbers: the
+    same cell, run again, asks for the same takes. A file ``launch.mp4`` becomes ``launch-1.mp4``, ``launch-2.mp4``, ….
     """
     if count == 1:
         return [request]

@@ -1,4 +1,4 @@
-"""What a job is behind its face: its row, its newest snapshot, and who hears of each new one."""
+"""A job's state behind `Job`: its row, its newest snapshot, and its listeners."""
 
 from __future__ import annotations
 
@@ -18,39 +18,38 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Told each snapshot, and whether that is in the cell that waits for the job.
+#: Called with each snapshot, and whether that happens in the cell that waits for the job.
 Heard = Callable[[Snapshot, bool], None]
-#: A snapshot to deliver: what it is, whether only the time has moved on, and those who listened when it was published.
+#: A snapshot to deliver: what it is, whether only the time has moved on, and who listened when it was published.
 News = tuple[Snapshot, bool, tuple[object, ...]]
 
-#: Characters of one text in a note, and of all: a callback may raise what it likes at every change.
+#: Most characters of one remark, and of a whole note: a callback may raise at every change.
 _LONGEST_TEXT, _LONGEST_NOTE = 200, 600
 
 
 def state_of(job: Job) -> JobState:
-    """What is behind a job: for the engine, the waits and the widgets, which change and follow it."""
+    """The state behind a job: for the engine, the waits and the widgets."""
     return job._state  # noqa: SLF001  # this is the way to it
 
 
 class JobState:
-    """Changed by the engine alone. Its lock is held for an instant, never while anybody is told."""
+    """Changed by the engine alone. Its lock is held for an instant, never while listeners are called."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.snapshot = record.snapshot
-        #: Whether anybody has been given the error that the job ended with.
+        #: Whether the user has been given the error that the job ended with.
         self.asked = False
-        #: Whether it has ended, and all who listen have been told.
+        #: Whether it has ended, and all listeners have been called.
         self.over = record.snapshot.status.ended
-        # One for all jobs: there may be thousands of them.
+        # One lock for all jobs: there may be thousands of them.
         self._guard = process.once("jobs", process.Guard)
         self._listeners: dict[object, tuple[Heard, bool]] = {}
         self._waiting: Waiting | None = None
 
     @property
     def followed(self) -> bool:
-        """Whether somebody wants to hear how far the job is."""
-        # Asked of every job once a second, most of which nobody looks at. Whoever waits shows it too.
+        """Whether somebody wants to hear how far the job is: a listener to ticks, or a thread that waits for it."""
         if self._waiting is not None:
             return True
         return bool(self._listeners) and any(ticks for _, ticks in list(self._listeners.values()))
@@ -64,7 +63,7 @@ class JobState:
         self._guard(bind)
 
     def revive(self, record: Record) -> None:
-        """Go on after an end that was none: the same object, so that whoever holds it sees how it goes on."""
+        """Go on after a job was stopped: in the same object, so that whoever holds it sees how it goes on."""
 
         def revive() -> None:
             self.record = record
@@ -74,10 +73,10 @@ class JobState:
         self._guard(revive)
 
     def publish(self, snapshot: Snapshot, *, tick: bool = False) -> None:
-        """Tell the listeners a new snapshot; with ``tick`` only the time has moved on."""
+        """Deliver a new snapshot to the listeners; with ``tick`` only the time has moved on."""
 
         def publish() -> tuple[News, Waiting | None]:
-            # What the user's side has set meanwhile is not overwritten by what the loop started from.
+            # The user's side may have set these two since the caller read the snapshot.
             name, note = self.snapshot.name, self.snapshot.note or snapshot.note
             own = (snapshot.name, snapshot.note) == (name, note)
             self.snapshot = snapshot if own else replace(snapshot, name=name, note=note)
@@ -96,21 +95,21 @@ class JobState:
             self.over = True
 
     def deliver(self, news: News, *, in_cell: bool) -> None:
-        """Call the listeners, on this thread. None of them can harm the job or the other ones."""
+        """Call the listeners, on this thread. An error of one harms neither the job nor the others."""
         snapshot, tick, tokens = news
         for token in tokens:
             listener, ticks = self._listeners.get(token, (None, False))
             if listener is not None and (ticks or not tick):
                 try:
                     listener(snapshot, in_cell)
-                except Exception as problem:  # noqa: BLE001  # what is wrong is also shown with the job
-                    # Where it was raised, and not its words: they may be those of a prompt.
+                except Exception as problem:  # noqa: BLE001  # it is logged, and noted on the card
+                    # Where it was raised, without its words: they may be those of a prompt.
                     where = "".join(format_tb(problem.__traceback__))
                     logger.error("job %s could not be shown: %s\n%s", snapshot.id, type(problem).__name__, where)
                     self.remark(f"it could not be shown: {type(problem).__name__}: {problem}")
 
     def divert(self, waiting: Waiting) -> bool:
-        """Let a waiting thread have the snapshots. False when another one has them already."""
+        """Deliver snapshots to a waiting thread from now on. False when another one gets them already."""
 
         def divert() -> bool:
             if self._waiting is None and not waiting.over:
@@ -120,11 +119,8 @@ class JobState:
         return self._guard(divert)
 
     def give_back(self, waiting: Waiting, applied: Callable[[], bool]) -> bool:
-        """Deliver the snapshots as usual again, if ``waiting`` has them; False, and nothing changes, while not all are
-        ``applied``.
-
-        Else a snapshot that comes now would be delivered before those that came earlier.
-        """
+        """Deliver snapshots as usual again. False, and nothing changes, while ``waiting`` has some to apply: a new one
+        would overtake them."""
 
         def give_back() -> bool:
             if self._waiting is waiting and applied():
@@ -134,8 +130,8 @@ class JobState:
         return self._guard(give_back)
 
     def listen(self, listener: Heard, *, ticks: bool) -> tuple[Callable[[], None], Snapshot]:
-        """What undoes it, and the snapshot after which the listener hears every one; with ``ticks`` also how far it is,
-        about once a second."""
+        """Call a listener from now on, with ``ticks`` also about once a second; returns what undoes it, and the latest
+        snapshot before that."""
         token = object()
 
         def undo() -> None:
@@ -148,7 +144,7 @@ class JobState:
         return undo, self._guard(listen)
 
     def remark(self, text: str) -> None:
-        """Add a few words to the job's note."""
+        """Add some words to the job's note, once."""
         text = _short(text, _LONGEST_TEXT)
 
         def add() -> None:

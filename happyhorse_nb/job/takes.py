@@ -48,7 +48,7 @@ class Takes(Sequence[Job]):
 
     @property
     def cost(self) -> Cost | None:
-        """What all of them cost together, in USD: bills where they are known, estimates where not; None without any."""
+        """What all of them cost together, in USD: bills where they are known, else estimates; None without any."""
         from happyhorse_nb.render import total
 
         return total([job.snapshot for job in self])
@@ -81,7 +81,7 @@ class Takes(Sequence[Job]):
             job.watch()
         problem: JobError | None = None
         videos = []
-        # One after the other: each is awaited to its end, whatever those before it ended with.
+        # One after the other: each is awaited to its end, however those before it have ended.
         for job in self:
             try:
                 videos.append(await job)
@@ -92,7 +92,7 @@ class Takes(Sequence[Job]):
         return videos
 
     def stop(self) -> None:
-        """Watch none of them any longer. Tasks that the server has go on there; queued takes are taken out, never sent.
+        """Watch none of them any longer; queued takes are never sent, tasks that the server has go on there.
 
         Raises `LedgerError`.
         """

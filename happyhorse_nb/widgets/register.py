@@ -27,8 +27,10 @@ def register() -> None:
     # Imported here, since the extension imports this module when it is loaded.
     from happyhorse_nb.job import display
 
-    display.register(show, show, CellOutput, notice, _show_several)
-    display.register_question(lambda pending: Question(pending).open())
+    def ask(pending: Pending) -> None:
+        Question(pending).open()
+
+    display.register(a_job=show, takes=show, several=_show_several, a_question=ask, a_line=CellOutput, a_notice=notice)
 
 
 def _show_several(jobs: list[Job]) -> None:

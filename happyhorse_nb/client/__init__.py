@@ -1,6 +1,6 @@
 """The async client: requests, answers and downloads over aiohttp. Usable alone, in any program.
 
-Each name is imported when it is first used: a cell that submits does not wait for aiohttp, its thread beside does.
+Names are imported on first use, so a cell that submits does not wait for aiohttp; the thread of the event loop does.
 """
 
 from __future__ import annotations

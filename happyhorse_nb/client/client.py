@@ -14,7 +14,7 @@ from typing import Any
 from happyhorse_nb import inputs as images
 from happyhorse_nb import polling, wire
 from happyhorse_nb.client.body import Body, Flight, Patience
-from happyhorse_nb.client.download import MAX_BYTES, Renew, download
+from happyhorse_nb.client.download import MAX_BYTES, download
 from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import wait_for
 from happyhorse_nb.client.transfer import NO_LINK
@@ -53,7 +53,7 @@ _LOOK = (
 
 
 def good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
-    """The JSON of a 2xx. Raises the `APIError` that any other status means, and `ConnectionLost` for no JSON."""
+    """The JSON of a 2xx. Raises the `APIError` of any other status, and `ConnectionLost` for no JSON."""
     if answer.sends_on:
         raise Redirected(
             f"it redirects to {answer.sends_on}",
@@ -70,39 +70,35 @@ def good(answer: Answer, task_id: str | None = None) -> dict[str, Any]:
 
 
 def not_taken(problem: APIError, named: str | None) -> bool:
-    """Whether this answer to a submit says that nothing was accepted: a refusal, or "ask elsewhere" before any work.
+    """Whether this answer to a submit, which names the task ``named``, says that nothing was accepted.
 
-    ``named`` is the task that it names, if any.
-
-    307 and 308 say so by their definition: the same request is to be sent to another address. A 301 says it too: an
-    address that answers so is given up for good, and one that had done the work would never be asked again. A 303 says
-    that the work is done and its result lies elsewhere; many programs answer 302 and mean just that, and so do proxies
-    that want a login. Of these two nothing is known.
+    A refusal says so; of redirects 307 and 308, by their definition, and 301: an address that is given up for good has
+    done no work. A 303 means that the work is done, and many servers and login pages answer 302: those are not known.
     """
     if problem.status == 200:
-        # The server itself has refused it, unless it names a task, whatever code it gives for that.
+        # The server's own refusal, unless it names a task, whatever code it gives.
         return named is None
     if isinstance(problem, Redirected):
         return named is None and problem.status in (301, 307, 308)
-    # A server in trouble says nothing of what became of it.
+    # A server in trouble does not say what became of the request.
     return not isinstance(problem, ServerError)
 
 
 def snapshot_of(body: dict[str, Any], *, asked: str | None = None) -> Snapshot:
-    """The task of an answer, ``asked`` about or accepted. Raises what `wire.parse` raises."""
+    """The task of an answer. Raises what `wire.parse` raises."""
     found = wire.parse(body, asked=asked)
-    # Verbose tracebacks print what the expressions of a line stand for, and so the link of a snapshot too.
+    # Verbose tracebacks print the values in a line, and so the link.
     return replace(found, video_url=HiddenText(found.video_url)) if found.video_url else found
 
 
 def field(data: dict[str, Any], name: str) -> Any:
-    """What is under ``data``, None where nothing is."""
+    """A field of ``data``; None where it is missing."""
     inner = data.get("data")
     return inner.get(name) if isinstance(inner, dict) else None
 
 
 def _remedy(sends_on: str) -> str:
-    """What to do where a server sends on to that origin."""
+    """What to do where a server redirects to that origin."""
     try:
         return f"If that is your server's new address, set {ORIGIN_VARIABLE}={check_origin(sends_on)}."
     except ConfigError:
@@ -110,7 +106,7 @@ def _remedy(sends_on: str) -> str:
 
 
 def unknown_outcome(problem: Exception, task_id: str | None = None) -> OutcomeUnknown:
-    """The error for a submit that has left and of which nothing certain came back, but perhaps the id of a task."""
+    """The error for a submit that has left without a certain answer, though perhaps with the id of a task."""
     if isinstance(problem, APIError):
         what = f"The server answered {problem.code if problem.status == 200 else problem.status} ({problem.message})"
     else:
@@ -123,10 +119,9 @@ def unknown_outcome(problem: Exception, task_id: str | None = None) -> OutcomeUn
 class Client:
     """Talks to the API; ``async with Client() as client`` in any program.
 
-    ``api_key`` and ``base_url`` default to what the environment says (``MODELLIX_API_KEY``, ``MODELLIX_BASE_URL``).
-    Raises `MissingKey` or `ConfigError`. It holds no ledger: what it submits, the caller remembers. ``heard`` is told
-    each answer of the server, and how many requests are in mid-air then; ``repeated`` is awaited before a call of
-    `submit` sends a second request.
+    ``api_key`` and ``base_url`` default to the environment's (``MODELLIX_API_KEY``, ``MODELLIX_BASE_URL``). Raises
+    `MissingKey` or `ConfigError`. It has no ledger: the caller remembers what it submits. ``heard`` is called with each
+    answer and the number of requests on their way; ``repeated`` is awaited before `submit` sends a second request.
     """
 
     def __init__(
@@ -140,18 +135,18 @@ class Client:
     ) -> None:
         self._transport: Transport | None = None
         self._suffix = True
-        # Of all waits together: each that is held open keeps one of the connections.
+        # For all waits together, as each held read keeps one of the connections.
         self._hold = polling.Hold()
         self._heard = heard
-        #: How long a paid request may stand still.
+        #: How long the steps of a paid request may take.
         self.patience = Patience()
         self._repeated = repeated
-        # Hidden before anything can fail: verbose tracebacks print the arguments of every call.
+        # Hidden before anything can fail, as verbose tracebacks print arguments.
         api_key = None if api_key is None else HiddenText(api_key)
         self.account = account or _account(api_key, base_url)
 
     def __repr__(self) -> str:
-        # Also of one that is only half made, in the traceback of what it failed with.
+        # Also printed by the traceback of its own ``__init__``.
         account = getattr(self, "account", None)
         return f"Client(origin={account.origin!r})" if account else "Client()"
 
@@ -179,15 +174,15 @@ class Client:
         flight: Flight | None = None,
         **params: Any,
     ) -> Snapshot:
-        """Send one paid request, and never a second one for it; answers with the accepted task.
+        """Send one paid request, and never a second one for it; returns the accepted task.
 
         ``image`` is anything `images.load` takes, or a tuple of inputs that are ready; ``params`` are the model's
         (``resolution``, ``duration`` in seconds, ``seed``). With ``fit`` an image or prompt that breaks the limits is
-        made to fit, and the snapshot's ``note`` says what was done. ``flight`` hears how far the request has come.
+        made to fit, and the snapshot's ``note`` says what was done. ``flight`` is told how far the request has come.
 
         Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
-        (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown` when it
-        is not known whether it was accepted; its snapshot has the task's id where the answer named one.
+        (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown`, with
+        the task's id in its snapshot if there is one, when it is not known whether it was accepted.
         """
         table = find_model(model or DEFAULT_MODEL)
         others = {role.option: params.pop(role.option) for role in table.inputs if role.option in params}
@@ -200,7 +195,7 @@ class Client:
             some = await in_thread(lambda: images.gather(table, sources, fit=fit, local=local))
         for one in some:
             if one.url is not None:
-                # It may have been queued when more was let through, or the caller has made it.
+                # Ready inputs were not checked here: the caller made them, or they were queued under other settings.
                 images.check_address(one.url, local=local)
         pieces = wire.to_body(table, [(one.role, one.lead) for one in some], text, checked)
         body = Body(pieces, await in_thread(lambda: tuple(one.read() for one in some)))
@@ -208,7 +203,7 @@ class Client:
         try:
             answer = await self._post(table, body, flight or Flight())
             named = wire.named_task(answer.body)
-            # There is a task where the body says so, and it costs money, whatever the status line says.
+            # A body that names a task means there is one, and it costs money, whatever the status line says.
             accepted = snapshot_of(answer.body if wire.accepts(answer.body) else good(answer))
             return replace(accepted, note=join_notes(*(one.note for one in some), cut))
         except APIError as problem:
@@ -220,15 +215,14 @@ class Client:
         raise unknown
 
     async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
-        """What the server says of a task. Raises `APIError`, `TransportError`, and `InvalidRequest` for what is no
-        task id.
+        """What the server says of a task. Raises `APIError`, `TransportError`, and `InvalidRequest` for no task id.
 
-        With ``hold`` the server is asked to answer only when there is news, or after a while (at most 45 s, the API's
-        documents say); an older one takes no notice of that.
+        With ``hold`` the server is asked to answer only when there is news, or after at most 45 s (the API's
+        documents); an older server ignores that.
         """
         answer = await self._wire.get(wire.task_path(task_id, hold=hold), held=hold)
         if answer.status == 404 and not isinstance(answer.body, dict):
-            # Not the API's words: something before it answers, which knows of no task.
+            # Not from the API but from a proxy before it, which knows nothing of tasks.
             raise ServerError("something in front of the server answers, with 404", status=404, task_id=task_id)
         return snapshot_of(good(answer, task_id), asked=task_id)
 
@@ -236,7 +230,7 @@ class Client:
         self,
         task_id: str,
         *,
-        timeout: float | None = 3600.0,  # noqa: ASYNC109  # the name that everybody looks for
+        timeout: float | None = 3600.0,  # noqa: ASYNC109  # the usual name
         on_change: Callable[[Snapshot], None] | None = None,
     ) -> Snapshot:
         """Read a task until it has ended, through drops, 429 and server errors; ``timeout`` is in seconds.
@@ -267,11 +261,11 @@ class Client:
     ) -> VideoInfo:
         """Fetch a finished task's video into a file that does not exist yet; the key does not go along.
 
-        It is streamed, resumed after a cut, tried again whatever is wrong until about ``patience`` seconds have brought
-        nothing new, at most ``cap`` bytes long, checked to be playable, and appears whole or not at all. What came
-        twice the same and cannot be played is kept beside it, under its name and ``.damaged``. ``on_bytes`` is told
-        bytes so far and the total, if known. ``part`` is a name that no other download uses, for the file while it is
-        not whole. Some are fetched at once, the others wait for them. Raises `DownloadError`.
+        It is streamed, resumed after a cut, at most ``cap`` bytes long, checked to be playable, and appears whole or
+        not at all. It is tried again until about ``patience`` seconds have brought nothing new; what came twice the
+        same and cannot be played stays beside it as ``NAME.damaged``. ``on_bytes`` is called with the bytes so far and
+        the total, if known. ``part`` names the unfinished file and must be unique. Downloads beyond a few wait for
+        their turn. Raises `DownloadError`.
         """
         if not task.video_url:
             raise DownloadError(NO_LINK, refused=True)
@@ -280,23 +274,12 @@ class Client:
         )
         return info
 
-    async def bring(
-        self,
-        task: Snapshot,
-        target: Path,
-        *,
-        renew: Renew,
-        part: str,
-        patience: float,
-        on_bytes: Callable[[int, int | None], None],
-    ) -> tuple[VideoInfo, Path]:
-        """The same for a job, with a fresh link for each try; answers with where it is, too.
+    async def bring(self, task: Snapshot, target: Path, **more: Any) -> tuple[VideoInfo, Path]:
+        """`download` for a job, with ``renew`` for a fresh link; returns the file's path, too.
 
-        Where ``target`` is taken it goes beside it: ``launch (2).mp4``. Raises `DownloadError`.
+        Where ``target`` is taken the file goes beside it: ``launch (2).mp4``. Raises `DownloadError`.
         """
-        return await self._fetch(
-            task.video_url, target, renew=renew, part=part, patience=patience, on_bytes=on_bytes, numbered=True
-        )
+        return await self._fetch(task.video_url, target, numbered=True, **more)
 
     async def balance(self) -> Decimal | None:
         """The account's balance in USD; None where the server does not say. Raises `APIError`, `TransportError`."""
@@ -327,8 +310,7 @@ class Client:
 
     @property
     def _wire(self) -> Transport:
-        # Made on first use, inside the loop that uses it, and anew for another one: each `asyncio.run` and each
-        # `hh.run` has its own.
+        # Made inside the loop that uses it, and anew for another one: each `asyncio.run` and `hh.run` has its own.
         if self._transport is None or self._transport.loop is not asyncio.get_running_loop():
             self._transport = Transport(self.account, self._heard, self.patience)
         return self._transport
@@ -338,7 +320,7 @@ class Client:
         answer = await self._wire.post(wire.submit_path(model, suffix=suffix), body, flight)
         if answer.status != 404 or wire.named_task(answer.body):
             return answer
-        # A 404 that names no task accepted nothing, so the other of the two known paths is safe to try, once.
+        # A 404 that names no task accepted nothing, so the other known path is safe to try, once.
         flight.left = flight.whole = False
         if self._repeated is not None:
             await self._repeated()
@@ -350,7 +332,7 @@ class Client:
 
 
 def _account(api_key: HiddenText | None, base_url: str | None) -> Account:
-    """What the caller gave, and where that is nothing, what the environment says."""
+    """The account from the arguments, else from the environment."""
     if api_key is None:
         account = current_account()
         return account_of(account.key.reveal(), base_url, source=account.source) if base_url else account

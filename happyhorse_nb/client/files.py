@@ -1,4 +1,4 @@
-"""A file that is whole gets its name: at once, and never in the place of another one."""
+"""Gives a finished file its name: at once, and never over another file."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ Link = Callable[[Path, Path], None]
 
 
 def names(first: Path) -> Iterator[Path]:
-    """That name, and those to take where it is taken: ``launch.mp4``, ``launch (2).mp4`` … without an end."""
+    """That name, then those to take if it is taken: ``launch.mp4``, ``launch (2).mp4`` … without an end."""
     yield first
     for number in count(2):
         yield beside(first, f" ({number}){first.suffix}", stem=first.stem)
 
 
 def beside(file: Path, ending: str, *, stem: str | None = None) -> Path:
-    """A name in the same folder, the file's (or ``stem``) with another ending, cut to what a name may have."""
+    """A name in the same folder: the file's name, or ``stem``, with an ending, cut to the longest allowed."""
     room = _LONGEST - len(os.fsencode(ending))
     return file.with_name(os.fsencode(file.name if stem is None else stem)[:room].decode(errors="ignore") + ending)
 
 
 def into_place(half: Path, targets: Iterable[Path], *, link: Link = os.link) -> Path:
-    """Give ``half`` the first of these names that is free, without ever replacing a file; returns which.
+    """Give ``half`` the first of these names that is free, without ever replacing a file; returns that name.
 
-    ``half`` is on the same device, and may still be there afterwards, as a second name of the same file; who made it
-    takes it away. Where there are no hard links (exFAT, some network drives) the name is there an instant before the
-    film, as a file that holds no more than the name of ``half``; left by a process that was killed at that instant, it
-    is known again by this, and filled. Raises `FileExistsError` where all are taken, `OSError` where the folder cannot
-    be written.
+    ``half`` is on the same device, and may remain as a second name of the file, for the caller to remove. Without hard
+    links (exFAT, some network drives) the name is reserved first, by a file that contains the name of ``half``; if a
+    killed process has left one, it is recognised by that, and filled. Raises `FileExistsError` where all names are
+    taken, and `OSError` where the folder cannot be written.
     """
     taken: FileExistsError | None = None
     for target in targets:
@@ -56,14 +55,14 @@ def _name(half: Path, target: Path, link: Link) -> None:
         if not _holds(target, mark):
             raise
     except OSError:
-        # No hard links here. Whoever makes the name has it, however many try; then come the bytes.
+        # No hard links. Whoever creates the file has the name; its bytes follow.
         try:
             reserved = target.open("xb")
         except FileExistsError:
             if not _holds(target, mark):
                 raise
         else:
-            # A disk that has no room for these few bytes has no need of any for another name.
+            # Without room for these few bytes, the replacement below still may have its own.
             with suppress(OSError), reserved:
                 reserved.write(mark)
     try:
@@ -76,7 +75,7 @@ def _name(half: Path, target: Path, link: Link) -> None:
 
 
 def _holds(file: Path, content: bytes) -> bool:
-    """Whether a file has that content, and nothing else in it."""
+    """Whether a file contains exactly that."""
     with suppress(OSError), file.open("rb") as there:
         return there.read(len(content) + 1) == content
     return False

@@ -15,22 +15,21 @@ from typing import Any, BinaryIO, NamedTuple
 
 from happyhorse_nb.errors import DownloadError
 
-#: The index of a file is read, not its pictures; a larger one than this, in bytes or entries, is no video of some
-#: seconds.
+#: A larger index than this, in bytes or entries, is not that of a video of some seconds.
 _MAX_INDEX = 32 * 1024 * 1024
 _MAX_ENTRIES = 1_000_000
 #: What a file may begin with; QuickTime's older ones have no ``ftyp``.
 _FIRST = (b"ftyp", b"styp", b"free", b"skip", b"wide", b"uuid", b"moov", b"mdat", b"sidx", b"pnot")
-#: Where the length of a length stands, in the box that a sample's description has for its decoder.
+#: Where a decoder's description says how long the lengths of a picture's parts are: its box, and the byte in it.
 _LENGTHS = {b"avc1": (b"avcC", 4), b"avc3": (b"avcC", 4), b"hvc1": (b"hvcC", 21), b"hev1": (b"hvcC", 21)}
-#: Within the description of sound, its decoder: AAC, as MPEG-4 and MPEG-2 have it. (MP3 has runs of zeros in silence.)
+#: AAC in a sound's description, as MPEG-4 and MPEG-2 have it. (MP3 has runs of zeros in silence.)
 _AAC = re.compile(rb"esds.{4}\x03.*?\x04(?:[\x80-\xff]{0,3}[\0-\x7f])[\x40\x66-\x68]", re.DOTALL)
 _TOO_LARGE = "the download is no video of a few seconds: its index is too large"
 _BREAKS_OFF = "the download is not a complete MP4: it ends too early"
 
 
 class Box(NamedTuple):
-    """A box of the file itself: its kind, where it begins, where its content begins, and where it ends."""
+    """A box of the file: its kind, and where it, its content and its end are."""
 
     kind: bytes
     start: int
@@ -40,13 +39,11 @@ class Box(NamedTuple):
 
 @dataclass
 class Track:
-    """One track: its length in seconds, its size in pixels (each 0 where it is not said), and its pieces.
+    """One track: length in seconds and size in pixels (0 where not stated), and its ``pieces``: (offset, size) in bytes
+    of each picture, or of some samples of sound.
 
-    ``lasts`` is how long the pieces that are listed last, ``scale`` of which are a second.
-
-    ``pieces`` are (offset, size) in bytes, each a picture or, of sound, some samples. ``dense`` says that no long run
-    of zeros can be in them. ``prefix`` is how many bytes the length before each part of a picture has, 0 where a
-    picture has no such parts.
+    ``lasts`` is how long the listed pieces last, in ``scale`` units a second. ``dense``: no long run of zeros can be in
+    them. ``prefix`` is the size of the length before each part of a picture, 0 where a picture has no such parts.
     """
 
     number: int
@@ -62,10 +59,10 @@ class Track:
 
 
 def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
-    """The boxes of the file; raises `DownloadError` for what is no MP4 or breaks off.
+    """The boxes of the file. Raises `DownloadError` for what is no MP4 or breaks off.
 
-    Without ``open_end`` they must fill it exactly: it may have been cut. With it the last one may reach to wherever the
-    file ends, and what lies behind the last one, which no player looks at, is left out.
+    Without ``open_end`` they must fill the file exactly. With it the last one may reach to the file's end, and what is
+    behind the last one is ignored, as players do.
     """
     boxes: list[Box] = []
     position = 0
@@ -79,7 +76,7 @@ def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
         if size == 1 and len(head) == 16:
             size, content = struct.unpack(">Q", head[8:])[0], position + 16
         if open_end and kind == b"mdat" and (size == 0 or position + size > total):
-            # Whether its pictures are all there, the index tells.
+            # Whether all pictures are there, the index tells.
             size = total - position
         if position + size > total or position + size < content:
             if open_end and kind not in (b"moov", b"moof") and {b"moov", b"mdat"} <= {box.kind for box in boxes}:
@@ -93,7 +90,7 @@ def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
 
 
 def tracks(file: BinaryIO, boxes: list[Box]) -> list[Track]:
-    """The tracks of a film, from the boxes of its file. Raises `DownloadError` where there is no index to read."""
+    """The tracks of a video. Raises `DownloadError` where there is no index to read."""
     if not {b"moov", b"mdat"} <= {box.kind for box in boxes}:
         raise DownloadError("the download is not a complete MP4: it has no video in it")
     if sum(box.end - box.content for box in boxes if box.kind in (b"moov", b"moof")) > _MAX_INDEX:
@@ -104,7 +101,7 @@ def tracks(file: BinaryIO, boxes: list[Box]) -> list[Track]:
         scale, length = _duration(mvhd)
         mehd = _inner(moov, b"mvex", b"mehd")
         if not length and mehd:
-            # In fragments, as streaming encoders write them, the head is empty and need not say how long the film gets.
+            # In fragments, as streaming encoders write them, this header is empty and need not state the length.
             (length,) = struct.unpack_from(">4xQ" if mehd[:1] == b"\1" else ">4xI", mehd)
         found = [_track(trak, length / scale if scale else 0.0) for kind, trak in _children(moov) if kind == b"trak"]
         defaults = [data for kind, data in _children(_inner(moov, b"mvex")) if kind == b"trex"]
@@ -135,14 +132,14 @@ def _children(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _inner(data: bytes, *path: bytes) -> bytes:
-    """The first box at a path, empty where there is none."""
+    """The first box at a path, else empty."""
     for name in path:
         data = next((inner for kind, inner in _children(data) if kind == name), b"")
     return data
 
 
 def _duration(head: bytes) -> tuple[int, int]:
-    """Units a second and how many of them, as ``mvhd`` and ``mdhd`` say; all ones mean that nobody knew."""
+    """Units a second and how many of them, of ``mvhd`` and ``mdhd``; all ones mean unknown."""
     long = head[:1] == b"\1"
     scale, length = struct.unpack_from(">20xIQ" if long else ">12xII", head)
     return scale, 0 if length == (1 << (64 if long else 32)) - 1 else length
@@ -163,7 +160,7 @@ def _track(trak: bytes, seconds: float) -> Track:
     track.dense = name in _LENGTHS or (name == b"mp4a" and _AAC.search(entry) is not None)
     if kind == b"vide":
         width, height = struct.unpack(">II", tkhd[-8:])
-        # Some writers leave the size of the track open: players take that of its pictures.
+        # Some writers leave the track's size open: players then use that of its pictures.
         coded = struct.unpack_from(">24xHH", entry) if len(entry) >= 28 else (0, 0)
         track.width, track.height = (width >> 16, height >> 16) if width >> 16 and height >> 16 else coded
         box, at = _LENGTHS.get(name, (b"", 0))
@@ -173,7 +170,7 @@ def _track(trak: bytes, seconds: float) -> Track:
 
 
 def _pieces(table: bytes, *, each: bool) -> Iterator[tuple[int, int]]:
-    """Where the samples are, ``each`` or chunk by chunk."""
+    """Where the samples are: each, or chunk by chunk."""
     size, count, sizes = _sizes(table)
     wide, stsc = _inner(table, b"co64"), _inner(table, b"stsc")
     table_of_chunks = wide or _inner(table, b"stco")
@@ -201,7 +198,7 @@ def _pieces(table: bytes, *, each: bool) -> Iterator[tuple[int, int]]:
 
 
 def _sizes(table: bytes) -> tuple[int, int, Sequence[int]]:
-    """The size of each sample where they have the same (else 0), how many there are, and their sizes where not."""
+    """The size that all samples have (else 0), how many there are, and otherwise the size of each."""
     if stsz := _inner(table, b"stsz"):
         size, count = struct.unpack_from(">4xII", stsz)
         return size, count, () if size else struct.unpack_from(f">{count}I", stsz, 12)
@@ -215,7 +212,7 @@ def _sizes(table: bytes) -> tuple[int, int, Sequence[int]]:
 
 
 def _fragments(file: BinaryIO, moofs: list[Box], found: list[Track], trex: list[bytes]) -> None:
-    """Add what lies in fragments to the tracks."""
+    """Add the pieces in fragments to the tracks."""
     by_number = {track.number: track for track in found}
     usual = {number: (step, size) for number, step, size in (struct.unpack_from(">4xI4xII", one) for one in trex)}
     for box in moofs:
@@ -225,7 +222,7 @@ def _fragments(file: BinaryIO, moofs: list[Box], found: list[Track], trex: list[
                 number, end, step, size = _defaults(_inner(traf, b"tfhd"), box.start, end, usual)
                 track, base = by_number.get(number), end
                 if track and (tfdt := _inner(traf, b"tfdt")):
-                    # When it begins. Some writers leave it at that, and the lengths of single pictures open.
+                    # When it begins; some writers state only that, and no lengths of pictures.
                     (track.lasts,) = struct.unpack_from(">4xQ" if tfdt[:1] == b"\1" else ">4xI", tfdt)
                 for trun in (data for name, data in _children(traf) if name == b"trun"):
                     run, took, end = _run(trun, base, end, step, size)
@@ -233,12 +230,12 @@ def _fragments(file: BinaryIO, moofs: list[Box], found: list[Track], trex: list[
                         track.pieces += run
                         track.lasts += took
     for track in found if moofs else ():
-        # What its head says may be true of the first fragment alone.
+        # The header may state the length of the first fragment alone.
         track.seconds = max(track.seconds, track.lasts / max(track.scale, 1))
 
 
 def _defaults(tfhd: bytes, moof: int, end: int, usual: dict[int, tuple[int, int]]) -> tuple[int, int, int, int]:
-    """Of a track's part of a fragment: its number, where it counts from, and the usual length and size of a sample."""
+    """Of a track in a fragment: its number, where its offsets count from, and its samples' usual length and size."""
     flags, number = struct.unpack_from(">II", tfhd)
     told = iter(struct.unpack(f">{len(tfhd[8:]) // 4}I", tfhd[8 : len(tfhd) // 4 * 4]))
     base = moof if flags & 0x20000 else end
@@ -273,18 +270,17 @@ def _run(trun: bytes, base: int, end: int, step: int, size: int) -> tuple[list[t
     return list(zip(accumulate(sizes, initial=end), sizes, strict=False)), took, end + sum(sizes)
 
 
-#: H.264 and H.265 break up every run of zeros inside a picture at its third byte, and AAC has none of more than some
-#: tens of bytes, or 269 where it fills up a fixed rate. So more of them are a hole in the file; holes come in sectors
-#: and pages. Fewer than this can be padding of a careless writer.
+#: A longer run of zeros is a hole in the file: H.264 and H.265 allow none inside a picture, and AAC only some tens of
+#: bytes, or 269 to fill a fixed rate. Holes come in sectors and pages; fewer zeros may be a writer's padding.
 _HOLE = bytes(512)
-#: Bytes of a film from which on more than one thread decodes it. To start some costs more than a short one takes.
+#: Larger videos (bytes) are decoded on several threads; for a short one, starting them takes longer.
 _LONG = 1024 * 1024
 _DAMAGED = "the download is an MP4 whose pictures cannot be decoded"
 
 
 @dataclass(frozen=True)
 class VideoInfo:
-    """Length in seconds (0.0 where the file does not say), width and height in pixels (0 where it does not)."""
+    """Length in seconds (0.0 where the file does not state it), width and height in pixels (0 likewise)."""
 
     seconds: float
     width: int
@@ -292,11 +288,10 @@ class VideoInfo:
 
 
 def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> VideoInfo:
-    """Read a video's length and size from its boxes. Raises `DownloadError` when it is not a whole, playable MP4.
+    """Read a video's length and size. Raises `DownloadError` when it is not a whole, playable MP4.
 
-    It takes as long as decoding it does where PyAV is installed, so it is called beside the loop. ``open_end`` says
-    that the file is as long as its server has it: then what lies behind the last box is nothing to worry about.
-    Without ``decode`` it is looked at as where PyAV is missing.
+    Where PyAV is installed all of it is decoded, so this is not for the event loop. ``open_end``: the file is as long
+    as on its server, so bytes behind the last box do not matter. Without ``decode``: as where PyAV is missing.
     """
     with path.open("rb") as file:
         total = path.stat().st_size
@@ -309,21 +304,21 @@ def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> Vide
             raise DownloadError("the download is not a complete MP4: it ends too early")
         info = VideoInfo(film.seconds, film.width, film.height)
         decoded = _decode(path, info, total) if decode and _decodes() else None
-        # A hole is silence to a decoder, and to H.264's at times a picture that stands still.
+        # Decoders take a hole for silence, and H.264's at times for a picture that stands still.
         if any(_has_holes(file, track) for track in seen if track.dense):
             raise DownloadError(_DAMAGED)
     return decoded or info
 
 
 def _has_holes(file: BinaryIO, track: Track) -> bool:
-    """Whether its pieces have lost what was in them; garbage in the midst of one is not noticed, a decoder would."""
+    """Whether pieces were overwritten with zeros. Garbage inside a piece is not noticed; a decoder would."""
     for offset, size in track.pieces:
         file.seek(offset)
         piece = file.read(size)
-        # Zeros up to the end of a picture may be padding; where a hole goes on beyond it, the next one shows it.
+        # Zeros at the end of a picture may be padding; a larger hole shows in the next one.
         if _HOLE in (piece.rstrip(b"\0") if track.prefix else piece):
             return True
-        # Each picture is some parts, a length before each, that fill it.
+        # A picture consists of parts, each after its length, that fill it exactly.
         at = 0
         while track.prefix and at + track.prefix <= size:
             part = int.from_bytes(piece[at : at + track.prefix], "big")
@@ -339,14 +334,14 @@ def _decodes() -> bool:
 
 
 def _decode(path: Path, info: VideoInfo, size: int) -> VideoInfo | None:
-    """Decode all of it; answers with what the file itself did not say, None where PyAV cannot tell.
+    """Decode all of it; returns the info with what the boxes did not state, None where PyAV cannot tell.
 
-    Raises `DownloadError` for pictures or sound that cannot be decoded, or only by making up what is missing.
+    Raises `DownloadError` for pictures or sound that cannot be decoded, or only by guessing what is missing.
     """
     import av
 
     try:
-        # A title in another encoding than UTF-8 makes no film unplayable.
+        # (A title that is no UTF-8 does not make a video unplayable.)
         with av.open(str(path), metadata_errors="ignore") as container:
             info = _look_through(container, info, threads=1 if size < _LONG else min(4, os.cpu_count() or 1))
             return info if info.seconds else replace(info, seconds=(container.duration or 0) / av.time_base)
@@ -356,7 +351,7 @@ def _decode(path: Path, info: VideoInfo, size: int) -> VideoInfo | None:
         raise DownloadError(_DAMAGED) from None
     except DownloadError:
         raise
-    except Exception:  # noqa: BLE001  # PyAV's own trouble says nothing of the film, which is paid for and whole
+    except Exception:  # noqa: BLE001  # an error of PyAV's own says nothing about a video that is paid for and whole
         return None
 
 
@@ -368,12 +363,12 @@ def _look_through(container: Any, info: VideoInfo, *, threads: int) -> VideoInfo
         stream.codec_context.thread_count = threads
         if stream.type == "video":
             stream.codec_context.thread_type = "AUTO"
-            # Smoothing what is decoded shows no damage, and takes its time.
+            # Smoothing hides no damage, and takes time.
             stream.codec_context.options = {"skip_loop_filter": "all"}
     pictures = 0
     for packet in container.demux(streams):
         for frame in packet.decode():
-            # What was missing is made up, which a viewer sees as smears and blocks.
+            # The decoder has guessed what was missing, which a viewer sees as smears and blocks.
             if frame.is_corrupt:
                 raise DownloadError(_DAMAGED)
             if packet.stream.type == "video":

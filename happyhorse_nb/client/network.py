@@ -1,4 +1,4 @@
-"""What lies between here and a server: proxies, addresses that may not be followed, and what went wrong."""
+"""The network between here and a server: proxies, forbidden addresses, and errors in words."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from happyhorse_nb.errors import DownloadError, NotSent
 from happyhorse_nb.settings import is_loopback
 from happyhorse_nb.settings.account import HiddenText
 
-#: Bytes that a line of an answer's head may have. The usual limit is an eighth: a paid answer with more was lost.
+#: Bytes that a line of an answer's head may have. aiohttp's default is an eighth, with which a paid answer was lost.
 HEADERS = 64 * 1024
 
-#: What goes wrong before a byte has left.
+#: Errors before a byte has left.
 UNSENT = (
     aiohttp.ClientConnectorError,
     aiohttp.ConnectionTimeoutError,
@@ -33,15 +33,12 @@ UNSENT = (
 )
 
 
-#: OpenSSL's numbers for a certificate whose authority is not known here, its own included.
+#: OpenSSL's error numbers for a certificate whose authority is not known here.
 _UNKNOWN_AUTHORITY = (18, 19, 20, 21)
 
 
 def in_words(problem: BaseException) -> str:
-    """What went wrong with the network in a few plain words.
-
-    Of an address host and port alone: what is behind them may be a secret.
-    """
+    """A network error in a few plain words. Of an address only host and port are named: the rest may be secret."""
     if isinstance(problem, aiohttp.ClientConnectorDNSError):
         return f"the name {_host(problem.host)} cannot be found"
     if isinstance(problem, aiohttp.ClientConnectorCertificateError):
@@ -80,7 +77,7 @@ def _to(problem: BaseException) -> str:
 
 
 def _address(problem: BaseException) -> str:
-    """Host and port that were tried, empty where the error does not say."""
+    """The host and port that were tried; empty where the error does not say."""
     host, port = getattr(problem, "host", None), getattr(problem, "port", None)
     return f"{_host(host)}:{port}" if host else ""
 
@@ -91,13 +88,13 @@ def _host(host: str | None) -> str:
 
 
 def lost(problem: BaseException) -> str:
-    """Why there is no answer that can be read, to a request that may have left."""
+    """Why there is no readable answer to a request that may have left."""
     wrong = damage(problem)
     return f"the server's {wrong}" if wrong else f"the connection was lost: {in_words(problem)}"
 
 
 def damage(problem: BaseException) -> str | None:
-    """What is wrong with an answer that did come, in words that begin with it; None where it only broke off."""
+    """What is wrong with an answer that did come, such as "answer is malformed"; None where it only broke off."""
     chain: list[BaseException] = []
     cause: BaseException | None = problem
     while cause is not None and cause not in chain:
@@ -121,12 +118,13 @@ _UNUSABLE = (
 
 
 def proxy_for(address: str) -> dict[str, Any]:
-    """The arguments of an aiohttp request that send it through the proxy; none where the address is reached directly.
+    """The arguments that send an aiohttp request through the proxy; none where there is none.
 
-    aiohttp would find the proxy by itself (``trust_env``), but then it also looks the server up in ``~/.netrc``, and an
-    entry there is one authorization too many beside the key: it refuses to send anything.
-    Raises `NotSent` for a proxy that cannot be used.
+    aiohttp would find the proxy by itself (``trust_env``), but then it also reads ``~/.netrc``, and refuses to send
+    anything when an entry there competes with the key. Raises `NotSent` for a proxy that cannot be used.
     """
+    found = _find(address)
+    # Raised here, because verbose tracebacks print locals, and those of `_find` hold the proxy's password.
     found = _find(address)
     # Raised here: the frame of the other one holds the proxy's password, and verbose tracebacks print locals.
     if found is None:
@@ -167,20 +165,20 @@ def _find(address: str) -> dict[str, Any] | None:
 
 _INTERNAL = "the link to the video leads to this machine or its own network, so it is not followed"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-#: All that may stand in a request's first line. What else is in a link is encoded, and nothing but that.
+#: What may stand in a request's first line; all else in a link is encoded, and nothing but that.
 _PRINTABLE = "".join(map(chr, range(0x21, 0x7F)))
-#: Addresses that stand for an IPv4 one, in their last 32 bits: mapped, compatible, and a network's own way (NAT64).
+#: Addresses with an IPv4 one in their last 32 bits: mapped, compatible, and a network's own way (NAT64).
 _STAND_FOR_IPV4 = [IPv6Network(net) for net in ("::ffff:0:0/96", "::/96", "64:ff9b::/96")]
-#: Nobody's network: proxies that catch connections below the system's look-ups give an address of these for any name.
+#: Nobody's network: proxies that catch connections below name resolution give addresses of it to any name.
 _CAUGHT = IPv4Network("198.18.0.0/15")
 
 
 def destination(link: str, *, loopback: bool = False, own: str = "") -> URL:
-    """The address to ask for what is at ``link``; plain http becomes https at the same place.
+    """The address to fetch ``link`` from; plain http becomes https at the same host.
 
-    With ``loopback``, for a server on this machine, http stays, to this machine alone. Else addresses of this machine
-    and its network are refused where they are written as such, but for ``own``, the server's own host; what a name
-    stands for is looked at by `PublicOnly`. Raises `DownloadError`, which does not hold the link.
+    With ``loopback``, for a server on this machine, http stays, to this machine alone. Otherwise addresses of this
+    machine and its network are refused, except ``own``, the server's own host; names are checked by `PublicOnly` when
+    they are resolved. Raises `DownloadError`, which does not hold the link.
     """
     url = _url(link)
     here = url is not None and is_loopback(f"https://{url.authority}")
@@ -196,7 +194,7 @@ def destination(link: str, *, loopback: bool = False, own: str = "") -> URL:
 
 
 def joined(base: str, location: str) -> str:
-    """Where a redirect leads from ``base``. What of either is in the result is spelt as it was."""
+    """Where a redirect leads from ``base``, spelt exactly as its parts were."""
     location = location.strip()
     scheme, _, rest = base.partition("://")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
@@ -217,14 +215,14 @@ def joined(base: str, location: str) -> str:
 
 
 def same_host(host: str | None, other: str) -> bool:
-    """Whether two names are of one host."""
+    """Whether two names mean one host."""
     return bool(other) and (host or "").rstrip(".").casefold() == other.strip("[]").rstrip(".").casefold()
 
 
 def is_internal(address: str) -> bool:
-    """Whether an IP address leads to no place of the public internet: loopback, private, link-local and the like.
+    """Whether an IP address is not on the public internet: loopback, private, link-local and the like.
 
-    False for what is none, a name.
+    False for a name, but for those of this machine.
     """
     try:
         found = ip_address(address)
@@ -240,10 +238,10 @@ def is_internal(address: str) -> bool:
 
 
 class PublicOnly(AbstractResolver):
-    """Looks up names for a server that is not on this machine: what they stand for inside its network is left out.
+    """Resolves names for a server that is not on this machine, without addresses inside its network.
 
-    A connection goes to what this gives and is not looked up again, so nobody can give another address in between.
-    ``own`` is the server's own host, which may be inside, as may the proxies of the environment.
+    A connection goes to what this returns, so nobody can give another address in between. ``own`` is the server's own
+    host, which may be inside, as may the proxies of the environment.
     """
 
     def __init__(self, own: str, inner: AbstractResolver | None = None) -> None:
@@ -253,7 +251,7 @@ class PublicOnly(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """The addresses of a host. Raises `DownloadError` where all of them are inside, and OSError for none."""
+        """The addresses of a host. Raises `DownloadError` where all are inside, and OSError for none."""
         found = await self._inner.resolve(host, port, family)
         if same_host(host, self._own) or is_proxy(host):
             return found
@@ -263,7 +261,7 @@ class PublicOnly(AbstractResolver):
         return public
 
     async def close(self) -> None:
-        """Close what it asks."""
+        """Close the inner resolver."""
         await self._inner.close()
 
 
@@ -275,11 +273,11 @@ def _url(link: str) -> URL | None:
     if not mark or not authority or re.search(r"[\x00-\x1f\x7f]", rest):
         return None
     try:
-        # A host has one spelling, which this finds; a signature does not cover it.
+        # A host is brought into its one spelling; a signature does not cover it.
         host = URL(f"https://{authority}")
         encoded = quote(tail.encode("utf-8", "surrogateescape"), safe=_PRINTABLE)
         url = URL(f"{scheme.lower()}://{host.raw_authority}{encoded}", encoded=True)
-        # A number that is no address: some systems would connect to what they make of it (127.1).
+        # A number that is no address may still be connected to by some systems (127.1).
         if (url.raw_host or "").replace(".", "").isdigit():
             ip_address(url.raw_host or "")
         return url if url.raw_host and url.port else None
@@ -288,7 +286,7 @@ def _url(link: str) -> URL | None:
 
 
 def _beside(path: str, location: str) -> str:
-    """What a relative path means beside another: dots at its front are steps, all else is taken as it is."""
+    """A relative path resolved against another: only dots at its front are steps."""
     folder = path.rpartition("/")[0]
     while step := re.match(r"\.{1,2}(/|(?=[?#]|$))", location):
         if step[0].startswith(".."):

@@ -25,37 +25,36 @@ from happyhorse_nb.polling import Hold, Timing
 
 logger = logging.getLogger(__name__)
 
-#: Seconds between two reads at most while the server is in trouble, where the caller has no setting for it.
+#: Most seconds between two reads while the server is in trouble, if the caller has no setting for it.
 _MAX_BACKOFF = 30.0
 
 
 class Reader(Protocol):
-    """What the poll loop needs: a way to read the task, to wait, and to tell what was heard."""
+    """What the poll loop needs from a job, or from a client alone."""
 
     async def pause(self, seconds: float) -> None:
         """Wait so many seconds before the next read."""
 
     async def turn(self, urgency: Callable[[], float]) -> None:
-        """Wait until one more read may leave; ``urgency`` says how many seconds of waiting it saves."""
+        """Wait until one more read may leave; ``urgency`` tells how many seconds of waiting it saves."""
 
     async def read(self, *, hold: bool) -> Snapshot | None:
-        """What the server says of the task. None where a held read was cut short and a plain one is to follow."""
+        """Read the task. None where a held read was cut short, and a plain one is to follow."""
 
     def heard(self, snapshot: Snapshot) -> None:
-        """The server has said this of the task."""
+        """The server has answered."""
 
     def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
-        """A read failed, the ``tries``-th in a row; nothing is to be asked for ``wait`` seconds."""
+        """A read failed, the ``tries``-th in a row; the server is not to be asked for ``wait`` seconds."""
 
 
 class Poll:
     """Decides for one task when it is read next, whether that read is held open, and what a failed one means.
 
-    ``status`` is what is known of the task, None where nothing is: then it is read at once. ``price`` is what a request
-    is worth now (seconds of waiting), ``max_gap`` the longest gap between two reads: whoever sets one wants reads, not
-    a promise, so none is held open. A 404 is believed at once where ``typed`` (somebody typed the id) and the task was
-    never heard of, else when it has been repeated for ``missing_patience`` seconds. ``shared``: a rate limiter keeps to
-    what the server says, so that of a long wait only the first part is waited here.
+    ``status`` is what is known of the task; None: read it at once. ``price`` is what a request is worth now (seconds of
+    waiting). ``max_gap`` is the longest gap between two reads; with it no read is held open. A 404 is believed when it
+    has been repeated for ``missing_patience`` seconds; at once for an id that was ``typed`` and never answered for.
+    ``shared``: a rate limiter keeps to what the server says, so only the first part of a long wait is waited here.
     """
 
     def __init__(
@@ -76,12 +75,14 @@ class Poll:
         self._status = status
         self._price = price
         self._max_gap, self._max_backoff = max_gap, max_backoff
-        self._missing, self._missing_patience = polling.Missing(), missing_patience
+        #: Since when the server has said that it does not know the task.
+        self._missing_since: float | None = None
+        self._missing_patience = missing_patience
         self._typed, self._shared = typed, shared
         self._tries, self._wait = 0, 0.0
         #: Whether a long wait that the server asked for has been cut short for one read.
         self._tried = False
-        # Nothing is answered now, with the parameter or without: one request for each read is enough.
+        # After an error: the next read is not held, so that it is one request and not two.
         self._plain = False
         #: Whether a read is held open now, and whether the next one may follow at once.
         self.held = self._at_once = False
@@ -89,8 +90,8 @@ class Poll:
     @property
     def wait(self) -> float:
         """Seconds until the next read."""
-        # What is in doubt is read as soon as may be.
-        if self._at_once or self._missing.in_doubt or self._status is None:
+        # A task that may be gone or whose state is not known is read as soon as possible.
+        if self._at_once or self._missing_since is not None or self._status is None:
             return self._wait
         return max(self._wait, self.timing.gap(self._price(), self._max_gap))
 
@@ -99,10 +100,7 @@ class Poll:
         return self.timing.urgency(held=self._at_once)
 
     async def read(self, reader: Reader) -> Snapshot:
-        """Read once; a held read that fails where a plain one may not is followed by a plain one.
-
-        Raises what ``reader`` raises.
-        """
+        """Read once; a plain read follows a held one that fails for being held. Raises what ``reader`` raises."""
         self._at_once = False
         if self._plain or not self._hold.asks or self._max_gap is not None:
             return await _plain(reader)
@@ -115,33 +113,37 @@ class Poll:
         if snapshot is not None:
             self._at_once = self._hold.answered(time.monotonic() - began, news=snapshot.status != self._status)
             return snapshot
-        await reader.turn(_most_urgent)
+        await reader.turn(lambda: math.inf)
         snapshot = await _plain(reader)
         if failed:
             self._hold.failed()
         return snapshot
 
     def answered(self, snapshot: Snapshot) -> None:
-        """A read was answered."""
+        """Note what the server has said."""
         self._status = snapshot.status
         self._plain, self._tries, self._wait, self._tried, self._typed = False, 0, 0.0, False, False
-        self._missing.known()
+        self._missing_since = None
         self.timing.heard(snapshot.status)
 
     def gone(self, problem: HappyHorseError) -> bool:
-        """Whether this answer ends the reading: the server has said long enough that it does not know the task."""
+        """Whether this answer ends the reading: a 404 that is believed, see above."""
         if not isinstance(problem, NotFound):
             return False
-        return self._typed or self._missing.gone(self.timing.clock(), self._missing_patience)
+        now = self.timing.clock()
+        if self._missing_since is None:
+            self._missing_since = now
+            return self._typed
+        return self._typed or now - self._missing_since >= self._missing_patience
 
     def failed(self, problem: HappyHorseError) -> tuple[float, int]:
-        """A read failed: the seconds for which nothing is to be asked, and how many have failed in a row."""
+        """Note a failed read; seconds for which the server is not to be asked, and how many failed in a row."""
         self._tries += 1
         wait = polling.backoff(self._tries, longest=self._max_backoff)
         if isinstance(problem, RateLimited):
             logger.debug("task %s: 429, wait %s s", problem.task_id, problem.retry_after)
             wait = problem.retry_after or wait
-            # Of a long wait one read is tried after a minute; what is asked for then is waited as told.
+            # One read is tried after a minute of a long wait; if it is refused too, the wait is waited as told.
             self._tried = self._shared or (wait > polling.TRIED_AFTER and not self._tried)
             self._wait = min(wait, polling.TRIED_AFTER) if self._tried else wait
         else:
@@ -152,9 +154,9 @@ class Poll:
 
 
 async def until_ended(reader: Reader, poll: Poll) -> Snapshot:
-    """Read the task until it has failed or its video is there; the last snapshot.
+    """Read the task until it has failed or its video is there; returns the last snapshot.
 
-    Raises the errors that end reading: 400, 401, 402, 403, a 404 that was repeated, and what ``reader`` raises.
+    Raises the errors that end reading: 400, 401, 402, 403, a repeated 404, and what ``reader`` raises.
     """
     while True:
         await reader.pause(poll.wait)
@@ -169,31 +171,23 @@ async def until_ended(reader: Reader, poll: Poll) -> Snapshot:
         logger.debug("task %s: %s", snapshot.task_id, snapshot.status)
         poll.answered(snapshot)
         reader.heard(snapshot)
-        # Compared by value here and everywhere: after a user's importlib.reload there are two classes of states.
+        # Compared by value, here and everywhere: after a user's importlib.reload there are two `Status` classes.
         if snapshot.status in (Status.FAILED, Status.DOWNLOADING):
             return snapshot
 
 
-class Read(Protocol):
-    """`Client.read`."""
-
-    def __call__(self, task_id: str, *, hold: bool = False) -> Awaitable[Snapshot]:
-        """What the server says of a task; with ``hold`` it may answer only when there is news."""
+#: `Client.read`.
+Read = Callable[..., Awaitable[Snapshot]]
 
 
 async def wait_for(
-    read: Read,
-    hold: Hold,
-    task_id: str,
-    *,
-    typical: float,
-    on_change: Callable[[Snapshot], None] | None,
+    read: Read, hold: Hold, task_id: str, *, typical: float, on_change: Callable[[Snapshot], None] | None
 ) -> Snapshot:
     """`Client.wait` without its time-out: ``typical`` is how many seconds tasks of that server usually take.
 
     Raises `JobFailed`, and what `until_ended` raises.
     """
-    # The loop's clock is the one that its pauses go by.
+    # The clock that asyncio's pauses use.
     timing = Timing(polling.forecast([], typical=typical), asyncio.get_running_loop().time)
     timing.begin()
     snapshot = await until_ended(_Alone(read, task_id, on_change), Poll(timing, hold))
@@ -203,7 +197,7 @@ async def wait_for(
 
 
 class _Alone:
-    """Reads one task with a client alone: no rate limiter, nothing written down."""
+    """Reads one task with a client alone: no rate limiter, no ledger."""
 
     def __init__(self, read: Read, task_id: str, on_change: Callable[[Snapshot], None] | None) -> None:
         self._read, self._task_id, self._on_change = read, task_id, on_change
@@ -214,7 +208,7 @@ class _Alone:
             await asyncio.sleep(seconds)
 
     async def turn(self, urgency: Callable[[], float]) -> None:
-        """Its turn is always."""
+        """Reads may leave at any time."""
 
     async def read(self, *, hold: bool) -> Snapshot:
         return await (self._read(self._task_id, hold=True) if hold else self._read(self._task_id))
@@ -225,7 +219,7 @@ class _Alone:
             self._on_change(snapshot)
 
     def troubled(self, problem: HappyHorseError, wait: float, tries: int) -> None:
-        """It is read again, that is all."""
+        """Nothing is shown or shared."""
 
 
 async def _plain(reader: Reader) -> Snapshot:
@@ -235,9 +229,9 @@ async def _plain(reader: Reader) -> Snapshot:
 
 
 async def _held(hold: Hold, reader: Reader) -> tuple[Snapshot | None, bool]:
-    """What a held read gives, None where the same one without the parameter has to follow; and whether it failed.
+    """What a held read gives; None where a plain one has to follow, with whether the held one failed.
 
-    Whether it failed for the parameter tells that other read. Raises what the read raises, where it would without it.
+    Raises what the read raises where a plain one would, too.
     """
     crowded = False
     hold.open += 1
@@ -246,7 +240,7 @@ async def _held(hold: Hold, reader: Reader) -> tuple[Snapshot | None, bool]:
     except (BadRequest, NotFound, ServerError, ConnectionLost):
         return None, True
     except RateLimited:
-        # Alone it is no more than any other read. Beside others that are held, it may be one too many of these.
+        # Alone it is like any other read. Beside other held reads it may be one too many.
         if hold.open <= 1:
             raise
         crowded = True
@@ -255,7 +249,3 @@ async def _held(hold: Hold, reader: Reader) -> tuple[Snapshot | None, bool]:
         if crowded:
             hold.crowded()
     return None, False
-
-
-def _most_urgent() -> float:
-    return math.inf

@@ -1,4 +1,4 @@
-"""One video on its way into a file: as much of it as a connection brings."""
+"""Transfers one video into a file: as much of it as one connection brings."""
 
 from __future__ import annotations
 
@@ -19,17 +19,16 @@ from happyhorse_nb.settings import bring_to_disk, is_loopback
 from happyhorse_nb.settings.account import HiddenText
 from happyhorse_nb.settings.process import at_disk
 
-#: Bytes that are written at once. Fewer would cost more in handing over than in writing.
+#: Bytes in one write. With fewer, handing them over would cost more than writing.
 _BATCH = 4 * 1024 * 1024
-#: Seconds after which fewer are, so that what came over a slow line is on disk when it is cut.
+#: Seconds after which fewer are written, so that what a slow line brings is on disk when it is cut.
 _SOON = 0.25
 
 
 class Behind:
-    """Takes what comes for a file, and has a thread write it; at most two batches are in memory.
+    """Writes what comes to a file on a thread; at most two batches are in memory.
 
-    Raises OSError, for what was handed over before, at any later call. ``sync`` waits until the file behind a
-    descriptor is on the disk.
+    Any call may raise the OSError of an earlier write. ``sync`` waits until the file behind a descriptor is on disk.
     """
 
     def __init__(self, file: BinaryIO, *, sync: Callable[[int], None] = os.fsync) -> None:
@@ -41,7 +40,7 @@ class Behind:
         self._writing: asyncio.Future[None] | None = None
 
     async def put(self, piece: bytes) -> bool:
-        """Add a piece. Says whether a batch was handed over with it."""
+        """Add a piece; whether it completed a batch."""
         self._pieces.append(piece)
         self._size += len(piece)
         if self._size < _BATCH and time.monotonic() - self._since < _SOON:
@@ -73,15 +72,15 @@ class Behind:
             bring_to_disk(self._file.fileno(), self._sync)
 
 
-#: Bytes that wait for us at most, twice over. More than the usual, which holds a fast line up at every read.
+#: Bytes that aiohttp buffers, twice over. Its default holds a fast line up at every read.
 _BUFFER = 512 * 1024
 _REDIRECTS = 5
-#: Seconds of silence after which a cut is assumed.
+#: Seconds of silence after which a connection counts as cut.
 _SILENCE = 30.0
-#: A transfer that brings fewer bytes a second than this, on average over this many seconds, is given up.
+#: A transfer that brings fewer bytes a second, on average over a window (seconds), is given up.
 _SLOWEST = 2048
 WINDOW = 30.0
-#: Seconds without a byte that are counted at most, within a connection or between two: an outage is no crawling.
+#: Most seconds of one silence that count for the average, in a connection or between two: an outage is no crawling.
 _PAUSE = 5.0
 _BROKEN = "the connection broke again and again"
 NO_LINK = "the server says the task is done but gives no link to a video"
@@ -89,9 +88,9 @@ NO_LINK = "the server says the task is done but gives no link to a video"
 
 @lasting
 class Cut(Exception):
-    """A transfer that broke off, or a server in trouble: worth another try, from where it stopped.
+    """A transfer that broke off, or a server in trouble: worth another try from where it stopped.
 
-    ``refused`` says that the link itself was turned down: worth another try with a fresh one.
+    ``refused``: the link itself was turned down, so the next try wants a fresh one.
     """
 
     def __init__(self, why: str, *, refused: bool = False) -> None:
@@ -100,10 +99,10 @@ class Cut(Exception):
 
 
 class Transfer:
-    """A link, the file that its video goes to, and how much of it is there (``have``, in bytes).
+    """A link, the file that its video goes to, and how many bytes of it are there (``have``).
 
-    The link is a secret, and verbose tracebacks print the locals of every frame. So what goes wrong is returned from
-    the functions that have the link or an answer in their hands, and raised by the one that has neither.
+    The link is a secret, and verbose tracebacks print the locals of every frame. So functions that hold the link or an
+    answer return their errors, and `go_on`, which holds neither, raises them.
     """
 
     def __init__(
@@ -119,7 +118,7 @@ class Transfer:
         on_bytes: Callable[[int, int | None], None] | None,
     ) -> None:
         self.have = 0
-        #: Whether the server told where the video ends, so that a cut does not go unnoticed.
+        #: Whether the server stated where the video ends, so that a cut is noticed.
         self.told = True
         self._session = session
         self._url = HiddenText(url)
@@ -128,16 +127,16 @@ class Transfer:
         self._own = own
         self._cap = cap
         self._window = window
-        #: The seconds and bytes since it was last seen that it does not crawl, and when the last of them came. What
-        #: lies between two connections counts too, or it would go on for ever with some that bring a byte each.
+        #: Seconds and bytes in the current window, and when bytes came last. The time between two connections counts
+        #: too, or connections that bring a byte each could go on for ever.
         self._spent, self._came = 0.0, 0
         self._mark = time.monotonic()
         self._on_bytes = on_bytes
-        #: Names the version of the file that was begun with; another one is no continuation of it.
+        #: The version of the file that was begun; no other is a continuation of it.
         self._tag: str | None = None
-        #: How it was said to be packed then.
+        #: Its Content-Encoding.
         self._said = ""
-        #: Its length in bytes, where it was told; a part of another length is no continuation either.
+        #: Its length in bytes, where stated.
         self._total: int | None = None
 
     @property
@@ -146,7 +145,7 @@ class Transfer:
         return bool(self._url)
 
     def follow(self, url: str) -> None:
-        """Go on with a fresh link. One with another path may lead to another video, so begin anew."""
+        """Use a fresh link. If its path is another, it may be another video, so begin anew."""
         if url.partition("?")[0] != self._url.partition("?")[0]:
             self.have = 0
         self._url = HiddenText(url)
@@ -168,12 +167,12 @@ class Transfer:
         except NotSent as problem:
             return DownloadError(f"the video could not be fetched: {problem}")
         except DownloadError as problem:
-            # Anew: the frames that this one has come through hold the link.
+            # A new one, since the frames of this one hold the link.
             return Cut(str(problem), refused=True) if problem.refused else DownloadError(str(problem))
         except CannotUnpack as problem:
             return Cut(str(problem))
         except (aiohttp.ClientError, TimeoutError, ConnectionError, ValueError, RuntimeError) as problem:
-            # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
+            # (RuntimeError: Python is ending and gives no thread to resolve a name.)
             wrong = damage(problem)
             return Cut(f"its server's {wrong}" if wrong else _BROKEN)
         finally:
@@ -188,11 +187,11 @@ class Transfer:
         elif self._total is None and response.content_length is not None:
             self._total = self.have + response.content_length
         total = self._total
-        # aiohttp itself notices when an answer in chunks is cut.
+        # (In chunks, aiohttp notices a cut.)
         self.told = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
         if total is not None and total > self._cap:
             return self._too_large()
-        # What is missing of one that was begun with is not packed: of no other is a part asked for.
+        # A resumed part is never packed: parts of packed videos are not asked for.
         unpacker = None if self.have else Unpacker(self._said)
         with self.half.open("ab" if self.have else "wb") as file:
             behind = Behind(file)
@@ -201,10 +200,10 @@ class Transfer:
                 problem = await self._take(response, behind, unpacker, total)
                 whole = problem is None
             finally:
-                # Also of a transfer that was cut: what has come of it is not asked for again.
+                # Also after a cut: what has come is not fetched again.
                 await behind.end(sync=whole)
                 if unpacker is not None and unpacker.packed:
-                    # How it is packed tells where it ends. Nothing goes on in the midst of it.
+                    # Packed data state where they end, and cannot be resumed.
                     self.told = True
                     total = self.have = self.have if whole else 0
         if problem is not None:
@@ -216,7 +215,7 @@ class Transfer:
     async def _take(
         self, response: aiohttp.ClientResponse, behind: Behind, unpacker: Unpacker | None, total: int | None
     ) -> DownloadError | None:
-        """Write down what comes, to its end."""
+        """Write what comes, to its end."""
         async for piece in response.content.iter_any():
             if self._crawls(len(piece)):
                 return DownloadError("the video could not be fetched: the connection is too slow")
@@ -225,7 +224,7 @@ class Transfer:
                     return self._too_large()
                 self.have += len(part)
                 if await behind.put(part) and self._on_bytes is not None:
-                    # The length that was told is that of the parcel.
+                    # (The stated length is that of the packed data.)
                     self._on_bytes(self.have, None if unpacker is not None and unpacker.packed else total)
         for part in () if unpacker is None else unpacker.end():
             self.have += len(part)
@@ -236,7 +235,7 @@ class Transfer:
         return DownloadError(f"the video is larger than {self._cap:,} bytes")
 
     def _crawls(self, came: int) -> bool:
-        """Whether less than `_SLOWEST` came on average over a window. Without it, a byte now and then is progress."""
+        """Whether less than `_SLOWEST` came over a window, although a byte came now and then."""
         now = time.monotonic()
         self._spent += min(now - self._mark, _PAUSE)
         self._mark = now
@@ -248,7 +247,7 @@ class Transfer:
         return slow
 
     async def _open(self) -> aiohttp.ClientResponse | Cut | DownloadError:
-        """The answer with the video in it, after redirects, each of them checked again."""
+        """The answer with the video, after redirects, each of which is checked."""
         if not self.linked:
             return Cut(NO_LINK, refused=True)
         link: str = self._url
@@ -275,7 +274,7 @@ class Transfer:
         return Cut("the link to the video redirects in circles", refused=True)
 
     def _headers(self) -> dict[str, str]:
-        # As it is: a packed answer has another length, and no part of it can be asked for.
+        # Unpacked: a packed answer has another length, and cannot be resumed.
         headers: dict[str, str] = {hdrs.ACCEPT: "video/mp4, */*;q=0.1", hdrs.ACCEPT_ENCODING: "identity"}
         if self.have:
             headers[hdrs.RANGE] = f"bytes={self.have}-"
@@ -284,7 +283,7 @@ class Transfer:
         return headers
 
     def _judge(self, response: aiohttp.ClientResponse) -> Cut | None:
-        """None for an answer with the video in it, or with what is missing of it."""
+        """None for an answer with the video, or with the missing part of it."""
         status = response.status
         if status == 200:
             return None
@@ -292,19 +291,19 @@ class Transfer:
         if status == 206 and self.have and part.startswith(f"bytes {self.have}-") and self._continues(response):
             return None
         if status in (206, 416):
-            # Not the part that was asked for: begin again.
+            # Not the part that was asked for.
             self.have = 0
         if status in (206, 408, 416, 429) or status >= 500:
             return Cut(f"its server answers {status}")
         return Cut(f"the link to the video was refused ({status})", refused=True)
 
     def _continues(self, response: aiohttp.ClientResponse) -> bool:
-        """Whether a part is of the version that was begun with, as far as the server says so."""
+        """Whether a part belongs to the version that was begun, as far as the server says."""
         total = response.headers.get(hdrs.CONTENT_RANGE, "").rpartition("/")[2]
         tag = _strong(response.headers.get(hdrs.ETAG))
         if _coding(response) != self._said:
             return False
-        # (Without a length or a tag in either answer, there is nothing that speaks against it.)
+        # (An answer without a length or a tag is no evidence against it.)
         return (not total.isdecimal() or self._total in (None, int(total))) and (not tag or self._tag in (None, tag))
 
 

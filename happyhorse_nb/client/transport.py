@@ -1,4 +1,4 @@
-"""One HTTP request and its answer, and an exact account of whether anything left this machine."""
+"""One HTTP request and its answer, with an exact account of whether anything left this machine."""
 
 from __future__ import annotations
 
@@ -31,25 +31,25 @@ from happyhorse_nb.settings.process import in_thread
 _MAX_ANSWER = 4 * 1024 * 1024
 _SHORT = 64 * 1024
 _MAX_HEADERS = 1024
-#: Seconds a read may take in all, as may the body of any answer; and seconds a connection may take to come about.
+#: Seconds for a whole read, and for the body of any answer; and for making a connection.
 _READ_TIMEOUT = 30.0
 _CONNECT_TIMEOUT = 20.0
-#: The same for a read that the server holds open, which it does for at most 45 s (the API's documents).
+#: Seconds for a read that the server holds open, which it does for at most 45 s (the API's documents).
 _HELD_TIMEOUT = 60.0
-#: Bytes of a paid request that the system may take before they leave. By itself it takes megabytes, and those that a
-#: slow line has not sent after minutes would pass for sent.
+#: Bytes of a paid request that the system may buffer. Its default is megabytes, which a slow line has not sent after
+#: minutes, and which would pass for sent.
 _SEND_BUFFER = 256 * 1024
 #: The name of a host in a redirect, which is shown.
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
-#: Videos that are fetched at once: they share the line evenly, and the first of many is not there last.
+#: Videos fetched at once. They share the line evenly; with more, all would be late.
 _DOWNLOADS = 6
 
 
 @dataclass(frozen=True)
 class Answer:
-    """An HTTP answer: its status, its headers, and its JSON (None where the body is none). The key is in none of them.
+    """An HTTP answer: status, headers, and JSON (None where the body is none). The key is in none of them.
 
-    ``sends_on`` is where a 3xx leads to: scheme and host alone, for the rest of the address may be a secret.
+    ``sends_on`` is the origin a 3xx leads to, without the rest of the address, which may be secret.
     """
 
     status: int
@@ -62,11 +62,10 @@ Heard = Callable[[Answer, int], None]
 
 
 class Transport:
-    """Sends requests to one account's origin, the key with each of them, and to nowhere else.
+    """Sends requests with the key to one account's origin, and nowhere else. Belongs to the running loop.
 
-    It belongs to the loop that runs when it is made. ``heard`` is told each answer, and how many requests
-    are in mid-air then. Names are looked up, and certificates trusted, as the system does, but where ``resolver`` and
-    ``tls`` say otherwise; ``patience`` is with paid requests.
+    ``heard`` is called with each answer and the number of requests on their way. ``resolver`` and ``tls`` replace the
+    system's way to resolve names and to trust certificates; ``patience`` is for paid requests.
     """
 
     def __init__(
@@ -91,35 +90,37 @@ class Transport:
             "max_line_size": HEADERS,
             "max_field_size": HEADERS,
         }
-        # Newer releases of aiohttp count them too.
+        # Newer releases of aiohttp limit their number, too.
         if "max_headers" in inspect.signature(aiohttp.ClientSession).parameters:
             common["max_headers"] = _MAX_HEADERS
         self._reads = aiohttp.ClientSession(
             timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT, sock_connect=_CONNECT_TIMEOUT),
             **common,
         )
-        # Apart, so that no read waits for a connection that a video keeps for minutes.
-        # Unpacked by us: aiohttp believes what an answer says of itself, and the length is that of the parcel.
+        # A session of its own, so that no read waits for a connection that a video keeps for minutes. Unpacked by us:
+        # aiohttp trusts the header of an answer, and reports the packed length.
         if not account.sandbox:
             resolver = PublicOnly(self.host, resolver)
-        files = aiohttp.TCPConnector(resolver=resolver, ssl=tls)
-        self._files = aiohttp.ClientSession(connector=files, auto_decompress=False, **common)
-        #: Held by whoever fetches a video.
+        #: For videos: without the key.
+        self.files = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(resolver=resolver, ssl=tls), auto_decompress=False, **common
+        )
+        #: Held while a video is fetched.
         self.downloads = asyncio.Semaphore(_DOWNLOADS)
-        # A kept-alive connection that the server has just closed fails in the same way as one lost after sending.
-        # So each paid request has a connection of its own, and a failure says what it seems to say.
+        # A kept-alive connection that the server has just closed fails as one that is lost after sending. So each paid
+        # request has a connection of its own, and a failure means what it says.
         self._paid = aiohttp.ClientSession(
-            # As many at once as its caller sends: to wait for one here would count as a connection that is slow.
+            # Without a limit: waiting here would count as a slow connection.
             connector=_Paid(force_close=True, limit=0),
-            # The limits are those of `Patience`.
+            # `Patience` has the limits.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
             trace_configs=[trace],
             **common,
         )
 
     def __del__(self) -> None:
-        # A client that nobody closed is no reason for a message in somebody's notebook.
-        for session in (getattr(self, name, None) for name in ("_reads", "_files", "_paid")):
+        # A client that nobody closed must not write a warning into somebody's notebook.
+        for session in (getattr(self, name, None) for name in ("_reads", "files", "_paid")):
             if session is not None and not session.closed:
                 _abandon(session)
 
@@ -128,23 +129,18 @@ class Transport:
         """The host of the account's origin."""
         return urlsplit(self.account.origin).hostname or ""
 
-    @property
-    def files(self) -> aiohttp.ClientSession:
-        """The session for videos; it carries no key."""
-        return self._files
-
     async def close(self) -> None:
         """Close all connections."""
         await self._reads.close()
-        await self._files.close()
+        await self.files.close()
         await self._paid.close()
 
     async def get(self, path: str, *, held: bool = False) -> Answer:
-        """Read something; with ``held`` the server may keep it open for a while. Raises `NotSent`, `ConnectionLost`."""
+        """Read something; with ``held`` the server may hold it open. Raises `NotSent`, `ConnectionLost`."""
         return await self._send(self._reads, hdrs.METH_GET, path, held=held)
 
     async def post(self, path: str, body: Body, flight: Flight) -> Answer:
-        """Send a paid request, once; ``flight`` hears how far it has come.
+        """Send a paid request, once; ``flight`` is told how far it has come.
 
         Raises `NotSent` when it did not leave as a whole, `ConnectionLost` when it may have.
         """
@@ -160,7 +156,7 @@ class Transport:
         *,
         held: bool = False,
     ) -> Answer:
-        # One that is held open was counted long before it is answered.
+        # (A held one was counted by the server long before its answer.)
         self._in_flight += not held
         try:
             answer = await self._try(session, method, path, body, flight or Flight(), held=held)
@@ -176,20 +172,20 @@ class Transport:
     async def _try(
         self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None, flight: Flight, *, held: bool
     ) -> Answer | TransportError:
-        # Proxies as the environment gives them; a server on this machine is never behind one.
+        # Proxies of the environment; never for a server on this machine.
         more: dict[str, Any] = {} if self.account.sandbox else proxy_for(self.account.origin)
         if held:
             more["timeout"] = aiohttp.ClientTimeout(total=_HELD_TIMEOUT, sock_connect=_CONNECT_TIMEOUT)
         try:
             async with (
-                # Of a read its session limits all of it; a paid request has a limit for each step.
+                # A read is limited as a whole, by its session; a paid request step by step.
                 nullcontext() if body is None else flight.watched(self._patience),
                 session.request(
                     method,
                     self.account.origin + path,
                     data=None if body is None else body.pieces(flight),
                     headers=self._headers(body),
-                    # A redirect could lead the key elsewhere.
+                    # A redirect could lead the key to another server.
                     allow_redirects=False,
                     trace_request_ctx=flight,
                     **more,
@@ -198,7 +194,7 @@ class Transport:
                 if body is not None:
                     flight.answered()
                 raw = await _read(response)
-                # A short one is read sooner than a thread is asked to.
+                # Reading a short one takes less than handing it to a thread.
                 short = raw is None or len(raw) <= _SHORT
                 return Answer(
                     response.status,
@@ -207,8 +203,8 @@ class Transport:
                     self._sends_on(response),
                 )
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError, RuntimeError) as problem:
-            # (RuntimeError: the interpreter shuts down and gives no thread to look a name up.)
-            # Of a read, which may be sent again anyway, the kind of error tells.
+            # (RuntimeError: Python is ending and gives no thread to resolve a name.)
+            # A read may be sent again anyway, so the kind of its error is proof enough.
             if isinstance(problem, UNSENT) if body is None else not flight.left:
                 return NotSent(f"nothing was sent: {in_words(problem)}")
             if body is not None and not flight.whole:
@@ -216,7 +212,7 @@ class Transport:
             return ConnectionLost(lost(problem))
 
     def _sends_on(self, response: aiohttp.ClientResponse) -> str:
-        """Where a redirect leads to, empty for what is none."""
+        """The origin that a redirect leads to; empty for no redirect."""
         told = response.headers.get(hdrs.LOCATION, "") if 300 <= response.status < 400 else ""
         try:
             parts = urlsplit(urljoin(str(response.url), told))
@@ -233,7 +229,7 @@ class Transport:
         return self.account.key.scrub.text(origin)
 
     def _json(self, raw: bytes | None) -> Any:
-        """What the server says, without the key: some repeat it in an error, which is shown and written down."""
+        """The JSON without the key: some servers repeat it in an error, which is shown and written down."""
         try:
             return None if raw is None else self.account.key.scrub(json.loads(raw))
         except (ValueError, RecursionError):
@@ -248,44 +244,44 @@ class Transport:
         headers: dict[str, str] = {hdrs.AUTHORIZATION: type(key)(f"Bearer {key}"), hdrs.ACCEPT: "application/json"}
         if body is not None:
             headers[hdrs.CONTENT_TYPE] = "application/json"
-            # Told, so that half a request can never pass for a whole one.
+            # Stated, so that half a request never passes for a whole one.
             headers[hdrs.CONTENT_LENGTH] = str(body.size)
         return headers
 
 
 class _Paid(aiohttp.TCPConnector):
-    """Connections on which what is written has all but left: the system and asyncio keep little of it back."""
+    """Connections with small buffers, so that what is written has nearly left."""
 
     async def connect(self, *args: Any, **more: Any) -> Connection:
-        # As it was made, through whatever proxy: what aiohttp calls to set a socket up is younger than our floor.
+        # After connecting: aiohttp's hook for setting up a socket is newer than our oldest version of it.
         connection = await super().connect(*args, **more)
         if (transport := connection.transport) is not None:
             transport.set_write_buffer_limits(high=1)
-            # One that cannot be set up so is as good as any other.
+            # A connection that cannot be set up like that is used as it is.
             with suppress(OSError, AttributeError):
                 transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         return connection
 
 
 def _abandon(session: aiohttp.ClientSession) -> None:
-    """Close its connections without a loop to await it on: theirs may have ended long ago."""
+    """Close a session's connections without awaiting: its loop may have ended long ago."""
     connector: Any = session.connector
     session.detach()
-    # Private, for the public one has to be awaited; the second is its name in older releases.
+    # Private, as the public one is awaited; the second name is that of older releases.
     close = getattr(connector, "_close_immediately", None) or getattr(connector, "_close", None)
     if close is not None:
         close()
 
 
 async def _leaves(_session: object, context: Any, _params: object) -> None:
-    # aiohttp calls this just before it hands the first bytes to the socket.
+    # Called by aiohttp just before it hands the first bytes to the socket.
     flight = context.trace_request_ctx
     if flight is not None:
         flight.left = True
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes | None:
-    """The body, None when it is longer than any answer of the API."""
+    """The body; None when it is longer than any answer of the API."""
     raw = bytearray()
     async for chunk in response.content.iter_any():
         raw += chunk

@@ -1,39 +1,37 @@
-"""A video that comes packed although it was asked for as it is: told by its first bytes, whatever its headers say.
-
-Some stores pack what they have under any name, some only say so, some pack and do not say so.
-"""
+"""Unpacks a video that comes compressed although it must not, recognised by its first bytes: servers compress without
+saying so, or say so and do not."""
 
 from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
 
-#: Bytes that are unpacked at once at most, so that whoever counts them stops before many more are there.
+#: Most bytes unpacked at once, so that the caller can stop at its cap.
 _SLICE = 1024 * 1024
-#: As many as tell what it is: an MP4 has the kind of its first box in bytes 4 to 8.
+#: Bytes that tell what it is: an MP4 has the kind of its first box in bytes 4 to 8.
 _HEAD = 8
 _BOXES = (b"ftyp", b"styp", b"free", b"skip", b"wide", b"moov", b"mdat", b"moof", b"uuid")
 _GZIP, _ZLIB, _DEFLATE = 31, 15, -15
 _MAGIC = b"\x1f\x8b\x08"
-#: Ways to pack that Python cannot undo.
+#: Encodings that Python cannot undo.
 _UNKNOWN = ("br", "zstd", "compress")
-#: Packed by the store and once more by what stands before it.
+#: Compressed by a store, and again by what is in front of it.
 _LAYERS = 2
 
 
 class CannotUnpack(Exception):
-    """What came is packed in a way that cannot be undone, in words."""
+    """The video is compressed in a way that cannot be undone."""
 
 
 class Unpacker:
-    """Gives a body back as it is, or unpacked; ``said`` is what the answer's Content-Encoding says."""
+    """Returns a body as it is, or unpacked; ``said`` is the answer's Content-Encoding."""
 
     def __init__(self, said: str = "", layers: int = _LAYERS) -> None:
-        #: Whether it is packed; False until that is known.
+        #: Whether it is compressed; False until that is known.
         self.packed = False
         self._said = [word.strip().casefold() for word in said.split(",")]
         self._layers = layers
-        #: What came before it was known what it is, or behind the end of a member.
+        #: Bytes before it was recognised, or behind the end of a compressed member.
         self._rest = b""
         self._known = False
         self._form = 0
@@ -41,10 +39,10 @@ class Unpacker:
         self._inner: Unpacker | None = None
 
     def feed(self, piece: bytes) -> Iterator[bytes]:
-        """What the next bytes of the body give. Raises `CannotUnpack`."""
+        """What the next bytes give. Raises `CannotUnpack`."""
         if not self._known:
             self._rest += piece
-            # A film's first byte is 0, the length of a short box, which begins nothing that is packed.
+            # An MP4's first byte is 0, the length of a short box, with which no compressed file begins.
             if len(self._rest) < _HEAD and (self._said != [""] or not self._rest.startswith(b"\0")):
                 return
             piece, self._rest = self._rest, b""
@@ -56,7 +54,7 @@ class Unpacker:
             yield from self._inner.feed(part)
 
     def end(self) -> Iterator[bytes]:
-        """What is left when the body has ended. Raises `CannotUnpack` where it has ended too early."""
+        """What is left at the body's end. Raises `CannotUnpack` where that came too early."""
         if self._inner is None:
             yield self._rest
             return
@@ -73,7 +71,7 @@ class Unpacker:
         elif head[0] & 0x8F == 8 and int.from_bytes(head[:2], "big") % 31 == 0:
             self._form = _ZLIB
         elif "deflate" in self._said:
-            # Without its own two bytes at the front, as some servers send it.
+            # Without the usual two bytes at the front, as some servers send it.
             self._form = _DEFLATE
         elif way := next((word for word in self._said if word in _UNKNOWN), None):
             raise CannotUnpack(f"it is compressed in a way that is not supported ({way})")
@@ -86,7 +84,7 @@ class Unpacker:
         while piece:
             assert self._stream is not None, "there is one where it is packed"
             if self._stream.eof:
-                # Packed files can stand one behind the other, and mean one; anything else there means nothing.
+                # Gzip members may follow each other and mean one file; anything else there means nothing.
                 piece = self._rest + piece
                 self._rest = piece if len(piece) < len(_MAGIC) else b""
                 if self._form != _GZIP or not piece.startswith(_MAGIC):
@@ -104,7 +102,7 @@ class Unpacker:
             except zlib.error:
                 raise CannotUnpack("its compressed data are damaged") from None
             piece = self._stream.unconsumed_tail
-            # A full slice may not be all that is in there, although all bytes are taken.
+            # A full slice may have more behind it, although all bytes are taken.
             more = bool(piece) or len(part) == _SLICE
             if part:
                 yield part

@@ -1,4 +1,4 @@
-"""What the jobs of one account share: its connections, its requests a minute, its slots. Lives on the event loop."""
+"""What the jobs of one account share: connections, requests a minute, slots. Lives on the event loop."""
 
 from __future__ import annotations
 
@@ -25,20 +25,21 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-#: Seconds after which what other kernels do is looked up anew, and after which what was found says nothing any more.
+#: Seconds after which the other kernels' jobs are counted anew, and after which a count is too old to use.
 _LOOK, _STALE = 1.0, 5.0
-#: In the words of a refusal: it is for the tasks that run, not for the requests that were sent.
+#: What a 429 says where tasks are refused for the number that run, not for the requests of the last minute; and where
+#: it is for these.
 _TASKS = re.compile(r"concurren|running|at once|in progress|parallel", re.IGNORECASE)
 _REQUESTS = re.compile(r"per minute|a minute|request rate|requests", re.IGNORECASE)
-#: And of one that gives no detail. As the category before a detail these words stand for both.
+#: The same where nothing else is said; before a detail these words stand for both.
 _RATE = re.compile(r"rate limit", re.IGNORECASE)
 
 
 class AccountLimits:
-    """Everything that is asked with one key of an account goes through here.
+    """The limits that hold for everything asked with one key of an account.
 
-    ``beside`` are those of this process, in which other keys of the same account may be in use. The ledger is read on
-    threads: what is asked on the loop is answered from what was read last.
+    ``beside`` are all such limits of this process, some perhaps for other keys of the same account. The ledger is read
+    on threads; on the loop the last answer is used.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class AccountLimits:
         settings: Callable[[], Settings],
         beside: Collection[AccountLimits] = (),
     ) -> None:
-        # Here, on the loop: no cell waits until aiohttp is imported.
+        # Imported on the loop, so that no cell waits for aiohttp.
         from happyhorse_nb.client import Client
 
         self._ledger = ledger
@@ -59,7 +60,7 @@ class AccountLimits:
         self._others, self._looked = Others(), float("-inf")
         self._beside, self._keys = beside, frozenset[str]()
         self._leases = Leases(ledger.path, presence.id, origin=account.realm, account=account.key.fingerprint)
-        #: What is looked up in the ledger now: asyncio alone would let go of it.
+        #: Current lookups in the ledger; asyncio alone holds no reference to them.
         self._lookups: set[asyncio.Task[None]] = set()
         self._counting = False
         #: Whether the server holds reads open.
@@ -72,22 +73,19 @@ class AccountLimits:
         self.slots = Slots(Concurrency(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:
-        """About once a second: what a request is worth, and what has become free.
-
-        ``hazards`` are the rates (per second) at which the tasks that run here end now.
-        """
+        """Called once a second with the rates (per second) at which the tasks that run here end."""
         self.scheduler.tick(polling.price(hazards, self.limiter.share))
         self.limiter.rest()
         self.slots.fill()
 
     def wake(self) -> None:
-        """Forget what the server said about when."""
+        """Forget for how long the server has asked to wait."""
         self.scheduler.wake()
         self.slots.concurrency.wake()
         self.slots.fill()
 
     def full(self, problem: RateLimited) -> bool:
-        """Whether a submit was refused for the tasks that run, and not for the requests of the last minute."""
+        """Whether a submit was refused for the number of tasks that run, not for the requests of the last minute."""
         category, _, detail = problem.message.partition(":")
         if not detail.strip() and _RATE.search(category):
             return False
@@ -98,7 +96,7 @@ class AccountLimits:
 
     @property
     def unsettled(self) -> bool:
-        """Whether a request is on its way, or may be about to leave as soon as it is known what other kernels do."""
+        """Whether a request is on its way, or may leave as soon as the other kernels' jobs are counted."""
         return self.slots.sending > 0 or self.slots.looking
 
     def is_of(self, realm: str, keys: Collection[str]) -> bool:
@@ -115,7 +113,7 @@ class AccountLimits:
         if answer.status < 400:
             self.limiter.answered()
         if answer.status != 429:
-            # A refusal may speak of tasks, in the same headers.
+            # (The headers of a 429 may be about tasks.)
             told = wire.limits(answer.headers, now=time.time())
             self.limiter.told(told.limit, told.left, told.seconds, in_flight=in_flight)
 
@@ -131,7 +129,7 @@ class AccountLimits:
         self._look_up(lend())
 
     def _see_others(self) -> Others | None:
-        """What other kernels do, with the other keys of the account here; None while that is not known."""
+        """What other kernels do, and the other keys of the account here; None while that is not known."""
         passed = time.monotonic() - self._looked
         if passed >= _LOOK and not self._counting:
             self._counting = True
@@ -149,14 +147,14 @@ class AccountLimits:
         try:
             self._keys, self._others = await in_thread(self._count)
         except LedgerError:
-            # What was known last is the best there is.
+            # The last answer is still the best one.
             pass
         finally:
             self._looked, self._counting = time.monotonic(), False
         self.slots.fill()
 
     def _count(self) -> tuple[frozenset[str], Others]:
-        """Only what live kernels do: a task that nobody watches may have ended long ago."""
+        """Count what live kernels do; a task that nobody watches may have ended long ago."""
         keys = self._ledger.keys_of(*self._who)
         found = self._ledger.busy(*self._who, but=self._presence.id)
         alive = {owner for owner in {row.owner for row in found} if self._presence.alive(owner)}

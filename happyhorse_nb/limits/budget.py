@@ -1,5 +1,5 @@
-"""What this process may spend, and what is asked about before it is spent. Play money is counted like real money, apart
-from it, so that both can be rehearsed."""
+"""What this process may spend, and what the user is asked about first. Play money is counted like real money, but
+apart, so that both can be rehearsed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from happyhorse_nb.store import Ledger, Record
 
 
 def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Record) -> None:
-    """Raises `InvalidRequest` when the request would pass ``budget`` (USD, by the estimates; None: no limit), together
-    with those that are sent ``also``, and when the price of one of them is not known."""
+    """Raise `InvalidRequest` when a request, with those that are sent ``also``, would exceed ``budget`` (USD, by the
+    estimates; None: no limit), or when one of them has no known price."""
     if budget is None or record.owner is None:
         return
     amounts = []
     for one in (record, *also):
         if one.snapshot.cost is None:
-            # It may cost anything, and would not be seen in what is spent either.
+            # It may cost anything, and would be missing in what is spent.
             raise InvalidRequest(
                 f"budget: {_named(one.snapshot)} has no price, so it cannot be checked against the ${budget:.2f}",
                 remedy="Set its price in `%config HappyHorse.prices`, or `%config HappyHorse.budget` to None.",
@@ -29,7 +29,7 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
         amounts.append(one.snapshot.cost.amount)
     next_one = Cost(sum(amounts, Decimal(0)))
     spent = ledger.spent(record.owner, sandbox=record.snapshot.sandbox)
-    # As decimals: of floats, three times $0.70 is more than $2.10.
+    # As decimals: in floats, three times $0.70 is more than $2.10.
     if spent + next_one.amount > Decimal(str(budget)):
         play = " of play money" if record.snapshot.sandbox else ""
         raise InvalidRequest(
@@ -41,8 +41,8 @@ def check_budget(budget: float | None, record: Record, ledger: Ledger, *also: Re
 
 @dataclass(frozen=True)
 class Quote:
-    """What one cell, press or call would buy: how many videos, what they cost together (USD; None where the price of
-    one is not known), and whether that is play money."""
+    """What one cell, press or call would buy: how many videos, their cost together (USD; None where a price is not
+    known), and whether in play money."""
 
     videos: int
     cost: Cost | None
@@ -50,7 +50,7 @@ class Quote:
 
     @property
     def what(self) -> str:
-        """How many they are: ``4 videos``."""
+        """How many videos: ``4 videos``."""
         return "1 video" if self.videos == 1 else f"{self.videos} videos"
 
     @property
@@ -62,15 +62,15 @@ class Quote:
 
     @property
     def action(self) -> str:
-        """The words on the button, beside which all of it stands: ``Make 4 videos, about $5.12``."""
+        """The words on the button: ``Make 4 videos, about $5.12``."""
         return f"Make {self.what}, {self.cost or 'price not known'}"
 
     def asks(self, above: float | None) -> bool:
-        """Whether it is to be asked about, where ``above`` so many USD everything is (None: nothing is)."""
+        """Whether to ask first, for what costs more than ``above`` (USD; None: never)."""
         return above is not None and (self.cost is None or self.cost.amount > Decimal(str(above)))
 
     def within(self, agreed: Quote | None) -> bool:
-        """Whether it is no more than what was agreed to, and of the same money."""
+        """Whether it is no more than what was agreed to, in the same money."""
         if agreed is None or agreed.sandbox != self.sandbox:
             return False
         if self.cost is None or agreed.cost is None:
@@ -79,7 +79,7 @@ class Quote:
 
 
 class AskFirst(InvalidRequest):
-    """More than `HappyHorse.ask_above` would be spent, and nobody has said that it is meant; nothing was sent."""
+    """More than `HappyHorse.ask_above` would be spent without the user's word for it; nothing was sent."""
 
     def __init__(self, what: str, *, quote: Quote, limit: str = "", remedy: str = "") -> None:
         super().__init__(what, limit=limit, remedy=remedy, param="ask_above")
@@ -87,8 +87,7 @@ class AskFirst(InvalidRequest):
 
 
 def check_asked(above: float | None, records: Sequence[Record], *, agreed: Quote | None = None) -> None:
-    """Raises `AskFirst` where so many requests cost more than ``above`` (USD; None: no limit), and not what was
-    ``agreed`` to."""
+    """Raise `AskFirst` where these requests cost more than ``above`` (USD; None: no limit) and than was ``agreed``."""
     costs = [record.snapshot.cost for record in records]
     known = [cost.amount for cost in costs if cost is not None]
     whole = Cost(sum(known, Decimal(0))) if len(known) == len(costs) else None
@@ -103,7 +102,7 @@ def check_asked(above: float | None, records: Sequence[Record], *, agreed: Quote
 
 
 def _named(snapshot: Snapshot) -> str:
-    """What a price is for: the resolution, also where it is the one that the server takes."""
+    """What the missing price is for: the resolution, given or the server's default."""
     table = MODELS.get(snapshot.model)
     defaults = {param.name: param.default for param in table.options} if table is not None else {}
     return str({**defaults, **snapshot.params}.get("resolution") or f"a request of {snapshot.model}")

@@ -1,4 +1,4 @@
-"""Counts the requests of the last minute: never more than the account allows. Pure: the clock is passed in."""
+"""Keeps the requests of a minute within what the account allows. Pure: the clock is passed in."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Protocol
 from happyhorse_nb.polling import TRIED_AFTER, Hold
 from happyhorse_nb.store.leases import LEASED, MINUTE, Lease
 
-#: Seconds in which several refusals are one: they were sent before the first was heard.
+#: Seconds in which several refusals count as one, as they were sent before the first came back.
 _ONE_REFUSAL = 10.0
-#: What refusals without a word about the limit may lower it to at most.
+#: The lowest rate to which refusals lower it that name no limit.
 _FLOOR = 2.0
-#: How it grows in a minute: up to about where it was refused last, and from there on.
+#: Growth in a minute: up to about where it was refused last, and beyond.
 _FAST, _SLOW = 2.0, 1.05
 _MOST = 1_000_000
 
 
 class Rate:
-    """Starts from a setting; down at once, where the server says so or refuses; up slowly.
+    """How many requests a minute are allowed: starts from a setting, goes down at once and up slowly.
 
-    ``start`` is asked each time: a changed setting counts at once, and is the start again. ``clock`` is any steady
-    clock in seconds.
+    ``start`` is asked each time; a changed setting is a new start. ``clock`` is any steady clock in seconds.
     """
 
     def __init__(self, start: Callable[[], int], clock: Callable[[], float]) -> None:
@@ -31,14 +30,14 @@ class Rate:
         self._clock = clock
         self._seen = start()
         self._value = self._goal = float(self._seen)
-        #: At how many in a minute it was refused last.
+        #: How many there were in a minute when one was refused last.
         self._wall: float | None = None
         self._at = clock()
         self._refused = float("-inf")
 
     @property
     def per_minute(self) -> int:
-        """Requests that may leave in a minute now."""
+        """Requests that may leave in a minute."""
         now, start = self._clock(), self._start()
         passed, self._at = max(0.0, now - self._at), now
         if start != self._seen:
@@ -49,12 +48,12 @@ class Rate:
         return max(1, int(self._value))
 
     def told(self, limit: int) -> None:
-        """The server says how many it allows."""
+        """The server has stated its limit."""
         self._goal = float(min(max(limit, 1), _MOST))
         self._value = min(float(self.per_minute), self._goal)
 
     def refused(self, sent: int) -> None:
-        """The server has refused one, after ``sent`` in the last minute."""
+        """The server has refused a request after ``sent`` in the last minute."""
         now, value = self._clock(), float(self.per_minute)
         if now - self._refused >= _ONE_REFUSAL:
             lowered = 0.75 * value
@@ -72,80 +71,78 @@ class Rate:
             self._value = min(self._goal, self._value * _SLOW ** (passed / 60))
 
 
-#: The part of a minute's requests that is reserved for submits, and that for reads; never more than every second one.
+#: The part of a minute's requests that is reserved for submits, and the same for reads; at most every second one.
 _RESERVED, _ONE_IN = 0.03, 2
-#: Reads that may leave at once: a part of a minute's requests, or so many; of few requests every second one.
+#: Reads that may leave at once: this part of a minute's requests or that many, and half of them if there are few.
 _BURST, _FEW = 8, 10
-#: And so many when the minute was spent, and some of it comes back.
+#: The same when the minute was used up, and some requests come back.
 _SOME = 3
-#: What is left of a wait by floating point alone.
+#: Rounding errors of a wait.
 _EPSILON = 1e-4
-#: Seconds after which it is looked again for a lease that is late: whoever waits for it is told when it comes.
+#: Seconds after which a late lease is looked for again; whoever waits for it is told when it comes.
 _MOMENT = 0.05
-#: Seconds between two leases at least; a submit may have the next one sooner.
+#: Least seconds between two leases, and when a submit wants one.
 _BETWEEN, _BETWEEN_FOR_SUBMITS = 1.0, 0.2
 
 
 class Lend(Protocol):
-    """Gets the kernel's share of what the account allows: `store.Leases`, on a thread."""
+    """Gets this kernel's share of what the account allows (`store.Leases`, on a thread)."""
 
     def __call__(
         self, then: Callable[[Lease | None], None], *, used: int, ago: float, wants: int, limit: int, spare: int
     ) -> None:
-        """Give back what is left of the last lease and take a new one; ``then`` is told it, None where none can be had.
-
-        It is told now or soon; until then no other lease is asked for.
-        """
+        """Return what is left of the last lease and take a new one; ``then`` is called with it, None where none can be
+        had, now or soon. Until then it is not called again."""
 
 
 class RateLimiter:
     """Counts the requests of the last minute. ``clock`` is any steady clock in seconds; ``lend`` shares the account's
-    requests with other kernels, None where there are none; ``hold`` counts the reads that the server holds open."""
+    requests with other kernels, None without them; ``hold`` counts the reads that the server holds open."""
 
     def __init__(
         self, rate: Rate, clock: Callable[[], float], lend: Lend | None = None, hold: Hold | None = None
     ) -> None:
         self.rate = rate
-        #: Requests that wait now; so many are leased.
+        #: Requests that wait now, to lease as many.
         self.wanted = 1
         self._clock = clock
         self._lend = lend
         self._hold = hold
         self._sent: deque[tuple[float, bool]] = deque()
         self._submits = 0
-        #: By how many reads they are ahead of coming evenly, and when that was counted.
+        #: How many reads are ahead of an even pace, and when that was counted.
         self._ahead, self._counted = 0.0, clock()
         self._paused = float("-inf")
-        #: When one read leaves though the server has said to wait for longer; whether that one is on its way.
+        #: When one read leaves although the server asked to wait for longer; whether it is on its way.
         self._try, self._trying = float("inf"), False
         #: What the server says is left, and until when.
         self._left, self._until = 0, float("-inf")
-        #: What is left of the lease, when it ends, and what was spent since the kernels were last told.
+        #: What is left of the lease, when it ends, and what was used since the last one was taken.
         self._in_hand, self._ends = 0, float("-inf")
         self._used, self._last_used = 0, clock()
         self._asked, self._asking = float("-inf"), False
-        #: Whether the others were told; how many want some now and how many have wanted some lately, with this one.
+        #: Whether the other kernels know our use; how many of all want requests now, and how many did lately.
         self._told, self._kernels, self._known = True, 1, 1
 
     @property
     def sent(self) -> int:
-        """Requests of the last minute."""
+        """Requests in the last minute."""
         self._drop_old()
         return len(self._sent)
 
     @property
     def free(self) -> float:
-        """The part of a minute's requests that is left, to 1."""
+        """The part of a minute's requests that is left, 0 to 1."""
         return max(0.0, 1 - self.sent / self.rate.per_minute)
 
     @property
     def paused(self) -> float:
-        """Seconds for which the server still wants nothing, as it has said; 0 where it has not."""
+        """Seconds that the server still asks to wait; 0 for none."""
         return max(0.0, self._paused - self._clock())
 
     @property
     def share(self) -> float:
-        """Requests a minute that this kernel's reads may take, while others want some too."""
+        """Requests a minute for this kernel's reads while other kernels want some too."""
         rate = self.rate.per_minute
         return (rate - _reserved(rate)) / self._kernels
 
@@ -164,18 +161,18 @@ class RateLimiter:
         ahead = self._ahead_now(now, gap)
         if full > 0:
             if not submit:
-                # Spent, not saved: those that come back are for all of the next minute, not for its first instant.
+                # They were used up, so what comes back is spread over the next minute, and not used at once.
                 self._ahead = max(ahead, full / gap + burst - _SOME)
             return full
         if not submit:
-            # Evenly, but for a few: all of a minute's reads in its first seconds would leave nothing for the rest.
+            # Evenly but for a few, or the first seconds of a minute would use all of it.
             wait = gap * (ahead - burst - self._early())
             if wait > _EPSILON:
                 return wait
         return self._until_leased(now, rate, 0 if submit else reserved, _BETWEEN_FOR_SUBMITS if submit else _BETWEEN)
 
     def take(self, *, submit: bool) -> None:
-        """One leaves now."""
+        """A request leaves now."""
         now = self._clock()
         self._sent.append((now, submit))
         self._submits += submit
@@ -190,7 +187,7 @@ class RateLimiter:
             self._ahead = self._ahead_now(now, MINUTE / (rate - _reserved(rate))) + 1
 
     def late(self, seconds: float) -> None:
-        """A submit that was taken so many seconds ago leaves only now."""
+        """A submit that was counted so many seconds ago leaves only now."""
         now = self._clock()
         for number in range(len(self._sent) - 1, -1, -1):
             at, submit = self._sent[number]
@@ -200,48 +197,48 @@ class RateLimiter:
                 return
 
     def told(self, limit: int | None, left: int | None, seconds: float | None, *, in_flight: int = 0) -> None:
-        """The server says its limit, what is left of it, and in how many seconds that begins anew."""
+        """The server has stated its limit, what is left of it, and in how many seconds it begins anew."""
         if limit is not None:
             self.rate.told(limit)
         if left is not None and seconds is not None:
-            # What was sent since, and may not have been counted yet, is gone already.
+            # Requests on their way may not have been counted yet.
             self._left, self._until = left - in_flight, self._clock() + min(seconds, MINUTE)
 
     def refused(self, seconds: float) -> None:
-        """The server wants nothing for so many seconds."""
+        """The server asks to wait so many seconds."""
         self.rate.refused(self.sent)
         now = self._clock()
         if now >= self._paused:
-            # Else it is the same wait, and the one read was tried in it, or will be.
+            # Else it is the same wait, with its one read.
             self._try = now + TRIED_AFTER
         self._trying = False
         self._paused = max(self._paused, now + seconds)
 
     def answered(self) -> None:
-        """The server has just answered one: if that was the one that was tried, nobody waits any longer."""
+        """The server has answered; if that was the one read in a wait, the wait is over."""
         if self._trying:
             self.resume()
 
     def resume(self) -> None:
-        """Forget what the server said about when: the machine has slept, or somebody will not wait."""
+        """Forget for how long the server asked to wait: the machine has slept, or the user will not wait."""
         self._paused = self._until = float("-inf")
         self._trying = False
 
     def rest(self) -> None:
-        """Give back what is left of a lease that has run out."""
+        """Return what is left of a lease that has run out."""
         now = self._clock()
         if self._lend is not None and self._in_hand > 0 and now >= self._ends:
             self._lease_again(now, 0, self.rate.per_minute, 0)
 
     def _ahead_now(self, now: float, gap: float) -> float:
-        # Counted in reads, not in seconds: the rate changes.
+        # In reads, not in seconds, as the rate changes.
         passed, self._counted = max(0.0, now - self._counted), now
         self._ahead = max(0.0, self._ahead - passed / gap)
         return self._ahead
 
     def _early(self) -> int:
-        # One more for each submit of the minute: a task that fails does so when it has just begun. Not where reads are
-        # held open: those that leave together end together, and then nothing is left for the next ones.
+        # One more for each submit of the minute, as tasks that fail do so at once. Not while reads are held open: those
+        # that leave together end together, and would leave nothing for the next ones.
         return 0 if self._hold is not None and self._hold.open else self._submits
 
     def _full(self, now: float, rate: int, reserved: int, *, submit: bool) -> float:
@@ -249,7 +246,7 @@ class RateLimiter:
         others = len(self._sent) - self._submits if submit else self._submits
         most = rate - max(0, reserved - others)
         if not self._told:
-            # What the other kernels spend cannot be told now.
+            # The use of the other kernels is not known now.
             most = max(1, most // self._known)
         if len(self._sent) < most:
             return 0.0

@@ -1,7 +1,4 @@
-"""Whose request is the next to leave: submits before reads, and of the reads the one that shortens waiting most.
-
-Lives on the event loop.
-"""
+"""Which request leaves next: submits before reads, and the read first that saves most waiting. On the event loop."""
 
 from __future__ import annotations
 
@@ -13,10 +10,10 @@ from dataclasses import dataclass
 from happyhorse_nb import polling
 from happyhorse_nb.limits.rate_limiter import RateLimiter
 
-#: Seconds after which the order of the reads that wait is made anew: how urgent they are changes slowly.
+#: Seconds after which waiting reads are sorted anew; how urgent they are changes slowly.
 _STALE = 0.5
 
-#: How much waiting a read saves if it leaves now; the one with the most is the next.
+#: The seconds of waiting that a read saves if it leaves now; the greatest goes first.
 Urgency = Callable[[], float]
 
 
@@ -29,21 +26,21 @@ class _Waiting:
 
 
 class Scheduler:
-    """The one way out for all requests of an account."""
+    """Lets all requests of an account through, one after the other."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         self.limiter = limiter
         #: Seconds of waiting that are worth one request now.
         self.price = polling.PATIENCE
         self._submits: deque[_Waiting] = deque()
-        #: Sorted, the most urgent last; and those that came since.
+        #: Sorted, the most urgent last; and those that have come since.
         self._reads: list[_Waiting] = []
         self._new: list[_Waiting] = []
         self._sorted = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
 
     async def take(self, urgency: Urgency | None = None) -> None:
-        """Wait until one more request may leave; a submit where nothing is said of how urgent it is."""
+        """Wait until one more request may leave; without an urgency it is a submit."""
         ahead = bool(self._submits) or (urgency is not None and bool(self._reads or self._new))
         if not ahead and self.limiter.wait(submit=urgency is None) <= 0 and self._worth(urgency):
             self.limiter.take(submit=urgency is None)
@@ -58,18 +55,18 @@ class Scheduler:
             raise
 
     def tick(self, price: float) -> None:
-        """About once a second: what a request is worth now. Whoever had better not leave before may leave then."""
+        """Set what a request is worth, about once a second; reads that were not worth one may be now."""
         self.price = price
         if self._submits or self._reads or self._new:
             self.pump()
 
     def wake(self) -> None:
-        """Let go who was told to wait."""
+        """Let go all who were told to wait."""
         self.limiter.resume()
         self.pump()
 
     def pump(self) -> None:
-        """Let go who may go now; come back when the next one may."""
+        """Let go all who may go now; come back when the next one may."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -83,7 +80,7 @@ class Scheduler:
                     break
                 first = self._next(submit)
                 if first.turn.done():
-                    # Cancelled at this instant, and about to be taken out.
+                    # Cancelled just now, and about to be removed.
                     continue
                 if not self._worth(first.urgency):
                     self._reads.append(first)
@@ -95,7 +92,7 @@ class Scheduler:
             self._timer = asyncio.get_running_loop().call_later(min(later), self.pump)
 
     def _worth(self, urgency: Urgency | None) -> bool:
-        """Whether a request may leave now, or had better leave what there is to others that will save more waiting."""
+        """Whether a request may leave, or should be left to others that save more waiting."""
         bar = polling.bar(self.price, self.limiter.free)
         return urgency is None or bar <= 0 or urgency() >= bar
 
@@ -109,7 +106,7 @@ class Scheduler:
         if not self._reads or now - self._sorted > _STALE:
             self._reads += self._new
             self._new = []
-            self._reads.sort(key=_urgency)
+            self._reads.sort(key=lambda waiting: waiting.urgency() if waiting.urgency is not None else 0.0)
             self._sorted = now
         return self._reads.pop()
 
@@ -118,8 +115,4 @@ class Scheduler:
             if mine in line:
                 line.remove(mine)
                 return
-        # Its turn had come at that instant. The request is counted, and does not leave: the safe side.
-
-
-def _urgency(waiting: _Waiting) -> float:
-    return waiting.urgency() if waiting.urgency is not None else 0.0
+        # Its turn has come just now. The request counts but does not leave, which is the safe side.

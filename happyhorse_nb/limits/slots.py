@@ -7,18 +7,19 @@ from bisect import insort
 from collections.abc import Callable
 from dataclasses import dataclass
 
-#: Seconds that a job has waited when one more than is known is tried for it; between two such tries at first, at most.
+#: Seconds that a job waits until one task more than is known to fit is tried; the same between two such tries at first,
+#: and at most.
 PATIENCE = 60.0
 _SELDOM = 600.0
-#: Seconds before a refused one is tried again where the server does not say, and fewer run than the setting has.
+#: Seconds between tries where the server names none, and fewer tasks run than the setting allows.
 _FIRST = 5.0
 
 
 class Concurrency:
-    """Starts from a setting, and learns: a refused task costs nothing and tells, an accepted one too.
+    """How many tasks may run at once: starts from a setting, and learns from what is accepted and refused (for free).
 
-    ``setting`` is asked each time: a changed one counts at once. Whether a slot is still held by a task that
-    nobody watches is not known, so it is tried. ``clock`` is any steady clock in seconds.
+    ``setting`` is asked each time; a changed one counts at once. Tasks that nobody watches may hold slots, so it has to
+    be tried. ``clock`` is any steady clock in seconds.
     """
 
     def __init__(self, setting: Callable[[], int], clock: Callable[[], float]) -> None:
@@ -31,7 +32,7 @@ class Concurrency:
         self._pause, self._long_pause = _FIRST, PATIENCE
 
     def may(self, taken: int, waited: float) -> bool:
-        """Whether a task more may be tried while ``taken`` run, for a job that has waited so many seconds."""
+        """Whether to try one more task while ``taken`` run, for a job that has waited so many seconds."""
         now, setting = self._clock(), self._setting()
         if setting != self._seen:
             self._seen = self.known = setting
@@ -46,7 +47,7 @@ class Concurrency:
         return taken < setting or (waited >= PATIENCE and taken >= self.known)
 
     def accepted(self, taken: int) -> None:
-        """A task was accepted, with which ``taken`` run."""
+        """A task was accepted; with it ``taken`` run."""
         self.trying = False
         if taken > self.known:
             self.known = taken
@@ -54,10 +55,9 @@ class Concurrency:
             self._next_try = self._clock() + (PATIENCE if taken >= self._seen else 0.0)
 
     def refused(self, taken: int, told: float | None, *, longest: float = 30.0) -> float:
-        """A task was refused while ``taken`` others ran. ``told`` is the server's word on how long to wait.
+        """A task was refused while ``taken`` others ran; returns the seconds until the next try.
 
-        Returns the seconds until the next try. ``longest`` is what they may be where the server is silent and fewer
-        tasks run than the setting has.
+        ``told`` is the server's word on that; without it, and below the setting, ``longest`` is the most.
         """
         self.trying = False
         self.known = min(self.known, taken)
@@ -79,15 +79,15 @@ class Concurrency:
         self._told = self._next_try = float("-inf")
 
 
-#: Paid requests that are on their way at once. Each holds its first frame in memory.
+#: Paid requests on their way at once; each has its inputs in memory.
 _AT_ONCE = 16
-#: Seconds that a free slot is left to an older job of another kernel.
+#: Seconds that a free slot is left to another kernel's older job.
 _COURTESY = 5.0
 
 
 @dataclass(frozen=True)
 class Others:
-    """The other live kernels of this machine with the same account: tasks that they run, and when (Unix seconds) their
+    """Other live kernels of this machine with the same account: how many tasks they run, and when (Unix seconds) their
     oldest queued job was created."""
 
     running: int = 0
@@ -96,8 +96,7 @@ class Others:
 
 @dataclass(eq=False)
 class Entry:
-    """A job that waits. ``send`` is called when its turn has come, ``moved`` with its position (1 is next) or
-    None."""
+    """A job that waits. ``send`` is called at its turn, ``moved`` with its position (1 is next) or None."""
 
     order: tuple[float, int]
     job_id: str
@@ -108,10 +107,10 @@ class Entry:
 
 
 class Slots:
-    """The slots of one account, and the jobs that wait for one. ``clock`` is any steady clock in seconds.
+    """The slots of one account and the jobs that wait for one. ``clock`` is any steady clock in seconds.
 
-    ``others`` says what other kernels do. While it says None that is being looked up, and nobody is let in; whoever
-    looks it up calls `fill` then.
+    ``others`` tells what other kernels do; while it returns None nobody is let in, and whoever finds it out calls
+    `fill`.
     """
 
     def __init__(
@@ -130,7 +129,7 @@ class Slots:
         self._number = 0
         self._courtesy: float | None = None
         self._closed = False
-        #: Whether what other kernels do is being looked up: nearly always everybody is let in a moment later.
+        #: Whether it is being found out what other kernels do; usually all are let in a moment later.
         self._looking = False
 
     @property
@@ -140,47 +139,47 @@ class Slots:
 
     @property
     def sending(self) -> int:
-        """How many hold a slot and have no answer yet."""
+        """How many hold a slot and await the answer to their request."""
         return len(self._sending)
 
     @property
     def looking(self) -> bool:
-        """Whether somebody waits until it is known what other kernels do."""
+        """Whether a job waits until it is known what other kernels do."""
         return self._looking and bool(self._waiting)
 
     def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
         """Call ``send`` when the job has a slot; at once where one is free."""
         self._number += 1
         entry = Entry((created, self._number), job_id, send, moved, since=self._clock())
-        insort(self._waiting, entry, key=_order)
+        insort(self._waiting, entry, key=lambda one: one.order)
         self.fill()
         if entry in self._waiting[-1:] and not self._looking:
             self._tell(entry, len(self._waiting))
 
     def take(self, job_id: str) -> None:
-        """A slot for a task that runs on the server already; it may be one more than the limit."""
+        """Take a slot for a task that the server has already, even beyond the limit."""
         self._running.add(job_id)
 
     def accepted(self, job_id: str) -> None:
-        """The server has taken the job's task."""
+        """The server has accepted the job's task."""
         if self._sending.pop(job_id, None) is not None:
             self.concurrency.accepted(len(self._running) + self._elsewhere)
             self.fill()
 
     def refused(self, told: float | None, *, longest: float) -> float:
-        """One was refused: the server runs as many tasks as it may. Returns in how many seconds the next is tried."""
+        """The server has refused a task, as too many run; returns the seconds until the next try."""
         return self.concurrency.refused(len(self._running) - 1 + self._elsewhere, told, longest=longest)
 
     def back(self, job_id: str) -> None:
-        """Back into the queue, to where it was."""
+        """Put a job back into the queue, at its old position."""
         entry = self._sending.pop(job_id)
         self._running.discard(job_id)
         self.concurrency.trying = False
         entry.told = None
-        insort(self._waiting, entry, key=_order)
+        insort(self._waiting, entry, key=lambda one: one.order)
 
     def leave(self, job_id: str) -> bool:
-        """Give a slot back, or give up waiting; whether the job was still waiting."""
+        """Give up a slot, or waiting for one; whether the job was waiting."""
         if self._sending.pop(job_id, None) is not None:
             self.concurrency.trying = False
         waiting = [entry for entry in self._waiting if entry.job_id == job_id] if job_id not in self._running else []
@@ -192,7 +191,7 @@ class Slots:
         return bool(waiting)
 
     def fill(self) -> None:
-        """Let in who may run now."""
+        """Let in all who may run now."""
         while not self._closed and self._waiting and len(self._sending) < _AT_ONCE and self._may(self._waiting[0]):
             entry = self._waiting.pop(0)
             self._courtesy = None
@@ -204,14 +203,11 @@ class Slots:
             entry.send()
 
     def close(self) -> None:
-        """Let nobody in any more: what waits is for another kernel."""
+        """Let nobody in any more; other kernels send what waits."""
         self._closed = True
 
     def tell(self, part: int = 0, parts: int = 1) -> None:
-        """Tell those whose position in the queue has changed; now and then, for each change moves all of them.
-
-        Of many ``parts`` only this one, 0 to ``parts`` - 1.
-        """
+        """Tell jobs their new positions, for one of ``parts`` of the queue. Called seldom: each change moves all."""
         waiting = list(self._waiting)
         for index in range(part, len(waiting), parts):
             self._tell(waiting[index], index + 1)
@@ -236,14 +232,10 @@ class Slots:
             self._courtesy = None
             return False
         if others.oldest is not None and others.oldest < head.order[0]:
-            # The other kernel sees the same slot within a second.
+            # The other kernel sees the free slot within a second.
             if self._courtesy is None:
                 self._courtesy = now
             if now - self._courtesy < _COURTESY:
                 return False
         self.concurrency.trying |= taken >= self.concurrency.known
         return True
-
-
-def _order(entry: Entry) -> tuple[float, int]:
-    return entry.order

@@ -1,10 +1,10 @@
-"""When to ask next, how far a task is, and what a request is worth: one estimate for all of it.
+"""When to ask next, how far a task is, and what a request is worth, from one estimate of how long tasks take.
 
-Pure: it has no clock and does no I/O. Seconds throughout; ages count from when a task was accepted.
+Pure: no clock, no I/O. Seconds throughout; ages count from when a task was accepted.
 """
 
 from happyhorse_nb.polling.forecast import TYPICAL, TYPICAL_SANDBOX, Forecast, Lognormal, forecast
-from happyhorse_nb.polling.hold import MISSING, TRIED_AFTER, Hold, Missing, backoff
+from happyhorse_nb.polling.hold import MISSING, TRIED_AFTER, Hold, backoff
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.schedule import (
     MOST_LOOKS,
@@ -32,7 +32,6 @@ __all__ = [
     "Forecast",
     "Hold",
     "Lognormal",
-    "Missing",
     "Seen",
     "State",
     "Timing",

@@ -1,4 +1,4 @@
-"""How long a task takes, forecast from how long others took. Pure."""
+"""Forecasts how long a task takes from how long others took. Pure."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from statistics import NormalDist
 
 _ROOT_2 = math.sqrt(2.0)
 _ROOT_2_PI = math.sqrt(2.0 * math.pi)
-#: Of ages: the logarithm of none.
+#: The youngest age whose logarithm is taken.
 _INSTANT = 1e-9
-#: A share of tasks too small to divide by; with it a task older than any number of seconds still has an estimate.
+#: The smallest share of tasks to divide by; so a task of any age has an estimate.
 _NOBODY = 1e-300
-#: Of an age, a gap in which nothing changes.
+#: In a gap shorter than this part of the age, the rate does not change.
 _STEADY = 1e-6
 
 
 @dataclass(frozen=True)
 class Lognormal:
-    """``share`` of all tasks, their times lognormal: ``median`` in seconds, ``sigma`` of the logarithm."""
+    """A ``share`` of all tasks, whose times are lognormal: ``median`` in seconds, ``sigma`` of the logarithm."""
 
     share: float
     median: float
     sigma: float
 
     def alive(self, age: float) -> float:
-        """The share of all tasks that are of this part and still run at that age."""
+        """The share of all tasks that belong to this part and still run at that age."""
         return self.share * _above(self._z(age))
 
     def density(self, age: float) -> float:
-        """The rate (per second, of all tasks) at which those of this part end at that age."""
+        """The rate (per second, of all tasks) at which tasks of this part end at that age."""
         age = max(age, _INSTANT)
         return self.share * math.exp(-0.5 * self._z(age) ** 2) / (age * self.sigma * _ROOT_2_PI)
 
     def rest(self, age: float) -> tuple[float, float]:
-        """`alive` at that age, and its integral from there on."""
+        """`alive` at that age, and its integral from that age on."""
         z = self._z(age)
         alive = self.share * _above(z)
         return alive, self._seconds * _above(z - self.sigma) - age * alive
@@ -52,14 +52,14 @@ class Lognormal:
 
 @dataclass(frozen=True)
 class Forecast:
-    """How long a task takes: the ``parts`` of those that give a video, and ``early``, the few that fail at once."""
+    """How long a task takes: the ``parts`` of tasks that give a video, and ``early``, the few that fail at once."""
 
     parts: Sequence[Lognormal]
     early: Lognormal
 
     @cached_property
     def median(self) -> float:
-        """Half of the tasks that give a video take longer than so many seconds."""
+        """Median of the seconds until a video is there."""
         return self.left(0.0)
 
     def alive(self, age: float) -> float:
@@ -67,7 +67,7 @@ class Forecast:
         return self.early.alive(age) + sum(part.alive(age) for part in self.parts)
 
     def rest(self, age: float) -> tuple[float, float]:
-        """`alive` at that age, and its integral from there on: for how many seconds, on average, a task runs on."""
+        """`alive` at that age, and its integral from that age on: the seconds that a task still runs, on average."""
         alive, beyond = self.early.rest(age)
         for part in self.parts:
             more, longer = part.rest(age)
@@ -76,7 +76,7 @@ class Forecast:
         return alive, beyond
 
     def hazard(self, age: float) -> float:
-        """The rate (per second) at which a task of this age, still running, ends now."""
+        """The rate (per second) at which a task of this age that still runs ends."""
         return self.density(age) / max(self.alive(age), _NOBODY)
 
     def density(self, age: float) -> float:
@@ -84,11 +84,11 @@ class Forecast:
         return self.early.density(age) + sum(part.density(age) for part in self.parts)
 
     def at(self, age: float) -> Survivor:
-        """A task of this age that still runs."""
+        """A task of that age that still runs."""
         return Survivor(self, age)
 
     def left(self, age: float) -> float:
-        """Median of the seconds until the video is there, for a task of this age, still running."""
+        """Median of the seconds until the video is there, for a task of this age that still runs."""
 
         def alive(at: float) -> float:
             return sum(part.alive(at) for part in self.parts)
@@ -98,7 +98,7 @@ class Forecast:
 
 
 class Survivor:
-    """A task of a certain ``age`` that still runs: what is to be expected of it is asked for several gaps."""
+    """A task of a certain ``age`` that still runs; computed once for questions about several gaps."""
 
     def __init__(self, forecast: Forecast, age: float) -> None:
         self.age = age
@@ -112,23 +112,23 @@ class Survivor:
         return self._forecast.density(self.age) / self._alive
 
     def unseen(self, gap: float) -> tuple[float, float]:
-        """If nobody looks for ``gap`` seconds: for how many of them its end goes unseen, on average, and the chance
-        that it ends in them.
+        """For a read in ``gap`` seconds: for how many of them, on average, the task has ended unseen, and the chance
+        that it has ended.
 
-        The first is the integral of the second over the gap, which lognormals have in closed form.
+        The first is the integral of the second over the gap, in closed form for lognormals.
         """
         if gap < _STEADY * self.age and self._alive > _NOBODY:
-            # Years old: the rate is the same all along, and the numbers below differ by less than their rounding.
+            # The rate is constant, and the numbers below would differ by less than their rounding.
             ends = self.hazard * gap
             return (gap * ends / 2 if ends < _STEADY else gap + math.expm1(-ends) / self.hazard), -math.expm1(-ends)
         alive, beyond = self._forecast.rest(self.age + gap)
-        # Of a great age the difference of two numbers that are all but equal may have the wrong sign.
+        # At a great age the difference of two nearly equal numbers may have the wrong sign.
         wait = min(gap, max(0.0, gap - (self._beyond - beyond) / self._alive))
         return wait, 1.0 - alive / self._alive
 
 
 def _where(reached: Callable[[float], bool], *, first: float) -> float:
-    """Where something comes true and stays so, to one part in a thousand."""
+    """Where a condition becomes true for good, to one part in a thousand."""
     low, high = 0.0, first
     while not reached(high):
         low, high = high, 2 * high
@@ -139,42 +139,42 @@ def _where(reached: Callable[[float], bool], *, first: float) -> float:
 
 
 def _above(z: float) -> float:
-    """The share of a normal distribution above ``z`` sigmas. By erfc, which is exact far out where 1 - cdf is 0."""
+    """The share of a normal distribution above ``z`` sigmas; by erfc, which is exact where 1 - cdf is 0."""
     return 0.5 * math.erfc(z / _ROOT_2)
 
 
-#: How long a generation takes where nothing is known: the API's documents say 1 to 5 minutes.
+#: Seconds that a task takes if nothing is known: the API's documents say 1 to 5 minutes.
 TYPICAL = 120.0
-#: The embedded sandbox takes about this long unless told otherwise.
+#: The same for the embedded sandbox, unless it is told otherwise.
 TYPICAL_SANDBOX = 10.0
 
-#: Moderation answers within seconds, whatever the task.
+#: Tasks that moderation fails, within seconds.
 _EARLY = Lognormal(0.08, 4.0, 0.5)
-#: Sigma of the logarithm where nothing is known. It has two parts: tasks of one kind differ among themselves, and the
-#: typical time of a kind differs from that of all.
+#: Sigma of the logarithm if nothing is known. It has two parts: tasks of one kind differ, and the typical times of
+#: kinds differ.
 _SIGMA = 0.45
 _WITHIN = 0.25
 _BETWEEN = math.sqrt(_SIGMA**2 - _WITHIN**2)
-#: How many observations the prior counts for: of where the median lies, and of how wide the times scatter.
+#: For how many observations the prior counts: of the median, and of the scatter.
 _MEAN_COUNT = (_WITHIN / _BETWEEN) ** 2
 _SIGMA_COUNT = 2.0
-#: A share that is taken from no experience at all: what nobody has foreseen. It is so wide that however old a task
-#: becomes, the estimate goes on: with the age it becomes all that is left, and looks become rarer.
+#: A share of tasks that behave as nobody has foreseen. It is so wide that a task of any age has an estimate: the older
+#: it becomes, the more this share counts, and the rarer reads become.
 _UNFORESEEN = 0.02
 _UNFORESEEN_MEDIAN, _UNFORESEEN_SIGMA = 2.0, 2.0
-#: Times (seconds) that no task takes: a ledger that has one of them was written by something else.
+#: Other times (seconds) are no task's: something else has written the ledger.
 _SHORTEST, _LONGEST = 1e-3, 1e7
-#: The quantiles by which a distribution of sigma is represented, each for an equal share.
+#: Quantiles that represent the distribution of sigma, each with an equal share.
 _NODES = (1 / 6, 3 / 6, 5 / 6)
 _NORMAL = NormalDist()
 
 
 def forecast(history: Sequence[float], *, typical: float = TYPICAL) -> Forecast:
-    """An estimate from how long (seconds) tasks of the same kind took, from ``typical`` where there is no history.
+    """An estimate from how long (seconds) tasks of the same kind took, from ``typical`` without a history.
 
-    The logarithms of the times are taken as normal with unknown mean and variance, and the usual conjugate prior
-    (normal and inverse gamma; Gelman et al., "Bayesian Data Analysis", 3.3). What it predicts is wider than what was
-    seen, the more so the less was seen: a Student's t of the logarithm, here as a few lognormals of equal shares.
+    The logarithms of the times are taken as normal with unknown mean and variance, with the usual conjugate prior
+    (normal and inverse gamma; Gelman et al., "Bayesian Data Analysis", 3.3). The prediction is a Student's t of the
+    logarithm, wider the less was seen; here it is a mixture of a few lognormals.
     """
     logs = [math.log(seconds) for seconds in history if _SHORTEST <= seconds <= _LONGEST]
     count = len(logs)
@@ -189,7 +189,7 @@ def forecast(history: Sequence[float], *, typical: float = TYPICAL) -> Forecast:
         + sum((value - mean) ** 2 for value in logs)
         + (mean - prior) ** 2 * _MEAN_COUNT * count / weight
     )
-    # Of each possible variance: that of one more time is larger by what is not known of the mean.
+    # For each possible variance; one more time varies more, by the uncertainty of the mean.
     sigmas = [math.sqrt(squares / _chi_square(node, _SIGMA_COUNT + count) * (1 + 1 / weight)) for node in _NODES]
     return _mixed(math.exp(centre), sigmas)
 

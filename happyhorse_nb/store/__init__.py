@@ -1,4 +1,4 @@
-"""What is kept on disk: the jobs, the first frames, and which kernels are alive."""
+"""What is on disk: the jobs, their first frames, and which kernels are alive."""
 
 from happyhorse_nb.store.filter import EVERYTHING, LISTED, ORDERS, Filter
 from happyhorse_nb.store.frames import Frames

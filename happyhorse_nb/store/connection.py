@@ -1,4 +1,4 @@
-"""Opens the ledger: one connection per thread, its schema brought up to date."""
+"""Opens the ledger and brings its tables up to date."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from happyhorse_nb.settings import process
 from happyhorse_nb.store.filter import teach
 from happyhorse_nb.store.schema import MIGRATIONS, migrate, unmarked, version
 
-#: Seconds to wait for another kernel that is writing. A write takes milliseconds.
+#: Seconds to wait for another kernel's write, which takes milliseconds.
 _BUSY = 10.0
 
 
 class Handle(process.Guard):
-    """A connection that several threads use, one at a time: ``with`` it; opened when it is needed, and not in a fork.
+    """A connection that several threads use one at a time, by ``with``. It is opened on first use and closed for forks.
 
-    ``opens`` makes it, with the handle held, and again after a fork; ``closing`` is called before it is closed. Not for
-    the main thread, as no lock is: see `settings.process`.
+    ``opens`` opens it, while the handle is held; ``closing`` is called before it is closed. Not for the main thread, as
+    no lock is: see `settings.process`.
     """
 
     def __init__(self, opens: Callable[[], sqlite3.Connection], *, closing: Callable[[], None] = lambda: None) -> None:
         self._opens, self._closing = opens, closing
         self._found: sqlite3.Connection | None = None
         self._over = False
-        # Last: from here on another thread may close it, for a fork.
+        # Last: from here on another thread may close it for a fork.
         super().__init__()
         process.wait_for_forks()
 
@@ -42,17 +42,17 @@ class Handle(process.Guard):
             if self._over:
                 raise sqlite3.ProgrammingError("it is closed")
             if process.carried("ledger"):
-                # What SQLite believes of its locks here is true of the parent alone: others would not see ours.
+                # What SQLite knows of its locks here is true of the parent only: others would not see ours.
                 raise sqlite3.OperationalError("this program has forked while it was in use; start it anew")
             self._found = self._opens()
         return self._found
 
     def acquire(self, patience: float = -1) -> bool:
-        """Hold it, if nobody else does after so many seconds."""
+        """Hold it, unless somebody else does for longer than ``patience`` seconds; whether it is held."""
         return self._lock.acquire(timeout=patience)
 
     def release(self) -> None:
-        """Let others have it."""
+        """Stop holding it."""
         self._lock.release()
 
     def __enter__(self) -> sqlite3.Connection:
@@ -73,13 +73,13 @@ class Handle(process.Guard):
             self._shut()
 
     def before_fork(self) -> None:
-        """Close it, as soon as nobody uses it."""
+        """Close it, once nobody uses it."""
         super().before_fork()
         if self._forking == get_ident():
             self._shut()
 
     def in_fork(self) -> None:
-        """Begin anew. What is open all the same is the parent's: to close it here would harm that one."""
+        """Begin anew. A connection that is open all the same is the parent's, which closing it here would harm."""
         super().in_fork()
         if self._found is not None:
             process.carry("ledger", self._found)
@@ -93,7 +93,7 @@ class Handle(process.Guard):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection that several threads may share. Raises `LedgerError`."""
+    """A connection that threads may share. Raises `LedgerError`."""
     try:
         # Prompts and pictures are private; SQLite gives the files beside this one the same mode.
         path.touch(mode=0o600, exist_ok=True)
@@ -101,11 +101,11 @@ def connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as problem:
         raise trouble(path, problem) from None
     try:
-        # First: another version's file is left as it is.
+        # Checked first: another version's file is not touched.
         unusable = _unusable(connection, path)
         if not unusable:
             _share(connection)
-            # What is forgotten is overwritten, not only marked as free.
+            # What is forgotten is overwritten.
             connection.execute("PRAGMA secure_delete = ON")
             migrate(connection, now=time.time())
     except sqlite3.Error as problem:
@@ -118,7 +118,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def _unusable(connection: sqlite3.Connection, path: Path) -> LedgerError | None:
-    """Why another version's ledger cannot be used, and what to do; None for one that can be."""
+    """Why another version's ledger cannot be used, and what to do; None for a usable one."""
     if unmarked(connection):
         return LedgerError(
             f"the ledger {path} is of a build before the first release",
@@ -134,7 +134,7 @@ def _unusable(connection: sqlite3.Connection, path: Path) -> LedgerError | None:
 
 
 def reader(path: Path) -> sqlite3.Connection:
-    """A second connection, for reading alone: it waits for no write. Raises `LedgerError`."""
+    """A second connection, only for reading: it waits for no write. Raises `LedgerError`."""
     try:
         connection = _open(path)
         connection.execute("PRAGMA query_only = ON")
@@ -144,10 +144,7 @@ def reader(path: Path) -> sqlite3.Connection:
 
 
 def identity(path: Path) -> tuple[int, int]:
-    """Which file is there now. SQLite goes on writing into one that was deleted, where nobody will ever read it.
-
-    Raises FileNotFoundError.
-    """
+    """Which file is there now; SQLite goes on writing into a deleted one. Raises FileNotFoundError."""
     try:
         found = path.stat()
     except OSError as problem:
@@ -175,12 +172,12 @@ def _share(connection: sqlite3.Connection) -> None:
     until = time.monotonic() + _BUSY
     while True:
         try:
-            # WAL lets readers read while another kernel writes. Where the file system has no shared memory SQLite
-            # stays with its older journal by itself, which is slower and just as safe.
+            # WAL lets others read during a write. Without shared memory SQLite stays with its older journal, which is
+            # slower and just as safe.
             connection.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as problem:
-            # When several kernels open a new ledger at once, SQLite does not wait here by itself.
+            # SQLite does not wait here when several kernels open a new ledger at once.
             if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
                 raise
             time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Which jobs are asked for: a filter that the ledger understands."""
+"""Filters and orders of jobs, as SQL."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from happyhorse_nb.models import Status
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """Jobs that fit all of it; what is left empty lets every job pass.
+    """Jobs that meet all conditions; an empty one is met by every job.
 
-    ``status``: one of these states. ``text``: all of its words in the prompt, an id or the file's name, in capitals or
-    not. ``since``: created at that instant (Unix seconds) or later. ``model``: a model's id. ``starred``: with a star,
-    or without. ``forgotten``: what it was about is wiped, or is not. ``removed``: tables and gallery leave it out,
-    or do not.
+    ``status``: one of these. ``text``: all of its words are in the prompt, an id or the file's name, whatever their
+    case. ``since``: created then (Unix seconds) or later. ``model``: a model's id. ``starred``: with or without a star.
+    ``forgotten``: wiped or not. ``removed``: left out of tables and gallery, or not.
     """
 
     status: frozenset[Status] = frozenset()
@@ -29,7 +28,7 @@ class Filter:
     removed: bool | None = None
 
     def where(self) -> tuple[str, list[Any]]:
-        """The SQL of it, from WHERE on, with its values; an empty text where every job passes."""
+        """Its SQL from WHERE on, with the values; an empty text for every job."""
         parts: list[str] = []
         values: list[Any] = []
         if self.status:
@@ -48,14 +47,14 @@ class Filter:
         if self.removed is not None:
             parts.append(f"removed IS {'NOT ' if self.removed else ''}NULL")
         for word in self.text.split():
-            # Not LIKE: to SQLite only ASCII's letters are the same in capitals.
+            # Not LIKE, for which only ASCII letters have two cases.
             parts.append("instr(searched(prompt, id, task_id, path), ?) > 0")
             values.append(word.casefold())
         return (f"WHERE {' AND '.join(parts)}" if parts else ""), values
 
 
 def of_account(origin: str, key: str) -> tuple[str, tuple[str, ...]]:
-    """The SQL of what belongs to the account of a key's fingerprint, whichever of its keys made it; with its values."""
+    """The SQL, with its values, for what belongs to a key's account, whichever of its keys made it."""
     keys = (
         "SELECT ? UNION SELECT theirs.key FROM joined AS ours JOIN joined AS theirs USING (origin, account) "
         "WHERE ours.origin = ? AND ours.key = ?"
@@ -65,9 +64,9 @@ def of_account(origin: str, key: str) -> tuple[str, tuple[str, ...]]:
 
 #: Every job.
 EVERYTHING = Filter()
-#: Those that a user still wants to see.
+#: Jobs that a user still wants to see.
 LISTED = Filter(forgotten=False, removed=False)
-#: In which order jobs can be had, by its word; those that are alike in it stand newest first.
+#: The orders of jobs by name; equal ones stand newest first.
 ORDERS = {
     "newest": "created DESC, rowid DESC",
     "oldest": "created, rowid",
@@ -76,7 +75,7 @@ ORDERS = {
     "state": "status, created DESC, rowid DESC",
     "starred": "starred DESC, created DESC, rowid DESC",
 }
-#: What a job costs, as `Snapshot.charge` has it, to put jobs in order by it.
+#: `Snapshot.charge` in SQL, to sort by it.
 CHARGE = (
     "CASE WHEN (status IN ('cancelled', 'refused', 'failed') AND bill IS NULL) OR (status = 'stopped' AND "
     "task_id IS NULL AND submitted IS NULL) THEN 0 ELSE CAST(coalesce(bill, estimate, 0) AS REAL) END"
@@ -89,5 +88,5 @@ def teach(connection: sqlite3.Connection) -> None:
 
 
 def _searched(prompt: str, job_id: str, task_id: str | None, path: str | None) -> str:
-    """What a search looks through. Of a path only the file's name: its folders are those of many others."""
+    """The text that a search looks through. Of a path only the file's name: many share its folders."""
     return "\n".join((prompt, job_id, task_id or "", PurePath(path or "").name)).casefold()

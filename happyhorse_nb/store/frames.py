@@ -1,4 +1,4 @@
-"""The first frames that were sent, kept so that a job can be sent again, or sent at all after a restart."""
+"""The inputs that were sent, so that a job can be sent again, or first sent after a restart."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 class Frames:
-    """Images by the SHA-256 of their bytes, each kept once however often it is used."""
+    """Images by the SHA-256 of their bytes, each stored once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "frames"
 
     def put(self, digest: str, data: bytes) -> Path:
-        """Keep the bytes under their digest; returns their file. Raises `LedgerError`."""
+        """Store the bytes; returns their file. Raises `LedgerError`."""
         path = self.path(digest)
         with suppress(OSError):
-            # A machine that lost its power may have left a shorter one.
+            # (A power cut may have left a shorter one.)
             if path.stat().st_size == len(data):
                 return path
-        # A name of its own: another thread may keep the same picture at this moment.
+        # A unique name, as another thread may store the same picture now.
         half = path.with_suffix(f".{secrets.token_hex(4)}")
         try:
             private_folder(self._folder)
@@ -45,7 +45,7 @@ class Frames:
         return path
 
     def get(self, digest: str) -> bytes | None:
-        """The bytes of that digest, None where they are not kept (a URL, or forgotten)."""
+        """The bytes of that digest; None where there are none (a URL, or forgotten)."""
         if not _DIGEST.fullmatch(digest):
             return None
         try:
@@ -54,13 +54,13 @@ class Frames:
             return None
 
     def drop(self, digest: str) -> None:
-        """Delete the bytes of that digest, if they are kept."""
+        """Delete the bytes of that digest, if any."""
         if _DIGEST.fullmatch(digest):
             with suppress(OSError):
                 self.path(digest).unlink()
 
     def path(self, digest: str) -> Path:
-        """Where the bytes of that digest are, or would be. Raises ValueError for no digest."""
+        """Where the bytes of that digest are or would be. Raises ValueError for no digest."""
         if not _DIGEST.fullmatch(digest):
             raise ValueError("not a SHA-256 digest")
         return self._folder / digest

@@ -1,4 +1,4 @@
-"""Writes the ledger: on disk before anything is paid for."""
+"""Reads and writes the ledger's file. What is paid for is on disk before that."""
 
 from __future__ import annotations
 
@@ -18,63 +18,61 @@ from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE, bring_to_disk, process
 from happyhorse_nb.store.connection import Handle, connect, identity, reader, trouble
-from happyhorse_nb.store.record import CHANGING, SHARED, Kept, Record, changing, from_row
+from happyhorse_nb.store.record import SHARED, Kept, Record, changing, from_row
 
 
 class Disk:
-    """Of one open connection, which it sets up: `harden` does at the end what every commit would do by itself.
+    """Brings what one open connection has committed to the disk: `harden`, once for many commits.
 
-    ``sync`` waits until the file behind a descriptor is on the disk. Its lock is not for the main thread: see
+    ``sync`` waits until the file behind a descriptor is on disk. The lock is not for the main thread: see
     `settings.process`.
     """
 
     def __init__(self, connection: sqlite3.Connection, path: Path, sync: Callable[[int], None] = os.fsync) -> None:
         [mode] = connection.execute("PRAGMA journal_mode").fetchone()
-        #: None where the file system allows no log: then every commit waits for the disk.
+        #: None where the file system allows no log; then every commit waits for the disk.
         self._log = path.with_name(f"{path.name}-wal") if mode == "wal" else None
-        # NORMAL still brings the log to the disk before any of it is moved into the ledger, and then the ledger.
+        # NORMAL still brings the log to the disk before it moves any of it into the ledger, and then the ledger.
         connection.execute(f"PRAGMA synchronous = {'FULL' if self._log is None else 'NORMAL'}")
-        #: Which file the connection writes its log into, as long as it is open.
+        #: The log's identity while the connection is open.
         self._file = identity(self._log) if self._log is not None else None
         self._sync = sync
         self._lock = Lock()
         self._commits = self._hard = 0
 
     def check(self) -> None:
-        """Raises FileNotFoundError where the log is not the one that is written: nobody would ever read it.
-
-        That is so when it was deleted, or when a fork has dropped the locks by which others know that it is in use.
-        """
+        """Raise FileNotFoundError where the log that is written is not the one that others read: it was deleted, or a
+        fork has dropped the locks that show it is in use."""
         wanted = self._file
         if self._log is None or wanted is None or _found(self._log) == wanted:
             return
-        # Not where the connection was closed while we looked: then it is gone rightly.
+        # (If the connection was closed meanwhile, it is gone rightly.)
         if self._file is not None:
             raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; start the program anew")
 
     def closed(self) -> None:
-        """The connection is about to be closed, and whoever closes the last one brings all of the log to the disk."""
+        """The connection is about to be closed; whoever closes last brings all of the log to the disk."""
         self._file = None
 
     def committed(self) -> None:
-        """A commit more has been made. Called by one thread at a time."""
+        """A commit was made. Called by one thread at a time."""
         self._commits += 1
 
     def harden(self) -> None:
-        """Wait until all that is committed would outlive a power cut. Raises OSError."""
+        """Wait until all commits would survive a power cut. Raises OSError."""
         if self._log is None or self._file is None:
             return
         wanted = self._commits
         with self._lock:
-            # Whoever had the disk before may have brought ours along.
+            # Another thread may have brought ours to the disk, too.
             if self._hard >= wanted:
                 return
             until = self._commits
-            # Opened anew: SQLite may have begun another log. It holds no lock on this file that a close would drop.
+            # Opened anew, as SQLite may have begun another log. (It has no lock on this file that closing it drops.)
             try:
                 log = os.open(self._log, os.O_RDWR | getattr(os, "O_BINARY", 0))
             except FileNotFoundError:
-                # Nothing is left of it, rightly, if the connection was closed in this instant.
+                # Right if the connection was closed just now.
                 self.check()
                 return
             try:
@@ -98,32 +96,32 @@ _INPUTS = (
     "SELECT job, role, source, label, picture FROM inputs LEFT JOIN thumbnails USING (source) "
     "WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, position"
 )
-#: Milliseconds that a reader is waited for before the pages beside the ledger are cleared.
+#: Milliseconds to wait for a reader before the log is cleared.
 _WIPE_WAIT = 100
 
 
 class Journal:
     """One SQLite file in ``folder``, with the jobs of all kernels on this machine.
 
-    Safe to use from several threads, from several processes at once, and in a fork. Every method raises `LedgerError`
-    when the file cannot be read or written. ``sync`` waits until the file behind a descriptor is on the disk.
+    Usable from several threads and processes at once, and in a fork. Every method raises `LedgerError` when the file
+    cannot be read or written. ``sync`` waits until the file behind a descriptor is on disk.
 
-    What is read and written is so on a thread that no interrupt reaches (`process.uninterrupted`): one that comes
-    meanwhile ends the waiting for it, and a write is made as a whole, or not at all.
+    Reads and writes run on a thread that no interrupt reaches (`process.uninterrupted`): an interrupt only ends the
+    wait for them.
     """
 
     def __init__(self, folder: Path, *, sync: Callable[[int], None] = os.fsync) -> None:
         self.folder = folder
         self.path = folder / LEDGER_FILE
         self._sync = sync
-        #: Which file it is, known when it has been opened once.
+        #: The file's identity, once it was opened.
         self._file: tuple[int, int] | None = None
         self._disk: Disk | None = None
         self._writing = Handle(self._open, closing=self._closing)
         self._reading = Handle(self._open_to_read)
-        #: The thread that is in a transaction: it sees what it writes.
+        #: The thread in a transaction: it reads what it has written.
         self._writer: int | None = None
-        #: What is still to be written down, by job; whoever adds to it waits for no write.
+        #: What is still to be written, by job; adding to it waits for no write.
         self._owed: dict[str, Snapshot] = {}
         self._owing = process.Guard()
 
@@ -143,9 +141,9 @@ class Journal:
         process.uninterrupted(close)
 
     def update_later(self, snapshot: Snapshot) -> None:
-        """Write down what a job has become as soon as the file can be written: with the next write, or `flush`.
+        """Write down what a job has become with the next write or `flush`; reading it gives that already.
 
-        Until then this `Ledger` gives the job as it has become. A paid task's id is never lost to a lock.
+        So the id of a paid task is not lost while the file is locked.
         """
         self._owing(lambda: self._owed.update({snapshot.id: snapshot}))
 
@@ -155,10 +153,11 @@ class Journal:
         return bool(self._owed)
 
     def flush(self, *, patience: float = 0.1) -> None:
-        """Write down what is owed, waiting at most ``patience`` seconds for whoever is writing.
+        """Write down what is owed, waiting at most ``patience`` seconds for other writers.
 
-        It outlives this process, and a power cut from the next `write` on.
+        It survives this process, and a power cut after the next `write`.
         """
+        # Within a transaction nothing is owed: it begins with that.
         # A transaction begins with what is owed, so within one there is nothing left to do.
         if self._owed and self._writer != get_ident():
             process.uninterrupted(lambda: self._flush(patience))
@@ -184,10 +183,6 @@ class Journal:
     def _connection(self) -> sqlite3.Connection:
         return self._writing.connection
 
-    @property
-    def _reader(self) -> sqlite3.Connection:
-        return self._reading.connection
-
     def _open(self) -> sqlite3.Connection:
         if self._file is not None:
             self._check()
@@ -205,18 +200,19 @@ class Journal:
             self._disk.closed()
 
     def _check(self) -> None:
-        """Raises FileNotFoundError where what is written here is what nobody will ever read."""
+        """Raise FileNotFoundError where nobody would ever read what is written here."""
         if identity(self.path) != self._file:
             raise FileNotFoundError(ENOENT, "another file is in its place")
         if self._disk is not None:
             self._disk.check()
 
     def _change(self, snapshot: Snapshot, only: str = "", *values: str | None) -> bool:
-        columns = ", ".join(f"{name} = ?" for name in CHANGING)
-        # What is done stays done, with its path: a file that was moved away and cannot be fetched again may come back.
+        columns = changing(snapshot)
+        names = ", ".join(f"{name} = ?" for name in columns)
+        # A job that is done stays so, with its path: a file that was moved away may come back.
         unless_done = "" if snapshot.status == Status.DONE else "AND status != 'done'"
-        statement = f"UPDATE jobs SET {columns} WHERE id = ? {unless_done} {only}"  # noqa: S608 - the names are ours
-        return self._connection.execute(statement, (*changing(snapshot), snapshot.id, *values)).rowcount == 1
+        statement = f"UPDATE jobs SET {names} WHERE id = ? {unless_done} {only}"  # noqa: S608 - the names are ours
+        return self._connection.execute(statement, (*columns.values(), snapshot.id, *values)).rowcount == 1
 
     def _select(self, rest: str, values: Sequence[Any]) -> list[Record]:
         def select() -> list[Record]:
@@ -227,7 +223,7 @@ class Journal:
         return process.uninterrupted(select)
 
     def _read(self, rest: str, values: Sequence[Any]) -> list[Record]:
-        """`_select` without a try to write down what is owed: it waits for nobody who writes."""
+        """`_select` without writing down what is owed first: it waits for no writer."""
         rows = self._rows(f"{_ROW} {rest}", values)
         found = list(readable(from_row, rows))
         inputs: defaultdict[str, list[Kept]] = defaultdict(list)
@@ -239,9 +235,8 @@ class Journal:
         ]
 
     def _wipe(self) -> None:
-        """Have what was overwritten leave the file beside this one too, unless somebody reads it just now: whoever
-        waited for that would hold up all who write. The last one to close the ledger does it then.
-        """
+        """Remove what was overwritten from the log too, unless somebody reads it now: waiting would hold up all
+        writers. The last one to close the ledger does it then."""
 
         def wipe() -> None:
             with self._reading:
@@ -267,7 +262,7 @@ class Journal:
             raise trouble(self.path, problem) from None
 
     def _transaction(self, work: Callable[[], T], *, safe: bool = True) -> T:
-        """Do the work in one transaction, which begins with what is owed; with ``safe`` it outlives a power cut."""
+        """Do the work in one transaction that begins with what is owed; if ``safe``, it survives a power cut."""
         return process.uninterrupted(lambda: self._transact(work, safe=safe))
 
     def _transact(self, work: Callable[[], T], *, safe: bool) -> T:
@@ -275,7 +270,7 @@ class Journal:
             with self._writing as connection:
                 disk = self._disk
                 assert disk is not None, "it comes with the connection"
-                # What is bought is written where others look: also when somebody has put another file there meanwhile.
+                # Also noticed when somebody has put another file there: what is bought must be where others look.
                 self._check()
                 try:
                     connection.execute("BEGIN IMMEDIATE")
@@ -288,13 +283,13 @@ class Journal:
                     disk.committed()
                 finally:
                     self._writer = None
-                    # On a full disk SQLite has rolled back by itself.
+                    # (On a full disk SQLite has rolled back by itself.)
                     if connection.in_transaction:
                         connection.execute("ROLLBACK")
                 self._check()
                 self._owing(lambda: self._paid(owed))
             if safe:
-                # With the lock free again: others write meanwhile.
+                # Without the lock, so that others write meanwhile.
                 disk.harden()
             return answer
         except (sqlite3.Error, UnicodeError, OSError) as problem:
@@ -302,13 +297,13 @@ class Journal:
 
     def _paid(self, owed: Sequence[Snapshot]) -> None:
         for snapshot in owed:
-            # What it has become meanwhile is still owed.
+            # Unless it has changed since.
             if self._owed.get(snapshot.id) is snapshot:
                 del self._owed[snapshot.id]
 
 
 def readable(read: Callable[[sqlite3.Row], T], rows: Sequence[sqlite3.Row]) -> Iterator[T]:
-    """What the rows say, without those that somebody has written who should not have: the others are still of use."""
+    """What the rows say, without rows that something else has written and that cannot be read."""
     for row in rows:
         try:
             found = read(row)

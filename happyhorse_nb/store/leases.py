@@ -1,8 +1,7 @@
-"""What the kernels of this machine have spent of an account's requests in the last minute, and are about to spend.
+"""How the kernels of this machine share an account's requests a minute.
 
-A kernel takes some requests for a few seconds ahead, so that not each one is a write; what it did not use comes back
-with its next lease, and the lease of a kernel that has died runs out by itself. Nothing of this need survive the
-machine, so nothing waits for the disk.
+A kernel leases requests for a few seconds, so that not each one is a write. What it did not use comes back with its
+next lease; a dead kernel's lease runs out. Nothing here need survive a power cut, so nothing waits for the disk.
 """
 
 from __future__ import annotations
@@ -16,23 +15,23 @@ from pathlib import Path
 from happyhorse_nb.store.connection import Handle
 from happyhorse_nb.store.filter import of_account
 
-#: Seconds for which requests are leased.
+#: Seconds that a lease lasts.
 LEASED = 2.0
-#: A minute, and a second for what requests take to arrive: the server counts when they come.
+#: A minute, and a second that requests may take to the server, which counts them when they arrive.
 MINUTE = 61.0
-#: Seconds to wait for another kernel that is writing: whoever waits here holds up all reads of its own.
+#: Seconds to wait for another kernel's write, during which all reads here wait.
 _BUSY = 0.02
-#: A lease that ends further ahead than this was written before the machine was started anew.
+#: A lease that ends later than that was written before the machine was restarted.
 _AHEAD = 10.0
-#: Where there are more kernels than requests a minute: seconds for which who had one leaves the next to each other one.
+#: With more kernels than requests a minute: seconds for which one leaves the next request to each other kernel.
 _TURN = 2.0
 
 
 @dataclass(frozen=True)
 class Lease:
-    """So many requests may leave in the next `LEASED` seconds.
+    """``count`` requests may leave in the next `LEASED` seconds.
 
-    ``kernels`` is how many kernels want some now, ``known`` how many have wanted some lately, with this one.
+    ``kernels`` is how many kernels want requests now, ``known`` how many did lately, this one included.
     """
 
     count: int
@@ -42,7 +41,7 @@ class Lease:
 
 @dataclass(frozen=True)
 class _Other:
-    """Another kernel: what it has spent in the last minute, whether it wants more now, and how much it knows of."""
+    """Another kernel: its requests of the last minute, whether it wants more, and what limit it knows."""
 
     spent: int
     hungry: bool
@@ -50,10 +49,9 @@ class _Other:
 
 
 class Leases:
-    """One process's share of what one account may ask. Used by one thread.
+    """One process's share of an account's requests. Used by one thread.
 
-    ``clock`` gives seconds, the same to all processes of this machine; the usual one is counted from its start, and so
-    nobody sets it back or forward.
+    ``clock`` gives seconds that are the same in all processes; the default counts from the machine's start.
     """
 
     def __init__(
@@ -62,18 +60,16 @@ class Leases:
         self._path = path
         self._who = (origin, account, owner)
         self._clock = clock
-        # An own connection: it waits for nobody for long, and never for the disk.
+        # A connection of its own, which waits for nobody for long and never for the disk.
         self._handle = Handle(self._open)
         self._row: int | None = None
-        #: When it was last given any.
+        #: When it last got any.
         self._had = float("-inf")
 
     def lease(self, *, used: int, ago: float, wants: int, limit: int, spare: int) -> Lease | None:
-        """Give back what is left of the last lease, of which ``used`` were spent, the last one ``ago`` seconds ago.
-
-        The new one is of at most ``wants`` out of ``limit`` a minute, ``spare`` of which stay free for others. None
-        where the ledger cannot be written now.
-        """
+        """Return what is left of the last lease, of which ``used`` were used, the last one ``ago`` seconds ago, and
+        take a new one: at most ``wants`` of ``limit`` a minute, leaving ``spare`` to others. None where the ledger
+        cannot be written now."""
         try:
             with self._handle as connection:
                 connection.execute("BEGIN IMMEDIATE")
@@ -89,7 +85,7 @@ class Leases:
         self._handle.close(for_good=False)
 
     def _open(self) -> sqlite3.Connection:
-        # It makes no new file.
+        # (Opened so that no new file is made.)
         connection = sqlite3.connect(
             f"{self._path.absolute().as_uri()}?mode=rw",
             uri=True,
@@ -98,7 +94,7 @@ class Leases:
             check_same_thread=False,
         )
         connection.execute("PRAGMA synchronous = NORMAL")
-        # It leaves it to others to move the log into the ledger, which is safe only if the disk is waited for.
+        # Moving the log into the ledger is safe only with waiting for the disk, so it is left to others.
         connection.execute("PRAGMA wal_autocheckpoint = 0")
         return connection
 
@@ -108,7 +104,7 @@ class Leases:
         now = self._clock()
         connection.execute("DELETE FROM leases WHERE ends <= ? OR ends > ?", (now - MINUTE, now + _AHEAD))
         if self._row is not None:
-            # What was used was used by then; where nothing was, the row only says that nothing is wanted any more.
+            # The used requests were used by then; with none, the row only says that nothing is wanted any more.
             connection.execute(
                 "UPDATE leases SET count = ?, ends = ?, wants = 0 WHERE number = ?", (used, min(last, now), self._row)
             )
@@ -133,20 +129,20 @@ class Leases:
         return Lease(count, 1 + sum(other.hungry for other in others), 1 + len(others))
 
     def _free(self, others: Sequence[_Other], mine: int, limit: int, spare: int, now: float) -> int:
-        """How many may be taken out of ``limit`` a minute, of which this kernel has spent ``mine``."""
+        """How many of ``limit`` a minute are free for this kernel, which has used ``mine``."""
         spent = mine + sum(other.spent for other in others)
         free = limit - spare - spent
         hungry = sum(other.hungry for other in others)
         if not hungry:
             return free
-        # Nobody takes more than an even part of what those leave who want nothing now.
+        # At most an even part of what is left by those who want nothing now.
         even = (limit - sum(other.spent for other in others if not other.hungry)) // (1 + hungry)
         if even < 1 and now - self._had >= MINUTE + _TURN * hungry:
             even = 1
         free = min(free, even - mine)
         most = max(other.allows for other in others)
         if most > limit:
-            # Another kernel knows of more than we do, and may spend it all: our even part of what we know is ours.
+            # Another kernel knows a higher limit and may use all of it; our part of the limit we know stays ours.
             free = max(free, min(limit // (1 + hungry) - mine, most - spare - spent))
         return free
 

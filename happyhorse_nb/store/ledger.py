@@ -1,4 +1,4 @@
-"""The ledger: what was asked for, what became of it, and what it cost, in one SQLite file."""
+"""The ledger: what was asked for, what became of it, and what it cost."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from pathlib import Path
 
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.store.questions import Questions
-from happyhorse_nb.store.record import CHANGING, FIXED, Record, changing, fixed
+from happyhorse_nb.store.record import Record, changing, fixed
 
 
 class Ledger(Questions):
-    """The jobs of all kernels on this machine: what they are is read and written down here, and nowhere else."""
+    """The jobs of all kernels on this machine, in one SQLite file."""
 
     def add(self, record: Record, *, reuse: bool) -> Record | None:
-        """Write a new job down, unless (with ``reuse``) an equal request is in the ledger: then that one is returned.
+        """Write a new job down, unless (with ``reuse``) an equal request is in the ledger: then return that one.
 
-        Both in one transaction, so that two kernels that ask for the same at once buy it once.
+        In one transaction, so that two kernels that ask for the same at once buy it once.
         """
         return self.add_all([record], reuse=reuse)[0]
 
     def add_all(self, records: Sequence[Record], *, reuse: bool) -> list[Record | None]:
-        """`add` for each of them, in one transaction: all are written down, or none.
+        """`add` for all of them or none, in one transaction.
 
-        It outlives this process; a power cut only from the next `write` on, which comes before anything is paid for.
+        It survives this process; a power cut only after the next `write`, which comes before anything is paid for.
         """
         return self._transaction(lambda: [self._add(record, reuse=reuse) for record in records], safe=False)
 
@@ -32,54 +32,44 @@ class Ledger(Questions):
         self._transaction(lambda: self._change(snapshot))
 
     def write(self, claims: Sequence[tuple[Snapshot, str]] = ()) -> list[bool]:
-        """Write down what is owed, and that these queued jobs are being sent by these owners: at once, on the disk.
+        """Write down what is owed, and that these queued jobs are being sent by these owners; on the disk.
 
-        False for a job that is not queued any more, or not this owner's: whoever took its kernel for dead may have
-        settled it, and bought it. Then it must not be sent.
+        False for a job that is no longer queued or no longer this owner's, because somebody took its kernel for dead:
+        it must not be sent.
         """
         return self._transaction(
             lambda: [self._change(job, "AND status = 'queued' AND owner IS ?", owner) for job, owner in claims]
         )
 
     def settle(self, snapshot: Snapshot, *, was: Record) -> bool:
-        """Write down what became of a job that nobody works on; False when the row ``was`` has changed meanwhile."""
+        """Write down what became of a job that nobody works on; False when the row ``was`` has changed since."""
         return self._transaction(
             lambda: self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
         )
 
     def own(self, job_id: str, owner: str, *, instead_of: str | None, buys: bool = False) -> bool:
-        """Write down which process watches a job, ``instead_of`` the one that did; False when another was faster.
+        """Write down which process watches a job, ``instead_of`` the one that did; False when another was first.
 
-        ``buys``: it is also the one that pays for it, for the job was not sent yet; False when it was, or has ended.
+        ``buys``: it also pays for the job, which is still queued; False when it is not.
         """
-
-        def own() -> bool:
-            if buys:
-                changed = self._connection.execute(
-                    "UPDATE jobs SET owner = ?, buyer = ? WHERE id = ? AND owner IS ? AND status = 'queued'",
-                    (owner, owner, job_id, instead_of),
-                )
-            else:
-                changed = self._connection.execute(
-                    "UPDATE jobs SET owner = ? WHERE id = ? AND owner IS ?", (owner, job_id, instead_of)
-                )
-            return changed.rowcount == 1
-
-        return self._transaction(own)
+        buyer, queued = (", buyer = ?", "AND status = 'queued'") if buys else ("", "")
+        statement = f"UPDATE jobs SET owner = ?{buyer} WHERE id = ? AND owner IS ? {queued}"  # noqa: S608 - ours
+        values = (owner, *([owner] if buys else []), job_id, instead_of)
+        return self._transaction(lambda: self._connection.execute(statement, values).rowcount == 1)
 
     def attach(self, record: Record, *, was: Record, instead: Record | None, freed: Record | None) -> bool:
-        """Write down that the user has given a job a task; False when the row ``was`` has changed meanwhile.
+        """Write down that the user has given a job a task; False when the row ``was`` has changed since.
 
-        ``instead`` is the row that this task alone had until now, and has no more; ``freed`` is a new row for the task
-        that the job had before.
+        ``instead`` is the row that the task had alone until now, which is deleted; ``freed`` is a new row for the job's
+        former task.
         """
-        job, columns = record.snapshot, ", ".join(f"{name} = ?" for name in CHANGING)
+        job, columns = record.snapshot, changing(record.snapshot)
 
         def attach() -> bool:
             changed = self._connection.execute(
-                f"UPDATE jobs SET {columns}, attached = 1, owner = NULL "  # noqa: S608 - the names are ours
+                f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in columns)}, attached = 1, owner = NULL "  # noqa: S608 - the names are ours
                 "WHERE id = ? AND task_id IS ? AND status = ? AND owner IS ?",
-                (*changing(job), job.id, was.snapshot.task_id, str(was.snapshot.status), was.owner),
+                (*columns.values(), job.id, was.snapshot.task_id, str(was.snapshot.status), was.owner),
             )
             if changed.rowcount == 1:
                 if instead is not None:
@@ -92,7 +82,7 @@ class Ledger(Questions):
         return self._transaction(attach)
 
     def join(self, origin: str, key: str, other: str) -> None:
-        """From now on two keys of a server, by their fingerprints, are of one account, with all joined to them."""
+        """Join two keys of a server, by their fingerprints, and all keys joined to either, into one account."""
 
         def join() -> None:
             one, two = self.account(origin, key), self.account(origin, other)
@@ -111,7 +101,7 @@ class Ledger(Questions):
         )
 
     def remove(self, job_ids: Sequence[str], *, now: float | None) -> None:
-        """Have tables and gallery leave these jobs out from ``now`` on (Unix seconds), or with None show them again."""
+        """Leave these jobs out of tables and gallery from ``now`` on (Unix seconds), or with None show them again."""
         marks = ", ".join("?" * len(job_ids))
         self._transaction(
             lambda: self._connection.execute(
@@ -121,10 +111,9 @@ class Ledger(Questions):
         )
 
     def forget(self, job_id: str, *, path: Path | None = None) -> list[str]:
-        """Wipe what a job was about; what it cost stays. Returns the sources of its inputs that no other job has.
+        """Wipe what a job was about; its cost stays. Returns the sources of its inputs that no other job has.
 
-        ``path`` is where its file is now, if it was moved. The bytes are overwritten in the file, not only marked as
-        free.
+        ``path`` is where its file is now, if it was moved. The bytes are overwritten in the file.
         """
 
         def forget() -> list[str]:
@@ -150,11 +139,10 @@ class Ledger(Questions):
         equal = self.equal(record) if reuse else None
         if equal is not None:
             return equal
-        names = (*FIXED, *CHANGING)
-        marks = ", ".join("?" * len(names))
+        columns = {**fixed(record), **changing(record.snapshot)}
         self._connection.execute(
-            f"INSERT INTO jobs ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - the names are ours
-            (*fixed(record), *changing(record.snapshot)),
+            f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608 - ours
+            tuple(columns.values()),
         )
         for position, one in enumerate(record.inputs):
             self._connection.execute(

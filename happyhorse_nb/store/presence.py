@@ -1,4 +1,4 @@
-"""Which kernels live, and which jobs those that died have left behind."""
+"""Which kernels are alive, and which jobs the dead ones have left."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from happyhorse_nb.store.record import Record
 
 
 def kernels(home: Path) -> Path:
-    """Where the processes' files lie, beside the ledger."""
+    """The folder of the processes' files, beside the ledger."""
     return home / "kernels"
 
 
 class Presence:
-    """This process, as the others on the machine see it: a locked file named by ``id`` in the ledger's folder.
+    """Shows the other processes that this one is alive: a locked file named by ``id`` in the ledger's folder.
 
     Raises OSError where the file cannot be made or locked.
     """
@@ -33,21 +33,21 @@ class Presence:
         self._lock = process.uninterrupted(self._locked)
 
     def alive(self, owner: str | None) -> bool:
-        """Whether the process of that id lives. Its file is removed when it does not."""
+        """Whether the process of that id is alive; if not, its file is removed."""
         return (owner == self.id and os.getpid() == self._pid) or lives(self._folder, owner)
 
     def renew(self) -> None:
-        """Lay the file down again where somebody has cleaned it away; cheap when it is there. Raises OSError."""
+        """Make the file again where somebody has cleaned it away. Raises OSError."""
         if not _file(self._folder, self.id).exists():
             process.uninterrupted(self._renew)
 
     def close(self) -> None:
-        """Say that this process is gone."""
+        """Show that this process is gone."""
         process.uninterrupted(self._lock.release)
         _file(self._folder, self.id).unlink(missing_ok=True)
 
     def _renew(self) -> None:
-        # The old one locks a file that nobody sees any more.
+        # The old lock is on a file that is not in the folder any more.
         self._lock.release()
         self._lock = self._locked()
 
@@ -59,7 +59,7 @@ class Presence:
 
 
 def lives(folder: Path, owner: str | None) -> bool:
-    """Whether the process of that id lives; ``folder`` holds the processes' files. Its own is removed if not."""
+    """Whether the process of that id, with its file in ``folder``, is alive; if not, its file is removed."""
     return bool(owner) and process.uninterrupted(lambda: _lives(folder, owner or ""))
 
 
@@ -76,7 +76,7 @@ def _lives(folder: Path, owner: str) -> bool:
     except Timeout:
         return not _of_another_life(folder, owner)
     except OSError:
-        # It cannot be told: no file handle is left, say.
+        # Nobody can tell, for lack of file handles, say.
         return True
     probe.release()
     _file(folder, owner).unlink(missing_ok=True)
@@ -84,14 +84,14 @@ def _lives(folder: Path, owner: str) -> bool:
 
 
 def _of_another_life(folder: Path, owner: str) -> bool:
-    """Whether it was this process, before it executed itself anew; its file is removed then.
+    """Whether it was this process before it executed itself anew; its file is removed then.
 
-    Where there are no locks the file says whose it is, and that is what it was. A lock does not outlive it.
+    On file systems without locks, filelock's files name their process, which has the same number still.
     """
-    from filelock import SoftFileLock  # rarely needed, and takes as long to import as all else of filelock
+    from filelock import SoftFileLock  # seldom needed, and slow to import
 
     file = _file(folder, owner)
-    # Of a lock on a file (there is no record in it) this says no.
+    # (False for a real lock, whose file is empty.)
     if owner in _own() or not SoftFileLock(file).is_lock_held_by_us:
         return False
     file.unlink(missing_ok=True)
@@ -99,28 +99,28 @@ def _of_another_life(folder: Path, owner: str) -> bool:
 
 
 def _own() -> set[str]:
-    """The ids of this process, in this life."""
+    """The ids that this process has taken since it was executed."""
     return process.once("presences", set[str])
 
 
 def _lock(folder: Path, owner: str) -> FileLock:
-    # Held by the process, whichever thread asks.
+    # Held by the process, whichever thread acquired it.
     return FileLock(_file(folder, owner), timeout=0, mode=0o600, thread_local=False)
 
 
 def _file(folder: Path, owner: str) -> Path:
-    # An id is ours, hex; anything else in the ledger must not become a path.
+    # Ids are hexadecimal; anything else in the ledger must not become a path.
     return folder / f"{''.join(c for c in owner if c in '0123456789abcdef')}.lock"
 
 
-#: Seconds after which a result is gone from the server, as its newer documents have it.
+#: Seconds for which the server has a result, by its newer documents.
 _KEPT = 7 * 86400.0
 
 
 def orphans(home: Path, *, now: float, origin: str = "", key: str | None = None) -> list[Record]:
-    """The jobs that kernels which have ended left behind, and that wait to be taken up. Raises `LedgerError`.
+    """The jobs that dead kernels have left unfinished. Raises `LedgerError`.
 
-    What was made with a key that is joined to this one, of that server, is given as made with this one.
+    Jobs of a key that is joined to this one, of that server, are returned as this key's.
     """
     ledger = Ledger(home)
     try:

@@ -1,11 +1,11 @@
-"""What the ledger is asked: which jobs there are, which of them go on, what they cost and how long they took."""
+"""What the ledger is asked: which jobs there are, what they cost and how long they took."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -16,18 +16,18 @@ from happyhorse_nb.store.filter import CHARGE, EVERYTHING, ORDERS, Filter, of_ac
 from happyhorse_nb.store.journal import Journal, readable
 from happyhorse_nb.store.record import SHARED, Record, cost_of
 
-#: A request equal to a job in one of these states is not bought again; a stopped one still has its task. An expired
-#: one has none, and no video: running again makes one, once the server was asked about that task again (`expired`).
+#: A request equal to a job in one of these states is not bought again; a stopped one still has its task. For an expired
+#: one the server is asked once more (`expired`), then it is bought.
 _BOUGHT = (
     Status.DONE, Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.PROCESSING, Status.DOWNLOADING,
     Status.UNKNOWN, Status.STOPPED,
 )  # fmt: skip
-#: As the index of these says it, word for word: else it is not used.
+#: Word for word as in the index, which is not used otherwise.
 _UNFINISHED = "status IN ('queued', 'submitting', 'pending', 'processing', 'downloading', 'stopped')"
 _LISTED = "`%happyhorse jobs` lists them."
-#: So many letters of a fingerprint name a key.
+#: How many letters of a fingerprint name a key.
 LETTERS = 6
-#: The same as `SHARED`, for many jobs at once: few tasks are there twice, and only those are looked at one by one.
+#: `SHARED` for many jobs at once: it looks only at the few tasks that are there twice.
 _SHARED = (
     "rowid IN (SELECT rowid FROM jobs WHERE task_id IN (SELECT task_id FROM jobs WHERE task_id IS NOT NULL "  # noqa: S608 - ours
     f"GROUP BY task_id HAVING count(*) > 1) AND {SHARED})"
@@ -37,7 +37,7 @@ _OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
 
 @dataclass(frozen=True)
 class Busy:
-    """What one process does on an account: how many tasks run, and when its oldest queued job was created."""
+    """What one process has on an account: how many tasks run, and when its oldest queued job was created."""
 
     owner: str | None
     running: int
@@ -46,8 +46,8 @@ class Busy:
 
 @dataclass(frozen=True)
 class Key:
-    """A key that jobs were made with, by its fingerprint: on which server, as a key of which account (the fingerprint
-    of one of that account's keys), and when the last time (Unix seconds)."""
+    """A key that jobs were made with, by its fingerprint: its server, its account (the fingerprint of one of that
+    account's keys), and when it was last used (Unix seconds)."""
 
     origin: str
     fingerprint: str
@@ -56,7 +56,7 @@ class Key:
 
     @property
     def letters(self) -> str:
-        """The first ones, which name it."""
+        """The first letters, which name it."""
         return self.fingerprint[:LETTERS]
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Key:
 
 @dataclass(frozen=True)
 class Take:
-    """A job with its number, from 1 on, among those ``of`` one request that are asked for."""
+    """A job and its number, from 1 on, among the ``of`` jobs with the same request."""
 
     record: Record
     number: int = 1
@@ -73,29 +73,26 @@ class Take:
 
 
 class Questions(Journal):
-    """The ledger as those see it who only read it. What is owed is told as if it were written down."""
+    """Reads the ledger. What is still to be written counts as written."""
 
     def equal(self, record: Record) -> Record | None:
         """The newest job that an equal request has made, is making, or may have made.
 
-        Of the same account; else one of another key of the same server, with its video on disk. Raises `InvalidRequest`
-        where another key's has none there: that key may be of the same account, and it would be paid for twice.
+        It is of the same account, or of another key of the same server with its video on disk. Raises `InvalidRequest`
+        where another key's has no video: if that key is of the same account, it would be paid for twice.
         """
         marks = ", ".join("?" * len(_BOUGHT))
         ours, who = of_account(record.origin, record.account)
         asked, alike = _asks_for(record)
         bought = f"WHERE {asked} AND origin = ? AND status IN ({marks})"
         values = (*alike, record.origin, *map(str, _BOUGHT))
-        found = self._select(f"{bought} AND {ours} ORDER BY created DESC LIMIT 1", (*values, *who))
-        if found:
-            return found[0]
+        for found in self._select(f"{bought} AND {ours} ORDER BY created DESC LIMIT 1", (*values, *who)):
+            return found
         theirs = self._select(f"{bought} AND NOT ({ours}) ORDER BY created DESC", (*values, *who))
-        for other in theirs:
-            if other.made:
-                return other
-        if theirs:
+        made = next((other for other in theirs if other.made), None)
+        if theirs and made is None:
             raise self._made_with_another_key(theirs[0])
-        return None
+        return made
 
     def _made_with_another_key(self, equal: Record) -> InvalidRequest:
         now = equal.snapshot
@@ -109,7 +106,7 @@ class Questions(Journal):
         )
 
     def keys(self) -> list[Key]:
-        """The keys that jobs were made with, the one used last first."""
+        """The keys that jobs were made with, the last used first."""
         rows = self._rows(
             "SELECT jobs.origin, jobs.account AS key, coalesce(joined.account, jobs.account) AS account, "
             "max(jobs.created) AS last FROM jobs LEFT JOIN joined ON joined.origin = jobs.origin AND "
@@ -119,52 +116,50 @@ class Questions(Journal):
         return [Key(row["origin"], row["key"], row["account"], row["last"]) for row in rows]
 
     def account(self, origin: str, key: str) -> str:
-        """The account that a key is of: the fingerprint of one of its keys."""
+        """The account of a key, by the fingerprint of one of its keys."""
         rows = self._rows("SELECT account FROM joined WHERE origin = ? AND key = ?", (origin, key))
         return str(rows[0]["account"]) if rows else key
 
     def keys_of(self, origin: str, key: str) -> frozenset[str]:
-        """The fingerprints of all keys of the account that a key is of, with that one."""
+        """The fingerprints of all keys of a key's account, this one included."""
         rows = self._rows(
             "SELECT key FROM joined WHERE origin = ? AND account = ?", (origin, self.account(origin, key))
         )
         return frozenset({key, *(str(row["key"]) for row in rows)})
 
     def expired(self, record: Record) -> Record | None:
-        """The newest job of the account that an equal request has made and whose task its server did not know any
-        more."""
+        """The newest job of the account with an equal request whose task the server no longer knew."""
         asked, alike = _asks_for(record)
         ours, who = of_account(record.origin, record.account)
-        found = self._select(
+        return self._one(
             f"WHERE {asked} AND {ours} AND status = 'expired' AND task_id IS NOT NULL ORDER BY created DESC LIMIT 1",
             (*alike, *who),
         )
-        return found[0] if found else None
 
     def get(self, job_id: str) -> Record | None:
         """The job of that id."""
-        found = self._select("WHERE id = ?", (job_id,))
-        return found[0] if found else None
+        return self._one("WHERE id = ?", (job_id,))
 
     def look_at(self, job_id: str) -> Record | None:
-        """The job of that id, without waiting for whoever writes: for those who look again and again."""
-        found = self._read("WHERE id = ?", (job_id,))
-        return found[0] if found else None
+        """`get` without waiting for writers, for those who look again and again."""
+        return next(iter(self._read("WHERE id = ?", (job_id,))), None)
 
     def of_task(self, task_id: str, origin: str) -> Record | None:
         """The job of that task on that server."""
-        found = self._select("WHERE task_id = ? AND origin = ?", (task_id, origin))
-        return found[0] if found else None
+        return self._one("WHERE task_id = ? AND origin = ?", (task_id, origin))
+
+    def _one(self, rest: str, values: Sequence[Any]) -> Record | None:
+        return next(iter(self._select(rest, values)), None)
 
     def sharer(self, job_id: str) -> Record | None:
-        """The earliest other job with the task of this one on its server, where this one is not the first of them."""
+        """The earliest other job with this one's task, unless this one is the earliest."""
         found = self._read(
             "WHERE rowid IN (SELECT other.rowid FROM jobs, jobs AS other WHERE jobs.id = ? AND other.id != jobs.id "  # noqa: S608 - ours
             f"AND other.task_id = jobs.task_id AND other.origin = jobs.origin AND {SHARED}) "
             "ORDER BY coalesce(submitted, created), rowid LIMIT 1",
             (job_id,),
         )
-        return found[0] if found else None
+        return next(iter(found), None)
 
     def unfinished(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account whose task may still give a video, oldest first."""
@@ -172,7 +167,7 @@ class Questions(Journal):
         return self._select(f"WHERE {_UNFINISHED} AND {ours} ORDER BY created, rowid", who)
 
     def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
-        """What the owners other than ``but`` have on an account: tasks that run, and their oldest queued job."""
+        """What the owners other than ``but`` have on an account."""
         ours, who = of_account(origin, account)
         rows = self._rows(
             f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
@@ -187,7 +182,7 @@ class Questions(Journal):
         return self._select(f"WHERE {ours} AND status = 'unknown' AND task_id IS NULL ORDER BY created DESC", who)
 
     def interrupted(self, *, since: float) -> list[Record]:
-        """The jobs created since then (Unix seconds) that were on their way when they were last written down."""
+        """The jobs created since then (Unix seconds) that were on their way when they were last written."""
         return self._select(
             f"WHERE {_UNFINISHED} AND status NOT IN ('submitting', 'stopped') AND (status = 'queued' OR task_id IS NOT "
             "NULL) AND created >= ?",
@@ -219,7 +214,7 @@ class Questions(Journal):
             return None
         names = [r.snapshot.short_id for r in found[:5]]
         if len(set(names)) < len(names):
-            # Ids of this server begin alike, or one task is known twice: ours tell them apart.
+            # Some servers' ids begin alike, and a task may be known twice; our ids tell jobs apart.
             names = [r.snapshot.id for r in found[:5]]
         some = ", ".join(names)
         raise JobNotFound(f"{_shown(piece)} is in the id of more than one job ({some})", remedy="Give more of it.")
@@ -227,15 +222,15 @@ class Questions(Journal):
     def newest(
         self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING, order: str = "newest"
     ) -> list[Record]:
-        """Jobs, newest first, or in another of the `ORDERS`."""
+        """Jobs, newest first, or in another of `ORDERS`."""
         where, values = only.where()
         by = f"ORDER BY {ORDERS[order].replace('charge', CHARGE)}"
-        # Inside, only the index is read: what a page skips costs nothing, however many jobs it is.
+        # The inner query reads the index only, so skipping many jobs is cheap.
         page = f"SELECT rowid FROM jobs {where} {by} LIMIT ? OFFSET ?"  # noqa: S608 - the filter's own
         return self._select(f"WHERE rowid IN ({page}) {by}", (*values, limit, offset))
 
     def together(self, limit: int = -1, offset: int = 0, *, only: Filter = EVERYTHING) -> list[Take]:
-        """Jobs, newest first; those that differ in their seeds alone stand together, in the order they were made."""
+        """Jobs, newest first; those that differ only in their seeds stand together, in the order they were made."""
         where, values = only.where()
         same = "CASE WHEN request = '' THEN id ELSE request END"
         rows = self._rows(
@@ -257,7 +252,7 @@ class Questions(Journal):
     def costs(self, only: Filter = EVERYTHING) -> list[Snapshot]:
         """What each job costs, in no order: snapshots with state, cost, whether it was sent, and is play money.
 
-        What many jobs cost alike is read once, and one snapshot stands for them as often as there are such jobs.
+        Jobs with equal costs are read as one row and returned as one snapshot, repeated.
         """
         where, values = only.where()
         told = f"status, bill, estimate, sandbox, coalesce(task_id, submitted) IS NOT NULL AS sent, {_SHARED} AS shared"
@@ -268,11 +263,10 @@ class Questions(Journal):
         )
 
         def alike(row: sqlite3.Row) -> list[Snapshot]:
-            cost, sent = cost_of(row), 0.0 if row["sent"] else None
             snapshot = Snapshot(
                 status=Status(row["status"]),
-                cost=cost,
-                submitted=sent,
+                cost=cost_of(row),
+                submitted=0.0 if row["sent"] else None,
                 sandbox=bool(row["sandbox"]),
                 shared=bool(row["shared"]),
             )
@@ -281,7 +275,7 @@ class Questions(Journal):
         return [snapshot for some in readable(alike, rows) for snapshot in some]
 
     def removed_last(self) -> list[Record]:
-        """The jobs that were removed last, all at once; none where none is removed."""
+        """The jobs that were removed last, together."""
         return self._select("WHERE removed = (SELECT max(removed) FROM jobs WHERE forgotten = 0) AND forgotten = 0", ())
 
     def starred(self, job_id: str) -> bool:
@@ -289,8 +283,7 @@ class Questions(Journal):
         return any(row["starred"] for row in self._rows("SELECT starred FROM jobs WHERE id = ?", (job_id,)))
 
     def spent(self, buyer: str, *, sandbox: bool = False) -> Decimal:
-        """USD that one process has spent: bills, and estimates where there is none yet; of the sandbox's play money, or
-        of real money."""
+        """USD of play money (``sandbox``) or real money that one process has spent: bills, else estimates."""
         rows = self._rows(
             "SELECT status, bill, estimate FROM jobs WHERE buyer = ? AND sandbox = ? AND "  # noqa: S608 - ours
             f"status NOT IN ('cancelled', 'refused') AND (status != 'failed' OR bill IS NOT NULL) AND NOT {_SHARED}",
@@ -299,7 +292,7 @@ class Questions(Journal):
         return sum((cost.amount for cost in readable(cost_of, rows) if cost is not None), Decimal(0))
 
     def history(self, snapshot: Snapshot, *, limit: int = 50) -> list[float]:
-        """How many seconds finished jobs like this one took, newest first; the sandbox's apart from real ones."""
+        """Seconds that finished jobs like this one took, newest first; the sandbox's apart from real ones."""
         rows = self._rows(
             "SELECT took, params FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND sandbox = ? "
             "ORDER BY created DESC LIMIT ?",
@@ -314,13 +307,12 @@ class Questions(Journal):
 
 
 def _asks_for(record: Record) -> tuple[str, tuple[Any, ...]]:
-    """The SQL of the jobs whose request equals that one, with its values.
+    """The SQL, with its values, for jobs whose request equals that one.
 
-    One that names its seed equals all that were made with it. Else the seed was drawn: then it is the same take of the
-    same request, whatever seed that has.
+    With a seed that was asked for, those are all jobs made with it; else the same take, whatever its seed.
     """
     if record.take == 0:
-        # Not all that was ever written there need be JSON.
+        # (Something else may have written what is no JSON.)
         seed = "CASE WHEN json_valid(params) THEN json_extract(params, '$.seed') END"
         return f"request = ? AND {seed} = ?", (record.request, record.snapshot.params.get("seed"))
     return "request = ? AND take = ?", (record.request, record.take)
@@ -332,6 +324,6 @@ def _shown(piece: str) -> str:
 
 
 def _work(model: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """What decides how long a task takes: all parameters, given or not, except the random numbers' start."""
+    """What decides how long a task takes: all parameters but the seed, with their defaults."""
     defaults = {p.name: p.default for p in MODELS[model].options} if model in MODELS else {}
     return {name: value for name, value in {**defaults, **params}.items() if name != "seed"}

@@ -1,4 +1,4 @@
-"""One row of the ledger: a job as it is remembered."""
+"""One row of the ledger: a job as it is stored."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from happyhorse_nb.models import Cost, Snapshot, Status
 
 @dataclass(frozen=True)
 class Kept:
-    """An input of a job as it is kept: the name of its role, its URL or the digest under which its bytes are kept, what
-    it is called, and a small picture."""
+    """An input of a stored job: its role's name, its URL or the digest of its bytes, its name, and a small picture."""
 
     role: str
     source: str
@@ -24,18 +23,17 @@ class Kept:
 
     @property
     def address(self) -> bool:
-        """Whether it is an address, of which nothing is kept."""
+        """Whether it is a URL, whose bytes are not stored."""
         return self.source.partition(":")[0].lower() in ("http", "https")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record:
-    """A job's last snapshot, and what else it takes to go on with it in another kernel.
+    """A job's last snapshot, and what else another kernel needs to go on with it.
 
     ``origin`` and ``account`` (a fingerprint, never the key) say where it may be asked about; ``request`` is the digest
     of model, prompt, inputs and all parameters but the seed; ``owner`` names the live process that watches it;
-    ``inputs`` are empty where they are forgotten, or were never known here; ``target`` is the folder or file the video
-    goes to.
+    ``inputs`` are empty where they are forgotten or unknown; ``target`` is the folder or file for the video.
     """
 
     snapshot: Snapshot
@@ -49,27 +47,26 @@ class Record:
     forgotten: bool = False
     #: Whether tables and gallery leave it out.
     removed: bool = False
-    #: Whether the user has said which task is its.
+    #: Whether the user has named its task.
     attached: bool = False
-    #: 0 where its seed was asked for; where it was drawn here, which of several takes it is, from 1 on.
+    #: 0 where its seed was asked for; where it was drawn, which of several takes it is, from 1 on.
     take: int = 1
-    #: Whether all that is known of its task is an id that was typed just now: the server has not answered for it yet.
-    #: Not in the ledger.
+    #: Whether a task's id was just typed, and the server has not answered about it yet. Not in the ledger.
     typed: bool = field(default=False, compare=False)
 
     @property
     def frame(self) -> str:
-        """The source of the first input, of image to video the first frame; empty without one."""
+        """The source of the first input; empty without one."""
         return self.inputs[0].source if self.inputs else ""
 
     @property
     def sources(self) -> str:
-        """The sources of all inputs, a line each: jobs that were made from the same have them in common."""
+        """The sources of all inputs, a line each."""
         return "\n".join(one.source for one in self.inputs)
 
     @property
     def frame_label(self) -> str:
-        """What the first input is called."""
+        """The name of the first input."""
         return self.inputs[0].label if self.inputs else ""
 
     @property
@@ -84,18 +81,10 @@ class Record:
         return now.status == Status.DONE and now.path is not None and now.path.exists()
 
 
-#: The columns that follow a job's snapshot, written at every change of state.
-CHANGING = (
-    "status", "task_id", "said", "message", "remedy", "note", "submitted", "ended", "took", "estimate", "bill",
-    "expires_at", "width", "height", "path", "size",
-)  # fmt: skip
-FIXED = (
-    "id", "created", "origin", "account", "sandbox", "request", "take", "owner", "buyer", "model", "prompt", "params",
-    "target",
-)  # fmt: skip
+#: The columns with values that are the snapshot's own.
+_AS_IT_IS = ("task_id", "submitted", "ended", "took", "expires_at", "width", "height", "size")
 
-
-#: Whether an earlier request was given the same task, and so counts what it costs. Earlier by when they were accepted.
+#: Whether an earlier request, by when it was accepted, was given the same task and so counts its cost.
 SHARED = (
     "EXISTS (SELECT 1 FROM jobs AS other WHERE other.task_id = jobs.task_id AND other.origin = jobs.origin "
     "AND other.status NOT IN ('refused', 'failed') AND (coalesce(other.submitted, other.created), other.rowid) "
@@ -103,50 +92,45 @@ SHARED = (
 )
 
 
-def changing(snapshot: Snapshot) -> tuple[Any, ...]:
-    """The values of the columns in `CHANGING`. The signed link is not among them: it is a secret, and is read anew."""
+def changing(snapshot: Snapshot) -> dict[str, Any]:
+    """The columns that are written at every change of state, without the signed link, which is a secret."""
     cost = snapshot.cost
-    return (
-        str(snapshot.status),
-        snapshot.task_id,
-        *(_storable(words) for words in (snapshot.said, snapshot.message, snapshot.remedy, snapshot.note)),
-        snapshot.submitted,
-        snapshot.ended,
-        snapshot.took,
-        str(cost.amount) if cost and not cost.billed else None,
-        str(cost.amount) if cost and cost.billed else None,
-        snapshot.expires_at,
-        snapshot.width,
-        snapshot.height,
-        str(snapshot.path) if snapshot.path else None,
-        snapshot.size,
-    )
+    words = {name: _storable(getattr(snapshot, name)) for name in ("said", "message", "remedy", "note")}
+    same = {name: getattr(snapshot, name) for name in _AS_IT_IS}
+    return {
+        "status": str(snapshot.status),
+        **words,
+        **same,
+        "estimate": str(cost.amount) if cost and not cost.billed else None,
+        "bill": str(cost.amount) if cost and cost.billed else None,
+        "path": str(snapshot.path) if snapshot.path else None,
+    }
 
 
 def _storable(words: str) -> str:
-    """Half a character, as in the name of a broken file, cannot be written down, and must not hold back the others."""
+    """Half a character, as in the name of a broken file, cannot be stored, and must not keep the rest from it."""
     return words.encode("utf-8", "replace").decode()
 
 
-def fixed(record: Record) -> tuple[Any, ...]:
-    """The values of the columns in `FIXED`."""
+def fixed(record: Record) -> dict[str, Any]:
+    """The columns that are written once."""
     snapshot = record.snapshot
-    return (
-        snapshot.id,
-        snapshot.created,
-        record.origin,
-        record.account,
-        int(snapshot.sandbox),
-        record.request,
-        record.take,
-        # Whoever watches it later, this process has paid for it.
-        record.owner,
-        record.owner,
-        snapshot.model,
-        snapshot.prompt,
-        json.dumps(dict(snapshot.params)),
-        str(record.target),
-    )
+    return {
+        "id": snapshot.id,
+        "created": snapshot.created,
+        "origin": record.origin,
+        "account": record.account,
+        "sandbox": int(snapshot.sandbox),
+        "request": record.request,
+        "take": record.take,
+        "owner": record.owner,
+        # It pays, whoever watches the job later.
+        "buyer": record.owner,
+        "model": snapshot.model,
+        "prompt": snapshot.prompt,
+        "params": json.dumps(dict(snapshot.params)),
+        "target": str(record.target),
+    }
 
 
 def cost_of(row: sqlite3.Row) -> Cost | None:
@@ -157,29 +141,15 @@ def cost_of(row: sqlite3.Row) -> Cost | None:
 
 def from_row(row: sqlite3.Row) -> Record:
     """A row as a record, without its inputs."""
+    same = ("id", "model", "prompt", "said", "message", "remedy", "note", "created", *_AS_IT_IS)
     snapshot = Snapshot(
         status=Status(row["status"]),
-        id=row["id"],
-        task_id=row["task_id"],
-        model=row["model"],
-        prompt=row["prompt"],
         params=json.loads(row["params"]),
-        said=row["said"],
-        message=row["message"],
-        remedy=row["remedy"],
-        note=row["note"],
-        created=row["created"],
-        submitted=row["submitted"],
-        ended=row["ended"],
-        took=row["took"],
         cost=cost_of(row),
-        expires_at=row["expires_at"],
-        width=row["width"],
-        height=row["height"],
         path=Path(row["path"]) if row["path"] else None,
-        size=row["size"],
         sandbox=bool(row["sandbox"]),
         shared=bool(row["shared"]),
+        **{name: row[name] for name in same},
     )
     return Record(
         snapshot=snapshot,

@@ -1,23 +1,20 @@
-"""The ledger's tables, in numbered steps.
-
-Nothing of the package is imported here, so that `scripts/upgrade_ledger.py` can read the steps with a bare Python.
-"""
+"""The ledger's tables, in numbered steps. Nothing of the package is imported: `scripts/upgrade_ledger.py` reads this
+with a bare Python."""
 
 from __future__ import annotations
 
 import sqlite3
 
-#: Marks a file as a ledger of these steps (SQLite's ``application_id``). The builds before the first release counted
-#: their steps differently and left no mark.
+#: Marks a ledger with these steps (SQLite's ``application_id``). Builds before the first release left no mark.
 MARK = 0x48485242
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
     # 1. Times are Unix seconds; amounts are USD as decimal text, which adds up exactly.
     (
         f"PRAGMA application_id = {MARK}",
-        # `account` is the fingerprint of a key. `owner` watches the job now, `buyer` has paid for it. `take` is 0 where
-        # the seed was asked for; where it was drawn, which of several takes it is, from 1 on. `removed` is when the job
-        # was removed from tables and gallery. `attached`: its task was named by the user, not by the server.
+        # `account` is a key's fingerprint. `owner` watches the job, `buyer` has paid for it. `take` is 0 where the seed
+        # was asked for, else which of several takes it is, from 1 on. `removed` is when it was removed from tables and
+        # gallery. `attached`: the user has named its task.
         """
         CREATE TABLE jobs (
             id TEXT PRIMARY KEY,
@@ -58,12 +55,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX jobs_request ON jobs (request, created)",
         "CREATE INDEX jobs_task ON jobs (task_id)",
         "CREATE INDEX jobs_buyer ON jobs (buyer)",
-        # All that counts and sums look at.
+        # All columns of counts and sums.
         "CREATE INDEX jobs_sums ON jobs (created, status, starred, forgotten, removed, model, sandbox, bill, "
         "estimate, submitted, task_id)",
         "CREATE INDEX jobs_unfinished ON jobs (origin, account, status) WHERE status IN ('queued', 'submitting', "
         "'pending', 'processing', 'downloading', 'stopped')",
-        # What a job is made from, in order. `source` is an address, or the digest under which its bytes are kept.
+        # What a job is made from, in order. `source` is an address, or the digest of bytes.
         """
         CREATE TABLE inputs (
             job TEXT NOT NULL,
@@ -77,7 +74,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX inputs_source ON inputs (source)",
         # One small picture for all jobs with the same input.
         "CREATE TABLE thumbnails (source TEXT PRIMARY KEY, picture BLOB NOT NULL)",
-        # What each kernel takes of an account's requests a minute, see `leases`. No number is given twice, for a kernel
+        # What each kernel takes of an account's requests a minute, see `leases`. No number is used twice, as a kernel
         # that has slept still knows its own.
         """
         CREATE TABLE leases (
@@ -91,8 +88,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             allows INTEGER NOT NULL
         )
         """,
-        # Keys that the user has joined to one account: those with the same `account`. A key without a row is an account
-        # of its own.
+        # Keys that the user has joined: those with the same `account`. A key without a row is an account of its own.
         """
         CREATE TABLE joined (
             origin TEXT NOT NULL,
@@ -111,7 +107,7 @@ def migrate(connection: sqlite3.Connection, *, now: float) -> None:
     for number in range(version(connection) + 1, len(MIGRATIONS) + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
-            # Another kernel may have been faster.
+            # Another kernel may have been first.
             if version(connection) < number:
                 for statement in MIGRATIONS[number - 1]:
                     connection.execute(statement)
@@ -123,7 +119,7 @@ def migrate(connection: sqlite3.Connection, *, now: float) -> None:
 
 
 def version(connection: sqlite3.Connection) -> int:
-    """The number of the last step that was made, 0 in a file without tables. Raises sqlite3.Error."""
+    """The number of the last step made, 0 in a file without tables. Raises sqlite3.Error."""
     if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone():
         return 0
     return int(connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0])

@@ -124,12 +124,12 @@ def test_sums_are_of_the_bill_where_there_is_one_and_to_the_cent(tmp_path: Path)
 def test_counts_sums_and_pages_never_look_behind_a_thumbnail(ledger: Ledger, only: dict[str, Any]) -> None:
     """A ledger of a thousand jobs holds ten megabytes of pictures: what is not shown is chosen by an index alone."""
     asked: list[str] = []
-    ledger._reader.set_trace_callback(asked.append)
+    ledger._reading.connection.set_trace_callback(asked.append)
     chosen = Filter(**only)
     ledger.count(chosen)
     ledger.costs(chosen)
     ledger.newest(24, 480, only=chosen)
-    ledger._reader.set_trace_callback(None)
+    ledger._reading.connection.set_trace_callback(None)
     assert len(asked) == 3
     look = sqlite3.connect(ledger.path)
     for statement in asked:

@@ -1,4 +1,4 @@
-"""The key, the origin, the folders, the user's settings, and what must exist once in a process."""
+"""The key, the server, the folders, the user's settings, and what exists once in a process."""
 
 from happyhorse_nb.settings.account import (
     KEY_VARIABLE,

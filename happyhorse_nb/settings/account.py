@@ -1,4 +1,4 @@
-"""Whose account, on which server: the key and the origin."""
+"""The account in use: a key and a server."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from happyhorse_nb.settings.scrub import Scrub
 ORIGIN = "https://api.modellix.ai"
 KEY_VARIABLE = "MODELLIX_API_KEY"
 ORIGIN_VARIABLE = "MODELLIX_BASE_URL"
-#: Any key is good on a sandbox; this one marks the embedded one, whose tasks outlive the port it listens on.
+#: Any key is good on a sandbox. This one marks the embedded sandbox, whose tasks outlive the port it listens on.
 SANDBOX_KEY = "sandbox"
 _SERVICE = "happyhorse-nb"
 
 
 class Secret:
-    """A key that shows itself to nobody: no repr, no str, no pickle. Only `reveal` hands it out."""
+    """A key that is in no repr, str or pickle. Only `reveal` returns it."""
 
     def __init__(self, value: str) -> None:
         self._value = HiddenText(value)
 
     def reveal(self) -> str:
-        """The key, for the header of a request. Its repr stays hidden even there."""
+        """The key, for the header of a request. Its repr is hidden even there."""
         return self._value
 
     @property
     def fingerprint(self) -> str:
-        """Tells two accounts apart without telling the key: 16 hex digits, one way."""
+        """16 hex digits that tell accounts apart and do not lead back to the key."""
         return hashlib.blake2b(self._value.encode(), digest_size=8, person=b"happyhorse_nb").hexdigest()
 
     @cached_property
     def scrub(self) -> Scrub:
-        """Takes the key out of whatever a server says."""
+        """Removes the key from whatever a server says."""
         return Scrub(self._value)
 
     def __repr__(self) -> str:
@@ -55,7 +55,7 @@ class Secret:
 
 
 class HiddenText(str):
-    """A text whose repr is hidden: verbose tracebacks print the locals of every frame a request passes through."""
+    """A text with a hidden repr, as verbose tracebacks print the locals of every frame."""
 
     def __repr__(self) -> str:
         return "'<hidden>'"
@@ -63,7 +63,7 @@ class HiddenText(str):
 
 @dataclass(frozen=True)
 class Account:
-    """A key and the origin it is for. ``source`` says in words where the key came from."""
+    """A key and the origin it is for. ``source`` says where the key came from."""
 
     key: Secret
     origin: str = ORIGIN
@@ -71,12 +71,12 @@ class Account:
 
     @cached_property
     def sandbox(self) -> bool:
-        """True for a server on this machine: its videos cost nothing and never mix with real ones."""
+        """Whether the server is on this machine: its videos are free and never mix with real ones."""
         return is_loopback(self.origin)
 
     @property
     def maker(self) -> str:
-        """Who makes the videos with this account, and whether that costs money, in words."""
+        """Who makes this account's videos, and whether that costs money, in words."""
         if self.sandbox:
             who = "the sandbox" if self.realm == "sandbox" else self.origin
             return f"{who} on this machine renders the videos, free of charge"
@@ -84,16 +84,16 @@ class Account:
 
     @property
     def realm(self) -> str:
-        """What the ledger keeps as the origin. The embedded sandbox is the same one whatever port it got this time."""
+        """The origin in the ledger. The embedded sandbox is always the same, whatever port it listens on."""
         if self.sandbox and self.key.reveal() == SANDBOX_KEY:
             return "sandbox"
         return self.origin
 
 
 def check_origin(address: str) -> str:
-    """The origin in its plain form, ``https://host`` or ``https://host:port``.
+    """The origin as ``https://host`` or ``https://host:port``.
 
-    Raises `ConfigError` for anything but https (http on loopback), and for credentials, a query or a path in it.
+    Raises `ConfigError` for anything but https (http on loopback), and for credentials, a query or a path.
     """
     try:
         parts = urlsplit(address.strip())
@@ -119,7 +119,7 @@ def is_loopback(origin: str) -> bool:
     return _is_this_machine(urlsplit(origin).hostname or "")
 
 
-# Asked with every request, of the same one or two hosts.
+# Cached: it is asked with every request, about one or two hosts.
 @lru_cache(maxsize=64)
 def _is_this_machine(host: str) -> bool:
     if host == "localhost":
@@ -131,12 +131,12 @@ def _is_this_machine(host: str) -> bool:
 
 
 def use(account: Account | None) -> None:
-    """Make this the account of the process; None goes back to what the environment says."""
+    """Use this account in this process; None: that of the environment."""
     process.put("account", account)
 
 
 def current_account(environ: Mapping[str, str] = os.environ) -> Account:
-    """The account in use: the one chosen in this kernel, else that of the environment.
+    """The account in use: the one chosen in this kernel, else the environment's.
 
     Raises `MissingKey` with the ways to give a key, and `ConfigError` for an origin that cannot be used.
     """
@@ -144,7 +144,7 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
     if chosen is not None:
         return chosen
     origin, key = told_origin(environ), HiddenText(environ.get(KEY_VARIABLE, "").strip())
-    # The key is in there, and verbose tracebacks print the variables of every frame.
+    # Verbose tracebacks print locals, and the key is in there.
     del environ
     origin = check_origin(origin)
     if key:
@@ -159,7 +159,7 @@ def current_account(environ: Mapping[str, str] = os.environ) -> Account:
 
 
 def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
-    """The realm in use, and the key's fingerprint where that is known at once: no keyring and no front end is asked.
+    """The realm in use, and the key's fingerprint if it is known without asking keyring or front end.
 
     Raises `ConfigError`.
     """
@@ -174,18 +174,18 @@ def glance(environ: Mapping[str, str] = os.environ) -> tuple[str, str | None]:
 
 
 def on_this_machine(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether the server in use is on this machine; no key is needed to tell. Raises `ConfigError`."""
+    """Whether the server in use is on this machine; needs no key. Raises `ConfigError`."""
     chosen = process.get("account")
     return is_loopback(chosen.origin if isinstance(chosen, Account) else check_origin(told_origin(environ)))
 
 
 def told_origin(environ: Mapping[str, str] = os.environ) -> str:
-    """The origin that the environment names, unchecked, else the API's own."""
+    """The origin that the environment names, unchecked, else the API's."""
     return environ.get(ORIGIN_VARIABLE) or ORIGIN
 
 
 def account_of(key: str, origin: str = ORIGIN, *, source: str = "") -> Account:
-    """An account of a key as typed. Raises `ConfigError` when it could not stand in a header."""
+    """An account with a key as typed. Raises `ConfigError` for a key that cannot stand in a header."""
     if not key.isascii() or not key.isprintable() or " " in key:
         raise ConfigError("the API key holds characters that no key has", remedy="Copy it again from the console.")
     return Account(Secret(key), check_origin(origin), source)
@@ -206,7 +206,7 @@ def _bracketed(host: str) -> str:
 
 
 def store_key(account: Account) -> bool:
-    """Put an account's key into the system's keyring; False where there is none that works."""
+    """Put an account's key into the system's keyring; False if there is none that works."""
     ring = _keyring()
     if ring is None:
         return False
@@ -218,17 +218,17 @@ def store_key(account: Account) -> bool:
 
 
 def _colab_key() -> str | None:
-    """The key among Colab's secrets. They can be read on the main thread only, while a cell runs."""
+    """The key among Colab's secrets, which are readable on the main thread only, while a cell runs."""
     if "google.colab" not in sys.modules or threading.current_thread() is not threading.main_thread():
         return None
     from google.colab import userdata
 
-    # Only newer versions know a front end that does not answer in time.
+    # (Only newer versions have this error, of a front end that does not answer in time.)
     late = getattr(userdata, "TimeoutException", userdata.NotebookAccessError)
     try:
         found: str | None = userdata.get(KEY_VARIABLE)
     except (userdata.SecretNotFoundError, userdata.NotebookAccessError, late):
-        # Not there, not to be had now, or the user has not let this notebook see it.
+        # Missing, unreadable now, or not allowed for this notebook.
         return None
     return found
 
@@ -245,7 +245,7 @@ def _keyring_key(origin: str) -> str | None:
 
 
 def _keyring() -> Any:
-    # keyring takes a second to import: only where it is installed, and when nothing else gave a key.
+    # keyring takes a second to import, so only if nothing else gave a key, and it is installed.
     if "keyring" not in sys.modules and find_spec("keyring") is None:
         return None
     import keyring

@@ -1,4 +1,4 @@
-"""``%config HappyHorse``: defaults (model, the model's parameters, wait), and the settings that are not options."""
+"""``%config HappyHorse``: defaults of options, and settings that are no options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from happyhorse_nb.settings.folders import absolute
 
 
 def _default_of(param: Param) -> TraitType[Any, Any]:
-    """The trait that holds the default of one option; None leaves it to the server."""
+    """The trait for the default of one option; None leaves it to the server."""
     told = f"{param.help} (default of --{param.name}; the server's own is {param.default or 'a random one'})"
     if param.choices:
         return Enum(list(param.choices), default_value=None, allow_none=True, help=told)
@@ -75,14 +75,14 @@ class Settings(Configurable):
 
     @validate("folder")
     def _in_the_working_folder_of_now(self, proposal: dict[str, Any]) -> str:
-        # Read once: after a %cd it is still the same folder.
+        # Resolved at once, so that it stays the same folder after a %cd.
         return str(absolute(proposal["value"])) if proposal["value"] else ""
 
     def estimate(self, params: dict[str, Any], *, model: str) -> Cost | None:
-        """What a request costs by the list prices; None where they do not say."""
+        """What a request costs by the list prices; None where there is no price."""
         table = MODELS[model]
         values = {p.name: params.get(p.name, p.default) for p in table.options}
-        # What the user has set goes for all models; else each has its own.
+        # The user's prices are for all models; the list prices are the model's own.
         prices: Mapping[str, Any] = table.prices if self.prices == _LIST else self.prices
         price = prices.get(str(values.get("resolution")))
         seconds = values.get("duration")
@@ -91,33 +91,29 @@ class Settings(Configurable):
         return Cost((Decimal(str(price)) * int(seconds)).quantize(Decimal("0.0001")))
 
     def defaults(self, model: str) -> dict[str, Any]:
-        """The options' defaults as set by the user, without those left to the server."""
+        """The options' defaults that the user has set."""
         found = {p.name: getattr(self, p.name, None) for p in MODELS[model].options}
         return {name: value for name, value in found.items() if value is not None}
 
 
-def _options() -> dict[str, Any]:
-    """One trait for each option of any model, made from their tables."""
-    return {p.name: _default_of(p) for model in MODELS.values() for p in model.options}
-
-
-#: Named as the user types it: ``%config HappyHorse.duration = 8``.
+#: Named as the user types it: ``%config HappyHorse.duration = 8``. It has a trait for each option of any model.
+_OPTIONS = {p.name: _default_of(p) for model in MODELS.values() for p in model.options}
 HappyHorse = cast(
-    type[Settings], type("HappyHorse", (Settings,), {**_options(), "__doc__": __doc__, "__module__": __name__})
+    type[Settings], type("HappyHorse", (Settings,), {**_OPTIONS, "__doc__": __doc__, "__module__": __name__})
 )
 
-# %config sees only what is marked like this; all of ours is, none of what every Configurable has.
+# %config shows only traits with this tag: ours, not those of every Configurable.
 for _name in set(HappyHorse.class_trait_names()) - set(Configurable.class_trait_names()):
     HappyHorse.class_traits()[_name].tag(config=True)
 
 
 def embed_limit() -> float:
-    """The largest video to put into the notebook, in MB: the setting, in Voilà none: a linked one is black there."""
+    """The largest video to embed in the notebook, in MB; no limit in Voilà, where a linked one is black."""
     return math.inf if frontend.in_voila() else config().embed_limit
 
 
 def config() -> Settings:
-    """The settings of this process, the same object in the magics and in Python."""
+    """The settings of this process: one object for the magics and for Python."""
     return process.once("config", HappyHorse, forks=True)
 
 
@@ -128,12 +124,12 @@ class UnknownSetting(ConfigError, AttributeError):
 class Config:
     """``hh.config``: the settings of ``%config HappyHorse`` in Python, such as ``hh.config.resolution = "720P"``.
 
-    The same settings, in a notebook too. Raises `ConfigError` in one line for a name or a value that cannot be.
+    Raises `ConfigError` in one line for an unknown name or a bad value.
     """
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
-            # Asked by Python and IPython, which have names of their own.
+            # Python and IPython look for names of their own.
             raise AttributeError(name)
         self._check(name)
         return getattr(config(), name)
@@ -143,7 +139,7 @@ class Config:
         try:
             setattr(config(), name, value)
         except TraitError as problem:
-            # What traitlets says, without the names of its own parts, and of it one line.
+            # The words of traitlets, without the names of its classes, in one line.
             why = re.sub(r"^The (?:value of the )?'\w+' trait of an? \w+ instance ", "", " ".join(str(problem).split()))
             raise ConfigError(f"hh.config.{name}: {why[:200]}") from None
 

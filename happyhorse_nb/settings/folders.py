@@ -1,4 +1,4 @@
-"""Where things are, and what files are called."""
+"""Where things are, and how files are called."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from happyhorse_nb.settings import frontend, process
 
 VIDEO_FOLDER = "happyhorse-videos"
 LEDGER_FILE = "ledger.sqlite3"
-#: What `fsync` answers where the file system has no such thing: some network drives, FUSE folders and pipes.
+#: The errors of `fsync` where a file system has no such thing: some network drives, FUSE folders, pipes.
 _NO_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-#: Bytes of a prompt's words in a file name.
+#: Most bytes of a prompt's words in a file name.
 _SLUG = 60
 #: Seconds after which a folder is tried again.
 _STALE = 10.0
@@ -29,14 +29,11 @@ _STALE = 10.0
 def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
     """The folder of the ledger: ``HAPPYHORSE_HOME``, else the platform's user data folder. Made if missing.
 
-    A relative one lies in the folder in which this process has first read it, wherever it goes to (``%cd``) later: what
-    stands in another ledger is bought again. It is said so in the process's environment, for the programs that it
-    starts from there.
-
-    Raises `ConfigError` when it cannot be made.
+    A relative one is resolved once, and in the environment too (for programs started from here): after a ``%cd`` it
+    must be the same ledger, or what it holds would be bought again. Raises `ConfigError` when it cannot be made.
     """
     told, own = environ.get("HAPPYHORSE_HOME", "").strip(), environ is os.environ
-    # Verbose tracebacks print the locals of every frame, and the key is in there.
+    # Verbose tracebacks print locals, and the key is in there.
     del environ
     if not told:
         import platformdirs
@@ -58,9 +55,9 @@ def home(environ: Mapping[str, str] = os.environ, *, make: bool = True) -> Path:
 
 
 def private_folder(folder: Path) -> None:
-    """Make a folder, and those above it that are missing, for this user alone: prompts and pictures are private.
+    """Make a folder and missing ones above it, readable by this user alone. Existing ones stay as they are.
 
-    One that is there stays as it is. Raises OSError.
+    Raises OSError.
     """
     if not folder.is_dir():
         if folder.parent != folder:
@@ -71,9 +68,8 @@ def private_folder(folder: Path) -> None:
 def video_folder(configured: str, *, fallback: Path) -> Path:
     """Where videos go: the configured folder, else ``happyhorse-videos`` beside the notebook, else ``fallback``.
 
-    JupyterLab serves files below the notebook only, so a folder beside it is what lets a video play by its path. It is
-    not made here, but by the first video.
-    Raises `ConfigError` when a configured folder cannot be written.
+    Beside the notebook, JupyterLab serves the videos by their path. The folder is made by the first video. Raises
+    `ConfigError` when a configured folder cannot be written.
     """
     if configured:
         chosen = absolute(configured)
@@ -89,10 +85,9 @@ def video_folder(configured: str, *, fallback: Path) -> Path:
 
 
 def video_name(created: float, prompt: str, job_id: str) -> str:
-    """A readable file name: date, words of the prompt, and of the job's own id what names it elsewhere too.
+    """A readable file name: date, words of the prompt, and the start of the job's id. Never a path.
 
-    (The server's ids may all begin alike: with a date, or with a time as UUIDv7 do.) Nothing in a prompt can make it a
-    path.
+    (Our own id, as the server's may all begin alike.)
 
     >>> video_name(0, "The rocket lifts off; smoke", "8f31c2aa97d0")
     '1970-01-01 the-rocket-lifts-off 8f31c2aa.mp4'
@@ -110,16 +105,16 @@ def video_name(created: float, prompt: str, job_id: str) -> str:
 
 
 def _words(text: str) -> list[str]:
-    """The words of a text, in small letters. Vowel signs and other marks belong to the letter that they stand on."""
-    # Those that join letters (as in Hindi) or keep them apart (as in Persian) are not seen, and not needed in a name.
+    """The words of a text in lower case. Vowel signs and other marks belong to the letter before them."""
+    # The invisible joiners (as in Hindi) and non-joiners (as in Persian) are not needed in a name.
     plain = unicodedata.normalize("NFC", text.replace("\u200d", "").replace("\u200c", "").casefold())
     spaced = "".join(c if unicodedata.category(c)[0] in "LNM" or c == "_" else " " for c in plain)
-    # A mark that stands on nothing would stand on what is before the word.
+    # A mark without a letter would attach to what is before the word.
     return [word for piece in spaced.split() if (word := piece.lstrip("".join(filter(_is_mark, piece))))]
 
 
 def _cut(text: str, size: int) -> str:
-    """As much of the text as fits into so many bytes, no letter without its marks."""
+    """As much of the text as fits into so many bytes; no letter loses its marks."""
     cut = text.encode()[:size].decode(errors="ignore")
     if _is_mark(text[len(cut) : len(cut) + 1]):
         while cut and _is_mark(cut[-1]):
@@ -133,7 +128,7 @@ def _is_mark(character: str) -> bool:
 
 
 def working_folder() -> Path:
-    """The working folder, for links to what lies in it; where it was deleted, one in which nothing lies."""
+    """The working folder; if it was deleted, a path at which nothing is."""
     try:
         return Path.cwd()
     except FileNotFoundError:
@@ -141,11 +136,10 @@ def working_folder() -> Path:
 
 
 def notebook_folder() -> Path:
-    """The folder of the notebook: new videos go beside it, and links lead from it, wherever the kernel goes (``%cd``).
+    """The folder of the notebook, for new videos and links, wherever the kernel goes (``%cd``).
 
-    A Jupyter server names the notebook in ``JPY_SESSION_NAME``; papermill puts its output's path into the variable
-    ``PAPERMILL_OUTPUT_PATH`` when it is asked to. Else it is the working folder at import. Outside of a kernel there is
-    no notebook, and it is the working folder.
+    A Jupyter server names the notebook in ``JPY_SESSION_NAME``, papermill in the variable ``PAPERMILL_OUTPUT_PATH`` if
+    asked to. Otherwise it is the working folder at import, and outside of a kernel the working folder.
     """
     if frontend.in_notebook() and not frontend.watched():
         output = str(getattr(frontend.shell(), "user_ns", {}).get("PAPERMILL_OUTPUT_PATH") or "")
@@ -155,8 +149,8 @@ def notebook_folder() -> Path:
 
 
 def served(path: Path, start: Path) -> bool:
-    """Whether a link leads to the file from the folder ``start`` of the notebook: a Jupyter server that shows the
-    notebook serves what lies beside it, unless it is hidden. Voilà serves no files, and others are not asked."""
+    """Whether a link from the notebook's folder ``start`` leads to the file: a Jupyter server serves what is below its
+    notebooks and not hidden. Voilà serves no files; other servers are not known."""
     if "JPY_SESSION_NAME" not in os.environ or frontend.in_voila():
         return False
     try:
@@ -168,7 +162,7 @@ def served(path: Path, start: Path) -> bool:
 
 def _found(environ: Mapping[str, str] = os.environ) -> Path:
     told = Path(environ.get("JPY_SESSION_NAME", ""))
-    # A kernel that a program drives may have inherited the name of the notebook in which that program runs.
+    # A kernel that a program drives may have inherited the name of the program's own notebook.
     if told.is_absolute() and told.parent.is_dir() and frontend.watched():
         return told.parent
     return working_folder()
@@ -190,10 +184,9 @@ def _first_read(told: str) -> Path:
 
 
 def absolute(folder: str) -> Path:
-    """The folder as it is to be read from now on."""
+    """The folder as an absolute path, from now on."""
     path = Path(folder)
-    # Where there is no home of that user, the name begins so. Where the working folder was deleted, the path stays as
-    # it is, and turns out not to be writable.
+    # (No home of that user: the name begins like that. No working folder: the path stays relative, and not writable.)
     with suppress(RuntimeError):
         path = path.expanduser()
     with suppress(OSError):
@@ -202,10 +195,10 @@ def absolute(folder: str) -> Path:
 
 
 def bring_to_disk(descriptor: int, sync: Callable[[int], None] = os.fsync) -> None:
-    """Wait until the file behind a descriptor is on the disk itself. Raises OSError when the disk fails.
+    """Wait until the file behind a descriptor is on disk. Raises OSError when the disk fails.
 
-    A file system that cannot be asked for that keeps what it was given as it does for every program: to give up a film
-    or the ledger for it would save nothing.
+    Where the file system cannot do that, it is as safe as all files there: giving up a video or the ledger would save
+    nothing.
     """
     try:
         sync(descriptor)
@@ -215,11 +208,11 @@ def bring_to_disk(descriptor: int, sync: Callable[[int], None] = os.fsync) -> No
 
 
 def writable(folder: Path) -> bool:
-    """Whether files can be written into a folder, or it can be made where it is to be."""
-    # The folder itself is made by the first video that needs it.
+    """Whether files can be written into a folder, or into one that can be made at that path."""
+    # The folder itself is made by the first video.
     missing: list[str] = []
     for path in (folder, *folder.parents):
-        # A link that leads nowhere is there, and nothing is made in its place.
+        # A dangling link exists, and nothing can be made in its place.
         if os.path.lexists(path):
             return all(_tried(path, name) for name in missing or [""])
         missing.append(path.name)
@@ -227,14 +220,14 @@ def writable(folder: Path) -> bool:
 
 
 def nameable(file: Path) -> bool:
-    """Whether a file of that name can be made in its folder, as far as that can be tried without making it."""
+    """Whether a file of that name can be made in its folder, found out without making it."""
     return _tried(file.parent, file.name)
 
 
 def _tried(folder: Path, name: str) -> bool:
-    # Asked by trying: permission bits say little on network drives, in containers, and for root, and what a name may be
-    # is known to the file system alone. Not with the very name: others would find a file under it, and a kill at that
-    # instant would leave it there; but with all that can be wrong with it, its length and its odd characters.
+    # By trying, as permission bits say little on network drives, in containers and for root, and only the file system
+    # knows which names it takes. Not with the very name, which others would see and a kill would leave behind; but with
+    # one of the same length and odd characters.
     alike = re.sub("[A-Za-z0-9]", "x", name)
     if name.endswith(".mp4"):
         alike = f"{alike[:-4]}.tmp"
@@ -249,16 +242,16 @@ def _tried(folder: Path, name: str) -> bool:
 
 @lru_cache(maxsize=64)
 def _try_to_write(folder: str, name: str, _as_it_is: tuple[int, ...], _when: float) -> None:
-    """Raises OSError. Once in a while for a folder as it is: a thousand jobs try one folder, and each try is a file."""
+    """Raises OSError. Cached for a while as long as the folder is the same: a thousand jobs try one folder."""
     if not name:
         with tempfile.TemporaryFile(dir=folder):
             return
-    # Where a file has that name, it can be made.
+    # A name that is taken is possible.
     with suppress(FileExistsError):
         file = Path(folder, name)
         file.open("xb").close()
         file.unlink()
 
 
-#: Asked once, in the cell that imports this: the background thread knows of no cell, and a reload is no import.
+#: Found once, in the cell that imports this: background threads know no cell, and a reload is no import.
 _AT_IMPORT: Path | None = process.once("notebook folder", _found) if frontend.in_notebook() else None

@@ -1,4 +1,4 @@
-"""Where this runs: a notebook somebody watches, a headless run, a terminal, or a program."""
+"""The front end: a notebook that somebody watches, a headless run, a terminal, or none."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from typing import Any
 
 
 def shell() -> Any:
-    """The running IPython shell, None outside of IPython. Imports nothing."""
+    """The running IPython shell, None outside IPython. Imports nothing."""
     module = sys.modules.get("IPython")
     return module.get_ipython() if module is not None else None
 
 
 def in_notebook() -> bool:
-    """Whether rich output and widgets can be shown: a kernel, not a terminal."""
+    """Whether rich output and widgets can be shown: in a kernel, not in a terminal."""
     return getattr(shell(), "kernel", None) is not None
 
 
 def changes_are_shown() -> bool:
-    """Whether what stands in a cell's output is seen to change. Front ends of text, such as ``jupyter console``, show
-    what is put, and never what becomes of it; those of notebooks name the cell they run."""
+    """Whether changes of an output are shown: not by text front ends such as ``jupyter console``. Notebooks' front ends
+    are known by naming the cell they run."""
     if not in_notebook():
         return False
     told = _request().get("metadata", {})
-    return bool(told.get("cellId")) or in_colab() or not _allows_stdin()
+    return bool(told.get("cellId")) or in_colab() or not watched()
 
 
 def in_colab() -> bool:
@@ -39,49 +39,44 @@ def in_voila(environ: Mapping[str, str] = os.environ) -> bool:
 
 
 def watched() -> bool:
-    """Whether somebody looks at the running cell: not where nbclient or papermill run the notebook."""
-    return _allows_stdin()
+    """Whether somebody looks at the running cell: its front end can ask a user. Not so with nbclient and papermill."""
+    return bool(_request().get("content", {}).get("allow_stdin", True))
 
 
 def saved_elsewhere() -> bool:
-    """Whether the notebook may be saved in another folder than it was opened from, as papermill does."""
+    """Whether the notebook may be saved in another folder than its own, as by papermill."""
     return in_notebook() and not watched() and not in_voila()
 
 
 def waits_by_default(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether cells wait for their videos unless told otherwise: where nobody could see them arrive later."""
+    """Whether cells wait for their videos unless told otherwise: where nobody would see them arrive later."""
     told = environ.get("HAPPYHORSE_WAIT", "").strip().lower()
     if told:
         return told not in ("0", "false", "no", "off")
     if in_voila(environ) or in_colab():
         return True
-    return in_notebook() and not _allows_stdin()
+    return in_notebook() and not watched()
 
 
 def somebody_watches(environ: Mapping[str, str] = os.environ) -> bool:
     """Whether somebody sees the running cell, and can press a button in it now or later."""
-    return in_notebook() and _allows_stdin() and not waits_by_default(environ)
-
-
-def _allows_stdin() -> bool:
-    """Whether the front end that runs this cell can ask its user something; nbclient and papermill have no user."""
-    return bool(_request().get("content", {}).get("allow_stdin", True))
+    return in_notebook() and watched() and not waits_by_default(environ)
 
 
 def _request() -> dict[str, Any]:
-    """The message that asked for the running cell; empty where none runs."""
+    """The message that asked to run the current cell; empty while none runs."""
     kernel = getattr(shell(), "kernel", None)
     try:
-        parent = kernel.get_parent("shell")  # type: ignore[union-attr]  # where there is no kernel, see below
+        parent = kernel.get_parent("shell")  # type: ignore[union-attr]  # without a kernel, see below
     except (AttributeError, TypeError):
         parent = getattr(kernel, "_parent_header", None)
     return parent if isinstance(parent, dict) else {}
 
 
 def running_cell() -> tuple[str, str]:
-    """What tells the running cell from others, the same when it is run again, and what tells this run from others.
+    """What identifies the running cell, also when it is run again, and what identifies this run; empty without one.
 
-    The first is the front end's own id of the cell, else the code in it; both are empty where no cell runs.
+    The first is the front end's id of the cell, else the cell's code.
     """
     parent = _request()
     code = str(parent.get("content", {}).get("code", ""))
@@ -90,8 +85,8 @@ def running_cell() -> tuple[str, str]:
 
 
 def cells() -> tuple[str, str, list[str]]:
-    """The front end's own id of the running cell, what tells this run from others, and the ids of the cells that were
-    deleted since the last one; the first is empty where a front end names none."""
+    """The front end's id of the running cell (empty where it gives none), what identifies this run, and the ids of the
+    cells that were deleted since the last one."""
     parent = _request()
     told = parent.get("metadata", {})
     gone = told.get("deletedCells")

@@ -1,16 +1,15 @@
-"""What belongs to this process, whatever happens to the modules, to its main thread and to its forks.
+"""What exists once in this process, whatever happens to modules, the main thread and forks.
 
-``%reload_ext``, ``importlib.reload`` and ``%autoreload`` run module code again, and with it every module-level variable
-is made anew: a thread kept there would be leaked and a second one started. So the few things that must exist once live
-in a module object of our own making. It has no source file, so nothing reloads it, and no name of ours in front, so a
-user who throws our modules out of ``sys.modules`` does not throw it out with them.
+``%reload_ext``, ``importlib.reload`` and ``%autoreload`` run a module's code again, which makes every module-level
+variable anew: a thread kept there would be leaked and a second one started. So what must exist once is kept in a module
+object of our own in ``sys.modules``. It has no source file, so nothing reloads it, and its name does not begin with
+ours, so it stays when a user removes our modules from ``sys.modules``.
 
-**No lock of ours is ever taken by the main thread**, for there an interrupt may be raised between any two steps: also
-between the one that takes a lock and the one that would see to it that it is given back (``with lock:`` is two). Held
-by a thread that has moved on, it would stand in everybody's way until the program is started anew. So whatever takes a
-lock, or opens a transaction, goes through `uninterrupted`: it runs on a thread of its own, where Python raises no
-interrupt, and the main thread waits for it, with nothing in its hands. An interrupt ends the waiting; what is under way
-comes to its end, as a whole. On every other thread such a call is an ordinary one.
+**The main thread never takes a lock of ours.** An interrupt may be raised there between any two steps, also between
+taking a lock and making sure that it is released (``with lock:`` is two steps); a lock that stays taken would block
+everything until a restart. So whatever takes a lock or opens a transaction goes through `uninterrupted`: it runs on
+another thread, where Python raises no interrupt, while the main thread waits and holds nothing. An interrupt ends the
+wait; the work itself comes to its end. On every other thread it is an ordinary call.
 
 **Nothing that is open is carried through a fork**: see `at_fork`.
 """
@@ -33,52 +32,52 @@ from typing import Any, TypeGuard, TypeVar, cast
 from weakref import WeakValueDictionary
 
 _NAME = "_process_of_happyhorse_nb"
-#: Seconds between two chances for an interrupt, where the platform gives none inside a wait.
+#: Seconds between two chances for an interrupt, where a wait cannot be interrupted.
 PAUSE = 0.2
-#: Seconds for which all that is open stays closed for a fork that never comes, because its thread was interrupted.
+#: Seconds after which what was closed for a fork opens again, if the fork never comes (its thread was interrupted).
 _FORK = 5.0
-#: Seconds that a fork waits for whoever has something open: longer than they wait for another kernel that writes.
+#: Seconds that a fork waits for users of open things; longer than those wait for another kernel's write.
 _LONGEST = 12.0
-#: Seconds between two looks whether a fork is over, or may be made; it takes about as long.
+#: Seconds between two looks whether a fork is over or possible, which takes about as long.
 _MOMENT = 0.001
 T = TypeVar("T")
 
 
 class Forked:
-    """Something that is open, and must not be so in a fork."""
+    """Something that may be open, and must not be so in a fork."""
 
     def before_fork(self) -> None:
-        """Close it, and let nobody open it until `after_fork`. Called on another thread than the one that forks."""
+        """Close it, and let nobody open it until `after_fork`. Called on another thread than the forking one."""
 
     def after_fork(self) -> None:
-        """It may be opened again. Called on the thread of `before_fork`, in the process that has forked."""
+        """It may be opened again. Called on the thread of `before_fork`, in the parent."""
 
     def in_fork(self) -> None:
-        """Begin anew: a lock of it may be held by a thread that is not here. Called in the fork."""
+        """Begin anew, as a thread that is missing here may hold its lock. Called in the fork."""
 
 
 def uninterrupted(work: Callable[[], T]) -> T:
-    """Run what takes a lock, and wait for its outcome; raises what it raises. See above.
+    """Run what takes a lock, where no interrupt comes, and wait for its outcome; raises what it raises. See above.
 
-    The caller holds no lock that the work may want. An interrupt while it runs leaves it to end by itself.
+    The caller must hold no lock that the work needs. After an interrupt the work goes on by itself.
     """
     if get_ident() != main_thread().ident or sys.is_finalizing():
         return work()
     told: SimpleQueue[tuple[bool, Any]] = SimpleQueue()
-    # As a call would: what is shown within belongs to the cell that waits for it.
+    # As in a direct call: outputs within belong to the waiting cell.
     context = copy_context()
 
     def run() -> None:
         try:
             told.put((True, context.run(work)))
-        except BaseException as problem:  # noqa: BLE001  # it is raised where it is waited for
+        except BaseException as problem:  # noqa: BLE001  # raised below, on the waiting thread
             told.put((False, problem))
 
     try:
-        # Not threading.Thread: to start one takes locks, which are everybody's.
+        # Not threading.Thread, whose start takes locks that others share.
         start_new_thread(run, ())
     except RuntimeError:
-        # On its way out the interpreter gives no more threads.
+        # Python is ending and gives no more threads.
         return work()
     while True:
         try:
@@ -90,21 +89,21 @@ def uninterrupted(work: Callable[[], T]) -> T:
         try:
             raise found
         finally:
-            # The error holds this frame, which would hold the error.
+            # The error refers to this frame, which would refer to the error.
             del found
 
 
 class Guard(Forked):
-    """A lock: ``guard(act)`` acts with it held, where no interrupt comes between, and no fork finds it half done."""
+    """A lock: ``guard(act)`` runs ``act`` with it held, uninterrupted; no fork comes in the middle."""
 
     def __init__(self) -> None:
         self._lock = RLock()
-        #: The thread that holds it for a fork.
+        #: The thread that holds it during a fork.
         self._forking: int | None = None
         at_fork(self)
 
     def __call__(self, act: Callable[[], T]) -> T:
-        """Act, and return what comes of it; raises what is raised there."""
+        """Call ``act`` with the lock held; returns what it returns and raises what it raises."""
 
         def held() -> T:
             with self._lock:
@@ -113,12 +112,12 @@ class Guard(Forked):
         return uninterrupted(held)
 
     def before_fork(self) -> None:
-        """Hold it, unless somebody else does for longer than anybody waits."""
+        """Hold it, unless somebody else does for longer than anybody should."""
         if self._lock.acquire(timeout=_LONGEST):
             self._forking = get_ident()
 
     def after_fork(self) -> None:
-        """Let others have it."""
+        """Release it."""
         if self._forking == get_ident():
             self._forking = None
             self._lock.release()
@@ -129,8 +128,7 @@ class Guard(Forked):
 
 
 def is_a(thing: object, *kinds: type[T]) -> TypeGuard[T]:
-    """Whether a thing is of one of these classes, or was before they were made anew: then only their names are the
-    same."""
+    """Whether a thing is of one of these classes, or of an earlier version of one, before a reload: known by name."""
     names = {(kind.__module__, kind.__qualname__) for kind in kinds}
     return any((kind.__module__, kind.__qualname__) in names for kind in type(thing).__mro__)
 
@@ -141,48 +139,45 @@ def once(name: str, make: Callable[[], T], *, forks: bool = False) -> T:
     things: dict[str, Any] = store.things
     if forks:
         store.forking.add(name)
-    # Nothing is ever taken out, so what is there needs no lock.
+    # Nothing is ever removed, so looking needs no lock.
     return cast(T, things[name]) if name in things else uninterrupted(lambda: _made(name, make))
 
 
 def put(name: str, thing: object) -> None:
-    """Set or replace the process's thing of that name; a fork has it too: what was chosen is chosen there."""
+    """Set or replace the thing of that name; forks have it too."""
     store = _store()
     store.forking.add(name)
     store.things[name] = thing
 
 
 def get(name: str) -> Any:
-    """The process's thing of that name, None where there is none."""
+    """The thing of that name, None if there is none."""
     return _store().things.get(name)
 
 
 def at_fork(thing: Forked) -> None:
-    """Close it before this process forks, as long as it lives.
+    """Have a thing closed before this process forks, as long as the thing lives.
 
-    SQLite knows what it has open by process, and a fork has that knowledge but not the locks (https://sqlite.org/
-    howtocorrupt.html, "Carrying an open database connection across a fork"); and a lock on a file is the fork's too,
-    which then outlives its process.
+    In a fork, SQLite believes that it has its parent's locks (https://sqlite.org/howtocorrupt.html, "Carrying an open
+    database connection across a fork"); and a file's lock would live on in the fork after its process has died.
     """
     _store().forked[id(thing)] = thing
 
 
 def wait_for_forks() -> None:
-    """Wait until no thread is in the midst of a fork: for whoever was told to `at_fork`, before it opens anything.
-
-    What was told there in time is closed for that fork; what was told later would be open in it.
-    """
-    # Not a lock: the thread that forks may be the main one.
+    """Wait until no thread is forking. Called after `at_fork` and before opening anything: what registers during a fork
+    would be open in it."""
+    # Not a lock, as the main thread may be forking.
     _wait_while(lambda: _store().shut, _LONGEST)
 
 
 def carry(name: str, thing: object) -> None:
-    """Keep a thing for ever, here and in the forks of this process: what must never be used, nor collected."""
+    """Keep a thing for ever, here and in forks: it must be neither used nor collected."""
     _store().carried.setdefault(name, []).append(thing)
 
 
 def carried(name: str) -> bool:
-    """Whether something of that name is kept for ever."""
+    """Whether a thing of that name is kept for ever."""
     return name in _store().carried
 
 
@@ -200,9 +195,9 @@ def _store() -> ModuleType:
     if store is None:
         made = ModuleType(_NAME)
         made.__dict__.update(lock=RLock(), things={}, forked=WeakValueDictionary(), forking=set(), carried={})
-        #: The threads that fork; and those forks, for as long as nobody may open anything new.
+        #: The threads that fork; and the forks during which nothing may be opened.
         made.__dict__.update(forks={}, shut=set())
-        # setdefault is one step under the GIL, so two threads that come first together get the same store.
+        # setdefault is atomic, so two threads that come first get the same store.
         store = sys.modules.setdefault(_NAME, made)
         if store is made:
             os.register_at_fork(
@@ -224,7 +219,7 @@ def _before_fork(store: ModuleType) -> None:
     def hold() -> None:
         held: list[Forked] = []
         while some := [thing for thing in _open(store) if thing not in held]:
-            # Whoever has one of them may need another one, which nobody has yet.
+            # While one is held, its users may open others, so look again.
             store.shut.discard(over)
             for thing in some:
                 thing.before_fork()
@@ -239,7 +234,7 @@ def _before_fork(store: ModuleType) -> None:
 
     _wait_while(_loading, _LONGEST)
     store.forks[get_ident()] = over
-    # Before it is looked who is there: whoever comes later waits.
+    # Before looking at what is open, so that whoever comes later waits.
     store.shut.add(over)
     if not _open(store):
         return
@@ -249,13 +244,13 @@ def _before_fork(store: ModuleType) -> None:
         with suppress(Empty):
             closed.get(timeout=PAUSE)
             waits = False
-    # Somebody may have begun to meanwhile.
+    # Another import may have begun meanwhile.
     _wait_while(_loading, _FORK / 2)
 
 
 def _loading() -> bool:
-    """Whether another thread loads a module: in the fork nobody would end that, and whoever wants the module would wait
-    for ever. (Python does not say so in public; where it has other names for it, this says no.)"""
+    """Whether another thread is importing a module: in the fork that would never end, and all who need the module would
+    wait for ever. (A private detail of Python; where it is missing, the answer is no.)"""
     locks = getattr(sys.modules.get("_frozen_importlib"), "_module_locks", {})
     owners = [getattr(lock(), "owner", None) for lock in list(locks.values())]
     return any(owner not in (None, get_ident()) for owner in owners)
@@ -275,36 +270,35 @@ def _after_fork(store: ModuleType) -> None:
 
 
 def _in_fork(store: ModuleType) -> None:
-    # It has our objects but not our threads: of what works it starts with nothing.
+    # A fork has our objects but not our threads, so what works is made anew.
     things = {name: thing for name, thing in store.things.items() if name in store.forking}
     store.__dict__.update(lock=RLock(), things=things, forks={}, shut=set())
     for thing in _open(store):
         thing.in_fork()
 
 
-#: Threads that write videos. A disk that takes its time keeps these busy, and none that a look at a task needs.
+#: Threads that write videos. A slow disk keeps these busy, not those that polls need.
 _WRITERS = 2
-#: Threads that look through videos. Each keeps a core busy, and the user's cell wants one too.
+#: Threads that decode videos. Each keeps a core busy, and the user's cell needs one too.
 _VIEWERS = 1
 
 
 async def at_disk(function: Callable[..., T], *arguments: object) -> T:
-    """Call a function on one of the threads that only wait for the disk."""
+    """Call a function on a thread for writing to the disk."""
     pool = once("disk", lambda: ThreadPoolExecutor(_WRITERS, thread_name_prefix="happyhorse_nb disk"))
     return await in_thread(function, *arguments, on=pool)
 
 
 async def at_decoder(function: Callable[..., T], *arguments: object) -> T:
-    """Call a function on a thread that decodes. Many videos that come at once take turns there, and no write waits."""
+    """Call a function on the thread for decoding. Videos take turns there, and no write waits for them."""
     pool = once("decoder", lambda: ThreadPoolExecutor(_VIEWERS, thread_name_prefix="happyhorse_nb decoder"))
     return await in_thread(function, *arguments, on=pool)
 
 
 async def in_thread(function: Callable[..., T], *arguments: object, on: Executor | None = None) -> T:
-    """Call a function on a thread, so that the loop goes on meanwhile.
+    """Call a function on a thread, so that the loop goes on.
 
-    While the interpreter shuts down it gives no more threads. Then the function is called here: what is left to do is
-    to end well, which must not fail for want of a thread.
+    While Python ends it gives no more threads; then the function is called here, so that jobs can still end well.
     """
     try:
         running = asyncio.get_running_loop().run_in_executor(on, function, *arguments)

@@ -1,4 +1,4 @@
-"""Takes an API key out of what a server says, however the key is spelt there."""
+"""Removes an API key from what a server says, however it is spelt there."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from heapq import merge
 from typing import Any
 
 _INSTEAD = b"(the key)"
-#: A part of the key this long, in characters, is taken out too: some servers show its first or last ones.
+#: Parts of the key of this length (characters) are removed, too: some servers show its start or end.
 _PART = 16
-#: A shorter key may be part of a usual word, or of a link: it is looked for as a word of its own, and not in links.
+#: A shorter key may be part of a usual word or a link: only whole words are removed, and nothing in links.
 _SURELY_NO_WORD = 8
-#: A shorter key is guessed in no time, and every other word would be taken for it.
+#: A shorter key is not looked for: it is easily guessed, and half of all words would be removed.
 _SHORTEST = 4
-#: Keys that are no secret: the embedded server's, and words without which an answer is not understood.
+#: Keys that are no secret: the embedded server's, and words that an answer needs.
 _USUAL = re.compile(
     "sandbox|pending|processing|success|succeeded|completed|failed|error|expired|queued|cancell?ed|data|code|message|"
     "status|task_id|result|resources|billing|amount|duration|models|slug|type|video|https",
     re.IGNORECASE,
 )
 _DIGITS = b"0123456789abcdefABCDEF"
-#: How JSON, addresses and HTML write a character otherwise, one within another too. A backslash before anything else
-#: says nothing. Every repetition is bounded or is taken whole, so that no text makes this slow.
+#: How JSON, addresses and HTML escape a character, also one within another. A backslash before anything else means
+#: nothing. Every repetition is bounded or taken whole, so no text makes this slow.
 _ESCAPE = re.compile(
     rb"%(?:u00)?([0-9a-f]{2})"
     rb"|\\+(?:(?:u(?:0{6}|00)|x)([0-9a-f]{2})|u\{0{0,4}([0-9a-f]{2})\})?"
@@ -36,27 +36,27 @@ _DECIMAL = {b"%d" % number: bytes([number]) for number in range(10, 256)}
 _NAMED = dict(
     zip(b"amp lt gt quot apos plus sol equals lowbar period".split(), b"& < > \" ' + / = _ .".split(), strict=True)
 )
-#: What each group of the pattern stands for.
+#: What each group of the pattern means.
 _MEANS: tuple[dict[bytes, bytes], ...] = ({}, _HEX, _HEX, _HEX, _HEX, _DECIMAL, _NAMED)
-#: So many times a text is read as an escaped one: JSON in an address in JSON is three.
+#: How many levels of escapes are read: JSON in an address in JSON has three.
 _DEPTH = 5
 
 
 class Scrub:
-    """Replaces one key by "(the key)": as it is, in either case, escaped for JSON, addresses or HTML, and parts of it.
+    """Replaces one key by "(the key)": in either case, escaped for JSON, addresses or HTML, and in parts.
 
-    Encodings of it as a whole, such as base64, are not looked for. Made once for a key; a text that holds no piece of
-    it costs about a microsecond, any other time in proportion to its length.
+    Encodings of the whole, such as base64, are not found. A text without any piece of the key costs about a
+    microsecond, any other in proportion to its length.
     """
 
     def __init__(self, key: str) -> None:
         off = len(key) < _SHORTEST or _USUAL.fullmatch(key) is not None
-        # As it is, and as what an escaped text is read as, should the key itself look like one.
+        # Also as it reads unescaped, in case the key itself looks escaped.
         spellings = set() if off else {key.encode().lower(), _read(key.encode()).lower()}
         self._whole = frozenset(text for text in spellings if len(text) >= _SHORTEST)
         self._careful = any(len(text) < _SURELY_NO_WORD for text in self._whole)
         parts: set[bytes] = set()
-        #: Each part has one of these in it whole, and there are few of them.
+        #: Every part contains one of these, and there are few of them.
         self._pieces: set[bytes] = set()
         for text in self._whole:
             size = min(len(text), _PART)
@@ -70,9 +70,9 @@ class Scrub:
         return "<hidden>"
 
     def __call__(self, value: Any) -> Any:
-        """A value as JSON has them, without the key: all its texts, and the names in its objects. Changed in place."""
+        """A JSON value without the key, in all texts and names. Changed in place."""
         top = [value]
-        # No recursion: how deep an answer is nested is up to the server.
+        # Without recursion, as the server decides how deep its answer is nested.
         rest: list[Any] = [top]
         while rest:
             node = rest.pop()
@@ -93,8 +93,8 @@ class Scrub:
             node.update(clean)
 
     def text(self, text: str) -> str:
-        """A text without the key; where it was escaped in there, the whole text is read as what it stands for."""
-        # No spelling is shorter than the key itself.
+        """A text without the key; if the key was escaped in it, all of the text is unescaped."""
+        # No spelling is shorter than the key.
         if len(text) < self._shortest or not self._shortest:
             return text
         raw = text.encode("utf-8", "replace")
@@ -109,7 +109,7 @@ class Scrub:
             if plain == raw:
                 break
             raw = plain
-        # Parts last, and where most is read: a key that is escaped in part is one key, and not a part and a rest.
+        # Parts last, beginning with the most unescaped text: a key escaped in part is one key, not a part and a rest.
         for raw in reversed(near):
             if (clean := _without(raw, self._parts, alone=self._careful)) is not None:
                 return clean.decode("utf-8", "replace")
@@ -117,17 +117,17 @@ class Scrub:
 
     def _near(self, raw: bytes) -> bool:
         low = raw.lower()
-        for piece in self._pieces:  # noqa: SIM110 - each text of each answer passes here, and this is twice as fast
+        for piece in self._pieces:  # noqa: SIM110 - called for every text of every answer, and twice as fast
             if piece in low:
                 return True
         return False
 
 
 def _without(raw: bytes, words: Set[bytes], *, alone: bool) -> bytes | None:
-    """The text without those words, in either case; None where none of them is, or none that stands ``alone``."""
-    # Of bytes, so that ASCII alone changes its case and every letter stays where it was.
+    """The text without those words in either case, or only where they stand ``alone``; None if there are none."""
+    # As bytes, where only ASCII changes its case and every letter stays in its place.
     low = raw.lower()
-    # One size, but for a key that looks escaped itself.
+    # (One size, unless the key itself looks escaped.)
     sizes = {len(word) for word in words}
     found = merge(
         *([(at, at + size) for at in range(len(low) - size + 1) if low[at : at + size] in words] for size in sizes)
@@ -143,14 +143,14 @@ def _without(raw: bytes, words: Set[bytes], *, alone: bool) -> bytes | None:
 
 
 def _read(raw: bytes) -> bytes:
-    """What a text stands for that was escaped, perhaps more than once."""
+    """A text unescaped, several times if need be."""
     for _ in range(_DEPTH):
         raw = _once(raw)
     return raw
 
 
 def _once(raw: bytes) -> bytes:
-    """The same where nothing is escaped."""
+    """A text unescaped once."""
     return _ESCAPE.sub(_character, raw) if b"%" in raw or b"\\" in raw or b"&" in raw else raw
 
 

@@ -1,7 +1,6 @@
-"""Between parameters and the API's JSON. Pure: nothing here touches the network, a file or a clock but the one given.
+"""Translates between parameters and the API's JSON. Pure: no network, no file, no clock but the one passed in.
 
-What the server sends is data from outside: every field is checked for its type and bounded in length, and what does not
-fit is left out rather than trusted.
+What the server sends is checked for its type and bounded in length; what does not fit is left out.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ from happyhorse_nb.errors import (
 )
 from happyhorse_nb.models import MODELS, Cost, Model, Snapshot, Status
 
-#: An id is used in addresses, file names and commands, so only plain characters pass.
+#: Ids are used in addresses, file names and commands, so only plain characters pass.
 _TASK_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,199}")
 _MAX_TEXT = 500
-#: More seconds than any limit lasts, and fewer than have passed since 1970; and those of a limit that is a minute's.
+#: Seconds longer than any limit, and shorter than since 1970; and seconds of a limit that is for a minute.
 _YEARS, _MINUTES = 1e8, 90.0
 
 _WORDS = {
@@ -61,15 +60,12 @@ _ERRORS: dict[int, type[APIError]] = {
 
 
 def submit_path(model: Model, *, suffix: bool = True) -> str:
-    """The path a task of this model is posted to; newer servers take it without the ``/async`` suffix."""
+    """The path to post a task of this model to; newer servers also take it without the ``/async`` suffix."""
     return f"/api/v1/{model.provider}/{model.id}" + ("/async" if suffix else "")
 
 
 def task_path(task_id: str, *, hold: bool = False) -> str:
-    """The path a task is read from, with ``hold`` kept open by the server until there is news.
-
-    Raises `InvalidRequest` for an id that could leave it.
-    """
+    """The path to read a task from; with ``hold`` the server answers when there is news. Raises `InvalidRequest`."""
     if not is_task_id(task_id):
         raise InvalidRequest(
             f"not a task id: {repr(task_id)[:60]}",
@@ -81,17 +77,17 @@ def task_path(task_id: str, *, hold: bool = False) -> str:
 
 
 def is_task_id(text: object) -> bool:
-    """Whether it is a text of the form of a task id."""
+    """Whether it has the form of a task id."""
     return isinstance(text, str) and _TASK_ID.fullmatch(text) is not None
 
 
 def to_body(
     model: Model, inputs: Sequence[tuple[str, str]], prompt: str | None, params: Mapping[str, Any]
 ) -> tuple[bytes, ...]:
-    """The JSON body of a paid request, cut where each input's text ends: there the base64 of its bytes may still go.
+    """The JSON body of a paid request, cut after each input's text, where the base64 of its bytes may be inserted.
 
-    ``inputs`` are roles and texts, an address or how a data URI begins, in the order of the model's table. What is None
-    is left out.
+    ``inputs`` are roles and texts (an address, or the start of a data URI), in the order of the model's table. Values
+    of None are left out.
     """
     pieces = ["{"]
     for role in model.inputs:
@@ -113,11 +109,10 @@ def to_body(
 
 
 def parse(answer: object, *, asked: str | None = None) -> Snapshot:
-    """What a 200 says about a task: its status, id, result, bill.
+    """What a 200 says about a task: status, id, result, bill.
 
-    ``asked`` is the id that was asked for. Raises the `APIError` of its ``code`` where that is not 0, with ``status``
-    200 (a refusal of a submit) and the id of the task it names, if any; and `ConnectionLost` when the answer cannot be
-    read or speaks of another task.
+    ``asked`` is the id that was asked for. Raises the `APIError` of a ``code`` other than 0, with ``status`` 200 and
+    the id of the task it names; and `ConnectionLost` when the answer cannot be read or is about another task.
     """
     body = _mapping(answer)
     if body.get("code") not in (0, "0", None):
@@ -136,7 +131,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     status = _WORDS.get(word.casefold(), Status.PROCESSING)
     video = _video(data)
     if status == Status.DONE:
-        # On the server it is done; here it is done only when the file is on disk.
+        # Done on the server; here, only when the file is on disk.
         status = Status.DOWNLOADING
     milliseconds = _number(data.get("duration"))
     expires = _number(data.get("result_expires_at"))
@@ -157,20 +152,20 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
 
 
 def named_task(answer: object) -> str | None:
-    """The id of the task that an answer speaks of, whatever else it says."""
+    """The id of the task that an answer names, whatever else it says."""
     task_id = _mapping(_mapping(answer).get("data")).get("task_id")
     return task_id if isinstance(task_id, str) and is_task_id(task_id) else None
 
 
 def accepts(answer: object) -> bool:
-    """Whether an answer to a submit says that there is a task now: code 0, and the task's id."""
+    """Whether an answer to a submit says that there is a task: code 0, and the task's id."""
     return _mapping(answer).get("code") in (0, "0", None) and named_task(answer) is not None
 
 
 def parse_error(
     status: int, body: object, headers: Mapping[str, str], *, now: float, task_id: str | None = None
 ) -> APIError:
-    """The error an answer with this HTTP status is. ``now`` is Unix seconds, for headers that name an instant."""
+    """The error of an answer with this HTTP status. ``now`` (Unix seconds) is for headers that name an instant."""
     answer = _mapping(body)
     message = text(answer.get("message")) or text(_mapping(answer.get("error")).get("message"))
     message = message or f"HTTP status {status}"
@@ -183,14 +178,14 @@ def parse_error(
 
 
 def _kind(status: int) -> type[APIError]:
-    # A client error that the documents do not list is a refusal like those they do.
+    # An undocumented client error is a refusal like the documented ones.
     return _ERRORS.get(status) or (BadRequest if 400 <= status < 500 else ServerError)
 
 
 def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     """Seconds to wait, at most 1 h: ``Retry-After`` (seconds or a date), else ``X-RateLimit-Reset`` (Unix seconds).
 
-    An instant is the server's: it is held against its ``Date``, and against ``now`` (Unix seconds) where there is none.
+    An instant is compared with the answer's ``Date``, else with ``now`` (Unix seconds).
     """
     told = headers.get("Retry-After", "").strip()
     wait = _finite(told)
@@ -205,10 +200,8 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
 
 @dataclass(frozen=True)
 class Limits:
-    """What an answer says of the account's rate: requests in a minute, how many are left, seconds until it begins anew.
-
-    None for what it does not say.
-    """
+    """The account's rate, as far as an answer states it: requests a minute, how many are left, seconds until it begins
+    anew."""
 
     limit: int | None = None
     left: int | None = None
@@ -216,15 +209,15 @@ class Limits:
 
 
 def limits(headers: Mapping[str, str], *, now: float) -> Limits:
-    """What the ``X-RateLimit-*`` headers say. A limit for longer than minutes is none of a minute's.
+    """What the ``X-RateLimit-*`` headers say, without a limit for longer than minutes.
 
-    ``now`` is Unix seconds, for answers without a ``Date``.
+    ``now`` (Unix seconds) is for answers without a ``Date``.
     """
     limit, left = (_finite(headers.get(f"X-RateLimit-{name}", "")) for name in ("Limit", "Remaining"))
     reset = _finite(headers.get("X-RateLimit-Reset", ""))
-    # Unix seconds, as documented; other servers give the seconds that are left.
+    # Unix seconds, as documented; some servers state the seconds left.
     if reset is not None and reset > _YEARS:
-        # The date is read only here: of answers without a reset there are many.
+        # (Many answers have no reset, so the date is parsed only here.)
         reset -= _instant(headers.get("Date", "")) or now
     seconds = None if reset is None else max(0.0, reset)
     if seconds is not None and seconds > _MINUTES:
@@ -237,10 +230,10 @@ def limits(headers: Mapping[str, str], *, now: float) -> Limits:
 
 
 def _instant(told: str) -> float | None:
-    """The Unix seconds of a date as HTTP writes it."""
+    """The Unix seconds of an HTTP date."""
     with suppress(ValueError, TypeError, OverflowError, IndexError):
         date = parsedate_to_datetime(told)
-        # A zone of -0000 is UTC somewhere unknown, and comes without a zone.
+        # (A zone of -0000 means UTC, and is parsed as no zone.)
         return (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     return None
 
@@ -262,22 +255,22 @@ def text(value: object) -> str:
 
 
 def _model(data: Mapping[str, Any]) -> str:
-    """The model of a task where it is named by an id of ours; what the documents show of ``model_id`` is none."""
+    """The model of a task, if it is named by an id we know; the documents' ``model_id`` is not."""
     told = (text(data.get(name)).rpartition("/")[2] for name in ("model", "model_id", "model_slug"))
     return next((name for name in told if name in MODELS), "")
 
 
 def _created(data: Mapping[str, Any]) -> float:
-    """When a task was made, in Unix seconds; 0 where that is not said."""
+    """When a task was made, in Unix seconds; 0 if unknown."""
     for name in ("created_at", "create_time", "created"):
         told = data.get(name)
         number = _finite(told) if isinstance(told, str) else _number(told)
         if number is None and isinstance(told, str):
             with suppress(ValueError, OverflowError):
                 moment = datetime.fromisoformat(told[:40])
-                # Without a zone it may be anybody's time.
+                # Without a zone it is not known which time it is.
                 number = moment.timestamp() if moment.tzinfo else None
-        # Seconds, or milliseconds.
+        # In seconds or milliseconds.
         seconds = (number or 0.0) / (1 if (number or 0.0) < 100 * _YEARS else 1000)
         if _YEARS < seconds < 100 * _YEARS:
             return seconds
@@ -330,7 +323,7 @@ def _number(value: object) -> float | None:
 
 
 def _seconds(milliseconds: float | None) -> float | None:
-    """How long a task took; None for a time that no task takes, from which nothing can be learned."""
+    """How long a task took; None for an impossible time."""
     return milliseconds / 1000 if milliseconds is not None and 1 <= milliseconds <= 1000 * _YEARS else None
 
 
@@ -340,7 +333,7 @@ def _bill(data: Mapping[str, Any]) -> Cost | None:
 
 
 def dollars(value: object) -> Decimal | None:
-    """An amount in USD, None for what is none: an absurd one, too, since to write it out may take a billion digits."""
+    """An amount in USD; None for no amount or an absurd one, which might be printed with a billion digits."""
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         return None
     try:
@@ -349,5 +342,5 @@ def dollars(value: object) -> Decimal | None:
         return None
     if not amount.is_finite() or not -(10**9) < amount < 10**9 or int(amount.as_tuple().exponent) < -20:
         return None
-    # There is a Decimal of minus nothing.
+    # (Removes the sign of -0.)
     return amount + 0

@@ -125,8 +125,6 @@ def proxy_for(address: str) -> dict[str, Any]:
     """
     found = _find(address)
     # Raised here, because verbose tracebacks print locals, and those of `_find` hold the proxy's password.
-    found = _find(address)
-    # Raised here: the frame of the other one holds the proxy's password, and verbose tracebacks print locals.
     if found is None:
         raise NotSent(_UNUSABLE)
     return found

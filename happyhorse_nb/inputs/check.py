@@ -1,4 +1,4 @@
-"""Whether a picture keeps a model's limits, and how it is made to."""
+"""Checks a picture against a model's limits, and makes it fit."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from happyhorse_nb.models import Fit, ImageLimits
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-#: A marker of a JPEG (ISO 10918-1, B.1.1) but those within a scan: stuffed bytes, restarts, fill bytes.
+#: A JPEG marker (ISO 10918-1, B.1.1), except those within a scan: stuffed bytes, restarts, fill bytes.
 _MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]")
 _SOI, _EOI, _APP2 = b"\xff\xd8", 0xD9, 0xE2
-#: The last chunk of a PNG, which is the same in each.
+#: The last chunk of every PNG.
 _IEND = b"\0\0\0\0IEND\xaeB`\x82"
 
 
 @dataclass(frozen=True)
 class ImageInfo:
-    """Format as Pillow names it, width and height in pixels as seen upright, size in bytes."""
+    """Format as Pillow names it, upright width and height in pixels, size in bytes."""
 
     format: str
     width: int
@@ -37,7 +37,7 @@ class ImageInfo:
 
     @property
     def aspect(self) -> str:
-        """The aspect ratio in small numbers, such as ``3:2``; the nearest ones where it is not quite that."""
+        """The aspect ratio in small numbers, such as ``3:2``, if need be the nearest one."""
         ratio = Fraction(self.width, self.height).limit_denominator(16)
         if not ratio:
             return f"1:{round(self.height / self.width)}"
@@ -45,18 +45,18 @@ class ImageInfo:
 
 
 def inspect(data: bytes) -> ImageInfo:
-    """Read what an image is from its bytes, without decoding its pixels. Raises `InvalidRequest` when it is none."""
+    """Read what an image is, without decoding its pixels. Raises `InvalidRequest` when it is none."""
     with open_image(data) as image:
         width, height = image.size
         if lies(image):
             width, height = height, width
-        # A camera's MPO file is a JPEG with a second picture behind it.
+        # (A camera's MPO file is a JPEG with a second picture behind it.)
         name = "JPEG" if image.format == "MPO" else (image.format or "unknown")
     return ImageInfo(name, width, height, len(data))
 
 
 def check(info: ImageInfo, limits: ImageLimits) -> None:
-    """Raise `InvalidRequest` for the first limit that the image breaks: what, the limit, the remedy."""
+    """Raise `InvalidRequest` for the first limit that the image breaks."""
     broken = problem(info, limits)
     if broken:
         words, limit = broken
@@ -79,17 +79,17 @@ def problem(info: ImageInfo, limits: ImageLimits) -> tuple[str, str] | None:
 
 
 def weight(size: int) -> str:
-    """A number of bytes in words: ``80 kB``, ``4.1 MB``; of 1024, as the limits are counted."""
+    """A number of bytes in words: ``80 kB``, ``4.1 MB``; with 1 kB = 1024 bytes, as in the limits."""
     if size < 1000 * 1024:
         return f"{max(1, round(size / 1024))} kB"
     return f"{size / 1024**2:.1f} MB".replace(".0 ", " ")
 
 
 def first_picture(data: bytes) -> tuple[bytes, str]:
-    """Of a JPEG that holds more the first picture alone, not encoded anew, and what was done in words; else as it is.
+    """The first picture of a JPEG that holds more, not encoded anew, and what was done in words; else the data.
 
-    Phones put a second picture behind it (its depth, its brightness), or a film. Servers refuse what has two pictures,
-    and go by the list in an MPF segment (CIPA DC-007) that says where the others are: so that goes too. Padding stays.
+    Phones put a second picture behind it (its depth, its brightness), or a film, and list them in an MPF segment (CIPA
+    DC-007). Servers refuse a file with two pictures and go by that list, so it is removed too. Padding stays.
     """
     pieces, end = _pieces(data)
     if not end or (len(pieces) == 1 and not data[end:].strip(b"\0\xff\r\n ")):
@@ -99,9 +99,9 @@ def first_picture(data: bytes) -> tuple[bytes, str]:
 
 
 def check_end(data: bytes) -> None:
-    """Raise `InvalidRequest` for a JPEG or PNG that does not come to its end, though its pixels can be made out.
+    """Raise `InvalidRequest` for a JPEG or PNG without its end, even if its pixels can be decoded.
 
-    Decoders take zeros, as an interrupted download leaves them, for a grey half; servers may not.
+    Decoders take the zeros that an interrupted download leaves for a grey half; servers may not.
     """
     if data.startswith(_SOI):
         ends = bool(_pieces(data)[1])
@@ -112,14 +112,14 @@ def check_end(data: bytes) -> None:
 
 
 def _pieces(data: bytes) -> tuple[list[bytes], int]:
-    """What a JPEG's first picture consists of but for lists of others, and where it ends; 0 where it does not."""
+    """The parts of a JPEG's first picture without lists of others, and where it ends (0 for never)."""
     pieces: list[bytes] = []
     start, at = 0, 2
     while data.startswith(_SOI) and (found := _MARKER.search(data, at)):
         marker, at = data[found.end() - 1], found.end()
         if marker == _EOI:
             return [*pieces, data[start:at]], at
-        # A segment says how long it is, these two bytes too; so a thumbnail in one is stepped over with it.
+        # A segment begins with its length, these two bytes included; a thumbnail in it is skipped with it.
         length = int.from_bytes(data[at : at + 2])
         if length < 2:
             break
@@ -130,14 +130,14 @@ def _pieces(data: bytes) -> tuple[list[bytes], int]:
     return [], 0
 
 
-#: Large enough for a gallery's poster on a dense screen, small enough for a thousand of them in a ledger.
+#: For a gallery's poster on a dense screen; small enough for a thousand in a ledger.
 THUMBNAIL = (352, 352)
 
 
 def fit_into(data: bytes, limits: ImageLimits, how: Fit = True) -> tuple[bytes, str]:
-    """The image within the limits, and what was done to it in words; untouched and "" when it was within already.
+    """The image within the limits, and what was done to it in words; the data and "" if it was within them.
 
-    Raises `InvalidRequest` when it cannot be decoded, and for a ``how`` that there is not.
+    Raises `InvalidRequest` when it cannot be decoded, and for an unknown ``how``.
     """
     if how not in (True, "pad", "crop"):
         raise InvalidRequest(f"fit={how!r} cannot be used", remedy='Give True, "pad" or "crop".', param="fit")
@@ -174,7 +174,7 @@ def thumbnail(data: bytes, box: tuple[int, int] = THUMBNAIL) -> bytes | None:
     """A small upright JPEG of an image, within a box of pixels; None when it cannot be decoded to its end."""
     try:
         with open_image(data) as image, decoding():
-            # Lets the JPEG decoder skip most of the work on a large photo.
+            # So the JPEG decoder skips most of the work on a large photo.
             image.draft("RGB", (box[0] * 2, box[1] * 2))
             small = decoded(image)
             small.thumbnail(box)
@@ -186,7 +186,7 @@ def thumbnail(data: bytes, box: tuple[int, int] = THUMBNAIL) -> bytes | None:
 
 
 def _pad(image: Image, max_aspect: float) -> Image:
-    """Bars of the image's mean colour, so that the camera move does not end in black."""
+    """Add bars of the image's mean colour, so that the video does not end in black."""
     from PIL import Image, ImageOps, ImageStat
 
     width, height = image.size
@@ -197,7 +197,7 @@ def _pad(image: Image, max_aspect: float) -> Image:
 
 
 def _crop(image: Image, max_aspect: float) -> Image:
-    """The middle of it, of the longest shape that is taken."""
+    """Its middle, in the longest shape allowed."""
     from PIL import Image, ImageOps
 
     width, height = image.size

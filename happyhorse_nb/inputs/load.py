@@ -1,4 +1,4 @@
-"""Finds an input wherever a user has it: a file, an address, bytes, an object of a library, a variable."""
+"""Loads an input from wherever a user has it: a file, an address, bytes, an object of a library, a variable."""
 
 from __future__ import annotations
 
@@ -24,29 +24,26 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 _PARTS = re.compile(r"(https?)://([^/?#]*)(.*)", re.IGNORECASE)
-#: A host as it stands in an address once it is ASCII, and a port.
+#: A host, in ASCII, and a port.
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[\w-]+(?:\.[\w-]+)*\.?)(?::(\d{0,5}))?", re.ASCII)
 _NUMBER = re.compile(r"\d+|0x[0-9a-f]*", re.ASCII)
-#: What stands in an address as it is; a % too, since what it begins is encoded already.
+#: What an address may contain unencoded; also %, which begins what is encoded already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
-#: The last part of names that no public server resolves: RFC 6761 and 6762, ICANN's "internal", RFC 8375's home.arpa,
-#: and those that routers and companies use.
+#: Last parts of names that no public server resolves: RFC 6761 and 6762, ICANN's "internal", RFC 8375's home.arpa,
+#: and usual ones of routers and companies.
 _INSIDE = frozenset(
     ("arpa", "corp", "home", "internal", "intranet", "lan", "local", "localdomain", "localhost", "private", "workgroup")
 )
-#: All that is public in IPv6; and the prefix by which it carries an address of IPv4 (RFC 6052).
+#: All public IPv6 addresses; and the prefix of those that contain an IPv4 address (RFC 6052).
 _GLOBAL, _CARRIED = ipaddress.IPv6Network("2000::/3"), ipaddress.IPv6Network("64:ff9b::/96")
 _REMEDY = "Give the file's path, or its bytes."
 
 
 def check_address(source: str, *, local: bool) -> str:
-    """An http(s) address as it is sent: what cannot stand in one is percent-encoded, a host of other scripts is IDNA.
+    """An http(s) address as it is sent: percent-encoded where it must be, with an international host name as IDNA.
 
-    ``local``: the server is on this machine, so it may be given addresses of it. To any other one they are of no use,
-    and the token in one (Jupyter's) would be given away with it. No name is resolved: what it leads to is the server's
-    business.
-
-    Raises `InvalidRequest`.
+    ``local``: the server is on this machine, so the address may be, too. Any other server could not use such an
+    address, and would be given the token in it (Jupyter's). No name is resolved. Raises `InvalidRequest`.
     """
     odd = next((char for char in source if not char.isprintable()), None)
     if odd is not None:
@@ -67,7 +64,7 @@ def check_address(source: str, *, local: bool) -> str:
     if not (public or local):
         given = "and it would be given whatever token stands in the address"
         raise _refused(f"on {host[:80]}, which the server cannot reach, {given}", _REMEDY)
-    # A % that begins nothing is one itself.
+    # A % without two digits stands for itself.
     rest = quote(re.sub("%(?![0-9A-Fa-f]{2})", "%25", rest), safe=_SAFE)
     return f"{scheme.lower()}://{authority}{rest}"
 
@@ -77,7 +74,7 @@ def _refused(words: str, remedy: str) -> InvalidRequest:
 
 
 def _ascii(authority: str) -> str:
-    """A host and its port as a client looks the host up; "" for one that cannot be."""
+    """A host and its port in ASCII; "" if that cannot be."""
     if authority.isascii():
         return authority
     from yarl import URL
@@ -90,18 +87,18 @@ def _ascii(authority: str) -> str:
 
 
 def _is_public(host: str) -> bool:
-    """Whether the internet at large has it. Raises `ValueError` for an IP address that is none, or is oddly spelt."""
+    """Whether a host is on the public internet. Raises `ValueError` for a bad or oddly spelt IP address."""
     if host.startswith("["):
         return _is_global(ipaddress.IPv6Address(host[1:-1]))
     labels = host.lower().removesuffix(".").split(".")
     if _NUMBER.fullmatch(labels[-1]):
-        # As clients do, which also read 127.1, 0x7f000001 and 0177.0.0.1: only the plain spelling is taken here.
+        # Clients also read 127.1, 0x7f000001 and 0177.0.0.1; only the plain spelling is accepted here.
         return _is_global(ipaddress.IPv4Address(".".join(labels)))
     return len(labels) > 1 and labels[-1] not in _INSIDE
 
 
 def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
-    """Whether it is one of the internet's; of one of IPv6 that carries one of IPv4, whether that is."""
+    """Whether an address is public; for an IPv6 address that contains an IPv4 one, whether that is."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not address.is_multicast
     carried = address.ipv4_mapped or address.sixtofour
@@ -113,11 +110,11 @@ def _is_global(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
 
 
 class NoImage(Unfit):
-    """An object that is no picture of any kind."""
+    """An object that is no picture."""
 
 
 def from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes, str]:
-    """What it is called, the bytes of its file, and what was done to its values in words, "" where nothing was.
+    """The object's label, the bytes of its picture, and what was done to its values in words, else "".
 
     Raises `InvalidRequest`, `NoImage` for what is no picture.
     """
@@ -139,12 +136,12 @@ def from_object(value: Any, limits: ImageLimits) -> tuple[str, bytes, str]:
         )
     picture, clipped = judged(value)
     data = encode(picture)
-    # What is encoded here anyway need not be refused for its weight.
+    # It is encoded here anyway, so it need not be refused for its size.
     return "image", data if len(data) <= limits.max_bytes else encode(picture, lossy=True), note or clipped
 
 
 def _from_array(array: Any) -> tuple[Image, str]:
-    """An array as an image of 8 bits, and what was done to its values in words."""
+    """An array as an 8-bit image, and what was done to its values in words."""
     from PIL import Image
 
     kind, shape = array.dtype.kind, array.shape
@@ -163,7 +160,7 @@ def _from_array(array: Any) -> tuple[Image, str]:
         shown = array * 255
     else:
         check_integers(low, high, 255, what, taken)
-    # Opacity is no brightness, and is in the same scale.
+    # Opacity has the same scale, but is no brightness.
     for part in (slice(0, 3), slice(3, 4)) if shape[2:] == (4,) else (slice(None),):
         check_brightness(float(array[..., part].max()), float(shown[..., part].max()), what)
     if shape[2:] == (1,):
@@ -172,12 +169,12 @@ def _from_array(array: Any) -> tuple[Image, str]:
 
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
-#: Names of types that can hold one; PIL's are known by their module.
+#: Types that may hold a picture; PIL's are known by their module.
 _KINDS = ("str", "bytes", "ndarray", "Figure", "PosixPath", "WindowsPath")
 
 
 def files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[str]:
-    """Folders and files with these endings, spelled as typed so far."""
+    """Folders, and files with these endings, spelled as typed so far."""
     head, slash, _ = typed.rpartition("/")
     try:
         inside = sorted(Path(head + slash if slash else ".").expanduser().iterdir())
@@ -195,7 +192,7 @@ def files(typed: str, endings: tuple[str, ...] = SUFFIXES) -> list[str]:
 
 
 def variables(namespace: Mapping[str, Any], hidden: Collection[str] = ()) -> list[str]:
-    """The variables that can hold an image."""
+    """The variables that may hold an image."""
     return [
         name
         for name, value in list(namespace.items())
@@ -205,13 +202,11 @@ def variables(namespace: Mapping[str, Any], hidden: Collection[str] = ()) -> lis
     ]
 
 
-#: A file larger than this is not even read to be made to fit.
+#: A larger file is not even read to be made to fit.
 _READ_LIMIT = 256 * 1024 * 1024
-#: What was looked at lately, by the SHA-256 of its bytes: of one picture many videos are made, and all jobs that wait
-#: share one thumbnail.
+#: What recent images are, with their thumbnails, by the SHA-256 of their bytes: many jobs share one picture.
 _SEEN: dict[str, tuple[ImageInfo, bytes]] = {}
 _MOST_SEEN = 64
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def load(
@@ -223,17 +218,16 @@ def load(
     local: bool = False,
     role: Role = FIRST_FRAME,
 ) -> Input:
-    """Find an input of that role, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
+    """Load an input of that role, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
     ``"crop"`` crops it.
 
     ``source`` is a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array (height x width, or with 3 or 4
     channels; 0 to 255 as integers or 0 to 1 as floats), a matplotlib figure, or the name of a variable in ``namespace``
-    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable. ``local``: the
-    server is on this machine, and may be given addresses of it.
+    that holds one of these. A text is tried as a URL or data URI, then as a file, then as a variable. A video, and what
+    the server takes only by its address, is a URL or a variable that holds one. ``local``: the server is on this
+    machine, and may be given its addresses.
 
-    Of a JPEG with more behind it the first picture goes out alone, as it is, and the ``note`` says so.
-
-    A video, and what the server takes by its address alone, is an http(s) URL, or a variable that holds one.
+    Of a JPEG with more behind it only the first picture is sent; the ``note`` says so.
 
     Raises `InvalidRequest` with the limit that is broken and the remedy.
     """
@@ -261,8 +255,8 @@ def gather(
 ) -> tuple[Input, ...]:
     """All inputs of a request, in the order of the model's table.
 
-    ``sources`` has by each role's option what `load` takes, or a list of it. Raises `InvalidRequest`, also where there
-    are too few or too many.
+    ``sources`` has what `load` takes, or a list of that, by each role's option. Raises `InvalidRequest`, also for too
+    few or too many.
     """
     known = {role.option for role in model.inputs}
     for name, given in sources.items():
@@ -273,7 +267,7 @@ def gather(
     found: list[Input] = []
     for role in model.inputs:
         given = sources.get(role.option)
-        # A single one that is missing is told from its value, as any other that is none.
+        # A single one that is missing gets the message of `load`.
         some = [given] if role.minimum == role.maximum == 1 else _several(given)
         if not role.minimum <= len(some) <= role.maximum:
             count = str(role.minimum) if role.minimum == role.maximum else f"{role.minimum} to {role.maximum}"
@@ -314,11 +308,10 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit,
     note = join_notes(f"{role.words}: {said}" if said else "", f"{role.words} {made}" if made else "")
     digest = sha256(data)
     info, small = _SEEN.get(digest, (None, None))
-    if info is None:
-        info = inspect(data)
-        check(info, limits)
-        # Made from all of its pixels, so it also tells a file that ends too early from a whole one, before it is paid
-        # for.
+    info = info or inspect(data)
+    check(info, limits)
+    if small is None:
+        # This decodes all pixels, so a file that ends too early is found before it is paid for.
         small = thumbnail(data)
         if small is None:
             raise Unfit(*DAMAGED)
@@ -326,8 +319,7 @@ def _ready(label: str, data: bytes, clipped: str, limits: ImageLimits, fit: Fit,
         while len(_SEEN) >= _MOST_SEEN:
             _SEEN.pop(next(iter(_SEEN)), None)
         _SEEN[digest] = (info, small)
-    check(info, limits)
-    label = label.encode(errors="replace").decode()  # a file's name may hold bytes that are no text
+    label = label.encode(errors="replace").decode()  # a file's name may contain bytes that are no text
     return Input(label, None, data, info, note, join_notes(said, made), small, known=digest, role=role.name)
 
 
@@ -361,7 +353,7 @@ def _from_text(
 
 
 def _from_address(source: Any, namespace: Mapping[str, Any] | None, local: bool, role: Role) -> Input:
-    """What is sent by its address alone."""
+    """An input that is sent only by its address."""
     if isinstance(source, str) and namespace is not None and source.strip() in namespace:
         source = namespace[source.strip()]
     if not isinstance(source, str) or not re.match(r"https?://", source.strip(), re.IGNORECASE):
@@ -380,7 +372,7 @@ def _path(source: str | os.PathLike[str]) -> Path:
     try:
         return Path(source).expanduser()
     except RuntimeError:
-        # No home of that user: then it is a name that begins so.
+        # Without a home of that user, the name begins like that.
         return Path(source)
 
 
@@ -407,13 +399,13 @@ def _read(path: Path) -> bytes:
 def _not_found(source: str, path: Path, namespace: Mapping[str, Any] | None) -> tuple[str, str]:
     """What is wrong, and what to do."""
     shown = source if len(source) <= 80 else source[:79] + "…"
-    # By what a person remembers of a file: its name without the ending.
+    # Users remember a file's name without its ending.
     names = {n: n for n in namespace or () if not n.startswith("_")}
     missing = "there is no such file"
     with suppress(OSError, ValueError):
         if path.is_dir():
             missing = "it is a folder and no file"
-        names |= {p.stem: p.name for p in path.parent.iterdir() if p.suffix.lower() in _SUFFIXES}
+        names |= {p.stem: p.name for p in path.parent.iterdir() if p.suffix.lower() in SUFFIXES}
     close = meant(path.stem, names)
     remedy = f"Did you mean {names[close]}?" if close else "Check the spelling, or give the whole path."
     variable = (

@@ -1,4 +1,4 @@
-"""Opening, decoding and encoding with Pillow, which is imported on first use."""
+"""Opens, decodes and encodes images with Pillow, which is imported on first use."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 #: What is wrong, and what to do.
 UNREADABLE = "cannot be read as an image", "Give a JPEG, PNG or WEBP file."
 DAMAGED = "is damaged and cannot be decoded", "Save it again."
-#: The EXIF tag that says how a camera was held; 5 to 8 are the upright ones, where width and height change places.
+#: The EXIF tag of how a camera was held; with 5 to 8, width and height are swapped.
 _ORIENTATION = 0x0112
-#: How far floats may be beyond 0 to 1, as bicubic interpolation leaves them at an edge.
+#: How far floats may be beyond 0 to 1, as bicubic interpolation leaves them at edges.
 _OVERSHOOT = 0.05
-#: Formats that are files within a file, which Pillow opens where nobody sees it.
+#: Formats with files inside a file, which Pillow opens out of our sight.
 _NESTED = ("BLP", "ICNS", "ICO", "IPTC")
 
 
 class Unfit(InvalidRequest):
-    """An input that cannot be sent. ``words`` say what is wrong with it, and go on from what it is called."""
+    """An input that cannot be sent. ``words`` say why, following its name."""
 
     def __init__(
         self, words: str, remedy: str = "", *, limit: str = "", role: Role = FIRST_FRAME, fixable: bool = False
@@ -41,17 +41,17 @@ class Unfit(InvalidRequest):
         self.words = words
 
     def of(self, role: Role) -> Unfit:
-        """The same of an input of that role."""
+        """The same error for an input of that role."""
         return Unfit(self.words, self.remedy, limit=self.limit, role=role, fixable=self.fixable)
 
 
 @contextmanager
 def decoding(wrong: tuple[str, str] = DAMAGED) -> Iterator[None]:
-    """Work on an image from outside: whatever a decoder says to damaged data becomes an `InvalidRequest`."""
+    """Work on an image from outside: any error of a decoder becomes an `InvalidRequest`."""
     from PIL import Image
 
     with warnings.catch_warnings():
-        # Pillow warns of odd EXIF data, and of many pixels before it refuses them; a warning is no help in a cell.
+        # Pillow warns of odd EXIF data, and of many pixels before it refuses them; neither helps in a cell.
         warnings.simplefilter("ignore")
         try:
             yield
@@ -59,7 +59,7 @@ def decoding(wrong: tuple[str, str] = DAMAGED) -> Iterator[None]:
             raise
         except (Image.DecompressionBombError, MemoryError):
             raise Unfit("has too many pixels to be opened safely", "Scale it down.") from None
-        except Exception:  # noqa: BLE001 - besides OSError they raise whatever they stumble over: struct.error, KeyError
+        except Exception:  # noqa: BLE001 - decoders raise anything for damaged data: OSError, struct.error, KeyError
             raise Unfit(*wrong) from None
 
 
@@ -72,9 +72,9 @@ def open_image(data: bytes) -> Image:
 
 
 def lies(image: Image) -> bool:
-    """Whether the camera was held so that width and height change places."""
+    """Whether the camera was held so that width and height are swapped."""
     if image.format == "PNG" and "exif" not in image.info:
-        # Pillow would decode all of it, to look behind the pixels too.
+        # Here Pillow would decode the whole image, to look for EXIF data behind the pixels.
         return False
     try:
         with decoding():
@@ -84,7 +84,7 @@ def lies(image: Image) -> bool:
 
 
 def decoded(image: Image) -> Image:
-    """The image as its camera saw it, in 8 bits a channel: RGB, or RGBA where something shines through.
+    """The upright image with 8 bits a channel: RGB, or RGBA where it is transparent.
 
     Raises `InvalidRequest` when it is damaged.
     """
@@ -94,9 +94,9 @@ def decoded(image: Image) -> Image:
 
 
 def judged(image: Image) -> tuple[Image, str]:
-    """`decoded`, and what was done to its values in words, "" where nothing was.
+    """`decoded`, and what was done to its values in words, else "".
 
-    Raises `InvalidRequest` where they are of no scale that is known, or would be a black picture.
+    Raises `InvalidRequest` where their scale is not known, or they would give a black picture.
     """
     with decoding():
         _load(image)
@@ -109,17 +109,17 @@ def judged(image: Image) -> tuple[Image, str]:
             check_integers(low, high, 65535, what, "integers from 0 to 65535")
     picture = decoded(image)
     if _deep(image) or image.mode == "L":
-        # What holds labels has one channel; a dark frame of a film has three.
+        # Labels have one channel; a dark frame of a film has three.
         bands: Any = picture.getextrema()
         check_brightness(high, bands[0][1], what)
     return picture, note
 
 
 def check_floats(low: float, high: float, what: str, taken: str) -> str:
-    """What is to be said of floats of that range where they are clipped to 0 to 1, "" where they need not be.
+    """What to say if floats of that range are clipped to 0 to 1, else "".
 
-    What interpolation overshoots by is clipped. More is another scale, which nobody guesses: raises `InvalidRequest`,
-    of ``what`` it is and what is ``taken``.
+    Overshoots of interpolation are clipped. More means another scale, which is not guessed: raises `InvalidRequest`
+    with ``what`` it is and what is ``taken``.
     """
     if not (math.isfinite(low) and math.isfinite(high)):
         words = f"{what}, with values that are no numbers or infinite"
@@ -137,9 +137,9 @@ def check_integers(low: float, high: float, most: int, what: str, taken: str) ->
 
 
 def check_brightness(high: float, shown: float, what: str) -> None:
-    """Raise `InvalidRequest` where values up to ``high`` come out as no more than 1 of 255: labels, or another scale.
+    """Raise `InvalidRequest` where values up to ``high`` become at most 1 of 255: labels, or another scale.
 
-    Zeros alone are a black picture as it is meant: a film may begin with one.
+    Zeros alone are a black picture that is meant: a film may begin with one.
     """
     if shown == 1 or (shown == 0 and high > 0):
         words = f"{what}, with values up to {max(high, shown):g}, which would be a black picture"
@@ -147,19 +147,19 @@ def check_brightness(high: float, shown: float, what: str) -> None:
 
 
 def plain(image: Image) -> Image:
-    """The same picture as RGB, or as RGBA where something shines through."""
+    """The picture as RGB, or as RGBA where it is transparent."""
     if image.mode == ("RGBA" if image.has_transparency_data else "RGB"):
         return image
     with decoding((f"is an image of mode {image.mode}, which cannot be turned into RGB", "Convert it.")):
         image = _eight_bits(image)
         converted = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        # The colour profile was that of the channels it had.
+        # The colour profile was that of the former channels.
         converted.info.pop("icc_profile", None)
         return converted
 
 
 def flat(image: Image) -> Image:
-    """Without transparency: on white, as a notebook shows it."""
+    """Without transparency: on white, as in a notebook."""
     from PIL import Image
 
     image = plain(image)
@@ -171,7 +171,7 @@ def flat(image: Image) -> Image:
 
 
 def encode(image: Image, *, lossy: bool = False) -> bytes:
-    """An image as PNG, which loses nothing, or as a very good JPEG where asked."""
+    """An image as PNG, without loss, or as a very good JPEG."""
     out = io.BytesIO()
     profile = image.info.get("icc_profile")
     if lossy:
@@ -187,22 +187,22 @@ def _turned(image: Image) -> Image:
     try:
         with decoding():
             if image.getexif().get(_ORIENTATION, 1) == 1:
-                # What need not be turned need not be there twice.
+                # Avoids a copy.
                 return image
             return ImageOps.exif_transpose(image)
     except InvalidRequest:
-        # The pixels are good, what the camera wrote beside them is not.
+        # The pixels are good; the camera's EXIF data are not.
         return image
 
 
 def _eight_bits(image: Image) -> Image:
-    """Deep grey images in 8 bits, the way viewers show them; Pillow alone makes all above 255 white."""
+    """Deep grey images in 8 bits, as viewers show them; in Pillow alone, all above 255 becomes white."""
     if not _deep(image):
         return image
     factor = 255.0 if image.mode == "F" else 1.0
     if image.mode.startswith("I;16") or (image.mode == "I" and _range(image)[1] > 255):
         factor = 1 / 257
-    # Pillow cuts fractions off, so a half more rounds them; and it clips.
+    # Pillow cuts fractions off, so 0.5 is added to round; and it clips.
     return image.convert("F").point(lambda value: value * factor + 0.5).convert("L")
 
 
@@ -211,8 +211,8 @@ def _deep(image: Image) -> bool:
 
 
 def _range(image: Image) -> tuple[float, float]:
-    """The smallest and the largest value of a deep image; NaN for both where one of them is no finite number."""
-    # The sum tells of those, the extremes do not.
+    """The smallest and largest value of a deep image; NaN for both if any value is not finite."""
+    # The sum tells that, the extremes do not.
     if image.mode == "F" and not math.isfinite(sum(array("f", image.tobytes()))):
         return math.nan, math.nan
     extremes: Any = image.convert("F").getextrema()
@@ -221,10 +221,10 @@ def _range(image: Image) -> tuple[float, float]:
 
 
 def _load(image: Image) -> None:
-    """Decode the pixels strictly, whatever `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` lets through in this process.
+    """Decode the pixels strictly, whatever `PIL.ImageFile.LOAD_TRUNCATED_IMAGES` allows in this process.
 
-    Some library may have set it, and other threads may count on it, so it is left alone: what reads the file raises at
-    its end, and so does each decoder that fails.
+    Some library may have set it, and other threads may need it, so it is left alone: reading raises at the file's end,
+    and so does each decoder that fails.
     """
     from PIL import Image, ImageFile
 
@@ -232,7 +232,7 @@ def _load(image: Image) -> None:
         told = "cannot be checked for missing data while PIL.ImageFile.LOAD_TRUNCATED_IMAGES is set"
         raise Unfit(f"is {image.format}, which {told}", "Save it as PNG.")
     if not isinstance(image, ImageFile.ImageFile) or not image.tile:
-        # Its pixels are there already, or it decodes them on its own, strictly.
+        # Its pixels are there already, or it decodes them itself, strictly.
         image.load()
         return
     tiles: Any = image.tile
@@ -242,7 +242,7 @@ def _load(image: Image) -> None:
         name, *rest = tile
         decoder: Any = partial(_Strict, Image.DECODERS.get(name) or getattr(codecs, f"{name}_decoder"))
         Image.register_decoder(f"strict {name}", decoder)
-        # A named tuple in newer versions, a plain one in older ones.
+        # A named tuple in newer versions of Pillow, a tuple in older ones.
         strict.append(getattr(type(tile), "_make", tuple)((f"strict {name}", *rest)))
     image.tile = strict
     image.load_read = partial(_read, image, getattr(image, "load_read", None))  # type: ignore[attr-defined]  # its hook
@@ -252,13 +252,13 @@ def _load(image: Image) -> None:
         image.tile = tiles
         raise
     finally:
-        del image.load_read  # type: ignore[attr-defined]  # that of its class is back
+        del image.load_read  # type: ignore[attr-defined]  # so the class's own counts again
 
 
 def _read(image: ImageFile, own: Callable[[int], bytes] | None, size: int) -> bytes:
     """The next bytes of a picture that is being decoded. Raises `OSError` where there are none."""
     if own is None or image.format in ("JPEG", "MPO"):
-        # That of JPEG makes up an end where there is none.
+        # JPEG's own makes up an end where there is none.
         assert image.fp is not None
         own = image.fp.read
     try:
@@ -271,7 +271,7 @@ def _read(image: ImageFile, own: Callable[[int], bytes] | None, size: int) -> by
 
 
 class _Strict:
-    """One of Pillow's decoders that raises where it fails, instead of leaving that to who uses it."""
+    """A decoder of Pillow that raises when it fails, instead of leaving that to its caller."""
 
     def __init__(self, make: Callable[..., Any], *args: Any) -> None:
         self._decoder = make(*args)

@@ -1,7 +1,7 @@
-"""The models and their parameters, and the values that describe a job. Plain data; nothing heavy is imported.
+"""The models, their parameters, and the values that describe a job. Plain data; nothing heavy is imported.
 
-No class of this package has slots: ``%autoreload`` gives the objects that exist their new class, and in IPython 7,
-which Colab has, that breaks every object with slots, in the middle of a job.
+No class here has slots: ``%autoreload`` gives existing objects their new class, and in Colab's IPython 7 that breaks
+every object with slots in the middle of a job.
 """
 
 from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight

@@ -1,4 +1,4 @@
-"""Checks parameters and prompts against a model's table, before anything is written or sent."""
+"""Checks parameters and prompts against a model's table, before anything is written down or sent."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import Any, SupportsFloat, SupportsIndex
 from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
 
-# Han characters: the unified block with its extensions A to I, the compatibility blocks, and the supplementary planes.
+# Han characters: the unified block with extensions A to I, the compatibility blocks, and the supplementary planes.
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
 
 
 def prompt_weight(text: str) -> int:
-    """The length of a prompt in the API's own counting: a Chinese character weighs 2, any other 1."""
+    """The length of a prompt as the API counts it: 2 for a Chinese character, 1 for any other."""
     return len(text) + len(_CHINESE.findall(text))
 
 
 def fit_prompt(text: str, maximum: int) -> tuple[str, str]:
-    """Split a prompt where the server would cut it off: what it reads (weight at most ``maximum``), what it drops."""
+    """Split a prompt where the server would cut it: what it reads (weight at most ``maximum``), and the rest."""
     weight = 0
     for position, char in enumerate(text):
         weight += prompt_weight(char)
@@ -32,12 +32,12 @@ def fit_prompt(text: str, maximum: int) -> tuple[str, str]:
 
 
 _NAME = re.compile(r"\{([^\W\d]\w*)\}")
-#: As Python's own formatted strings would have it: an attribute, an item, a format.
+#: Like Python's formatted strings: an attribute, an item, a format.
 _MORE = re.compile(r"\{([^\W\d]\w*)[.:!\[][^{}]{0,60}\}")
 
 
 def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
-    """The body with ``{name}`` replaced where the namespace has that name; all other braces stay as they are."""
+    """The body with ``{name}`` replaced where the namespace has that name; other braces stay as they are."""
 
     def value(match: re.Match[str]) -> str:
         name = match.group(1)
@@ -47,7 +47,7 @@ def interpolate(body: str, namespace: Mapping[str, Any]) -> str:
 
 
 def left(body: str, namespace: Mapping[str, Any]) -> list[str]:
-    """What stays in the prompt, braces and all, though it looks as if it was meant for a variable: a sentence each."""
+    """A sentence for each pair of braces that stays in the prompt although a variable seems to be meant."""
     unknown = [name for name in _NAME.findall(body) if name not in namespace]
     more = [match.group() for match in _MORE.finditer(body) if match.group(1) in namespace]
     return [
@@ -60,7 +60,7 @@ def left(body: str, namespace: Mapping[str, Any]) -> list[str]:
 
 
 def find_model(model_id: Any) -> Model:
-    """The model of that id. Raises `InvalidRequest` naming the known ones."""
+    """The model of that id. Raises `InvalidRequest` with the known ones."""
     found = MODELS.get(model_id) if isinstance(model_id, str) else None
     if found is None:
         known = f"the models are {', '.join(MODELS)}"
@@ -70,10 +70,8 @@ def find_model(model_id: Any) -> Model:
 
 
 def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
-    """The given parameters in their proper types, without those that are None.
-
-    Raises `InvalidRequest` for the first one outside its documented limits: what, the limit, the remedy.
-    """
+    """The parameters that are not None, in their proper types. Raises `InvalidRequest` for the first one outside its
+    limits."""
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
         _known(model, name)
@@ -87,7 +85,7 @@ def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | None, str]:
-    """The prompt to send and what fitting it did (empty for nothing).
+    """The prompt to send, and what fitting did to it (empty for nothing).
 
     Raises `InvalidRequest` when it is too long, or no text.
     """
@@ -130,12 +128,12 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
 
 
 def check_takes(value: Any) -> int:
-    """How many takes are asked for, one where that is left open. Raises `InvalidRequest`."""
+    """How many takes are asked for, one without a value. Raises `InvalidRequest`."""
     low, high = TAKES.minimum or 1, TAKES.maximum or 1
     if value is None:
         return low
     with suppress(TypeError):
-        # Whole numbers of NumPy too. True is 1 to Python, but nobody means a number by it.
+        # NumPy's integers too. True equals 1 in Python, but nobody means it.
         number = low - 1 if isinstance(value, bool) else index(value)
         if low <= number <= high:
             return number
@@ -164,24 +162,24 @@ def _choice(param: Param, value: Any) -> str | None:
     return next((c for c in param.choices if isinstance(value, str) and c.casefold() == value.casefold()), None)
 
 
-#: A whole number as text; zeros behind a point change nothing. (Digits are ASCII: ``int`` takes those of any script.)
+#: A whole number as text, perhaps with zeros after a point. (ASCII digits: ``int`` takes those of any script.)
 _WHOLE = re.compile(r"([+-]?[0-9]+(?:_[0-9]+)*)(?:\.0+)?")
 
 
 def _integer(param: Param, value: Any) -> int | None:
-    """The whole number within the parameter's limits that a value of any type stands for, None for no such number."""
+    """The integer within the parameter's limits that a value of any type means; None for none."""
     if isinstance(value, Enum):
         value = value.value
     if isinstance(value, bytes):
         value = value.decode(errors="replace")
     number: int | None = None
-    # (OverflowError: an infinite one. ValueError: not a number, or of thousands of digits.)
+    # (OverflowError: an infinite number. ValueError: no number, or thousands of digits.)
     with suppress(TypeError, ValueError, OverflowError):
         if isinstance(value, str):
             match = _WHOLE.fullmatch(value.strip())
             number = int(match[1]) if match else None
         elif not isinstance(value, bool):
-            # True is 1 to Python, but nobody means a seed by it.
+            # True equals 1 in Python, but nobody means a seed by it.
             number = _exact(value)
     low, high = param.minimum, param.maximum
     return number if number is not None and (low or 0) <= number and (high is None or number <= high) else None
@@ -194,7 +192,7 @@ def _exact(value: Any) -> int | None:
             return index(value)
     if not isinstance(value, SupportsFloat):
         return None
-    number: Any = value  # what supports float supports int too
+    number: Any = value  # it supports int, too
     return whole if (whole := int(number)) == number else None
 
 
@@ -202,7 +200,7 @@ def _shown(value: Any) -> str:
     try:
         shown = repr(value)
     except ValueError:
-        # Python refuses to write out integers of thousands of digits.
+        # Python refuses to print integers of thousands of digits.
         shown = f"(a huge {type(value).__name__})"
     return shown if len(shown) <= 60 else shown[:59] + "…"
 
@@ -217,7 +215,7 @@ def _outside(model: Model, param: Param, value: Any) -> InvalidRequest:
             param=param.name,
         )
     unit = f" {param.unit}" if param.unit else ""
-    # Elsewhere -1 asks for a random one.
+    # (Elsewhere -1 asks for a random seed.)
     random = ", or leave it out for a random one" if param.name == "seed" else ""
     return InvalidRequest(
         f"{param.name} {shown} cannot be used",
@@ -229,7 +227,7 @@ def _outside(model: Model, param: Param, value: Any) -> InvalidRequest:
 
 def _nearest(param: Param, value: Any) -> int:
     low, high = param.minimum or 0, param.maximum or 0
-    # ``20s`` is a number to a person.
+    # To a person ``20s`` is a number.
     number = re.match(r"\s*[+-]?\d+(\.\d+)?", value) if isinstance(value, str) else None
     try:
         return min(max(round(float(number[0] if number else value)), low), high)

@@ -1,4 +1,4 @@
-"""What is known of a job at one moment: its status, its cost, its progress. Frozen values."""
+"""What is known of a job at one moment: status, cost, progress. Frozen values."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Status(StrEnum):
-    """Where a job stands. ``str(status)`` is the plain word, the same in Python, the ledger and the tables."""
+    """Where a job stands. ``str(status)`` is the plain word, in Python, the ledger and the tables."""
 
     QUEUED = "queued"
     SUBMITTING = "submitting"
@@ -28,17 +28,17 @@ class Status(StrEnum):
 
     @property
     def ended(self) -> bool:
-        """True when nothing more happens by itself. A stopped or unknown job may still have a task on the server."""
+        """Whether nothing more happens by itself. A stopped or unknown job may still have a task on the server."""
         return not self.running
 
     @property
     def running(self) -> bool:
-        """True while this job is on its way to a video."""
+        """Whether this job is on its way to a video."""
         return self in _RUNNING
 
     @property
     def on_server(self) -> bool:
-        """True while the server holds the task and has not finished it, as far as is known."""
+        """Whether the server has the task and has not finished it, as far as is known."""
         return self in (Status.PENDING, Status.PROCESSING)
 
 
@@ -49,8 +49,8 @@ _RUNNING = frozenset({Status.QUEUED, Status.SUBMITTING, Status.PENDING, Status.P
 class Cost:
     """An amount in USD, and whether the server has billed it.
 
-    ``float(cost)`` is the amount. ``str(cost)`` says which of the two it is: ``about $0.70`` or ``$0.70``. The API
-    names no price before a task is done, so what stands there before is an estimate from list prices.
+    ``float(cost)`` is the amount; ``str(cost)`` is ``$0.70`` for a bill and ``about $0.70`` for an estimate from list
+    prices, as the API names no price before a task is done.
     """
 
     amount: Decimal
@@ -69,7 +69,7 @@ class Cost:
 
 
 def join_notes(*notes: str) -> str:
-    """What was done to a request, as one sentence; those that are empty say nothing."""
+    """Several notes as one sentence, without the empty ones."""
     return "; ".join(note for note in notes if note)
 
 
@@ -78,8 +78,8 @@ class Progress:
     """An honest guess of how far a running job is.
 
     ``fraction`` is 0 to 1 and reaches 1 only at the end; ``elapsed`` and ``left`` are seconds, ``left`` is None while
-    there is nothing to go by, and once a task takes longer than such tasks do.
-    ``size`` is the bytes of the video that comes now, None while none does.
+    there is nothing to go by, and when a task takes longer than usual. ``size`` is the bytes of a video that is being
+    downloaded, else None.
     """
 
     fraction: float = 0.0
@@ -90,10 +90,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Snapshot:
-    """A frozen picture of a job; every change of a job is a new one.
+    """A frozen picture of a job; every change makes a new one.
 
-    ``wire.parse`` fills in what a server says; the jobs layer adds the rest. Times are Unix seconds, ``took`` is
-    seconds, ``size`` is bytes, ``width`` and ``height`` are pixels.
+    ``wire.parse`` fills in what a server says. Times are Unix seconds, ``took`` is seconds, ``size`` is bytes,
+    ``width`` and ``height`` are pixels.
     """
 
     status: Status
@@ -102,11 +102,11 @@ class Snapshot:
     model: str = ""
     prompt: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
-    #: The server's own word, where it is not one of those the API documents.
+    #: The server's word for the status, if it is not a documented one.
     said: str = ""
-    #: What the server or we have to say about this state, one sentence of plain text.
+    #: What there is to say about this status, as one sentence of plain text.
     message: str = ""
-    #: What the user can do about it, one sentence of plain text.
+    #: What the user can do about it, as one sentence of plain text.
     remedy: str = ""
     created: float = 0.0
     submitted: float | None = None
@@ -116,28 +116,28 @@ class Snapshot:
     expires_at: float | None = None
     width: int | None = None
     height: int | None = None
-    #: A signed link is a secret: whoever has it has the video. So it is in no repr, log or ledger.
+    #: A secret: whoever has the signed link has the video. It is in no repr, log or ledger.
     video_url: str | None = field(default=None, repr=False)
     path: Path | None = None
     size: int | None = None
     #: The variable the job is bound to, if any.
     name: str | None = None
-    #: What was done so that the request could be sent (an image scaled, a prompt cut), one sentence of plain text.
+    #: What was changed so that the request could be sent (an image scaled, a prompt cut), as one sentence.
     note: str = ""
-    #: Place in the queue, 1 for the next one; None when not queued.
+    #: Position in the queue, 1 for the next one; None when not queued.
     position: int | None = None
-    #: Made by an earlier request that equals this one, so nothing was bought now.
+    #: Made by an earlier, equal request, so nothing was bought.
     reused: bool = False
-    #: The server gave this request the task of an earlier one, so its cost is counted there.
+    #: The server gave this request the task of an earlier one, which counts the cost.
     shared: bool = False
-    #: Stopped because the user asked for it. Not in the ledger.
+    #: Stopped by the user. Not in the ledger.
     by_user: bool = False
     #: Made on a local sandbox: no real money.
     sandbox: bool = False
     progress: Progress = Progress()
 
     def __repr__(self) -> str:
-        # A user's callback prints it at every change: most fields are empty most of the time.
+        # Short, as users print it in callbacks: most fields are empty most of the time.
         told = {"status": str(self.status)}
         told |= {one.name: value for one in fields(self)[1:] if one.repr and (value := getattr(self, one.name))}
         if self.progress == Progress():
@@ -145,7 +145,7 @@ class Snapshot:
         return f"Snapshot({', '.join(f'{name}={value!r}' for name, value in told.items())})"
 
     def merged(self, read: Snapshot) -> Snapshot:
-        """This job with what the server has just said; what it left out stays as it was known."""
+        """This job with what the server has just said; what it left out stays."""
         return replace(
             self,
             status=read.status,
@@ -161,29 +161,28 @@ class Snapshot:
 
     @property
     def unsent(self) -> bool:
-        """Whether it is not watched any more, and the server never had it."""
+        """Whether it was stopped, and the server never had it."""
         return self.status == Status.STOPPED and self.task_id is None and self.submitted is None
 
     @property
     def charge(self) -> Cost | None:
-        """What this state costs: $0.00 where nothing is charged, else the bill, before that the estimate."""
+        """The cost of this status: $0.00 where nothing is charged, else the bill, else the estimate."""
         return self.cost if self.charged else Cost(Decimal(0), billed=True)
 
     @property
     def charged(self) -> bool:
-        """Whether this state costs money, or may: what was cancelled, refused, failed, never sent, or is counted with
-        another job does not."""
+        """Whether it costs money, or may: not if cancelled, refused, failed, never sent, or counted elsewhere."""
         if self.shared:
             return False
         free = self.status in (Status.CANCELLED, Status.REFUSED, Status.FAILED) or self.unsent
-        # Documented so. If a server bills one all the same, that is what must be seen.
+        # So the documents. If a server bills one all the same, the user must see that.
         return not free or (self.cost is not None and self.cost.billed and self.cost.amount > 0)
 
     @property
     def short_id(self) -> str:
-        """The piece of an id that names this job in commands and file names, from its first to its last day.
+        """The piece of an id that names this job in commands and file names, and never changes.
 
-        Our own id's: it is there before the server gives one, and the server's may all begin alike. A snapshot that no
-        job is behind, as the client's, has the server's only.
+        Of our own id, which exists first, as the server's may all begin alike. The client's snapshots have only the
+        server's.
         """
         return (self.id or self.task_id or "").removeprefix("task-")[:8]

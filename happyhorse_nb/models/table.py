@@ -1,7 +1,7 @@
-"""One table per model, of its inputs, parameters and prices: the only place where they and their limits are written.
+"""One table for each model, of its inputs, parameters and prices: the only place where they and their limits stand.
 
-Plain data, imported in a millisecond. Validation, magic options, ``%config`` defaults, form controls, help texts, the
-request body and the sandbox are all made from it. The limits are those of the API's reference for each model.
+Checks, magic options, ``%config`` defaults, form controls, help texts, the request body and the sandbox are made from
+it. The limits are those of the API's reference for each model.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from decimal import Decimal
 from typing import Literal
 
 Kind = Literal["text", "choice", "integer"]
-#: Whether what breaks the limits is made to fit. An image of too long a shape is padded (True, "pad") or cropped.
+#: Whether to make fit what breaks the limits. An image of too long a shape is padded (True, "pad") or cropped.
 Fit = bool | Literal["pad", "crop"]
 
 
 @dataclass(frozen=True)
 class ImageLimits:
-    """What the server takes as an image. Sides in pixels, aspect as the longer side over the shorter, size in bytes."""
+    """What the server takes as an image. Sides in pixels, aspect as longer over shorter side, size in bytes."""
 
     formats: tuple[str, ...] = ("JPEG", "PNG", "WEBP")
     min_side: int = 300
@@ -31,7 +31,7 @@ class Param:
     """One parameter of a model.
 
     ``minimum`` and ``maximum`` bound an integer's value or a text's weight (`prompt_weight`). ``default`` is what the
-    server does when the parameter is left out.
+    server uses for a missing parameter.
     """
 
     name: str
@@ -47,11 +47,10 @@ class Param:
 
 @dataclass(frozen=True)
 class Role:
-    """What a model takes as its inputs of one role: ``minimum`` to ``maximum`` of them, as a list where it may be more
-    than one.
+    """A model's inputs of one role: ``minimum`` to ``maximum`` of them, sent as a list if they may be several.
 
-    ``option`` is its name as an argument and an option; ``wire`` is its name in the request. ``image`` has the limits
-    of a picture, and is None for a video. ``embedded``: a data URI will do; else only an http(s) address.
+    ``option`` is its name as an argument and an option, ``wire`` in the request. ``image`` has the limits of a picture,
+    and is None for a video. ``embedded``: a data URI will do, not only an http(s) address.
     """
 
     name: str
@@ -71,8 +70,8 @@ class Role:
 
 @dataclass(frozen=True)
 class Model:
-    """A model of the API: its id, which is also the last part of its address, its parameters and inputs in order, and
-    what a second of video costs by resolution (USD, the list prices)."""
+    """A model of the API: its id (also the last part of its address), its parameters and inputs in order, and the list
+    price of a second of video by resolution (USD)."""
 
     id: str
     params: tuple[Param, ...]
@@ -82,30 +81,24 @@ class Model:
 
     @property
     def slug(self) -> str:
-        """The id as the API's list of models has it."""
+        """The id in the API's list of models."""
         return f"{self.provider}/{self.id}"
 
     def param(self, name: str) -> Param:
         """The parameter of that name. Raises KeyError."""
-        for param in self.params:
-            if param.name == name:
-                return param
-        raise KeyError(name)
+        return {param.name: param for param in self.params}[name]
 
     def role(self, name: str) -> Role:
         """The inputs of that role. Raises KeyError."""
-        for role in self.inputs:
-            if role.name == name:
-                return role
-        raise KeyError(name)
+        return {role.name: role for role in self.inputs}[name]
 
     @property
     def options(self) -> tuple[Param, ...]:
-        """The parameters that are options of a cell: all but the prompt, which is its body."""
+        """The parameters that are options of a cell: all but the prompt, its body."""
         return tuple(p for p in self.params if p.kind in ("choice", "integer"))
 
 
-# "10 MB" is read as 10 MiB, the larger of the usual two: a server that means the smaller refuses the rest for free.
+# "10 MB" is taken as 10 MiB: a server that means less refuses the rest for free.
 FIRST_FRAME = Role(
     "first_frame",
     option="image",
@@ -114,13 +107,7 @@ FIRST_FRAME = Role(
     "or a matplotlib figure",
     image=ImageLimits(),
 )
-PROMPT = Param(
-    "prompt",
-    "text",
-    "what happens in the video, in any language",
-    maximum=5000,
-    unit="characters",
-)
+PROMPT = Param("prompt", "text", "what happens in the video, in any language", maximum=5000, unit="characters")
 RESOLUTION = Param(
     "resolution",
     "choice",
@@ -132,13 +119,13 @@ DURATION = Param("duration", "integer", "length of the video", default=5, minimu
 SEED = Param(
     "seed",
     "integer",
-    "start of the random numbers; drawn and shown when left out, and the same one does not promise the same video",
+    "random seed; drawn here when left out. The same seed does not guarantee the same video",
     minimum=0,
     maximum=2_147_483_647,
 )
 
-#: How many videos are made of one request, each with a seed of its own. The server knows nothing of it, so it is in no
-#: model's table; as many as can be compared side by side.
+#: Videos made of one request, each with a seed of its own; at most as many as can be compared side by side. The server
+#: does not know takes, so they are in no model's table.
 TAKES = Param(
     "takes", "integer", "videos of the same request, each with a seed of its own", default=1, minimum=1, maximum=4
 )

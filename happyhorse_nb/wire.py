@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -198,18 +197,8 @@ def retry_after(headers: Mapping[str, str], *, now: float) -> float | None:
     return min(max(wait, 0.0), 3600.0) if wait is not None else None
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The account's rate, as far as an answer states it: requests a minute, how many are left, seconds until it begins
-    anew."""
-
-    limit: int | None = None
-    left: int | None = None
-    seconds: float | None = None
-
-
-def limits(headers: Mapping[str, str], *, now: float) -> Limits:
-    """What the ``X-RateLimit-*`` headers say, without a limit for longer than minutes.
+def limits(headers: Mapping[str, str], *, now: float) -> tuple[int | None, int | None, float | None]:
+    """What the ``X-RateLimit-*`` headers say: requests a minute, how many are left, seconds until it begins anew.
 
     ``now`` (Unix seconds) is for answers without a ``Date``.
     """
@@ -221,11 +210,12 @@ def limits(headers: Mapping[str, str], *, now: float) -> Limits:
         reset -= _instant(headers.get("Date", "")) or now
     seconds = None if reset is None else max(0.0, reset)
     if seconds is not None and seconds > _MINUTES:
+        # It is not a minute's.
         limit = None
-    return Limits(
-        limit=int(limit) if limit is not None and 1 <= limit < 1e9 else None,
-        left=int(left) if left is not None and 0 <= left < 1e9 else None,
-        seconds=seconds,
+    return (
+        int(limit) if limit is not None and 1 <= limit < 1e9 else None,
+        int(left) if left is not None and 0 <= left < 1e9 else None,
+        seconds,
     )
 
 

@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 from happyhorse_nb import polling
@@ -24,9 +25,6 @@ from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.polling import Hold, Timing
 
 logger = logging.getLogger(__name__)
-
-#: Most seconds between two reads while the server is in trouble, if the caller has no setting for it.
-_MAX_BACKOFF = 30.0
 
 
 class Reader(Protocol):
@@ -48,6 +46,7 @@ class Reader(Protocol):
         """A read failed, the ``tries``-th in a row; the server is not to be asked for ``wait`` seconds."""
 
 
+@dataclass(eq=False)
 class Poll:
     """Decides for one task when it is read next, whether that read is held open, and what a failed one means.
 
@@ -57,33 +56,24 @@ class Poll:
     ``shared``: a rate limiter keeps to what the server says, so only the first part of a long wait is waited here.
     """
 
-    def __init__(
-        self,
-        timing: Timing,
-        hold: Hold,
-        *,
-        status: Status | None = None,
-        price: Callable[[], float] = lambda: polling.PATIENCE,
-        max_gap: float | None = None,
-        max_backoff: float = _MAX_BACKOFF,
-        missing_patience: float = polling.MISSING,
-        typed: bool = False,
-        shared: bool = False,
-    ) -> None:
-        self.timing = timing
-        self._hold = hold
-        self._status = status
-        self._price = price
-        self._max_gap, self._max_backoff = max_gap, max_backoff
+    timing: Timing
+    hold: Hold
+    status: Status | None = None
+    price: Callable[[], float] = lambda: polling.PATIENCE
+    max_gap: float | None = None
+    max_backoff: float = 30.0
+    missing_patience: float = polling.MISSING
+    typed: bool = False
+    shared: bool = False
+
+    def __post_init__(self) -> None:
+        #: Failed reads in a row, and seconds for which the server is not to be asked.
+        self._tries, self._wait = 0, 0.0
         #: Since when the server has said that it does not know the task.
         self._missing_since: float | None = None
-        self._missing_patience = missing_patience
-        self._typed, self._shared = typed, shared
-        self._tries, self._wait = 0, 0.0
-        #: Whether a long wait that the server asked for has been cut short for one read.
-        self._tried = False
-        # After an error: the next read is not held, so that it is one request and not two.
-        self._plain = False
+        #: Whether a long wait was cut short for one read; and whether the next read is not to be held, as after an
+        #: error one request is enough.
+        self._tried = self._plain = False
         #: Whether a read is held open now, and whether the next one may follow at once.
         self.held = self._at_once = False
 
@@ -91,9 +81,9 @@ class Poll:
     def wait(self) -> float:
         """Seconds until the next read."""
         # A task that may be gone or whose state is not known is read as soon as possible.
-        if self._at_once or self._missing_since is not None or self._status is None:
+        if self._at_once or self._missing_since is not None or self.status is None:
             return self._wait
-        return max(self._wait, self.timing.gap(self._price(), self._max_gap))
+        return max(self._wait, self.timing.gap(self.price(), self.max_gap))
 
     def urgency(self) -> float:
         """The seconds of waiting that the next read saves."""
@@ -102,27 +92,27 @@ class Poll:
     async def read(self, reader: Reader) -> Snapshot:
         """Read once; a plain read follows a held one that fails for being held. Raises what ``reader`` raises."""
         self._at_once = False
-        if self._plain or not self._hold.asks or self._max_gap is not None:
+        if self._plain or not self.hold.asks or self.max_gap is not None:
             return await _plain(reader)
         began = time.monotonic()
         self.held = True
         try:
-            snapshot, failed = await _held(self._hold, reader)
+            snapshot, failed = await _held(self.hold, reader)
         finally:
             self.held = False
         if snapshot is not None:
-            self._at_once = self._hold.answered(time.monotonic() - began, news=snapshot.status != self._status)
+            self._at_once = self.hold.answered(time.monotonic() - began, news=snapshot.status != self.status)
             return snapshot
         await reader.turn(lambda: math.inf)
         snapshot = await _plain(reader)
         if failed:
-            self._hold.failed()
+            self.hold.failed()
         return snapshot
 
     def answered(self, snapshot: Snapshot) -> None:
         """Note what the server has said."""
-        self._status = snapshot.status
-        self._plain, self._tries, self._wait, self._tried, self._typed = False, 0, 0.0, False, False
+        self.status = snapshot.status
+        self._plain, self._tries, self._wait, self._tried, self.typed = False, 0, 0.0, False, False
         self._missing_since = None
         self.timing.heard(snapshot.status)
 
@@ -133,18 +123,18 @@ class Poll:
         now = self.timing.clock()
         if self._missing_since is None:
             self._missing_since = now
-            return self._typed
-        return self._typed or now - self._missing_since >= self._missing_patience
+            return self.typed
+        return self.typed or now - self._missing_since >= self.missing_patience
 
     def failed(self, problem: HappyHorseError) -> tuple[float, int]:
         """Note a failed read; seconds for which the server is not to be asked, and how many failed in a row."""
         self._tries += 1
-        wait = polling.backoff(self._tries, longest=self._max_backoff)
+        wait = polling.backoff(self._tries, longest=self.max_backoff)
         if isinstance(problem, RateLimited):
             logger.debug("task %s: 429, wait %s s", problem.task_id, problem.retry_after)
             wait = problem.retry_after or wait
             # One read is tried after a minute of a long wait; if it is refused too, the wait is waited as told.
-            self._tried = self._shared or (wait > polling.TRIED_AFTER and not self._tried)
+            self._tried = self.shared or (wait > polling.TRIED_AFTER and not self._tried)
             self._wait = min(wait, polling.TRIED_AFTER) if self._tried else wait
         else:
             logger.debug("read failed: %s", type(problem).__name__)

@@ -1,8 +1,5 @@
 """Runs every job on one event loop, and remembers it on disk."""
 
-from happyhorse_nb.engine.core import Engine, engine
+from happyhorse_nb.engine.core import engine
 
-__all__ = [
-    "Engine",
-    "engine",
-]
+__all__ = ["engine"]

@@ -63,7 +63,7 @@ def _of(folder: Path) -> Engine:
 class Engine:
     """Submits, watches and remembers jobs. Its public methods are called from any thread.
 
-    They return without waiting for a server, but for `ask`, `submit` (which asks about the expired task of an equal
+    They return without waiting for a server, but for `ask`, `submit_all` (which asks about the expired task of an equal
     request, and may copy a video), and `close` (some seconds for requests on their way). An interrupt only ends the
     wait for them (`process.uninterrupted`), so a job is both written down and begun, or neither.
     """
@@ -98,18 +98,14 @@ class Engine:
             with suppress(AttributeError, RuntimeError):
                 threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
 
-    def submit(self, request: Request, *, again: bool = False, yes: bool = False) -> Job:
-        """Write the intent down and start; for a request equal to one in the ledger, return that one's job.
-
-        Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
-        """
-        return self.submit_all([request], again=again, yes=yes)[0]
-
     def submit_all(
         self, requests: Sequence[Request], *, again: bool = False, yes: bool = False, agreed: Quote | None = None
     ) -> list[Job]:
-        """`submit` for all of them or none: an error in one stops all. ``agreed`` is what the user was asked about and
-        agreed to."""
+        """Write these intents down and start, all or none; for a request equal to one in the ledger, return that one's
+        job. ``agreed`` is what the user was asked about and agreed to.
+
+        Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
+        """
         account, settings = current_account(), config()
         ask_above = None if yes else settings.ask_above
         reuse = settings.reuse and not again

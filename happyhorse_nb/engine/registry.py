@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
@@ -62,6 +62,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
 Starter = Callable[[Job, Account], None]
 
 
+@dataclass(eq=False)
 class Registry:
     """Each job once: whoever asks for a job that is watched here gets the same object.
 
@@ -72,22 +73,14 @@ class Registry:
     raises `InvalidRequest` for what this process may not buy.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        presence: Presence,
-        controls: Controls,
-        *,
-        go_on: Starter,
-        follow: Starter,
-        check_budget: Callable[[Record], None],
-    ) -> None:
-        self._ledger = ledger
-        self._presence = presence
-        self._controls = controls
-        self._go_on = go_on
-        self._follow = follow
-        self._check_budget = check_budget
+    ledger: Ledger
+    presence: Presence
+    controls: Controls
+    go_on: Starter
+    follow: Starter
+    check_budget: Callable[[Record], None]
+
+    def __post_init__(self) -> None:
         self._jobs: WeakValueDictionary[str, Job] = WeakValueDictionary()
         self._expected: set[str] = set()
         #: By job: set when it is decided who watches it.
@@ -125,7 +118,7 @@ class Registry:
         live = self._jobs.get(record.snapshot.id)
         if live is not None and not (live.done() and self._is_past(live, record)):
             return live
-        return Job(self.settle(record), self._controls)
+        return Job(self.settle(record), self.controls)
 
     def take_up(self, record: Record, account: Account) -> Job:
         """A job of the ledger: the live one, else one that goes on here, or that follows the process it runs in."""
@@ -155,20 +148,20 @@ class Registry:
         if live is not None and not live.done():
             return live
         # Read again: it may have ended a moment ago.
-        record = self.settle(replace(self._ledger.get(record.snapshot.id) or record, typed=record.typed))
+        record = self.settle(replace(self.ledger.get(record.snapshot.id) or record, typed=record.typed))
         snapshot = record.snapshot
         if record.made:
-            return self.add(Job(replace(record, snapshot=replace(snapshot, reused=True)), self._controls))
-        check_account(record, account, self._ledger)
-        if snapshot.status.running and self._presence.alive(record.owner) and record.owner != self._presence.id:
-            job = self.add(Job(record, self._controls))
-            self._follow(job, account)
+            return self.add(Job(replace(record, snapshot=replace(snapshot, reused=True)), self.controls))
+        check_account(record, account, self.ledger)
+        if snapshot.status.running and self.presence.alive(record.owner) and record.owner != self.presence.id:
+            job = self.add(Job(record, self.controls))
+            self.follow(job, account)
             return job
         if snapshot.status == Status.QUEUED:
             return self._send(record, account)
         if snapshot.task_id is None:
             current = live is not None and live.status == snapshot.status
-            return live if live is not None and current else self.add(Job(record, self._controls))
+            return live if live is not None and current else self.add(Job(record, self.controls))
         return self._resume(record, account, live)
 
     def watch(self, job: Job) -> None:
@@ -177,7 +170,7 @@ class Registry:
             return
         # On the caller's thread: Colab tells its secrets to the running cell alone.
         account = current_account()
-        check_account(state_of(job).record, account, self._ledger)
+        check_account(state_of(job).record, account, self.ledger)
 
         def watch() -> None:
             live = self._jobs.get(job.id)
@@ -185,7 +178,7 @@ class Registry:
                 return
             if live is None or live.done():
                 self.add(job)
-            self._follow(job, account)
+            self.follow(job, account)
 
         self._decided(job.id, watch)
 
@@ -197,15 +190,15 @@ class Registry:
         snapshot = record.snapshot
         settled = outcome.unknown(snapshot, "Its kernel ended while the request was on its way.")
         settled = replace(settled, ended=time.time())
-        if not self._ledger.settle(settled, was=record):
+        if not self.ledger.settle(settled, was=record):
             # It has changed since it was read.
-            return self._ledger.get(settled.id) or record
+            return self.ledger.get(settled.id) or record
         return replace(record, snapshot=settled)
 
     def in_hand(self, record: Record) -> bool:
         """Whether a living process, this one or another, works on a job."""
-        if record.owner != self._presence.id:
-            return self._presence.alive(record.owner)
+        if record.owner != self.presence.id:
+            return self.presence.alive(record.owner)
         live = self._jobs.get(record.snapshot.id)
         return live is not None and not live.done()
 
@@ -215,7 +208,7 @@ class Registry:
             return True
         # The end of a job of this process may still be on its way into the ledger. A note may be of a callback here,
         # which concerns no other process.
-        elsewhere = record.owner != self._presence.id
+        elsewhere = record.owner != self.presence.id
         return elsewhere and changing(replace(record.snapshot, note="")) != changing(replace(live.snapshot, note=""))
 
     def adopt(self, job: Job, record: Record, account: Account) -> bool:
@@ -230,7 +223,7 @@ class Registry:
             return True
         if not self._owned(record):
             return False
-        self._go_on(job, account)
+        self.go_on(job, account)
         return True
 
     def take_out(self, job: Job) -> bool:
@@ -241,12 +234,12 @@ class Registry:
         return self._decided(job.id, lambda: self._taken_out(job))
 
     def _taken_out(self, job: Job) -> bool:
-        record = self._ledger.get(job.id)
-        mine = record is not None and record.owner == self._presence.id and self.in_hand(record)
+        record = self.ledger.get(job.id)
+        mine = record is not None and record.owner == self.presence.id and self.in_hand(record)
         if record is None or record.snapshot.status != Status.QUEUED or mine:
             return False
         out = replace(outcome.cancelled(record.snapshot), ended=time.time())
-        if not self._ledger.settle(out, was=record):
+        if not self.ledger.settle(out, was=record):
             return False
         state_of(job).publish(out)
         return True
@@ -255,9 +248,9 @@ class Registry:
         """Send a job whose kernel ended while it was queued. Raises `InvalidRequest` (the budget)."""
         if not self._owned(record):
             # Another process was first.
-            return self._taken_up(self._ledger.get(record.snapshot.id) or record, account)
-        job = self.add(Job(replace(record, owner=self._presence.id), self._controls))
-        self._go_on(job, account)
+            return self._taken_up(self.ledger.get(record.snapshot.id) or record, account)
+        job = self.add(Job(replace(record, owner=self.presence.id), self.controls))
+        self.go_on(job, account)
         return job
 
     def _owned(self, record: Record) -> bool:
@@ -266,8 +259,8 @@ class Registry:
 
         def own() -> bool:
             if queued:
-                self._check_budget(replace(record, owner=self._presence.id))
-            return self._ledger.own(record.snapshot.id, self._presence.id, instead_of=record.owner, buys=queued)
+                self.check_budget(replace(record, owner=self.presence.id))
+            return self.ledger.own(record.snapshot.id, self.presence.id, instead_of=record.owner, buys=queued)
 
         queued = record.snapshot.status == Status.QUEUED
         return self.buying(own) if queued else own()
@@ -277,17 +270,17 @@ class Registry:
         snapshot = replace(
             record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
         )
-        taken = replace(record, snapshot=snapshot, owner=self._presence.id)
+        taken = replace(record, snapshot=snapshot, owner=self.presence.id)
         if live is None:
-            job = self.add(Job(taken, self._controls))
+            job = self.add(Job(taken, self.controls))
         else:
             job = live
             state_of(job).revive(taken)
-        if record.owner == self._presence.id or self._owned(record):
-            self._ledger.update(snapshot)
-            self._go_on(job, account)
+        if record.owner == self.presence.id or self._owned(record):
+            self.ledger.update(snapshot)
+            self.go_on(job, account)
         else:
-            self._follow(job, account)
+            self.follow(job, account)
         return job
 
 

@@ -3,7 +3,4 @@
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.takes import Takes
 
-__all__ = [
-    "Job",
-    "Takes",
-]
+__all__ = ["Job", "Takes"]

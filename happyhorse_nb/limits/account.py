@@ -114,8 +114,7 @@ class AccountLimits:
             self.limiter.answered()
         if answer.status != 429:
             # (The headers of a 429 may be about tasks.)
-            told = wire.limits(answer.headers, now=time.time())
-            self.limiter.told(told.limit, told.left, told.seconds, in_flight=in_flight)
+            self.limiter.told(*wire.limits(answer.headers, now=time.time()), in_flight=in_flight)
 
     def _lend(self, then: Callable[[Lease | None], None], **asked: float) -> None:
         async def lend() -> None:
@@ -156,11 +155,11 @@ class AccountLimits:
     def _count(self) -> tuple[frozenset[str], Others]:
         """Count what live kernels do; a task that nobody watches may have ended long ago."""
         keys = self._ledger.keys_of(*self._who)
-        found = self._ledger.busy(*self._who, but=self._presence.id)
-        alive = {owner for owner in {row.owner for row in found} if self._presence.alive(owner)}
-        running = sum(row.running for row in found if row.owner in alive)
-        oldest = [row.oldest for row in found if row.owner in alive and row.oldest is not None]
-        return keys, Others(running, min(oldest, default=None))
+        found = [
+            row for row in self._ledger.busy(*self._who, but=self._presence.id) if self._presence.alive(row["owner"])
+        ]
+        oldest = min((row["oldest"] for row in found if row["oldest"] is not None), default=None)
+        return keys, Others(sum(row["running"] for row in found), oldest)
 
     def _look_up(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)

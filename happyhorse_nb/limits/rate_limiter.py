@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
 
 from happyhorse_nb.polling import TRIED_AFTER, Hold
 from happyhorse_nb.store.leases import LEASED, MINUTE, Lease
@@ -85,14 +84,9 @@ _MOMENT = 0.05
 _BETWEEN, _BETWEEN_FOR_SUBMITS = 1.0, 0.2
 
 
-class Lend(Protocol):
-    """Gets this kernel's share of what the account allows (`store.Leases`, on a thread)."""
-
-    def __call__(
-        self, then: Callable[[Lease | None], None], *, used: int, ago: float, wants: int, limit: int, spare: int
-    ) -> None:
-        """Return what is left of the last lease and take a new one; ``then`` is called with it, None where none can be
-        had, now or soon. Until then it is not called again."""
+#: Gets this kernel's share of what the account allows (`store.Leases.lease`, on a thread). The first argument is called
+#: with the new lease, None where none can be had, now or soon; until then no other is asked for.
+Lend = Callable[..., None]
 
 
 class RateLimiter:

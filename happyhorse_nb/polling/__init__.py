@@ -9,7 +9,6 @@ from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.schedule import (
     MOST_LOOKS,
     PATIENCE,
-    Seen,
     State,
     Timing,
     bar,
@@ -32,7 +31,6 @@ __all__ = [
     "Forecast",
     "Hold",
     "Lognormal",
-    "Seen",
     "State",
     "Timing",
     "backoff",

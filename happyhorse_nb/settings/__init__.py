@@ -26,7 +26,6 @@ from happyhorse_nb.settings.folders import (
     served,
     video_folder,
     video_name,
-    working_folder,
     writable,
 )
 
@@ -54,6 +53,5 @@ __all__ = [
     "use",
     "video_folder",
     "video_name",
-    "working_folder",
     "writable",
 ]

@@ -11,7 +11,7 @@ everything until a restart. So whatever takes a lock or opens a transaction goes
 another thread, where Python raises no interrupt, while the main thread waits and holds nothing. An interrupt ends the
 wait; the work itself comes to its end. On every other thread it is an ordinary call.
 
-**Nothing that is open is carried through a fork**: see `at_fork`.
+**Nothing that is open is carried through a fork**: see `Guard`.
 """
 
 from __future__ import annotations
@@ -41,19 +41,6 @@ _LONGEST = 12.0
 #: Seconds between two looks whether a fork is over or possible, which takes about as long.
 _MOMENT = 0.001
 T = TypeVar("T")
-
-
-class Forked:
-    """Something that may be open, and must not be so in a fork."""
-
-    def before_fork(self) -> None:
-        """Close it, and let nobody open it until `after_fork`. Called on another thread than the forking one."""
-
-    def after_fork(self) -> None:
-        """It may be opened again. Called on the thread of `before_fork`, in the parent."""
-
-    def in_fork(self) -> None:
-        """Begin anew, as a thread that is missing here may hold its lock. Called in the fork."""
 
 
 def uninterrupted(work: Callable[[], T]) -> T:
@@ -93,14 +80,19 @@ def uninterrupted(work: Callable[[], T]) -> T:
             del found
 
 
-class Guard(Forked):
-    """A lock: ``guard(act)`` runs ``act`` with it held, uninterrupted; no fork comes in the middle."""
+class Guard:
+    """A lock: ``guard(act)`` runs ``act`` with it held, uninterrupted; no fork comes in the middle.
+
+    Subclasses are closed while this process forks. In a fork, SQLite believes that it has its parent's locks
+    (https://sqlite.org/howtocorrupt.html, "Carrying an open database connection across a fork"); and a file's lock
+    would live on in the fork after its process has died.
+    """
 
     def __init__(self) -> None:
         self._lock = RLock()
         #: The thread that holds it during a fork.
         self._forking: int | None = None
-        at_fork(self)
+        _store().forked[id(self)] = self
 
     def __call__(self, act: Callable[[], T]) -> T:
         """Call ``act`` with the lock held; returns what it returns and raises what it raises."""
@@ -112,18 +104,19 @@ class Guard(Forked):
         return uninterrupted(held)
 
     def before_fork(self) -> None:
-        """Hold it, unless somebody else does for longer than anybody should."""
+        """Hold it, unless somebody else does for longer than anybody should. Called on another thread than the one that
+        forks."""
         if self._lock.acquire(timeout=_LONGEST):
             self._forking = get_ident()
 
     def after_fork(self) -> None:
-        """Release it."""
+        """Release it. Called on the thread of `before_fork`, in the parent."""
         if self._forking == get_ident():
             self._forking = None
             self._lock.release()
 
     def in_fork(self) -> None:
-        """Begin anew."""
+        """Begin anew, as a thread that is missing in the fork may hold it."""
         self._lock, self._forking = RLock(), None
 
 
@@ -155,18 +148,9 @@ def get(name: str) -> Any:
     return _store().things.get(name)
 
 
-def at_fork(thing: Forked) -> None:
-    """Have a thing closed before this process forks, as long as the thing lives.
-
-    In a fork, SQLite believes that it has its parent's locks (https://sqlite.org/howtocorrupt.html, "Carrying an open
-    database connection across a fork"); and a file's lock would live on in the fork after its process has died.
-    """
-    _store().forked[id(thing)] = thing
-
-
 def wait_for_forks() -> None:
-    """Wait until no thread is forking. Called after `at_fork` and before opening anything: what registers during a fork
-    would be open in it."""
+    """Wait until no thread is forking. Called after a `Guard` is made and before it opens anything: one that is made
+    during a fork would be open in it."""
     # Not a lock, as the main thread may be forking.
     _wait_while(lambda: _store().shut, _LONGEST)
 
@@ -208,7 +192,7 @@ def _store() -> ModuleType:
     return store
 
 
-def _open(store: ModuleType) -> list[Forked]:
+def _open(store: ModuleType) -> list[Guard]:
     return [thing for found in store.forked.valuerefs() if (thing := found()) is not None]
 
 
@@ -217,7 +201,7 @@ def _before_fork(store: ModuleType) -> None:
     over: SimpleQueue[None] = SimpleQueue()
 
     def hold() -> None:
-        held: list[Forked] = []
+        held: list[Guard] = []
         while some := [thing for thing in _open(store) if thing not in held]:
             # While one is held, its users may open others, so look again.
             store.shut.discard(over)

@@ -36,15 +36,6 @@ _OLDEST = "min(CASE WHEN status = 'queued' THEN created END)"
 
 
 @dataclass(frozen=True)
-class Busy:
-    """What one process has on an account: how many tasks run, and when its oldest queued job was created."""
-
-    owner: str | None
-    running: int
-    oldest: float | None
-
-
-@dataclass(frozen=True)
 class Key:
     """A key that jobs were made with, by its fingerprint: its server, its account (the fingerprint of one of that
     account's keys), and when it was last used (Unix seconds)."""
@@ -166,15 +157,15 @@ class Questions(Journal):
         ours, who = of_account(origin, account)
         return self._select(f"WHERE {_UNFINISHED} AND {ours} ORDER BY created, rowid", who)
 
-    def busy(self, origin: str, account: str, *, but: str) -> list[Busy]:
-        """What the owners other than ``but`` have on an account."""
+    def busy(self, origin: str, account: str, *, but: str) -> list[sqlite3.Row]:
+        """For each ``owner`` other than ``but``: how many tasks are ``running`` on an account, and when the ``oldest``
+        queued job was created."""
         ours, who = of_account(origin, account)
-        rows = self._rows(
+        return self._rows(
             f"SELECT owner, sum(status != 'queued') AS running, {_OLDEST} AS oldest FROM jobs WHERE {_UNFINISHED} "  # noqa: S608 - ours
             f"AND status NOT IN ('downloading', 'stopped') AND {ours} AND owner IS NOT ? GROUP BY owner",
             (*who, but),
         )
-        return [Busy(row["owner"], row["running"], row["oldest"]) for row in rows]
 
     def unknown(self, origin: str, account: str) -> list[Record]:
         """The jobs of an account of which it is not known whether the server accepted them."""

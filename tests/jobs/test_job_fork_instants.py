@@ -36,11 +36,11 @@ MIDST = {
         HOOK
         + """
 from happyhorse_nb.settings import process
-class Slow(process.Forked):
+class Slow(process.Guard):
     def before_fork(self):
+        super().before_fork()
         in_the_midst()
 slow = Slow()
-process.at_fork(slow)
 """,
     ),
     "when all is closed": (HOOK + "os.register_at_fork(before=in_the_midst)", ""),

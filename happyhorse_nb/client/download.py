@@ -96,7 +96,7 @@ class _Tries:
     def __init__(self, transfer: Transfer, target: Path, renew: Renew | None, slot: asyncio.Semaphore | None) -> None:
         self._transfer, self._target, self._renew, self._slot = transfer, target, renew, slot
         #: When anything new came last, and how many tries have failed since.
-        self._since, self._vain = time.monotonic(), 0
+        self._since, self._failed = time.monotonic(), 0
         #: Whether the next try wants a fresh link, as the last one brought nothing new or nothing good.
         self._stale = not transfer.linked
         #: Why the last try failed, whether the link was refused, and why no fresh link could be had.
@@ -126,11 +126,11 @@ class _Tries:
                 self._note()
                 # After a cut the same link is used, as long as it brings something.
                 self._stale = self._transfer.have <= self._began
-                self._vain += 1
+                self._failed += 1
                 # At least two, since one long try may have failed only because it was long.
-                if self._vain > 1 and time.monotonic() - self._since >= patience:
+                if self._failed > 1 and time.monotonic() - self._since >= patience:
                     raise
-            await asyncio.sleep(polling.backoff(self._vain, longest=_LONGEST_PAUSE, first=0.2))
+            await asyncio.sleep(polling.backoff(self._failed, longest=_LONGEST_PAUSE, first=0.2))
 
     def given_up(self) -> DownloadError:
         """The error that ends the tries."""
@@ -152,7 +152,7 @@ class _Tries:
         self._no_link = ""
         try:
             async with asyncio.timeout(_LONGEST_ASKING):
-                link = await renew(self._why, self._vain)
+                link = await renew(self._why, self._failed)
         except TimeoutError:
             self._no_link = "it takes too long"
         except (APIError, TransportError) as problem:
@@ -166,19 +166,19 @@ class _Tries:
         progress once, or there would be no end to it."""
         if self._bad < 2 and (self._bad, self._transfer.have) > self._most:
             self._most = self._bad, self._transfer.have
-            self._since, self._vain = time.monotonic(), 0
+            self._since, self._failed = time.monotonic(), 0
 
     def _judge(self) -> VideoInfo:
         """Check what came. Raises `Cut` for what is no whole video. Not for the event loop."""
-        half, told = self._transfer.half, self._transfer.told
+        half, ends_known = self._transfer.half, self._transfer.ends_known
         try:
-            return check_mp4(half, open_end=told)
+            return check_mp4(half, open_end=ends_known)
         except DownloadError as problem:
             why = str(problem)
         digest = _digest(half)
         again = digest in self._seen
         self._seen.add(digest)
-        if again and not told:
+        if again and not ends_known:
             # No length was stated, but the same bytes came twice, so they are all.
             try:
                 return check_mp4(half)

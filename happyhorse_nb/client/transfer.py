@@ -25,7 +25,7 @@ _BATCH = 4 * 1024 * 1024
 _SOON = 0.25
 
 
-class Behind:
+class BatchWriter:
     """Writes what comes to a file on a thread; at most two batches are in memory.
 
     Any call may raise the OSError of an earlier write. ``sync`` waits until the file behind a descriptor is on disk.
@@ -119,7 +119,7 @@ class Transfer:
     ) -> None:
         self.have = 0
         #: Whether the server stated where the video ends, so that a cut is noticed.
-        self.told = True
+        self.ends_known = True
         self._session = session
         self._url = HiddenText(url)
         self.half = half
@@ -135,7 +135,7 @@ class Transfer:
         #: The version of the file that was begun; no other is a continuation of it.
         self._tag: str | None = None
         #: Its Content-Encoding.
-        self._said = ""
+        self._encoding = ""
         #: Its length in bytes, where stated.
         self._total: int | None = None
 
@@ -182,29 +182,29 @@ class Transfer:
     async def _save(self, response: aiohttp.ClientResponse) -> Cut | DownloadError | None:
         if response.status == 200:
             self.have, self._tag = 0, _strong(response.headers.get(hdrs.ETAG))
-            self._said = _coding(response)
+            self._encoding = _coding(response)
             self._total = response.content_length
         elif self._total is None and response.content_length is not None:
             self._total = self.have + response.content_length
         total = self._total
         # (In chunks, aiohttp notices a cut.)
-        self.told = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
+        self.ends_known = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
         if total is not None and total > self._cap:
             return self._too_large()
         # A resumed part is never packed: parts of packed videos are not asked for.
-        unpacker = None if self.have else Unpacker(self._said)
+        unpacker = None if self.have else Unpacker(self._encoding)
         with self.half.open("ab" if self.have else "wb") as file:
-            behind = Behind(file)
+            writer = BatchWriter(file)
             whole = False
             try:
-                problem = await self._take(response, behind, unpacker, total)
+                problem = await self._take(response, writer, unpacker, total)
                 whole = problem is None
             finally:
                 # Also after a cut: what has come is not fetched again.
-                await behind.end(sync=whole)
+                await writer.end(sync=whole)
                 if unpacker is not None and unpacker.packed:
                     # Packed data state where they end, and cannot be resumed.
-                    self.told = True
+                    self.ends_known = True
                     total = self.have = self.have if whole else 0
         if problem is not None:
             return problem
@@ -213,7 +213,7 @@ class Transfer:
         return Cut(_BROKEN) if total is not None and self.have < total else None
 
     async def _take(
-        self, response: aiohttp.ClientResponse, behind: Behind, unpacker: Unpacker | None, total: int | None
+        self, response: aiohttp.ClientResponse, writer: BatchWriter, unpacker: Unpacker | None, total: int | None
     ) -> DownloadError | None:
         """Write what comes, to its end."""
         async for piece in response.content.iter_any():
@@ -223,12 +223,12 @@ class Transfer:
                 if self.have + len(part) > self._cap:
                     return self._too_large()
                 self.have += len(part)
-                if await behind.put(part) and self._on_bytes is not None:
+                if await writer.put(part) and self._on_bytes is not None:
                     # (The stated length is that of the packed data.)
                     self._on_bytes(self.have, None if unpacker is not None and unpacker.packed else total)
         for part in () if unpacker is None else unpacker.end():
             self.have += len(part)
-            await behind.put(part)
+            await writer.put(part)
         return None
 
     def _too_large(self) -> DownloadError:
@@ -301,7 +301,7 @@ class Transfer:
         """Whether a part belongs to the version that was begun, as far as the server says."""
         total = response.headers.get(hdrs.CONTENT_RANGE, "").rpartition("/")[2]
         tag = _strong(response.headers.get(hdrs.ETAG))
-        if _coding(response) != self._said:
+        if _coding(response) != self._encoding:
             return False
         # (An answer without a length or a tag is no evidence against it.)
         return (not total.isdecimal() or self._total in (None, int(total))) and (not tag or self._tag in (None, tag))

@@ -196,7 +196,7 @@ class Runner:
         if task.elsewhere:
             self._follow(job, account)
         if (sending := task.unanswered) is not None:
-            self.loop.start(lambda: task.hear_late(sending), among=self._late)
+            self.loop.start(lambda: task.note_late_answer(sending), among=self._late)
 
     async def _tried(self, task: JobTask) -> bool:
         """`JobTask.run`; after an unforeseen error it is tried again, if the server has the task."""

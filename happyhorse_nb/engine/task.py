@@ -317,7 +317,7 @@ class JobTask:
             # (A stop does not change the refusal.)
             return None
 
-    async def hear_late(self, sending: asyncio.Task[Snapshot]) -> None:
+    async def note_late_answer(self, sending: asyncio.Task[Snapshot]) -> None:
         """Note the late answer to a request whose job was stopped, so that a paid task is found by its id."""
         try:
             await asyncio.wait({sending})

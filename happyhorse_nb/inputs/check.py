@@ -10,7 +10,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.inputs.pixels import DAMAGED, Unfit, decoded, decoding, encode, flat, judged, lies, open_image
+from happyhorse_nb.inputs.pixels import DAMAGED, Unfit, decoded, decoding, encode, flat, judged, open_image, sideways
 from happyhorse_nb.models import Fit, ImageLimits
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def inspect(data: bytes) -> ImageInfo:
     """Read what an image is, without decoding its pixels. Raises `InvalidRequest` when it is none."""
     with open_image(data) as image:
         width, height = image.size
-        if lies(image):
+        if sideways(image):
             width, height = height, width
         # (A camera's MPO file is a JPEG with a second picture behind it.)
         name = "JPEG" if image.format == "MPO" else (image.format or "unknown")

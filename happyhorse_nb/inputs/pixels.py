@@ -71,7 +71,7 @@ def open_image(data: bytes) -> Image:
         return Image.open(io.BytesIO(data))
 
 
-def lies(image: Image) -> bool:
+def sideways(image: Image) -> bool:
     """Whether the camera was held so that width and height are swapped."""
     if image.format == "PNG" and "exif" not in image.info:
         # Here Pillow would decode the whole image, to look for EXIF data behind the pixels.

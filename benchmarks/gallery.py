@@ -11,7 +11,7 @@ from typing import Any
 
 from happyhorse_nb.inputs import thumbnail
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.store import Kept, Ledger, Record
+from happyhorse_nb.store import Ledger, Record, StoredInput
 from kernel import kernel
 from table import Row, show
 
@@ -79,7 +79,7 @@ def _fill(home: Path, count: int) -> None:
             origin="https://api.example.com",
             account="",
             request=str(number),
-            inputs=(Kept("first_frame", "f" * 64, "rocket.jpg", picture),),
+            inputs=(StoredInput("first_frame", "f" * 64, "rocket.jpg", picture),),
             target=home,
         )
         ledger.add(row, reuse=False)

@@ -46,7 +46,7 @@ class Reader(Protocol):
         """A read failed, the ``tries``-th in a row; the server is not to be asked for ``wait`` seconds."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Poll:
     """Decides for one task when it is read next, whether that read is held open, and what a failed one means.
 

@@ -62,7 +62,7 @@ async def follow(job: Job, ledger: Ledger, presence: Presence) -> Record | None:
 Starter = Callable[[Job, Account], None]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Registry:
     """Each job once: whoever asks for a job that is watched here gets the same object.
 

@@ -29,7 +29,7 @@ from happyhorse_nb.models import (
 )
 from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.store import Kept, Record
+from happyhorse_nb.store import Record, StoredInput
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Request:
             account=account.key.fingerprint,
             request=self.digest,
             take=self.take,
-            inputs=tuple(Kept(one.role, one.url or one.digest, one.label, one.thumbnail) for one in self.inputs),
+            inputs=tuple(StoredInput(one.role, one.url or one.digest, one.label, one.thumbnail) for one in self.inputs),
             target=self.target,
             owner=owner,
         )

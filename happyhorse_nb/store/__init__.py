@@ -6,7 +6,7 @@ from happyhorse_nb.store.leases import Lease, Leases
 from happyhorse_nb.store.ledger import Ledger
 from happyhorse_nb.store.presence import Presence, orphans
 from happyhorse_nb.store.questions import Take
-from happyhorse_nb.store.record import Kept, Record, changing
+from happyhorse_nb.store.record import Record, StoredInput, changing
 
 __all__ = [
     "EVERYTHING",
@@ -14,12 +14,12 @@ __all__ = [
     "ORDERS",
     "Filter",
     "Frames",
-    "Kept",
     "Lease",
     "Leases",
     "Ledger",
     "Presence",
     "Record",
+    "StoredInput",
     "Take",
     "changing",
     "orphans",

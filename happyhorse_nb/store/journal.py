@@ -18,7 +18,7 @@ from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import LEDGER_FILE, bring_to_disk, process
 from happyhorse_nb.store.connection import Handle, connect, identity, reader, trouble
-from happyhorse_nb.store.record import SHARED, Kept, Record, changing, from_row
+from happyhorse_nb.store.record import SHARED, Record, StoredInput, changing, from_row
 
 
 class Disk:
@@ -226,9 +226,9 @@ class Journal:
         """`_select` without writing down what is owed first: it waits for no writer."""
         rows = self._rows(f"{_ROW} {rest}", values)
         found = list(readable(from_row, rows))
-        inputs: defaultdict[str, list[Kept]] = defaultdict(list)
+        inputs: defaultdict[str, list[StoredInput]] = defaultdict(list)
         for row in self._rows(_INPUTS, (json.dumps([r.snapshot.id for r in found]),)) if found else ():
-            inputs[row["job"]].append(Kept(row["role"], row["source"], row["label"], row["picture"]))
+            inputs[row["job"]].append(StoredInput(row["role"], row["source"], row["label"], row["picture"]))
         return [
             replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot), inputs=tuple(inputs[r.snapshot.id]))
             for r in found

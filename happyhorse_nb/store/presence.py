@@ -114,7 +114,7 @@ def _file(folder: Path, owner: str) -> Path:
 
 
 #: Seconds for which the server has a result, by its newer documents.
-_KEPT = 7 * 86400.0
+_RESULTS_LAST = 7 * 86400.0
 
 
 def orphans(home: Path, *, now: float, origin: str = "", key: str | None = None) -> list[Record]:
@@ -124,7 +124,7 @@ def orphans(home: Path, *, now: float, origin: str = "", key: str | None = None)
     """
     ledger = Ledger(home)
     try:
-        found = ledger.interrupted(since=now - _KEPT)
+        found = ledger.interrupted(since=now - _RESULTS_LAST)
         if key is not None:
             ours = ledger.keys_of(origin, key)
             found = [replace(r, account=key) if r.origin == origin and r.account in ours else r for r in found]

@@ -13,7 +13,7 @@ from happyhorse_nb.models import Cost, Snapshot, Status
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredInput:
     """An input of a stored job: its role's name, its URL or the digest of its bytes, its name, and a small picture."""
 
     role: str
@@ -41,7 +41,7 @@ class Record:
     account: str
     request: str
     target: Path
-    inputs: tuple[Kept, ...] = ()
+    inputs: tuple[StoredInput, ...] = ()
     owner: str | None = None
     starred: bool = False
     forgotten: bool = False

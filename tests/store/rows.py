@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.store import Kept, Record
+from happyhorse_nb.store import Record, StoredInput
 
 _numbers = itertools.count(1)
 
@@ -37,7 +37,7 @@ def record(request: str = "", *, owner: str | None = "0a", **changes: Any) -> Re
         origin="https://api.example.com",
         account="fingerprint",
         request=request or f"request {number}",
-        inputs=(Kept("first_frame", "f" * 64, "rocket.jpg", b"\xff\xd8 a small picture"),),
+        inputs=(StoredInput("first_frame", "f" * 64, "rocket.jpg", b"\xff\xd8 a small picture"),),
         target=Path("/videos"),
         owner=owner,
     )
@@ -45,7 +45,7 @@ def record(request: str = "", *, owner: str | None = "0a", **changes: Any) -> Re
 
 def framed(row: Record, frame: str = "f" * 64, thumbnail: bytes | None = None) -> Record:
     """The same of another first frame."""
-    return replace(row, inputs=(Kept("first_frame", frame, "rocket.jpg", thumbnail),) if frame else ())
+    return replace(row, inputs=(StoredInput("first_frame", frame, "rocket.jpg", thumbnail),) if frame else ())
 
 
 def at_once(count: int, prepare: str, act: str, *arguments: object) -> list[str]:

@@ -89,7 +89,7 @@ class JobTask:
         self._inputs = inputs
         self._ledger = ledger
         self._owner = owner
-        self._start: Callable[[], None] = lambda: None
+        self._start: Callable[[], object] = lambda: None
         self._poll: Poll | None = None
         self._deadline = float("inf")
         #: Whether the claim is being written after which the request leaves; whether it waits for the rate limiter; and
@@ -102,7 +102,7 @@ class JobTask:
         return self.state.snapshot
 
     # Called by the runner
-    def begin(self, start: Callable[[], None]) -> None:
+    def begin(self, start: Callable[[], object]) -> None:
         """Call ``start``, which is to `run` it, once it has a slot."""
         self._start = start
         if self.now.task_id is not None:

@@ -100,7 +100,7 @@ class Entry:
 
     order: tuple[float, int]
     job_id: str
-    send: Callable[[], None]
+    send: Callable[[], object]
     moved: Callable[[int | None], None]
     since: float
     told: int | None = None
@@ -147,7 +147,9 @@ class Slots:
         """Whether a job waits until it is known what other kernels do."""
         return self._looking and bool(self._waiting)
 
-    def enter(self, job_id: str, created: float, send: Callable[[], None], moved: Callable[[int | None], None]) -> None:
+    def enter(
+        self, job_id: str, created: float, send: Callable[[], object], moved: Callable[[int | None], None]
+    ) -> None:
         """Call ``send`` when the job has a slot; at once where one is free."""
         self._number += 1
         entry = Entry((created, self._number), job_id, send, moved, since=self._clock())

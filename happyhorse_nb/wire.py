@@ -132,6 +132,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     if status == Status.DONE:
         # Done on the server; here, only when the file is on disk.
         status = Status.DOWNLOADING
+    bill = dollars(_mapping(data.get("billing")).get("amount"))
     milliseconds = _number(data.get("duration"))
     expires = _number(data.get("result_expires_at"))
     return Snapshot(
@@ -142,7 +143,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
         said="" if word.casefold() in _DOCUMENTED else word,
         message=_reason(data) if status == Status.FAILED else "",
         took=_seconds(milliseconds) if status != Status.PENDING else None,
-        cost=_bill(data),
+        cost=Cost(bill, billed=True) if bill is not None and bill >= 0 else None,
         expires_at=expires / 1000 if expires else None,
         width=_pixels(video.get("width")),
         height=_pixels(video.get("height")),
@@ -315,11 +316,6 @@ def _number(value: object) -> float | None:
 def _seconds(milliseconds: float | None) -> float | None:
     """How long a task took; None for an impossible time."""
     return milliseconds / 1000 if milliseconds is not None and 1 <= milliseconds <= 1000 * _YEARS else None
-
-
-def _bill(data: Mapping[str, Any]) -> Cost | None:
-    amount = dollars(_mapping(data.get("billing")).get("amount"))
-    return Cost(amount, billed=True) if amount is not None and amount >= 0 else None
 
 
 def dollars(value: object) -> Decimal | None:

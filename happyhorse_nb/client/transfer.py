@@ -45,7 +45,9 @@ class BatchWriter:
         self._size += len(piece)
         if self._size < _BATCH and time.monotonic() - self._since < _SOON:
             return False
-        await self._hand_over()
+        await self._written()
+        pieces, self._pieces, self._size, self._since = self._pieces, [], 0, time.monotonic()
+        self._writing = asyncio.ensure_future(at_disk(self._write, pieces))
         return True
 
     async def end(self, *, sync: bool = False) -> None:
@@ -54,11 +56,6 @@ class BatchWriter:
         if self._pieces or sync:
             pieces, self._pieces = self._pieces, []
             await at_disk(self._write, pieces, sync)
-
-    async def _hand_over(self) -> None:
-        await self._written()
-        pieces, self._pieces, self._size, self._since = self._pieces, [], 0, time.monotonic()
-        self._writing = asyncio.ensure_future(at_disk(self._write, pieces))
 
     async def _written(self) -> None:
         writing, self._writing = self._writing, None

@@ -27,8 +27,8 @@ from happyhorse_nb.wire import text
 if TYPE_CHECKING:
     from happyhorse_nb.engine.task import JobTask
 
-#: Vain tries after which the card says so.
-_A_FEW = 2
+#: Failed tries after which the card says so.
+_QUIET_TRIES = 2
 
 
 class DownloadProgress:
@@ -72,8 +72,8 @@ async def fetch(task: JobTask) -> Snapshot:
             task.quietly(replace(task.now, message=""))
         most = max(most, have)
 
-    async def renew(why: str, vain: int) -> str | None:
-        return await _fresh_link(task, why, vain)
+    async def renew(why: str, failed: int) -> str | None:
+        return await _fresh_link(task, why, failed)
 
     try:
         target, note = await _target(task)
@@ -107,18 +107,18 @@ async def fetch(task: JobTask) -> Snapshot:
     )
 
 
-async def _fresh_link(task: JobTask, why: str, vain: int) -> str | None:
+async def _fresh_link(task: JobTask, why: str, failed: int) -> str | None:
     """The link that the task has now. Raises `APIError` and `TransportError`."""
     task_id = task.now.task_id
     assert task_id is not None, "a finished task has an id"
-    if vain > _A_FEW:
+    if failed > _QUIET_TRIES:
         task.quietly(replace(task.now, message=f"The video cannot be downloaded yet: {why}; trying again."))
     # The video is made, so no read is more urgent. (A stop cuts all of the fetch short.)
     await task.limits.scheduler.take(lambda: math.inf)
     try:
         read = await task.client.read(task_id)
     except RateLimited as limited:
-        task.limits.limiter.refused(limited.retry_after or task.backoff(max(1, vain)))
+        task.limits.limiter.refused(limited.retry_after or task.backoff(max(1, failed)))
         raise
     # Only the link can be news of a task that is done; any other state is an error of the server.
     link, expires_at = read.video_url or task.now.video_url, read.expires_at or task.now.expires_at

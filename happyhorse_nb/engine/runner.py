@@ -238,7 +238,8 @@ class Runner:
                     task.tick()
                     continue
                 if lefts is None:
-                    lefts = self._lefts()
+                    holders = {name for limits in self._limits.values() for name in limits.slots.running}
+                    lefts = sorted(task.seconds_left for name, task in self._jobs.items() if name in holders)
                 if lefts:
                     # About when so many slots have become free.
                     turns, position = divmod(task.now.position - 1, len(lefts))
@@ -258,10 +259,6 @@ class Runner:
             await in_thread(self._presence.renew)
         for limits in self._limits.values():
             limits.tick(hazards.get(limits, ()))
-
-    def _lefts(self) -> list[float]:
-        running = {name for limits in self._limits.values() for name in limits.slots.running}
-        return sorted(task.seconds_left for name, task in self._jobs.items() if name in running)
 
     def _cancel(self, *, but: set[asyncio.Task[Any] | None]) -> list[asyncio.Task[Any]]:
         rest = [task for task in self._tasks if task not in but and task is not asyncio.current_task()]

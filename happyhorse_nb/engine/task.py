@@ -94,7 +94,7 @@ class JobTask:
         self._deadline = float("inf")
         #: Whether the claim is being written after which the request leaves; whether it waits for the rate limiter; and
         #: whether the server has answered about the task here.
-        self._claiming = self._in_line = self._known = False
+        self._claiming = self._awaits_turn = self._known = False
 
     @property
     def now(self) -> Snapshot:
@@ -157,7 +157,7 @@ class JobTask:
 
     def say_wait(self) -> None:
         """Publish until when the server wants no request, if that is long and delays this job."""
-        if self._in_line and (words := self._told_to_wait()) not in ("", self.now.message):
+        if self._awaits_turn and (words := self._told_to_wait()) not in ("", self.now.message):
             self.quietly(replace(self.now, message=words))
 
     # From queued to done
@@ -370,12 +370,12 @@ class JobTask:
 
     async def turn(self, urgency: Urgency | None = None) -> None:
         """Wait until a request may leave: a submit, or a read of some ``urgency``. Raises `Stopped`."""
-        self._in_line = True
+        self._awaits_turn = True
         try:
             self.say_wait()
             await self.stopping.unless_stopped(self.limits.scheduler.take(urgency))
         finally:
-            self._in_line = False
+            self._awaits_turn = False
         self.stopping.check()
 
     async def read(self, *, hold: bool) -> Snapshot | None:

@@ -331,8 +331,10 @@ def _from_text(
         return _ready("data URI", decode_data_uri(source), "", limits, fit, role)
     if re.match(r"https?://", source, re.IGNORECASE):
         return _from_url(source, local, role)
-    path = _path(source)
-    if source and _is_file(path):
+    path, there = _path(source), False
+    with suppress(OSError, ValueError):
+        there = bool(source) and path.is_file()
+    if there:
         return _ready(path.name, _read(path), "", limits, fit, role)
     if namespace is not None and source in namespace:
         value = namespace[source]
@@ -374,13 +376,6 @@ def _path(source: str | os.PathLike[str]) -> Path:
     except RuntimeError:
         # Without a home of that user, the name begins like that.
         return Path(source)
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except (OSError, ValueError):
-        return False
 
 
 def _read(path: Path) -> bytes:

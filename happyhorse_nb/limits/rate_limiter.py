@@ -112,11 +112,11 @@ class RateLimiter:
         #: What the server says is left, and until when.
         self._left, self._until = 0, float("-inf")
         #: What is left of the lease, when it ends, and what was used since the last one was taken.
-        self._in_hand, self._ends = 0, float("-inf")
+        self._leased, self._lease_ends = 0, float("-inf")
         self._used, self._last_used = 0, clock()
         self._asked, self._asking = float("-inf"), False
         #: Whether the other kernels know our use; how many of all want requests now, and how many did lately.
-        self._told, self._kernels, self._known = True, 1, 1
+        self._others_know, self._hungry_kernels, self._known_kernels = True, 1, 1
 
     @property
     def sent(self) -> int:
@@ -138,7 +138,7 @@ class RateLimiter:
     def share(self) -> float:
         """Requests a minute for this kernel's reads while other kernels want some too."""
         rate = self.rate.per_minute
-        return (rate - _reserved(rate)) / self._kernels
+        return (rate - _reserved(rate)) / self._hungry_kernels
 
     def wait(self, *, submit: bool) -> float:
         """Seconds until one more may leave, as far as is known; 0: now."""
@@ -150,7 +150,7 @@ class RateLimiter:
         if now < self._until and self._left <= (0 if submit else reserved):
             return self._until - now
         full = self._full(now, rate, reserved, submit=submit)
-        burst = _burst(rate)
+        burst = max(rate / _BURST, min(_FEW, rate / 2))
         gap = MINUTE / (rate - reserved)
         ahead = self._ahead_now(now, gap)
         if full > 0:
@@ -171,7 +171,7 @@ class RateLimiter:
         self._sent.append((now, submit))
         self._submits += submit
         self._left -= 1
-        self._in_hand -= 1
+        self._leased -= 1
         self._used += 1
         self._last_used = now
         if not submit:
@@ -221,7 +221,7 @@ class RateLimiter:
     def rest(self) -> None:
         """Return what is left of a lease that has run out."""
         now = self._clock()
-        if self._lend is not None and self._in_hand > 0 and now >= self._ends:
+        if self._lend is not None and self._leased > 0 and now >= self._lease_ends:
             self._lease_again(now, 0, self.rate.per_minute, 0)
 
     def _ahead_now(self, now: float, gap: float) -> float:
@@ -239,9 +239,9 @@ class RateLimiter:
         self._drop_old()
         others = len(self._sent) - self._submits if submit else self._submits
         most = rate - max(0, reserved - others)
-        if not self._told:
+        if not self._others_know:
             # The use of the other kernels is not known now.
-            most = max(1, most // self._known)
+            most = max(1, most // self._known_kernels)
         if len(self._sent) < most:
             return 0.0
         return max(self._sent[len(self._sent) - most][0] + MINUTE - now, 0.001)
@@ -252,33 +252,29 @@ class RateLimiter:
             self._submits -= self._sent.popleft()[1]
 
     def _until_leased(self, now: float, rate: int, reserved: int, between: float) -> float:
-        if self._lend is None or (self._in_hand > 0 and now < self._ends):
+        if self._lend is None or (self._leased > 0 and now < self._lease_ends):
             return 0.0
         if self._asking or now < self._asked + between:
             return max(self._asked + between - now, _MOMENT)
         self._lease_again(now, min(rate, self.wanted + max(2, math.ceil(LEASED * rate / 60))), rate, reserved)
-        return 0.0 if self._in_hand > 0 else between
+        return 0.0 if self._leased > 0 else between
 
     def _lease_again(self, now: float, wants: int, rate: int, reserved: int) -> None:
         if self._lend is None or self._asking:
             return
         used = self._used
-        self._asked, self._asking, self._in_hand = now, True, 0
+        self._asked, self._asking, self._leased = now, True, 0
 
         def then(found: Lease | None) -> None:
-            self._asking, self._ends, self._told = False, self._clock() + LEASED, found is not None
+            self._asking, self._lease_ends, self._others_know = False, self._clock() + LEASED, found is not None
             if found is None:
-                self._in_hand = wants
+                self._leased = wants
             else:
-                self._in_hand, self._used = found.count, self._used - used
-                self._kernels, self._known = found.kernels, found.known
+                self._leased, self._used = found.count, self._used - used
+                self._hungry_kernels, self._known_kernels = found.kernels, found.known
 
         self._lend(then, used=used, ago=now - self._last_used, wants=wants, limit=rate, spare=reserved)
 
 
 def _reserved(rate: int) -> int:
     return min(rate // _ONE_IN, math.ceil(_RESERVED * rate))
-
-
-def _burst(rate: int) -> float:
-    return max(rate / _BURST, min(_FEW, rate / 2))

@@ -73,7 +73,7 @@ class Scheduler:
         self.limiter.wanted = len(self._submits) + len(self._reads) + len(self._new)
         later: list[float] = []
         for submit in (True, False):
-            while self._waits(submit):
+            while self._submits if submit else self._reads or self._new:
                 wait = self.limiter.wait(submit=submit)
                 if wait > 0:
                     later.append(wait)
@@ -95,9 +95,6 @@ class Scheduler:
         """Whether a request may leave, or should be left to others that save more waiting."""
         bar = polling.bar(self.price, self.limiter.free)
         return urgency is None or bar <= 0 or urgency() >= bar
-
-    def _waits(self, submit: bool) -> bool:
-        return bool(self._submits if submit else self._reads or self._new)
 
     def _next(self, submit: bool) -> _Waiting:
         if submit:

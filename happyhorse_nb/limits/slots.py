@@ -28,7 +28,7 @@ class Concurrency:
         self._seen = self.known = setting()
         #: Whether one more than is known is on its way.
         self.trying = False
-        self._told = self._next_try = float("-inf")
+        self._paused_until = self._next_try = float("-inf")
         self._pause, self._long_pause = _FIRST, PATIENCE
 
     def may(self, taken: int, waited: float) -> bool:
@@ -38,7 +38,7 @@ class Concurrency:
             self._seen = self.known = setting
             self._next_try = float("-inf")
             self._pause, self._long_pause = _FIRST, PATIENCE
-        if now < self._told:
+        if now < self._paused_until:
             return False
         if taken < self.known:
             return True
@@ -72,11 +72,11 @@ class Concurrency:
 
     def hold(self, seconds: float) -> None:
         """Try nothing for so many seconds."""
-        self._told = max(self._told, self._clock() + seconds)
+        self._paused_until = max(self._paused_until, self._clock() + seconds)
 
     def wake(self) -> None:
         """Forget what the server said about when."""
-        self._told = self._next_try = float("-inf")
+        self._paused_until = self._next_try = float("-inf")
 
 
 #: Paid requests on their way at once; each has its inputs in memory.
@@ -103,7 +103,7 @@ class Entry:
     send: Callable[[], object]
     moved: Callable[[int | None], None]
     since: float
-    told: int | None = None
+    shown: int | None = None
 
 
 class Slots:
@@ -177,7 +177,7 @@ class Slots:
         entry = self._sending.pop(job_id)
         self._running.discard(job_id)
         self.concurrency.trying = False
-        entry.told = None
+        entry.shown = None
         insort(self._waiting, entry, key=lambda one: one.order)
 
     def leave(self, job_id: str) -> bool:
@@ -199,8 +199,8 @@ class Slots:
             self._courtesy = None
             self._running.add(entry.job_id)
             self._sending[entry.job_id] = entry
-            if entry.told is not None:
-                entry.told = None
+            if entry.shown is not None:
+                entry.shown = None
                 entry.moved(None)
             entry.send()
 
@@ -220,8 +220,8 @@ class Slots:
         return 0 if others is None else others.running
 
     def _tell(self, entry: Entry, position: int) -> None:
-        if entry.told != position:
-            entry.told = position
+        if entry.shown != position:
+            entry.shown = position
             entry.moved(position)
 
     def _may(self, head: Entry) -> bool:

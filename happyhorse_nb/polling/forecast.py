@@ -189,8 +189,12 @@ def forecast(history: Sequence[float], *, typical: float = TYPICAL) -> Forecast:
         + sum((value - mean) ** 2 for value in logs)
         + (mean - prior) ** 2 * _MEAN_COUNT * count / weight
     )
-    # For each possible variance; one more time varies more, by the uncertainty of the mean.
-    sigmas = [math.sqrt(squares / _chi_square(node, _SIGMA_COUNT + count) * (1 + 1 / weight)) for node in _NODES]
+    # For each possible variance, by the chi-square distribution as Wilson and Hilferty (1931) approximate it to a few
+    # per cent; one more time varies more, by the uncertainty of the mean.
+    freedom = _SIGMA_COUNT + count
+    spread = 2 / (9 * freedom)
+    quantiles = (freedom * (1 - spread + _NORMAL.inv_cdf(node) * math.sqrt(spread)) ** 3 for node in _NODES)
+    sigmas = [math.sqrt(squares / quantile * (1 + 1 / weight)) for quantile in quantiles]
     return _mixed(math.exp(centre), sigmas)
 
 
@@ -199,9 +203,3 @@ def _mixed(median: float, sigmas: Sequence[float]) -> Forecast:
     parts = [Lognormal(foreseen / len(sigmas), median, sigma) for sigma in sigmas]
     wide = Lognormal(_UNFORESEEN, _UNFORESEEN_MEDIAN * median, _UNFORESEEN_SIGMA)
     return Forecast((*parts, wide), _EARLY)
-
-
-def _chi_square(quantile: float, freedom: float) -> float:
-    """A quantile of the chi-square distribution, by Wilson and Hilferty (1931), good to a few per cent."""
-    spread = 2 / (9 * freedom)
-    return freedom * (1 - spread + _NORMAL.inv_cdf(quantile) * math.sqrt(spread)) ** 3

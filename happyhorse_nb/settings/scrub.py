@@ -151,9 +151,6 @@ def _read(raw: bytes) -> bytes:
 
 def _once(raw: bytes) -> bytes:
     """A text unescaped once."""
-    return _ESCAPE.sub(_character, raw) if b"%" in raw or b"\\" in raw or b"&" in raw else raw
-
-
-def _character(match: re.Match[bytes]) -> bytes:
-    group = match.lastindex
-    return b"" if group is None else _MEANS[group][match[group]]
+    if b"%" not in raw and b"\\" not in raw and b"&" not in raw:
+        return raw
+    return _ESCAPE.sub(lambda match: _MEANS[match.lastindex][match[match.lastindex]] if match.lastindex else b"", raw)

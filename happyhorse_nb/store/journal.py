@@ -44,8 +44,9 @@ class Disk:
         """Raise FileNotFoundError where the log that is written is not the one that others read: it was deleted, or a
         fork has dropped the locks that show it is in use."""
         wanted = self._file
-        if self._log is None or wanted is None or _found(self._log) == wanted:
-            return
+        with suppress(FileNotFoundError):
+            if self._log is None or wanted is None or identity(self._log) == wanted:
+                return
         # (If the connection was closed meanwhile, it is gone rightly.)
         if self._file is not None:
             raise FileNotFoundError(ENOENT, "its log was taken away while it was in use; start the program anew")
@@ -81,13 +82,6 @@ class Disk:
                 os.close(log)
             self.check()
             self._hard = until
-
-
-def _found(log: Path) -> tuple[int, int] | None:
-    try:
-        return identity(log)
-    except FileNotFoundError:
-        return None
 
 
 T = TypeVar("T")

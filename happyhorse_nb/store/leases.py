@@ -64,7 +64,7 @@ class Leases:
         self._handle = Handle(self._open)
         self._row: int | None = None
         #: When it last got any.
-        self._had = float("-inf")
+        self._last_given = float("-inf")
 
     def lease(self, *, used: int, ago: float, wants: int, limit: int, spare: int) -> Lease | None:
         """Return what is left of the last lease, of which ``used`` were used, the last one ``ago`` seconds ago, and
@@ -124,7 +124,7 @@ class Leases:
         others = [_Other(int(count), bool(want), int(allows)) for _, count, want, allows in rows]
         count = max(0, min(wants, self._free(others, mine, limit, spare, now)))
         if count:
-            self._had = now
+            self._last_given = now
         self._row = self._insert(connection, now + LEASED, count, wants, limit) if wants else None
         return Lease(count, 1 + sum(other.hungry for other in others), 1 + len(others))
 
@@ -137,7 +137,7 @@ class Leases:
             return free
         # At most an even part of what is left by those who want nothing now.
         even = (limit - sum(other.spent for other in others if not other.hungry)) // (1 + hungry)
-        if even < 1 and now - self._had >= MINUTE + _TURN * hungry:
+        if even < 1 and now - self._last_given >= MINUTE + _TURN * hungry:
             even = 1
         free = min(free, even - mine)
         most = max(other.allows for other in others)

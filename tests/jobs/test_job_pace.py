@@ -315,7 +315,7 @@ def test_a_kernel_that_has_rested_does_not_wipe_out_what_another_has_spent(tmp_p
     while one.wait(submit=True) <= 0:
         # All that it has leased, so that there is nothing to give back.
         one.take(submit=True)
-        if clock.now == one._asked and one._in_hand == 0:
+        if clock.now == one._asked and one._leased == 0:
             break
     clock.now += 65
     sent = []

@@ -6,6 +6,7 @@ import asyncio
 import os
 import time
 from collections.abc import Callable
+from dataclasses import InitVar, dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -95,6 +96,7 @@ class Cut(Exception):
         self.refused = refused
 
 
+@dataclass(eq=False, repr=False)
 class Transfer:
     """A link, the file that its video goes to, and how many bytes of it are there (``have``).
 
@@ -102,38 +104,27 @@ class Transfer:
     answer return their errors, and `go_on`, which holds neither, raises them.
     """
 
-    def __init__(
-        self,
-        session: aiohttp.ClientSession,
-        url: str,
-        half: Path,
-        *,
-        loopback: bool,
-        own: str,
-        cap: int,
-        window: float,
-        on_bytes: Callable[[int, int | None], None] | None,
-    ) -> None:
+    session: aiohttp.ClientSession
+    url: InitVar[str]
+    half: Path
+    loopback: bool
+    own: str
+    cap: int
+    window: float
+    on_bytes: Callable[[int, int | None], None] | None
+
+    def __post_init__(self, url: str) -> None:
         self.have = 0
         #: Whether the server stated where the video ends, so that a cut is noticed.
         self.ends_known = True
-        self._session = session
         self._url = HiddenText(url)
-        self.half = half
-        self._loopback = loopback
-        self._own = own
-        self._cap = cap
-        self._window = window
         #: Seconds and bytes in the current window, and when bytes came last. The time between two connections counts
         #: too, or connections that bring a byte each could go on for ever.
-        self._spent, self._came = 0.0, 0
-        self._mark = time.monotonic()
-        self._on_bytes = on_bytes
-        #: The version of the file that was begun; no other is a continuation of it.
+        self._spent, self._came, self._mark = 0.0, 0, time.monotonic()
+        #: The version of the file that was begun (no other is a continuation of it), its Content-Encoding, and its
+        #: length in bytes where stated.
         self._tag: str | None = None
-        #: Its Content-Encoding.
         self._encoding = ""
-        #: Its length in bytes, where stated.
         self._total: int | None = None
 
     @property
@@ -186,7 +177,7 @@ class Transfer:
         total = self._total
         # (In chunks, aiohttp notices a cut.)
         self.ends_known = total is not None or "chunked" in response.headers.get(hdrs.TRANSFER_ENCODING, "").lower()
-        if total is not None and total > self._cap:
+        if total is not None and total > self.cap:
             return self._too_large()
         # A resumed part is never packed: parts of packed videos are not asked for.
         unpacker = None if self.have else Unpacker(self._encoding)
@@ -205,8 +196,8 @@ class Transfer:
                     total = self.have = self.have if whole else 0
         if problem is not None:
             return problem
-        if self._on_bytes is not None:
-            self._on_bytes(self.have, total)
+        if self.on_bytes is not None:
+            self.on_bytes(self.have, total)
         return Cut(_BROKEN) if total is not None and self.have < total else None
 
     async def _take(
@@ -217,19 +208,19 @@ class Transfer:
             if self._crawls(len(piece)):
                 return DownloadError("the video could not be fetched: the connection is too slow")
             for part in [piece] if unpacker is None else unpacker.feed(piece):
-                if self.have + len(part) > self._cap:
+                if self.have + len(part) > self.cap:
                     return self._too_large()
                 self.have += len(part)
-                if await writer.put(part) and self._on_bytes is not None:
+                if await writer.put(part) and self.on_bytes is not None:
                     # (The stated length is that of the packed data.)
-                    self._on_bytes(self.have, None if unpacker is not None and unpacker.packed else total)
+                    self.on_bytes(self.have, None if unpacker is not None and unpacker.packed else total)
         for part in () if unpacker is None else unpacker.end():
             self.have += len(part)
             await writer.put(part)
         return None
 
     def _too_large(self) -> DownloadError:
-        return DownloadError(f"the video is larger than {self._cap:,} bytes")
+        return DownloadError(f"the video is larger than {self.cap:,} bytes")
 
     def _crawls(self, came: int) -> bool:
         """Whether less than `_SLOWEST` came over a window, although a byte came now and then."""
@@ -237,7 +228,7 @@ class Transfer:
         self._spent += min(now - self._mark, _PAUSE)
         self._mark = now
         self._came += came
-        if self._spent < self._window:
+        if self._spent < self.window:
             return False
         slow = self._came < _SLOWEST * self._spent
         self._spent, self._came = 0.0, 0
@@ -249,9 +240,9 @@ class Transfer:
             return Cut(NO_LINK, refused=True)
         link: str = self._url
         for _ in range(_REDIRECTS + 1):
-            url = destination(link, loopback=self._loopback, own=self._own)
+            url = destination(link, loopback=self.loopback, own=self.own)
             proxy = {} if is_loopback(str(url)) else proxy_for(str(url))
-            response = await self._session.get(
+            response = await self.session.get(
                 url,
                 headers=self._headers(),
                 allow_redirects=False,

@@ -25,6 +25,7 @@ from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.network import HEADERS, UNSENT, PublicOnly, in_words, lost, proxy_for
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
+from happyhorse_nb.settings.account import plain_origin
 from happyhorse_nb.settings.process import in_thread
 
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
@@ -219,9 +220,7 @@ class Transport:
             host = parts.hostname or ""
             if not told or parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
                 return ""
-            named = f"[{host}]" if ":" in host else host
-            usual = {"https": 443, "http": 80}[parts.scheme]
-            origin = f"{parts.scheme}://{named}" + (f":{parts.port}" if parts.port not in (None, usual) else "")
+            origin = plain_origin(parts.scheme, host, parts.port)
         except ValueError:
             return ""
         if origin == self.account.origin:

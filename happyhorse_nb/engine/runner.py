@@ -8,7 +8,7 @@ import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from happyhorse_nb.engine.ledger import AsyncLedger
@@ -55,28 +55,22 @@ def next_shown(tasks: Sequence[JobTask], start: int) -> tuple[list[JobTask], int
     return (some[start:] + some[:start])[:MOST], start + MOST
 
 
+@dataclass(eq=False, repr=False)
 class Runner:
     """The jobs of one ledger that run here, and what they share: each account's limits, forecasts.
 
     ``follow`` shows a job that runs in another kernel. ``remembers``: whether to keep jobs that end without a video.
     """
 
-    def __init__(
-        self,
-        ledger: Ledger,
-        presence: Presence,
-        settings: Callable[[], Settings],
-        *,
-        follow: Callable[[Job, Account], None],
-        remembers: bool = True,
-    ) -> None:
-        self._store = ledger
-        self._presence = presence
-        self._settings = settings
-        self._follow = follow
+    store: Ledger
+    presence: Presence
+    settings: Callable[[], Settings]
+    follow: Callable[[Job, Account], None]
+    remembers: bool = True
+
+    def __post_init__(self) -> None:
         self._jobs: dict[str, JobTask] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._remembers = remembers
         #: Jobs that have ended without a video, to be reported at the end of a script.
         self._failed: list[Job] = []
         #: Tasks that wait for the server's late answer about a stopped job.
@@ -84,7 +78,7 @@ class Runner:
         self._limits: dict[tuple[str, str], AccountLimits] = {}
         # The first use imports the client. Guarded, for a fork during an import could never finish it.
         self._opening = process.Guard()
-        self._ledger = AsyncLedger(ledger)
+        self._ledger = AsyncLedger(self.store)
         self._sleep = SleepDetector()
         self._next = 0
         self.loop = process.once("loop", OwnedLoop)
@@ -103,9 +97,9 @@ class Runner:
                 job,
                 self.limits(account),
                 inputs=inputs,
-                settings=self._settings(),
+                settings=self.settings(),
                 ledger=self._ledger,
-                owner=self._presence.id,
+                owner=self.presence.id,
             )
             self._jobs[job.id] = task
             task.begin(lambda: self.start(lambda: self._watched(task, account)))
@@ -141,9 +135,9 @@ class Runner:
             self._limits[name] = self._opening(
                 lambda: AccountLimits(
                     account,
-                    ledger=self._store,
-                    presence=self._presence,
-                    settings=self._settings,
+                    ledger=self.store,
+                    presence=self.presence,
+                    settings=self.settings,
                     beside=self._limits.values(),
                 )
             )
@@ -191,10 +185,10 @@ class Runner:
         finally:
             if over:
                 self._jobs.pop(job.id, None)
-                if self._remembers and job.done() and job.status != Status.DONE:
+                if self.remembers and job.done() and job.status != Status.DONE:
                     self._failed.append(job)
         if task.elsewhere:
-            self._follow(job, account)
+            self.follow(job, account)
         if (sending := task.unanswered) is not None:
             self.loop.start(lambda: task.note_late_answer(sending), among=self._late)
 
@@ -256,7 +250,7 @@ class Runner:
         self._ledger.flush()
         with suppress(OSError):
             # In case somebody has cleaned up old files.
-            await in_thread(self._presence.renew)
+            await in_thread(self.presence.renew)
         for limits in self._limits.values():
             limits.tick(hazards.get(limits, ()))
 

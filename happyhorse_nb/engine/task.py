@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
 
@@ -50,6 +50,7 @@ _GRACE = 1.0
 _SHORT, _FEW = 5.0, 2
 
 
+@dataclass(eq=False, repr=False)
 class JobTask:
     """Takes one job from where it stands to its end. Every change is published: first the ledger, then the listeners.
 
@@ -57,28 +58,23 @@ class JobTask:
     on the event loop.
     """
 
-    def __init__(
-        self,
-        job: Job,
-        limits: AccountLimits,
-        *,
-        inputs: tuple[Input, ...],
-        settings: Settings,
-        ledger: AsyncLedger,
-        owner: str,
-    ) -> None:
-        self.job = job
-        self.state = state_of(job)
-        self.limits = limits
-        self.client = limits.client
-        self.settings = settings
+    job: Job
+    limits: AccountLimits
+    inputs: tuple[Input, ...]
+    settings: Settings
+    ledger: AsyncLedger
+    owner: str
+
+    def __post_init__(self) -> None:
+        self.state = state_of(self.job)
+        self.client = self.limits.client
         self.stopping = Stopping()
         #: Its age is counted by a clock that nobody sets. The wall clock only tells the age of a task that was accepted
         #: before it was taken up here; such a task is read at once.
-        self.timing = polling.Timing(ledger.guess(job.snapshot), always)
-        self._taken_up = job.snapshot.submitted is not None
-        if job.snapshot.submitted is not None:
-            self.timing.begin(time.time() - job.snapshot.submitted)
+        self.timing = polling.Timing(self.ledger.guess(self.now), always)
+        self._taken_up = self.now.submitted is not None
+        if self.now.submitted is not None:
+            self.timing.begin(time.time() - self.now.submitted)
         #: The progress of the download, once it has begun.
         self.download: DownloadProgress | None = None
         #: Whether another kernel goes on with it; its paid request, if it was stopped before the answer; and the
@@ -86,9 +82,6 @@ class JobTask:
         self.elsewhere = False
         self.unanswered: asyncio.Task[Snapshot] | None = None
         self.task: asyncio.Task[Any] | None = None
-        self._inputs = inputs
-        self._ledger = ledger
-        self._owner = owner
         self._start: Callable[[], object] = lambda: None
         self._poll: Poll | None = None
         self._deadline = float("inf")
@@ -202,10 +195,10 @@ class JobTask:
 
     # Submitting: again only when it is certain that the server has not accepted the request
     async def _complete_inputs(self) -> tuple[Input, ...]:
-        if all(one.info is not None or one.url is not None for one in self._inputs):
-            return self._inputs
+        if all(one.info is not None or one.url is not None for one in self.inputs):
+            return self.inputs
         try:
-            return await self.stopping.unless_stopped(in_thread(complete, self._inputs))
+            return await self.stopping.unless_stopped(in_thread(complete, self.inputs))
         except InvalidRequest as problem:
             await self.end(outcome.refused(self.now, problem))
 
@@ -281,7 +274,7 @@ class JobTask:
         logger.info("job %s: accepted as task %s, %s", self.job.id, now.task_id, now.cost)
         if now.status == Status.FAILED:
             await self.end(outcome.failed(now))
-        first = await self._publish(now, then=lambda: self._ledger.sharer(self.job.id))
+        first = await self._publish(now, then=lambda: self.ledger.sharer(self.job.id))
         if first is not None:
             # The server has given an earlier request the same task: both show it, one counts its cost.
             self.state.remark(
@@ -337,7 +330,7 @@ class JobTask:
 
     # Watching: read through drops, 429 and server errors until the video is there
     async def _watch(self) -> None:
-        self.timing.forecast = await self._ledger.forecast(self.now)
+        self.timing.forecast = await self.ledger.forecast(self.now)
         self._deadline = time.monotonic() + self.settings.deadline
         self._poll = Poll(
             self.timing,
@@ -424,7 +417,7 @@ class JobTask:
     async def _publish(self, snapshot: Snapshot, then: Callable[[], T] | None = None) -> T | None:
         """Write it into the ledger, then tell the listeners. Raises `Unwritten`."""
         try:
-            found = await self._ledger.write(snapshot, then)
+            found = await self.ledger.write(snapshot, then)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
         self.state.publish(snapshot)
@@ -437,10 +430,10 @@ class JobTask:
         """
         self._claiming = True
         try:
-            if await self._ledger.claim(snapshot, self._owner):
+            if await self.ledger.claim(snapshot, self.owner):
                 self.state.publish(snapshot)
                 return
-            record = await self._ledger.get(snapshot.id)
+            record = await self.ledger.get(snapshot.id)
         except LedgerError as problem:
             raise Unwritten(snapshot, problem) from None
         finally:
@@ -453,9 +446,9 @@ class JobTask:
 
     async def _correct(self, snapshot: Snapshot) -> None:
         """Publish the end that a job has really come to, unless somebody goes on with it."""
-        snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self._owner)
+        snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self.owner)
         try:
-            if await self._ledger.settle(snapshot, was=was):
+            if await self.ledger.settle(snapshot, was=was):
                 self.state.publish(snapshot)
         except LedgerError:
             self._give_up(snapshot)
@@ -463,7 +456,7 @@ class JobTask:
     def _give_up(self, snapshot: Snapshot) -> None:
         """Publish an end that is written down later, as it cannot be now."""
         snapshot = outcome.ended(snapshot)
-        self._ledger.later(snapshot)
+        self.ledger.later(snapshot)
         self.state.publish(snapshot)
 
     def _change(self, snapshot: Snapshot) -> None:
@@ -472,7 +465,7 @@ class JobTask:
         It is written down later: whoever takes the task up asks the server anyway.
         """
         if snapshot != self.now:
-            self._ledger.later(snapshot)
+            self.ledger.later(snapshot)
             self.state.publish(snapshot)
 
     def _with_task(self, accepted: Snapshot) -> Snapshot:

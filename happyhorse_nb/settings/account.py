@@ -108,10 +108,15 @@ def check_origin(address: str) -> str:
         raise ConfigError(f"{ORIGIN_VARIABLE} must be an https address such as {ORIGIN}")
     if parts.path.strip("/") or parts.query or parts.fragment:
         raise ConfigError(f"{ORIGIN_VARIABLE} must be an origin alone, without a path or query: {ORIGIN}")
-    if parts.scheme == "http" and not is_loopback(f"http://{_bracketed(host)}"):
+    if parts.scheme == "http" and not _is_this_machine(host):
         raise ConfigError(f"{ORIGIN_VARIABLE} is http, which would show the key to the network", remedy="Use https.")
-    usual = {"https": 443, "http": 80}[parts.scheme]
-    return f"{parts.scheme}://{_bracketed(host)}" + (f":{port}" if port not in (None, usual) else "")
+    return plain_origin(parts.scheme, host, port)
+
+
+def plain_origin(scheme: str, host: str, port: int | None) -> str:
+    """Scheme and host, and the port unless it is the usual one."""
+    named = f"[{host}]" if ":" in host else host
+    return f"{scheme}://{named}" + (f":{port}" if port not in (None, {"https": 443, "http": 80}[scheme]) else "")
 
 
 def is_loopback(origin: str) -> bool:
@@ -199,10 +204,6 @@ def missing_key() -> MissingKey:
         "it into `%happyhorse login`; or keep it in the system's keyring (service happyhorse-nb, user "
         f"{urlsplit(ORIGIN).hostname}). Or try it for free, without a key: `%happyhorse sandbox`",
     )
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
 
 
 def store_key(account: Account) -> bool:

@@ -9,7 +9,6 @@ from contextlib import suppress
 from errno import ENOENT
 from pathlib import Path
 from threading import get_ident
-from types import TracebackType
 
 from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.settings import process
@@ -63,7 +62,7 @@ class Handle(process.Guard):
             self._lock.release()
             raise
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._lock.release()
 
     def close(self, *, for_good: bool = True) -> None:

@@ -59,7 +59,6 @@ async def download(
     secret and in no message. Raises `DownloadError` (``refused`` when the link was turned down).
     """
     # Unique, so that two downloads to one target never share it; short, as names are limited.
-    # A name of its own, so that two downloads to one target never write into each other; short, as names are limited.
     half = target.with_name(f"{target.stem[:40]}.{part or secrets.token_hex(4)}.part")
     transfer = Transfer(session, url or "", half, loopback=loopback, own=own, cap=cap, window=window, on_bytes=on_bytes)
     tries = _Tries(transfer, target, renew, slot)

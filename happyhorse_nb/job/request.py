@@ -158,7 +158,6 @@ def draw(model: Model, count: int = 1) -> list[int]:
 def save_path(save: str | Path) -> Path:
     """The absolute path of the file that is asked for. Raises `InvalidRequest` where no such file can be made."""
     # Of a long path, show the end: there is the name.
-    # Of a long one its end: there is the name.
     shown = str(save) if len(str(save)) <= 80 else f"…{str(save)[-79:]}"
     try:
         path = Path(save).expanduser().absolute()

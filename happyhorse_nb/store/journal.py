@@ -152,7 +152,6 @@ class Journal:
         It survives this process, and a power cut after the next `write`.
         """
         # Within a transaction nothing is owed: it begins with that.
-        # A transaction begins with what is owed, so within one there is nothing left to do.
         if self._owed and self._writer != get_ident():
             process.uninterrupted(lambda: self._flush(patience))
 

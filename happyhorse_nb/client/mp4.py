@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import atexit
+import json
 import os
 import re
 import struct
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.util import find_spec
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 from typing import Any, BinaryIO, NamedTuple
 
+from happyhorse_nb.client import decoder
 from happyhorse_nb.errors import DownloadError
+from happyhorse_nb.settings import process
 
 #: A larger index than this, in bytes or entries, is not that of a video of some seconds.
 _MAX_INDEX = 32 * 1024 * 1024
@@ -273,6 +281,8 @@ def _run(trun: bytes, base: int, end: int, step: int, size: int) -> tuple[list[t
 #: A longer run of zeros is a hole in the file: H.264 and H.265 allow none inside a picture, and AAC only some tens of
 #: bytes, or 269 to fill a fixed rate. Holes come in sectors and pages; fewer zeros may be a writer's padding.
 _HOLE = bytes(512)
+#: What a program needs of the environment to find system libraries.
+_PASSED = ("PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMPDIR", "TEMP")
 #: Larger videos (bytes) are decoded on several threads; for a short one, starting them takes longer.
 _LONG = 1024 * 1024
 _DAMAGED = "the download is an MP4 whose pictures cannot be decoded"
@@ -303,7 +313,8 @@ def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> Vide
         if any(offset < 0 or offset + size > total for track in seen for offset, size in track.pieces):
             raise DownloadError("the download is not a complete MP4: it ends too early")
         info = VideoInfo(film.seconds, film.width, film.height)
-        decoded = _decode(path, info, total) if decode and _decodes() else None
+        library = _library() if decode else None
+        decoded = _decode(path, info, library, total) if library is not None else None
         # Decoders take a hole for silence, and H.264's at times for a picture that stands still.
         if any(_has_holes(file, track) for track in seen if track.dense):
             raise DownloadError(_DAMAGED)
@@ -329,51 +340,86 @@ def _has_holes(file: BinaryIO, track: Track) -> bool:
 
 
 @cache
-def _decodes() -> bool:
-    return find_spec("av") is not None
+def _library() -> Path | None:
+    """The folder that PyAV is in, None where it is not installed."""
+    found = find_spec("av")
+    return Path(found.origin).parents[1] if found is not None and found.origin else None
 
 
-def _decode(path: Path, info: VideoInfo, size: int) -> VideoInfo | None:
-    """Decode all of it; returns the info with what the boxes did not state, None where PyAV cannot tell.
+def _decode(path: Path, info: VideoInfo, library: Path, size: int) -> VideoInfo | None:
+    """Have all of it decoded; returns the info with what the boxes did not state, None where PyAV cannot tell.
 
     Raises `DownloadError` for pictures or sound that cannot be decoded, or only by guessing what is missing.
     """
-    import av
-
-    try:
-        # (A title that is no UTF-8 does not make a video unplayable.)
-        with av.open(str(path), metadata_errors="ignore") as container:
-            info = _look_through(container, info, threads=1 if size < _LONG else min(4, os.cpu_count() or 1))
-            return info if info.seconds else replace(info, seconds=(container.duration or 0) / av.time_base)
-    except av.error.MemoryError:
+    # A fork has another one: two that read the same pipe would have each other's answers.
+    program = process.once("decoder program", Decoder)
+    threads = 1 if size < _LONG else min(4, os.cpu_count() or 1)
+    found = program.ask(library, path, threads)
+    if found is None:
         return None
-    except av.FFmpegError:
-        raise DownloadError(_DAMAGED) from None
-    except DownloadError:
-        raise
-    except Exception:  # noqa: BLE001  # an error of PyAV's own says nothing about a video that is paid for and whole
-        return None
-
-
-def _look_through(container: Any, info: VideoInfo, *, threads: int) -> VideoInfo:
-    streams = [one for one in (*container.streams.video, *container.streams.audio) if one.codec_context]
-    if not any(one.type == "video" for one in streams):
-        raise NotImplementedError("there is no decoder for its pictures")
-    for stream in streams:
-        stream.codec_context.thread_count = threads
-        if stream.type == "video":
-            stream.codec_context.thread_type = "AUTO"
-            # Smoothing hides no damage, and takes time.
-            stream.codec_context.options = {"skip_loop_filter": "all"}
-    pictures = 0
-    for packet in container.demux(streams):
-        for frame in packet.decode():
-            # The decoder has guessed what was missing, which a viewer sees as smears and blocks.
-            if frame.is_corrupt:
-                raise DownloadError(_DAMAGED)
-            if packet.stream.type == "video":
-                pictures += 1
-                info = info if info.width and info.height else replace(info, width=frame.width, height=frame.height)
-    if not pictures:
+    if found.get("damaged"):
         raise DownloadError(_DAMAGED)
-    return info
+    if not (info.width and info.height):
+        info = replace(info, width=found["width"], height=found["height"])
+    return info if info.seconds else replace(info, seconds=found["seconds"])
+
+
+class Decoder:
+    """The program that decodes, `client.decoder`, which is started when there is something to do.
+
+    In a process of its own, so that a file that brings FFmpeg down takes no kernel with it, and so that its memory is
+    the user's again some seconds later. Its lock is not for the main thread: see `settings.process`.
+    """
+
+    def __init__(self, command: Sequence[str] = (sys.executable, "-I", "-S", decoder.__file__)) -> None:
+        self._command = command
+        self._running: subprocess.Popen[bytes] | None = None
+        self._owner = os.getpid()
+        self._lock = Lock()
+        atexit.register(self.close)
+
+    def ask(self, library: Path, path: Path, threads: int) -> dict[str, Any] | None:
+        """What the program answers for this file; None where it cannot."""
+        question = json.dumps([str(path.absolute()), threads]).encode() + b"\n"
+        with self._lock:
+            # The first may have had nothing to do, and have ended just now.
+            for _ in range(2):
+                try:
+                    return self._answer(library, question)
+                except (OSError, ValueError):
+                    self.close()
+        return None
+
+    def close(self) -> None:
+        """End the program."""
+        running, self._running = self._running, None
+        if running is None:
+            return
+        if self._owner != os.getpid():
+            # In a fork: it is the parent's, and nothing to wait for.
+            running.returncode = 0
+            return
+        # Its input ends, and with it the program.
+        with suppress(OSError):
+            running.communicate()
+
+    def _answer(self, library: Path, question: bytes) -> dict[str, Any] | None:
+        if self._running is None:
+            self._running = subprocess.Popen(  # noqa: S603 - our own program, run by the same Python
+                [*self._command, str(library)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                # Not the key, and whatever else is in it.
+                env={name: value for name, value in os.environ.items() if name in _PASSED},
+                # An interrupt of the cell is not meant for it.
+                start_new_session=True,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+        pipes = self._running
+        assert pipes.stdin is not None
+        assert pipes.stdout is not None
+        pipes.stdin.write(question)
+        pipes.stdin.flush()
+        answer: dict[str, Any] | None = json.loads(pipes.stdout.readline())
+        return answer

@@ -114,8 +114,9 @@ class Engine:
             for request in requests
         ]
         if reuse:
-            for record in records:
-                self._ask_about_expired(record, account)
+            for expired in process.uninterrupted(lambda: list(map(self._only_expired, records))):
+                if expired is not None:
+                    self._ask_about_expired(expired, account)
 
         def may(new: Sequence[Record]) -> None:
             check_budget(settings.budget, new[0], self.ledger, *new[1:])
@@ -344,14 +345,18 @@ class Engine:
         """The inputs with their bytes on disk, since many jobs may wait for hours."""
         return tuple(one if one.data is None else one.resting(self.frames.put(one.digest, one.data)) for one in inputs)
 
-    def _ask_about_expired(self, record: Record, account: Account) -> None:
-        """If the only equal job has expired, ask the server once more before its request is bought again.
+    def _only_expired(self, record: Record) -> Record | None:
+        """An expired job with an equal request, where no other job has one."""
+        expired = self.ledger.expired(record)
+        return expired if expired is not None and self.ledger.equal(record) is None else None
+
+    def _ask_about_expired(self, expired: Record, account: Account) -> None:
+        """Ask the server once more about a job that has expired, before its request is bought again.
 
         Unless the server says again that it does not know the task, that job is taken up and nothing is bought.
         """
-        expired = self.ledger.expired(record) if self.ledger.equal(record) is None else None
-        if expired is None or (task_id := expired.snapshot.task_id) is None:
-            return
+        task_id = expired.snapshot.task_id
+        assert task_id is not None, "`Ledger.expired` finds jobs with a task"
         try:
             self._asked(account, lambda client: client.read(task_id))
         except NotFound:

@@ -99,12 +99,21 @@ def run(awaitable: Awaitable[T]) -> T:
         _guard(_end)
 
 
-def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
+def _to_the_end(loop: _PrivateLoop, awaitable: Awaitable[T]) -> T:
+    outer, hooks = asyncio._get_running_loop(), sys.get_asyncgen_hooks()  # noqa: SLF001  # as above
+
+    def leave() -> None:
+        # An interrupt may have come while asyncio itself was doing this.
+        loop._thread_id = None  # type: ignore[attr-defined]  # noqa: SLF001  # typeshed has what is public
+        asyncio._set_running_loop(outer)  # noqa: SLF001
+        sys.set_asyncgen_hooks(*hooks)
+
     try:
         task = loop.create_task(_awaited(awaitable))
         try:
             return loop.run_until_complete(task)
         finally:
+            leave()
             # The tasks that it has left behind, and after an interrupt also the task itself.
             rest = asyncio.all_tasks(loop)
             for left in rest:
@@ -117,6 +126,7 @@ def _to_the_end(loop: asyncio.AbstractEventLoop, awaitable: Awaitable[T]) -> T:
             loop.run_until_complete(loop.shutdown_asyncgens())
             loop.run_until_complete(loop.shutdown_default_executor())
     finally:
+        leave()
         loop.close()
 
 

@@ -17,6 +17,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
@@ -217,7 +218,10 @@ class _Nested:
         try:
             loop.run_until_complete(cell())
         finally:
-            loop.close()
+            # As a kernel's does, this loop outlives an interrupt in its own steps.
+            asyncio._set_running_loop(None)
+            with suppress(RuntimeError):
+                loop.close()
 
     @property
     def _asyncio(self) -> list[object]:

@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 from functools import cache
 
-#: The selectors that are supported: elements and classes, by descent. All others need a sheet.
-_PLAIN = re.compile(r"(?:[a-z]+|\.[\w-]+)+(?: (?:[a-z]+|\.[\w-]+)+)*")
+#: The selectors that are supported: elements and classes, by descent. All others need a sheet. Each part can be read in
+#: one way only: where there are two, a long selector that does not match takes seconds.
+_ONE = r"(?:[a-z]+|\.[\w-]+)(?:\.[\w-]+)*"
+_PLAIN = re.compile(f"{_ONE}(?: {_ONE})*")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _BLOCK = re.compile(r"@[^{}]+\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}")
 _TAG = re.compile(r"<(/?)([a-z]\w*)([^>]*)>")

@@ -107,7 +107,7 @@ say(os.waitpid(child, 0)[1])
 """
 
 
-@pytest.mark.parametrize("slow", ["happyhorse_nb.", "av."])
+@pytest.mark.parametrize("slow", ["happyhorse_nb.", "aiohttp."])
 def test_a_fork_while_another_thread_still_loads_a_module_can_use_it(
     fake_server: FakeServer, env: dict[str, str], tmp_path: Path, photo: Path, slow: str
 ) -> None:

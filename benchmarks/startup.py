@@ -44,6 +44,16 @@ for name in json.load(sys.stdin):
         import_module(name)
 print(time.perf_counter() - started)
 """
+_CARD = """
+import json, time
+from happyhorse_nb import render
+from happyhorse_nb.models import Snapshot, Status
+started = time.perf_counter()
+import jinja2
+imported = time.perf_counter() - started
+render.card(Snapshot(id="a" * 32, status=Status.DONE, prompt="A slow pan"), None, now=0.0)
+print(json.dumps([time.perf_counter() - started, imported]))
+"""
 
 
 def main() -> None:
@@ -52,11 +62,14 @@ def main() -> None:
         ours.append(float(_run(_IMPORT.format("happyhorse_nb"))))
         theirs.append(float(_run(_IMPORT.format("aiohttp"))))
     back, accepted, parts = _submits()
+    cards = [json.loads(_run(_CARD)) for _ in range(_RUNS)]
+    drawn, imported = [card for card, _ in cards], [alone for _, alone in cards]
     show(
         [
             _row("import happyhorse_nb", ours, "ratio <= 0.1", theirs, "import aiohttp"),
             _row("import and the first generate, until it returns", back, "", parts, "its modules alone"),
             _row("import and the first generate, until accepted", accepted, "", parts, "its modules alone"),
+            _row("the first card of a video, drawn", drawn, "ratio <= 3", imported, "import jinja2"),
         ]
     )
 

@@ -32,8 +32,8 @@ PYTHON_ipykernel6 = $(PYTHON)
 # Folders too: their time tells that a file was taken away.
 SOURCES := $(shell find happyhorse_nb notebooks -name __pycache__ -prune -o -print)
 WHEEL := dist/.wheel
-# One more than there are cores: most tests wait for a kernel or a browser.
-WORKERS ?= $(shell expr $$(nproc) + 1)
+# Two more than there are cores: most tests wait for a kernel or a server.
+WORKERS ?= $(shell expr $$(nproc) + 2)
 
 step = @printf '\033[1m== %s\033[0m\n' "$(1)"
 

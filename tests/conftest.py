@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Generator, Iterator
+from itertools import groupby
 from pathlib import Path
 
 import hypothesis
@@ -62,8 +63,15 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first."""
+    """What takes longest comes first; browsers, which keep a core busy, are spread among tests that mostly wait."""
     items.sort(key=lambda item: LONGEST.index(folder_of(item)) if folder_of(item) in LONGEST else len(LONGEST))
+    browsers = [list(some) for _, some in groupby((i for i in items if folder_of(i) == "browser"), lambda i: i.path)]
+    others = [item for item in items if folder_of(item) != "browser"]
+    long = sum(folder_of(item) in LONGEST for item in others)
+    for number, some in reversed(list(enumerate(browsers))):
+        at = number * long // (len(browsers) + 1)
+        others[at:at] = some
+    items[:] = others
 
 
 @pytest.hookimpl(wrapper=True)

@@ -108,7 +108,7 @@ class Card(Live):
             below = self._outputs() if self._buttons and self._one else None
             if below is not None:
                 row = self._make_done_row(below)
-                self._outputs().put(row.bundle(self._first[0], starred=self._jobs[0].starred))
+                self._outputs().put(row.open(self._first[0], starred=self._jobs[0].starred))
             self._outputs().put(video.data)
             if below is not None:
                 below.put(EMPTY)
@@ -134,11 +134,12 @@ class Card(Live):
                 self._top.change(card)
             finally:
                 # A page that was reloaded meanwhile has missed both and still shows the panel.
-                self._panel.finish(self._state(snapshots), video=video is not None)
+                others = self._done_row.final(snapshots[0]) if self._done_row is not None and video is not None else ()
+                self._panel.finish(self._state(snapshots), video=video is not None, others=others)
             if self._row_output is None or video is None:
                 return
             if self._done_row is not None:
-                self._row_output.change(self._done_row.bundle(snapshots[0]))
+                self._row_output.change(self._done_row.bundle)
             elif self._choice_row is not None and self._comparison is not None:
                 self._choice_row.offer(len(self._comparison.jobs))
                 self._row_output.change(self._choice_row.bundle)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 #: The resolution that a finished 720P video can be made in.
 _LARGER = "1080P"
+_STAR = "Give it a star"
 
 
 class DoneRow:
@@ -46,21 +47,31 @@ class DoneRow:
             buttons.append(self._button(self._priced("Another seed"), self._make_another))
             buttons.append(self._button("Edit", self._edit))
         self._path = make("HTML", _dom_classes=("hh-path",))
-        self._star = self._button("☆", self._change_star)
+        self._star = self._button("☆", self._change_star, tooltip=_STAR)
         self._message = make("HTML", render.style())
         row = make("HBox", [*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
         self._form = make("VBox")
         self._cards = make("VBox", _dom_classes=("hh-ui", "hh-below"))
         self._box = make("VBox", [row, self._message, self._form], _dom_classes=("hh-ui", "hh-actions"))
 
-    def bundle(self, snapshot: Snapshot, *, starred: bool = False) -> MimeBundle:
-        """The MIME bundle that shows the row for the job as it is at its end."""
-        self._path.value = copy_path(snapshot)
-        self._draw_star(starred)
+    @property
+    def bundle(self) -> MimeBundle:
+        """The MIME bundle that shows the row."""
         return view(self._box)
 
-    def _button(self, words: str, act: Callable[[Any], None]) -> Any:
-        made = self._make.button(words, lambda: self._run_click(made, act))
+    def open(self, snapshot: Snapshot, *, starred: bool) -> MimeBundle:
+        """The same for a job that has ended already."""
+        for widget, traits in self.final(snapshot):
+            widget.set_trait("value", traits["value"])
+        self._draw_star(starred)
+        return self.bundle
+
+    def final(self, snapshot: Snapshot) -> list[tuple[Any, dict[str, Any]]]:
+        """The traits, by widget, that are known once the job has ended."""
+        return [(self._path, {"value": copy_path(snapshot)})]
+
+    def _button(self, words: str, act: Callable[[Any], None], **options: Any) -> Any:
+        made = self._make.button(words, lambda: self._run_click(made, act), **options)
         return made
 
     def _run_click(self, pressed: Any, act: Callable[[Any], None]) -> None:
@@ -115,7 +126,7 @@ class DoneRow:
 
     def _draw_star(self, on: bool) -> None:
         self._star.description = "★" if on else "☆"
-        self._star.tooltip = "Remove its star" if on else "Give it a star"
+        self._star.tooltip = "Remove its star" if on else _STAR
 
     def _priced(self, words: str, **changes: Any) -> str:
         from happyhorse_nb.api import price

@@ -115,9 +115,9 @@ class WidgetMaker:
             self._styles[kind] = {"style": made.style}
         return made
 
-    def button(self, words: str, act: Callable[[], None], *classes: str) -> Any:
+    def button(self, words: str, act: Callable[[], None], *classes: str, **options: Any) -> Any:
         """A button with our own words, never a user's. Nobody sees what ``act`` raises."""
-        made = self("Button", description=words, _dom_classes=("hh-button", *classes))
+        made = self("Button", description=words, _dom_classes=("hh-button", *classes), **options)
         made.on_click(lambda _: act())
         return made
 

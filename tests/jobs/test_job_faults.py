@@ -5,16 +5,18 @@ A paid request leaves once, and again only when the server has refused it for no
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import pytest
@@ -253,9 +255,18 @@ def test_a_wait_that_is_none_is_not_waited(generate: Generate, fake_server: Fake
     assert not any("asks to wait" in snapshot.message for snapshot in seen.snapshots)
 
 
-def test_the_balance_says_until_when_the_server_asks_to_wait(
-    generate: Generate, fake_server: FakeServer, capfd: pytest.CaptureFixture[str]
-) -> None:
+class Heard(io.TextIOBase):
+    """A stream that hands on what is written, whole and at once."""
+
+    def __init__(self, lines: SimpleQueue[str]) -> None:
+        self._lines = lines
+
+    def write(self, text: str) -> int:
+        self._lines.put(text)
+        return len(text)
+
+
+def test_the_balance_says_until_when_the_server_asks_to_wait(generate: Generate, fake_server: FakeServer) -> None:
     ended(generate())
     fake_server.script("balance", Say(429, headers={"Retry-After": "600"}))
     with pytest.raises(
@@ -264,12 +275,13 @@ def test_the_balance_says_until_when_the_server_asks_to_wait(
         hh.balance()
     # Within a minute it is tried once all the same, and until then the line says what is waited for.
     answers: list[Decimal | None] = []
-    asking = threading.Thread(target=lambda: answers.append(hh.balance()))
-    asking.start()
-    said = ""
-    while "asks to wait until" not in said:
-        assert asking.is_alive()
-        said += capfd.readouterr().err
+    lines: SimpleQueue[str] = SimpleQueue()
+    with redirect_stderr(Heard(lines)):
+        asking = threading.Thread(target=lambda: answers.append(hh.balance()))
+        asking.start()
+        said = ""
+        while "asks to wait until" not in said:
+            said += lines.get(timeout=DEADLINE)
     assert answers == []
     engine().wake()
     asking.join(DEADLINE)

@@ -371,7 +371,7 @@ class Decoder:
     the user's again some seconds later. Its lock is not for the main thread: see `settings.process`.
     """
 
-    def __init__(self, command: Sequence[str] = (sys.executable, "-I", "-S", decoder.__file__)) -> None:
+    def __init__(self, command: Sequence[str] = (sys.executable or "", "-I", "-S", decoder.__file__)) -> None:
         self._command = command
         self._running: subprocess.Popen[bytes] | None = None
         self._owner = os.getpid()

@@ -56,8 +56,11 @@ def test_a_file_that_brings_it_down_is_judged_without_it(file: Path) -> None:
     decoder.close()
 
 
-def test_where_it_cannot_be_started_files_are_judged_without_it(file: Path) -> None:
-    assert Decoder([str(file)]).ask(LIBRARY, file, 1) is None
+@pytest.mark.parametrize("python", ["", "x.mp4"])
+def test_where_it_cannot_be_started_files_are_judged_without_it(file: Path, python: str) -> None:
+    # Where Python is part of another program it may not know its own file.
+    command = str(file.with_name(python)) if python else ""
+    assert Decoder([command]).ask(LIBRARY, file, 1) is None
 
 
 def test_it_is_not_told_the_key(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:

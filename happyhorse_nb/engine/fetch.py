@@ -26,6 +26,7 @@ from happyhorse_nb.wire import text
 
 if TYPE_CHECKING:
     from happyhorse_nb.engine.task import JobTask
+    from happyhorse_nb.store import Presence
 
 #: Failed tries after which the card says so.
 _QUIET_TRIES = 2
@@ -82,8 +83,7 @@ async def fetch(task: JobTask) -> Snapshot:
                 task.now,
                 target,
                 renew=renew,
-                # Only one process fetches a job's video, so what a killed one left is found under this name.
-                part=task.now.id,
+                part=await _part(task, target),
                 patience=task.settings.fetch_patience,
                 on_bytes=came,
             )
@@ -124,6 +124,23 @@ async def _fresh_link(task: JobTask, why: str, failed: int) -> str | None:
     link, expires_at = read.video_url or task.now.video_url, read.expires_at or task.now.expires_at
     task.quietly(replace(task.now, video_url=link, expires_at=expires_at))
     return read.video_url
+
+
+async def _part(task: JobTask, target: Path) -> str:
+    """The name of the unfinished file, under which what a killed process left is found: one process fetches a job."""
+    name = task.now.id
+    if not task.state.record.lost:
+        return name
+    # Its row stays done and says nothing of this, so several may fetch it at once.
+    await at_disk(_remove_left, target.parent, name, task.presence)
+    return f"{name}.{task.presence.id}"
+
+
+def _remove_left(folder: Path, job_id: str, presence: Presence) -> None:
+    for half in folder.glob(f"*.{job_id}.*.part"):
+        if not presence.alive(half.suffixes[-2].removeprefix(".")):
+            with suppress(OSError):
+                half.unlink()
 
 
 async def _target(task: JobTask) -> tuple[Path, str]:

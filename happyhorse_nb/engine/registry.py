@@ -14,7 +14,7 @@ from happyhorse_nb.errors import JobNotFound, LedgerError
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Controls, Job
 from happyhorse_nb.job.state import state_of
-from happyhorse_nb.models import Status
+from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import Account, current_account, process
 from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Ledger, Presence, Record, changing
@@ -253,14 +253,14 @@ class Registry:
         self.go_on(job, account)
         return job
 
-    def _owned(self, record: Record) -> bool:
-        """Write down that this process goes on with a job, and pays for it if it is queued; False when another was
-        first. Raises `InvalidRequest` (the budget)."""
+    def _owned(self, record: Record, now: Snapshot | None = None) -> bool:
+        """Write down that this process goes on with a job, which is ``now`` like this, and pays for it if it is queued;
+        False when another was first. Raises `InvalidRequest` (the budget)."""
 
         def own() -> bool:
             if queued:
                 self.check_budget(replace(record, owner=self.presence.id))
-            return self.ledger.own(record.snapshot.id, self.presence.id, instead_of=record.owner, buys=queued)
+            return self.ledger.own(record, self.presence.id, now=now)
 
         queued = record.snapshot.status == Status.QUEUED
         return self.buying(own) if queued else own()
@@ -270,14 +270,14 @@ class Registry:
         snapshot = replace(
             record.snapshot, status=Status.PENDING, message="", remedy="", ended=None, path=None, size=None
         )
-        taken = replace(record, snapshot=snapshot, owner=self.presence.id)
+        lost = record.snapshot.status == Status.DONE
+        taken = replace(record, snapshot=snapshot, owner=self.presence.id, lost=lost)
         if live is None:
             job = self.add(Job(taken, self.controls))
         else:
             job = live
             state_of(job).revive(taken)
-        if record.owner == self.presence.id or self._owned(record):
-            self.ledger.update(snapshot)
+        if self._owned(record, snapshot):
             self.go_on(job, account)
         else:
             self.follow(job, account)

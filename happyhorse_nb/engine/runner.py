@@ -99,7 +99,7 @@ class Runner:
                 inputs=inputs,
                 settings=self.settings(),
                 ledger=self._ledger,
-                owner=self.presence.id,
+                presence=self.presence,
             )
             self._jobs[job.id] = task
             task.begin(lambda: self.start(lambda: self._watched(task, account)))

@@ -37,6 +37,7 @@ from happyhorse_nb.limits.scheduler import Urgency
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.settings.process import in_thread
+from happyhorse_nb.store import Presence
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class JobTask:
     inputs: tuple[Input, ...]
     settings: Settings
     ledger: AsyncLedger
-    owner: str
+    presence: Presence
 
     def __post_init__(self) -> None:
         self.state = state_of(self.job)
@@ -430,7 +431,7 @@ class JobTask:
         """
         self._claiming = True
         try:
-            if await self.ledger.claim(snapshot, self.owner):
+            if await self.ledger.claim(snapshot, self.presence.id):
                 self.state.publish(snapshot)
                 return
             record = await self.ledger.get(snapshot.id)
@@ -446,7 +447,7 @@ class JobTask:
 
     async def _correct(self, snapshot: Snapshot) -> None:
         """Publish the end that a job has really come to, unless somebody goes on with it."""
-        snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self.owner)
+        snapshot, was = outcome.ended(snapshot), replace(self.state.record, snapshot=self.now, owner=self.presence.id)
         try:
             if await self.ledger.settle(snapshot, was=was):
                 self.state.publish(snapshot)

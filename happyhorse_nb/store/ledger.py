@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from happyhorse_nb.models import Snapshot
+from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.store.questions import Questions
 from happyhorse_nb.store.record import Record, changing, fixed
 
@@ -47,14 +47,21 @@ class Ledger(Questions):
             lambda: self._change(snapshot, "AND status = ? AND owner IS ?", str(was.snapshot.status), was.owner)
         )
 
-    def own(self, job_id: str, owner: str, *, instead_of: str | None, buys: bool = False) -> bool:
-        """Write down which process watches a job, ``instead_of`` the one that did; False when another was first.
-
-        ``buys``: it also pays for the job, which is still queued; False when it is not.
-        """
-        buyer, queued = (", buyer = ?", "AND status = 'queued'") if buys else ("", "")
-        statement = f"UPDATE jobs SET owner = ?{buyer} WHERE id = ? AND owner IS ? {queued}"  # noqa: S608 - ours
-        values = (owner, *([owner] if buys else []), job_id, instead_of)
+    def own(self, was: Record, owner: str, *, now: Snapshot | None = None) -> bool:
+        """Write down which process watches a job, and that it is ``now`` like this; False when the row ``was`` has
+        changed since, as another process was first. For a job that is still queued, that process also pays. A done one
+        stays so, as in `update`."""
+        columns = {"owner": owner}
+        if now is not None and was.snapshot.status != Status.DONE:
+            columns |= changing(now)
+        if was.snapshot.status == Status.QUEUED:
+            columns["buyer"] = owner
+        # The state too: a stopped job still has its owner, and one that has taken it up since is at work on it.
+        statement = (
+            f"UPDATE jobs SET {', '.join(f'{name} = ?' for name in columns)} "  # noqa: S608 - the names are ours
+            "WHERE id = ? AND owner IS ? AND status = ?"
+        )
+        values = (*columns.values(), was.snapshot.id, was.owner, str(was.snapshot.status))
         return self._transaction(lambda: self._connection.execute(statement, values).rowcount == 1)
 
     def attach(self, record: Record, *, was: Record, instead: Record | None, freed: Record | None) -> bool:

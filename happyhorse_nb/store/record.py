@@ -53,6 +53,8 @@ class Record:
     take: int = 1
     #: Whether a task's id was just typed, and the server has not answered about it yet. Not in the ledger.
     typed: bool = field(default=False, compare=False)
+    #: Whether its video was here and its file is gone; its row stays done, as the file may be back. Not in the ledger.
+    lost: bool = field(default=False, compare=False)
 
     @property
     def frame(self) -> str:

@@ -50,7 +50,7 @@ class Program:
         """Wait until it has ended; what it has printed, as JSON. On stderr it says what it leaves, and nothing else."""
         out, err = self._process.communicate(timeout=DEADLINE)
         said = f"happyhorse_nb: {leaves} (" if leaves else ""
-        assert (self._process.returncode, err[: len(said)], err.count("\n")) == (code, said, bool(leaves))
+        assert (self._process.returncode, err[: len(said)], err.count("\n")) == (code, said, bool(leaves)), err
         return json.loads(out) if out else None
 
     def kill(self) -> None:
@@ -139,6 +139,21 @@ def test_a_video_whose_file_is_gone_is_fetched_again(generate: Generate, fake_se
     assert str(again.status) == "done"
     assert again.path is not None
     assert again.path.exists()
+    assert fake_server.paid == 1
+
+
+def test_kernels_that_find_a_video_gone_at_once_both_fetch_it(
+    generate: Generate, fake_server: FakeServer, folder: Path, photo: Path
+) -> None:
+    job = ended(generate())
+    assert job.path is not None
+    job.path.unlink()
+    fetched = len(fake_server.of("file"))
+    body = GENERATE + "job.result(timeout=120); print(json.dumps([job.id, str(job.status), job.path.exists()]))"
+    with fake_server.held("file"):
+        programs = [Program(body, folder, str(photo)) for _ in range(3)]
+        fake_server.wait_for("file", fetched + 3)
+    assert [program.end() for program in programs] == [[job.id, "done", True]] * 3
     assert fake_server.paid == 1
 
 

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 import happyhorse_nb as hh
 from happyhorse_nb import Job
 from happyhorse_nb.engine.fetch import DownloadProgress
+from happyhorse_nb.settings import video_name
 from happyhorse_nb.settings.process import at_disk
 from jobs.seen import Seen, ended
 from support.fake_server import Do, FakeServer
@@ -50,16 +53,24 @@ def test_a_slow_download_shows_how_much_is_there(fake_server: FakeServer, genera
     assert (str(done.status), done.size, done.progress.size) == ("done", len(small_mp4), None)
 
 
+@pytest.mark.parametrize("when", ["as it came", "as it was fetched once more"])
 def test_what_a_killed_kernel_has_left_of_a_video_is_gone_when_the_job_is_done(
-    fake_server: FakeServer, generate: Generate, folder: Path, videos: Callable[[], list[str]]
+    fake_server: FakeServer, generate: Generate, folder: Path, videos: Callable[[], list[str]], when: str
 ) -> None:
     fake_server.words = ("success",)
-    job = ended(generate())
-    [name] = videos()
-    # The same job fetched again, as after a SIGKILL in the middle of it.
-    folder.joinpath(name).unlink()
-    half = folder / f"{Path(name).stem[:40]}.{job.id}.part"
-    half.write_bytes(b"left behind")
+    if when == "as it came":
+        with fake_server.held("file"):
+            job = generate()
+            fake_server.wait_for("file")
+            job.stop()
+            ended(job)
+        name, left = video_name(job.snapshot.created, job.prompt, job.id), job.id
+    else:
+        job = ended(generate())
+        [name] = videos()
+        folder.joinpath(name).unlink()
+        left = f"{job.id}.{'0' * 16}"
+    folder.joinpath(f"{Path(name).stem[:40]}.{left}.part").write_bytes(b"left behind")
     assert [str(ended(again).status) for again in hh.resume(job.id)] == ["done"]
     assert videos() == [name]
 

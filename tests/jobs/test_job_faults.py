@@ -359,8 +359,12 @@ def test_a_404_that_is_repeated_is_said_before_it_is_believed(
     seen.wait(lambda snapshot: not snapshot.message)
     fake_server.tasks.clear()
     seen.wait(lambda snapshot: "does not know this task" in snapshot.message)
-    settings.missing_patience = 0.0
-    assert isinstance(ended(seen.job).error, hh.JobExpired)
+    seen.job.stop()
+    ended(seen.job)
+    # A job takes over its patience when it begins to watch.
+    settings.missing_patience = 0.2
+    [taken] = hh.resume(seen.job)
+    assert isinstance(ended(taken).error, hh.JobExpired)
 
 
 def test_a_task_that_the_server_knows_no_more(generate: Generate, fake_server: FakeServer) -> None:

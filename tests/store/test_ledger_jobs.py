@@ -97,13 +97,25 @@ run.close()
 
 def test_a_job_whose_kernel_died_is_taken_over_by_one_of_those_that_try(ledger: Ledger) -> None:
     left = added(ledger, "task-1", owner="0a")
-    act = 'print(run.own(args[2], f"0b{me}", instead_of="0a")); run.close()'
-    prepare = IMPORTS.replace("args[1:]", "args[1:2]")
+    act = 'print(run.own(row, f"0b{me}")); run.close()'
+    prepare = IMPORTS.replace("args[1:]", "args[1:2]") + "\nrow = run.get(args[2])\n"
     said = at_once(6, prepare, act, ledger.folder, TESTS, left.id)
     assert sorted(said) == ["False"] * 5 + ["True"]
     record_now = ledger.get(left.id)
     assert record_now is not None
     assert record_now.owner == f"0b{said.index('True')}"
+
+
+def test_a_job_that_another_kernel_has_taken_up_since_it_was_read_is_not_taken_from_it(ledger: Ledger) -> None:
+    left = added(ledger, "task-1", status=Status.STOPPED, owner="0a")
+    seen_stopped = ledger.get(left.id)
+    assert seen_stopped is not None
+    # With its own kernel's name, too: whoever reads between two writes must not see it both stopped and owned anew.
+    assert ledger.own(seen_stopped, "0a", now=replace(left, status=Status.PENDING))
+    assert not ledger.own(seen_stopped, "0b", now=replace(left, status=Status.PENDING))
+    taken = ledger.get(left.id)
+    assert taken is not None
+    assert (taken.owner, taken.snapshot.status) == ("0a", Status.PENDING)
 
 
 @pytest.mark.parametrize("status", list(Status))
@@ -214,8 +226,8 @@ def test_what_a_kernel_spent_is_its_bills_and_estimates_without_the_sandbox(ledg
 
 
 def test_a_job_counts_for_the_kernel_that_bought_it_whoever_watches_it_now(ledger: Ledger) -> None:
-    now = added(ledger, owner="0a", cost=Cost(Decimal("0.70")))
-    assert ledger.own(now.id, "0b", instead_of="0a")
+    now = added(ledger, owner="0a", status=Status.PENDING, cost=Cost(Decimal("0.70")))
+    assert ledger.own(ledger.find(now.id), "0b")
     assert (ledger.spent("0a"), ledger.spent("0b")) == (Decimal("0.70"), Decimal(0))
 
 

@@ -75,11 +75,10 @@ class Card(Live):
 
     def open(self) -> None:
         """Put the outputs into the running cell, and follow the jobs from now on."""
-        # Also what only the end shows is made now, on the main thread.
+        # Also the outputs that only the end fills: a background thread can display nothing.
         self._top, self._bottom = self._outputs(), self._outputs()
         self._row_output = self._outputs() if self._buttons else None
-        below = self._outputs() if self._buttons and self._one else None
-        self._done_row = self._make_done_row(below) if below is not None else None
+        self._below = self._outputs() if self._buttons and self._one else None
         self._choice_row = ChoiceRow(len(self._jobs), self._choose) if self._buttons and not self._one else None
         self._panel = Panel(
             self._state(self._first),
@@ -93,7 +92,7 @@ class Card(Live):
             self._row_output.put(EMPTY)
         will_appear = render.placeholder(self._first[0]) if self._one else render.takes_placeholder(self._first)
         self._bottom.put({"text/html": will_appear, "text/plain": ""})
-        for output in (below, None if self._one else self._row_output):
+        for output in (self._below, None if self._one else self._row_output):
             if output is not None:
                 output.put(EMPTY)
         self.follow()
@@ -107,15 +106,14 @@ class Card(Live):
         elif video is not None:
             below = self._outputs() if self._buttons and self._one else None
             if below is not None:
-                row = self._make_done_row(below)
-                self._outputs().put(row.open(self._first[0], starred=self._jobs[0].starred))
+                self._outputs().put(self._done_row(below, starred=self._jobs[0].starred))
             self._outputs().put(video.data)
             if below is not None:
                 below.put(EMPTY)
 
-    def _make_done_row(self, below: Output) -> DoneRow:
-        limit = self._embed_limit
-        return DoneRow(self._jobs[0], below=below, embed_limit=limit, start=self._start, show=show)
+    def _done_row(self, below: Output, *, starred: bool = False) -> MimeBundle:
+        job, limit = self._jobs[0], self._embed_limit
+        return DoneRow(job, below=below, embed_limit=limit, start=self._start, show=show, starred=starred).bundle
 
     def _tick(self, snapshots: Snapshots) -> None:
         try:
@@ -134,12 +132,11 @@ class Card(Live):
                 self._top.change(card)
             finally:
                 # A page that was reloaded meanwhile has missed both and still shows the panel.
-                others = self._done_row.final(snapshots[0]) if self._done_row is not None and video is not None else ()
-                self._panel.finish(self._state(snapshots), video=video is not None, others=others)
+                self._panel.finish(self._state(snapshots), video=video is not None)
             if self._row_output is None or video is None:
                 return
-            if self._done_row is not None:
-                self._row_output.change(self._done_row.bundle)
+            if self._below is not None:
+                self._row_output.change(self._done_row(self._below))
             elif self._choice_row is not None and self._comparison is not None:
                 self._choice_row.offer(len(self._comparison.jobs))
                 self._row_output.change(self._choice_row.bundle)

@@ -21,18 +21,27 @@ if TYPE_CHECKING:
 
 #: The resolution that a finished 720P video can be made in.
 _LARGER = "1080P"
-_STAR = "Give it a star"
+#: The star's words and its tooltip, off and on.
+_STARS = ("☆", "Give it a star"), ("★", "Remove its star")
 
 
 class DoneRow:
     """*Make it in 1080P*, *Another seed*, *Edit*, *Copy path* and the star, for one job.
 
-    All widgets are made at once, on the main thread. The jobs that the buttons make are shown by ``show`` in ``below``,
-    the output under the video: live at first, as ordinary outputs once all have ended.
+    Made once the job has ended: a running card does not wait for what it may never need. The jobs that the buttons make
+    are shown by ``show`` in ``below``, the output under the video: live at first, as ordinary outputs once all have
+    ended.
     """
 
     def __init__(
-        self, job: Job, *, below: Output, embed_limit: float, start: Path, show: Callable[..., object]
+        self,
+        job: Job,
+        *,
+        below: Output,
+        embed_limit: float,
+        start: Path,
+        show: Callable[..., object],
+        starred: bool = False,
     ) -> None:
         self._job, self._below, self._embed_limit, self._start, self._show = job, below, embed_limit, start, show
         self._made: list[Job] = []
@@ -46,29 +55,19 @@ class DoneRow:
             # The request of a task that was taken up by its id is not known.
             buttons.append(self._button(self._priced("Another seed"), self._make_another))
             buttons.append(self._button("Edit", self._edit))
-        self._path = make("HTML", _dom_classes=("hh-path",))
-        self._star = self._button("☆", self._change_star, tooltip=_STAR)
+        path = make("HTML", copy_path(snapshot), _dom_classes=("hh-path",))
+        words, tooltip = _STARS[starred]
+        self._star = self._button(words, self._change_star, tooltip=tooltip)
         self._message = make("HTML", render.style())
-        row = make("HBox", [*buttons, self._path, self._star], _dom_classes=("hh-actions-row",))
-        self._form = make("VBox")
-        self._cards = make("VBox", _dom_classes=("hh-ui", "hh-below"))
-        self._box = make("VBox", [row, self._message, self._form], _dom_classes=("hh-ui", "hh-actions"))
+        row = make("HBox", [*buttons, path, self._star], _dom_classes=("hh-actions-row",))
+        self._box = make("VBox", [row, self._message], _dom_classes=("hh-ui", "hh-actions"))
+        #: The live cards below, once there are some.
+        self._cards: Any = None
 
     @property
     def bundle(self) -> MimeBundle:
         """The MIME bundle that shows the row."""
         return view(self._box)
-
-    def open(self, snapshot: Snapshot, *, starred: bool) -> MimeBundle:
-        """The same for a job that has ended already."""
-        for widget, traits in self.final(snapshot):
-            widget.set_trait("value", traits["value"])
-        self._draw_star(starred)
-        return self.bundle
-
-    def final(self, snapshot: Snapshot) -> list[tuple[Any, dict[str, Any]]]:
-        """The traits, by widget, that are known once the job has ended."""
-        return [(self._path, {"value": copy_path(snapshot)})]
 
     def _button(self, words: str, act: Callable[[Any], None], **options: Any) -> Any:
         made = self._make.button(words, lambda: self._run_click(made, act), **options)
@@ -117,16 +116,13 @@ class DoneRow:
     def _edit(self, _pressed: Any) -> None:
         from happyhorse_nb.widgets.form import edit
 
-        self._form.children = (edit(self._job).box,)
+        row, message, *_ = self._box.children
+        self._box.children = (row, message, edit(self._job).box)
 
     def _change_star(self, _pressed: Any) -> None:
         on = not self._job.starred
         self._job.star(on)
-        self._draw_star(on)
-
-    def _draw_star(self, on: bool) -> None:
-        self._star.description = "★" if on else "☆"
-        self._star.tooltip = "Remove its star" if on else _STAR
+        self._star.description, self._star.tooltip = _STARS[on]
 
     def _priced(self, words: str, **changes: Any) -> str:
         from happyhorse_nb.api import price
@@ -148,6 +144,8 @@ class DoneRow:
     def _add(self, made: Job) -> None:
         if made not in self._made:
             self._made.append(made)
+        if self._cards is None:
+            self._cards = self._make("VBox", _dom_classes=("hh-ui", "hh-below"))
         outputs = WidgetOutputs()
         self._show(made, embed_limit=self._embed_limit, outputs=outputs, buttons=False)
         self._cards.children = (*self._cards.children, *outputs.widgets)

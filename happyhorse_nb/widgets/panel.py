@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,14 +66,13 @@ class Panel:
             if getattr(widget, trait) != value and self._rate.take():
                 setattr(widget, trait, value)
 
-    def finish(self, state: PanelState, *, video: bool, others: Sequence[tuple[Any, dict[str, Any]]] = ()) -> None:
-        """Show the end, with a button for the video if there is one; then set the traits of ``others``, by widget. What
-        exceeds the rate is sent within the next seconds."""
+    def finish(self, state: PanelState, *, video: bool) -> None:
+        """Show the end, with a button for the video if there is one. What exceeds the rate is sent within the next
+        seconds."""
         self._unsent = [
             (self._live, {"value": state.live}),
             (self._row, self._row_traits(self._show if video else None)),
             (self._said, {"value": state.said}),
-            *others,
         ]
         self._send()
 

@@ -3,6 +3,7 @@
 from happyhorse_nb.api.calls import (
     again,
     balance,
+    begin,
     create,
     forget,
     generate,
@@ -19,6 +20,6 @@ from happyhorse_nb.api.lookup import find, running, take_up
 from happyhorse_nb.api.nested import run
 
 __all__ = [
-    "Jobs", "again", "balance", "create", "find", "forget", "generate", "jobs", "price", "remade", "remove", "restore",
-    "resume", "run", "running", "take_up", "wait",
+    "Jobs", "again", "balance", "begin", "create", "find", "forget", "generate", "jobs", "price", "remade", "remove",
+    "restore", "resume", "run", "running", "take_up", "wait",
 ]  # fmt: skip

@@ -104,15 +104,21 @@ def create(
     takes: int | None = None,
     again: bool = False,
     yes: bool = False,
+    later: bool = False,
     **options: Any,
 ) -> Job | Takes:
     """`generate` with the parameters, and the inputs beside ``image``, as a mapping by their names. ``options`` are
-    those of `prepare`."""
+    those of `prepare`. With ``later`` the jobs may start only at `begin`, or after a moment."""
     count = check_takes(takes)
     # Without the default seed, which would be that of the video made before.
     unset = ("seed",) if again else ()
     request = prepare(image, prompt, params, settings=config(), home=engine().folder, unset=unset, **options)
-    return _buy(request, count, again=again, yes=yes)
+    return _buy(request, count, again=again, yes=yes, later=later)
+
+
+def begin() -> None:
+    """Start what was made to start later."""
+    engine().begin()
 
 
 def jobs(
@@ -144,12 +150,12 @@ def wait(*some: Job | Takes | str, timeout: float | None = None) -> None:
     wait_for(jobs_of("wait", some) or running(), timeout=timeout)
 
 
-def _buy(request: Request, count: int, *, again: bool, yes: bool) -> Job | Takes:
+def _buy(request: Request, count: int, *, again: bool, yes: bool, later: bool = False) -> Job | Takes:
     """Submit the request, or show a question first where its price asks for one and somebody can answer."""
     requests = spread(request, count)
 
     def buy(agreed: Quote | None) -> Job | Takes:
-        jobs = engine().submit_all(requests, again=again, yes=yes, agreed=agreed)
+        jobs = engine().submit_all(requests, again=again, yes=yes, agreed=agreed, later=later)
         return jobs[0] if count == 1 else Takes(jobs, seed=None if request.take else request.seed)
 
     try:

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import CancelledError
 from contextlib import suppress
-from multiprocessing import parent_process
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -99,10 +98,17 @@ class Engine:
                 threading._register_atexit(self._finish)  # type: ignore[attr-defined]  # noqa: SLF001
 
     def submit_all(
-        self, requests: Sequence[Request], *, again: bool = False, yes: bool = False, agreed: Quote | None = None
+        self,
+        requests: Sequence[Request],
+        *,
+        again: bool = False,
+        yes: bool = False,
+        agreed: Quote | None = None,
+        later: bool = False,
     ) -> list[Job]:
         """Write these intents down and start, all or none; for a request equal to one in the ledger, return that one's
-        job. ``agreed`` is what the user was asked about and agreed to.
+        job. ``agreed`` is what the user was asked about and agreed to. With ``later`` they may start only at
+        `begin`, or after a moment.
 
         Raises `MissingKey`, `InvalidRequest` (the budget), `AskFirst` (unless ``yes``) and `LedgerError`.
         """
@@ -122,7 +128,7 @@ class Engine:
             check_budget(settings.budget, new[0], self.ledger, *new[1:])
             check_asked(ask_above, new, agreed=agreed)
 
-        return process.uninterrupted(lambda: self._submitted(requests, records, account, may, reuse=reuse))
+        return process.uninterrupted(lambda: self._submitted(requests, records, account, may, reuse=reuse, later=later))
 
     def _submitted(
         self,
@@ -132,6 +138,7 @@ class Engine:
         may: Callable[[Sequence[Record]], None],
         *,
         reuse: bool,
+        later: bool,
     ) -> list[Job]:
         equals = [self._equal(record) if reuse else None for record in records]
         new = [number for number, equal in enumerate(equals) if equal is None]
@@ -151,7 +158,7 @@ class Engine:
         for number, (job, equal) in zip(new, bought, strict=True):
             jobs[number] = job
             if equal is None:
-                self._runner.begin(job, account, inputs[number])
+                self._runner.begin(job, account, inputs[number], later=later)
         for number, (_, equal) in zip(new, bought, strict=True):
             if equal is not None:
                 # Another kernel has bought it first.
@@ -198,6 +205,10 @@ class Engine:
         minute it raises `RateLimited` instead. Raises `MissingKey`, `ConfigError`, and what the question raises.
         """
         return self._asked(current_account(), question)
+
+    def begin(self) -> None:
+        """Start what was submitted to start later."""
+        self._runner.begin_all()
 
     def stop(self, job: Job) -> None:
         """See `Job.stop`."""
@@ -322,8 +333,9 @@ class Engine:
                     outcome_of(settling)
             except (KeyboardInterrupt, CancelledError):
                 self._interrupted = True
-        if parent_process() is not None:
-            # A process of multiprocessing calls nothing else at its end.
+        multiprocessing = sys.modules.get("multiprocessing")
+        if multiprocessing is not None and multiprocessing.parent_process() is not None:
+            # A process of multiprocessing, which has imported that, calls nothing else at its end.
             self._tell()
 
     def _tell(self) -> None:

@@ -194,8 +194,9 @@ class StartQueue:
         self._row, self._last, self._first = 0, float("-inf"), float("-inf")
         self._watched = self._closed = False
 
-    def put(self, name: str, call: Call) -> None:
-        """Call it on the loop, after all that were put before. Callable from any thread."""
+    def put(self, name: str, call: Call, *, later: bool = False) -> None:
+        """Call it on the loop, after all that were put before; with ``later`` at the next `flush`, or after a moment.
+        Callable from any thread."""
 
         def put() -> None:
             if self._closed:
@@ -206,7 +207,9 @@ class StartQueue:
             if not self._calls:
                 self._first = now
             self._calls[name] = call
-            if self._row <= self._few:
+            if later:
+                self._loop.call(lambda: self._loop.later(self._longest, self.flush))
+            elif self._row <= self._few:
                 self._loop.call(self.flush)
             elif not self._watched:
                 self._loop.call(self._watch)

@@ -89,8 +89,12 @@ class Runner:
         """Run a coroutine on the loop, until its end or the runner's. Callable from any thread."""
         return self.loop.start(make, among=self._tasks)
 
-    def begin(self, job: Job, account: Account, inputs: tuple[Input, ...]) -> None:
-        """Work on a job; ``inputs`` are given for one that is still to be sent. Callable from any thread."""
+    def begin(self, job: Job, account: Account, inputs: tuple[Input, ...], *, later: bool = False) -> None:
+        """Work on a job; ``inputs`` are given for one that is still to be sent. Callable from any thread.
+
+        With ``later`` the first one, for which the client is imported, waits for `begin_all`, or for a moment: two
+        threads that import slow each other down, and a cell needs the widgets.
+        """
 
         def begin() -> None:
             task = JobTask(
@@ -104,7 +108,11 @@ class Runner:
             self._jobs[job.id] = task
             task.begin(lambda: self.start(lambda: self._watched(task, account)))
 
-        self._starts.put(job.id, begin)
+        self._starts.put(job.id, begin, later=later and not self._limits)
+
+    def begin_all(self) -> None:
+        """Begin now what was to begin later. Callable from any thread."""
+        self.loop.call(self._starts.flush)
 
     @property
     def jobs(self) -> list[Job]:

@@ -159,10 +159,11 @@ def _cells() -> dict[str, str]:
     return process.once("cells of cards", dict[str, str])
 
 
-def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
+def present(shown: Job | Takes, *, wait: bool | None = None, then: Callable[[], None] = lambda: None) -> None:
     """Show a job or takes, and wait for their end if ``wait``, else the settings, else the front end asks for that.
 
-    What they end with is not raised. Where nothing is bought yet, the question is shown and nobody waits.
+    ``then`` is called once they are shown. What they end with is not raised. Where nothing is bought yet, the question
+    is shown and nobody waits.
     """
     if process.is_a(shown, Pending):
         shown.show()
@@ -174,6 +175,7 @@ def present(shown: Job | Takes, *, wait: bool | None = None) -> None:
     from happyhorse_nb.job.notices import promise
 
     show(shown)
+    then()
     wanted = config().wait if wait is None else wait
     waits = (frontend.waits_by_default() if wanted is None else wanted) and not shown.done()
     promise(members(shown), waits=waits)

@@ -13,7 +13,7 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.api import again, balance, create, forget, jobs, remove, restore, running, take_up
+from happyhorse_nb.api import again, balance, begin, create, forget, jobs, remove, restore, running, take_up
 from happyhorse_nb.api.catalog import chosen
 from happyhorse_nb.errors import UsageError, in_words_here
 from happyhorse_nb.job import display
@@ -39,7 +39,14 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         print(sentence)
     prompt = interpolate(body, shell.user_ns)
     made = create(
-        args.image, prompt, params_of(args), again=args.again, namespace=shell.user_ns, yes=args.yes, **_request(args)
+        args.image,
+        prompt,
+        params_of(args),
+        again=args.again,
+        namespace=shell.user_ns,
+        yes=args.yes,
+        later=True,
+        **_request(args),
     )
     if name is not None:
         # Also while the user is still asked: the cells below must not find an older job there.
@@ -47,7 +54,7 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
         display.bind(made, name)
     if process.is_a(made, Pending):
         return
-    display.present(made, wait=args.wait)
+    display.present(made, wait=args.wait, then=begin)
     if made.error is not None:
         # Raised in a cell that has waited, so that it stops "run all".
         raise made.error

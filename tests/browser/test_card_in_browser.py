@@ -67,10 +67,14 @@ def test_the_card_moves_while_another_cell_is_busy(lab: Lab, page: Page, server:
     server.task.say("success")
     expect(card).to_contain_text("Done")
     assert notebook.play(1) == SEEN
+    # Its buttons are made by then, on another thread than the one that is busy.
+    expect(card.get_by_role("button", name="Another seed")).to_be_visible()
     # All that time the other cell held the kernel, and nothing of ours has landed in it.
     assert notebook.output(2).inner_text().split() == ["busy"]
     (lab.root / "moves.ipynb.let-go").touch()
     expect(notebook.output(2)).to_contain_text("over")
+    card.get_by_role("button", name="☆").click()
+    expect(card.get_by_role("button", name="★")).to_be_visible()
 
 
 @pytest.mark.front_ends("lab", "notebook")

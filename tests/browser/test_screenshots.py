@@ -1,24 +1,36 @@
-"""How it looks: every view, light and dark, wide and narrow, on the embedded server. Nothing sticks out of its cell.
+"""How it looks: every view, light and dark, wide and narrow. Nothing sticks out of its cell.
 
-`make screenshots` keeps the pictures in docs/screenshots/, where the README shows them.
+`make screenshots` keeps the pictures in docs/screenshots/, where the README shows them; there the embedded server makes
+the videos. Elsewhere they come from a scripted one, which has them at once.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
+from support.fake_server import KEY, FakeServer
 from support.lab import Lab, Notebook, play
+from support.videos import make_mp4
 
 pytestmark = pytest.mark.browser
 
-SETUP = "%load_ext happyhorse_nb\nimport happyhorse_nb as hh\n%happyhorse sandbox --seconds 1"
+#: Where the pictures are kept, if they are.
+KEPT = os.environ.get("HH_SCREENSHOTS")
+
+
+def sandbox(seconds: int) -> str:
+    """The line that chooses the server whose videos take so long, where pictures are kept."""
+    return f"%happyhorse sandbox --seconds {seconds}" if KEPT else ""
+
+
+SETUP = "%load_ext happyhorse_nb\nimport happyhorse_nb as hh\n"
 TAKES = (
     "%%happyhorse coffee.jpg --duration 3 --resolution 720P --seed 86 --takes 4 --name takes --wait\n"
     "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field"
@@ -27,7 +39,6 @@ DONE = (
     "%%happyhorse rocket.jpg --duration 3 --resolution 720P --seed 7 --name launch --wait\n"
     "The rocket lifts off; smoke rolls towards the camera, golden hour, slow tilt up"
 )
-SLOW = "%happyhorse sandbox --seconds 90"
 RUNNING = DONE.replace("--seed 7", "--seed 8").replace("--wait", "--no-wait")
 FORM = (
     'hh.form("coffee.jpg", "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field", '
@@ -40,7 +51,7 @@ OUT = (
 )
 #: The views by the name of their pictures, in the order in which their cells run.
 CELLS = {
-    "setup": SETUP,
+    "setup": SETUP + sandbox(1),
     "takes": TAKES,
     "done": DONE,
     "compare": "hh.compare(*takes[:2])",
@@ -48,7 +59,7 @@ CELLS = {
     "gallery": "hh.gallery()",
     "jobs": "hh.jobs()",
     "question": TAKES.replace("--duration 3", "--duration 15").replace(" --name takes --wait", ""),
-    "slow": SLOW,
+    "slow": sandbox(90) or "pass",
     "running": RUNNING,
     "out": OUT,
 }
@@ -80,28 +91,47 @@ STICKING_OUT = """area => {
 
 
 @pytest.fixture(scope="module")
-def lab(photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp("looks")
-    for name in ("rocket.jpg", "coffee.jpg"):
-        shutil.copy(photo.with_name(name), root / name)
-    with Lab("lab", root=root, env={"HAPPYHORSE_HOME": str(root / "home")}) as lab:
-        yield lab
-
-
-def opened(lab: Lab, browser: Browser, name: str, *cells: str, run: int) -> Notebook:
-    """A notebook of these cells, the first so many of them run."""
-    lab.write(name, *cells)
-    # Reduced motion, so that no picture is taken in the middle of a movement.
-    page = browser.new_page(reduced_motion="reduce", device_scale_factor=1.5)
-    notebook = lab.open(page, name, alone=True)
-    for index in range(run):
-        notebook.run_to_end(index)
-    return notebook
+def server() -> Iterator[FakeServer]:
+    """Has every video at once, of the size and length that the cells ask for; not asked where pictures are kept."""
+    width, height = size = (1176, 784)
+    with FakeServer(video=make_mp4(width=width, height=height, seconds=3, fps=8), size=size) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def notebook(lab: Lab, browser: Browser) -> Notebook:
-    return opened(lab, browser, "looks.ipynb", *CELLS.values(), run=len(CELLS))
+def lab(server: FakeServer, photo: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp("looks")
+    for name in ("rocket.jpg", "coffee.jpg"):
+        shutil.copy(photo.with_name(name), root / name)
+    env = {"HAPPYHORSE_HOME": str(root / "home")}
+    if not KEPT:
+        env |= {"MODELLIX_API_KEY": KEY, "MODELLIX_BASE_URL": server.origin}
+    with Lab("lab", root=root, env=env) as lab:
+        yield lab
+
+
+def opened(lab: Lab, browser: Browser, name: str, *cells: str) -> Notebook:
+    """A notebook of these cells."""
+    lab.write(name, *cells)
+    # Reduced motion, so that no picture is taken in the middle of a movement.
+    page = browser.new_page(reduced_motion="reduce", device_scale_factor=1.5)
+    return lab.open(page, name, alone=True)
+
+
+def run(notebook: Notebook, server: FakeServer, cells: Iterable[int], *words: str) -> None:
+    """Run these cells, whose tasks say these words."""
+    server.words = words
+    for index in cells:
+        notebook.run_to_end(index)
+
+
+@pytest.fixture(scope="module")
+def notebook(lab: Lab, browser: Browser, server: FakeServer) -> Notebook:
+    notebook = opened(lab, browser, "looks.ipynb", *CELLS.values())
+    slow = list(CELLS).index("slow")
+    run(notebook, server, range(slow), "success")
+    run(notebook, server, range(slow, len(CELLS)), "processing")
+    return notebook
 
 
 @pytest.fixture(params=[(theme, width) for theme in THEMES for width in WIDTHS], ids="-".join, scope="module")
@@ -137,17 +167,18 @@ def test_a_view_is_whole_in_both_themes_wide_and_narrow(
 
 
 def test_a_page_with_a_done_and_a_running_cell_is_what_the_readme_shows(
-    lab: Lab, browser: Browser, tmp_path: Path
+    lab: Lab, browser: Browser, server: FakeServer, tmp_path: Path
 ) -> None:
     # Other seeds than those of the views: an equal request would show the video that it has made.
     done = DONE.replace("--seed 7", "--seed 11").replace(" --wait", "")
     running = "%%happyhorse coffee.jpg --duration 3\nSteam rises from the cup in slow motion, the spoon glints"
-    notebook = opened(lab, browser, "quickstart.ipynb", SETUP.replace("1", "20"), done, running, run=2)
+    notebook = opened(lab, browser, "quickstart.ipynb", SETUP + sandbox(20), done, running)
+    run(notebook, server, (0, 1), "success")
     page = notebook.page
     wear(page, "light", 860, 1400)
     play(notebook.output(1).locator("video"))
     notebook.output(1).locator("video").evaluate("video => video.pause()")
-    notebook.run_to_end(2)
+    run(notebook, server, [2], "processing")
     expect(notebook.output(2).locator(READY["running"])).to_be_visible()
     cells = page.locator(".jp-Notebook .jp-Cell")
     first, last = cells.nth(1).bounding_box(), cells.nth(2).bounding_box()
@@ -161,7 +192,7 @@ def test_a_page_with_a_done_and_a_running_cell_is_what_the_readme_shows(
 
 def folder_of(tmp_path: Path) -> Path:
     """Where the pictures go."""
-    return Path(os.environ.get("HH_SCREENSHOTS") or tmp_path)
+    return Path(KEPT or tmp_path)
 
 
 def drawn(path: Path) -> bool:

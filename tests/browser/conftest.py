@@ -1,4 +1,4 @@
-"""One browser for each module of tests, and a page of its own for each test; in JupyterLab unless a test is marked."""
+"""One browser for each module of tests; in JupyterLab unless a test is marked."""
 
 from __future__ import annotations
 
@@ -22,8 +22,22 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
+    """A page of the test's own."""
     with browser.new_context() as context:
         yield context.new_page()
+
+
+@pytest.fixture(scope="module")
+def only_page(browser: Browser) -> Iterator[Page]:
+    with browser.new_context() as context:
+        yield context.new_page()
+
+
+@pytest.fixture
+def lasting_page(only_page: Page) -> Page:
+    """One page for a module's tests that close, reload and disconnect nothing, since JupyterLab takes long to load."""
+    only_page.set_viewport_size({"width": 1280, "height": 720})
+    return only_page
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

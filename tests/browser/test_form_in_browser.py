@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as Waited
 
 from support.axe import serious
 from support.fake_server import KEY, FakeServer
-from support.lab import App, Lab, play
+from support.lab import DEADLINE, App, Lab, play
 
 pytestmark = pytest.mark.browser
 
@@ -44,16 +46,30 @@ def lab(front_end: App, server: FakeServer, photo: Path, tmp_path_factory: pytes
         yield lab
 
 
+@pytest.fixture
+def page(lasting_page: Page) -> Page:
+    return lasting_page
+
+
 def show(lab: Lab, page: Page, name: str, arguments: str = "") -> Locator:
     """A form in a notebook of that name; as an app, or under its cell."""
     lab.write(name, CELL.format(arguments))
     if lab.app == "voila":
-        page.goto(lab.url(name))
+        visit(lab, page, name)
     else:
         lab.open(page, name).run_to_end(0)
     form = page.locator(".hh-form")
     expect(form).to_be_visible()
     return form
+
+
+def visit(lab: Lab, page: Page, name: str) -> None:
+    """Open a notebook in Voilà. It waits seconds for its widgets, and then shows none: its user loads it again."""
+    for _ in range(3):
+        page.goto(lab.url(name))
+        with suppress(Waited):
+            page.locator(".hh-form").wait_for(timeout=DEADLINE * 1000 / 3)
+            break
 
 
 def choose(form: Locator, path: Path) -> None:
@@ -166,7 +182,7 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
 @pytest.mark.front_ends("lab", "voila")
 def test_the_notebook_that_is_shipped_is_an_app(lab: Lab, page: Page, server: FakeServer) -> None:
     if lab.app == "voila":
-        page.goto(lab.url("02_form.ipynb"))
+        visit(lab, page, "02_form.ipynb")
     else:
         notebook = lab.open(page, "02_form.ipynb")
         notebook.run_to_end(1)

@@ -109,10 +109,12 @@ PLACES = """tiles => tiles.map(tile => {
 
 
 @pytest.mark.parametrize("width", [1280, 480])
-def test_a_playing_film_is_large_and_what_stands_beside_it_stays_where_it_is(lab: Lab, page: Page, width: int) -> None:
-    page.set_viewport_size({"width": width, "height": 1400})
+def test_a_playing_film_is_large_and_what_stands_beside_it_stays_where_it_is(
+    lab: Lab, lasting_page: Page, width: int
+) -> None:
+    lasting_page.set_viewport_size({"width": width, "height": 1400})
     lab.write(f"large-{width}.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
-    notebook = lab.open(page, f"large-{width}.ipynb", alone=True)
+    notebook = lab.open(lasting_page, f"large-{width}.ipynb", alone=True)
     notebook.run_to_end(0)
     gallery = notebook.output(0).locator(".hh-gallery")
     tiles = gallery.locator(".hh-tile:visible")
@@ -131,43 +133,45 @@ def test_a_playing_film_is_large_and_what_stands_beside_it_stays_where_it_is(lab
     box = gallery.locator("video").bounding_box()
     assert box is not None
     assert box["width"] >= 2 * before[0][2]
-    assert serious(page, ".hh-gallery") == []
+    assert serious(lasting_page, ".hh-gallery") == []
 
 
-def test_what_is_picked_is_removed_and_brought_back_by_keyboard(lab: Lab, page: Page) -> None:
+def test_what_is_picked_is_removed_and_brought_back_by_keyboard(lab: Lab, lasting_page: Page) -> None:
     lab.write("removed.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
-    notebook = lab.open(page, "removed.ipynb")
+    notebook = lab.open(lasting_page, "removed.ipynb")
     notebook.run_to_end(0)
     gallery = notebook.output(0).locator(".hh-gallery")
     first = gallery.locator(".hh-tile:visible").first
     prompt = str(first.locator(".hh-prompt").get_attribute("title"))
     for number in (1, 2):
         button(gallery, f"Pick video {number}").focus()
-        page.keyboard.press("Space")
+        lasting_page.keyboard.press("Space")
     button(gallery, "Remove 2").focus()
-    page.keyboard.press("Enter")
+    lasting_page.keyboard.press("Enter")
     expect(gallery).to_contain_text("2 jobs are removed.")
     expect(first).not_to_contain_text(prompt)
     button(gallery, "Undo").focus()
-    page.keyboard.press("Enter")
+    lasting_page.keyboard.press("Enter")
     expect(first).to_contain_text(prompt)
 
 
-def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, page: Page) -> None:
+def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, lasting_page: Page) -> None:
     lab.write("below.ipynb", "%load_ext happyhorse_nb\n%happyhorse gallery")
-    notebook = lab.open(page, "below.ipynb")
+    notebook = lab.open(lasting_page, "below.ipynb")
     notebook.run_to_end(0)
     gallery = notebook.output(0).locator(".hh-gallery")
     compare = button(gallery, "Compare: pick two to four")
     expect(compare).to_be_disabled()
     button(gallery, "Pick video 1").click()
     button(gallery, "Pick video 3").focus()
-    page.keyboard.press("Space")
+    lasting_page.keyboard.press("Space")
     button(gallery, "Compare 2").click()
     videos = gallery.locator(".hh-slot .hh-cmp video")
     expect(videos).to_have_count(2)
     button(gallery, "Play").click()
-    page.wait_for_function("() => [...document.querySelectorAll('.hh-cmp video')].every(v => v.currentTime > 0.2)")
+    lasting_page.wait_for_function(
+        "() => [...document.querySelectorAll('.hh-cmp video')].every(v => v.currentTime > 0.2)"
+    )
 
     button(gallery, "More of video 3").click()
     button(gallery, "Show file").click()
@@ -179,4 +183,4 @@ def test_two_videos_are_compared_and_one_is_edited_below_the_grid(lab: Lab, page
     expect(button(form, "Copy as cell")).to_be_enabled()
     # The comparison stays above it.
     expect(videos).to_have_count(2)
-    assert serious(page, ".hh-gallery") == []
+    assert serious(lasting_page, ".hh-gallery") == []

@@ -41,6 +41,14 @@ _PROGRAMS: dict[App, tuple[str, str, str]] = {
     "voila": ("voila", "Voila", "voila/render/{name}"),
 }
 _PANEL = "window.jupyterapp.shell.currentWidget"
+_OPEN_INSTEAD = f"""async name => {{
+    const panel = {_PANEL};
+    await panel.context.sessionContext.shutdown();
+    // Else it would ask whether to save.
+    panel.context.model.dirty = false;
+    panel.dispose();
+    await window.jupyterapp.commands.execute('docmanager:open', {{path: name}});
+}}"""
 
 
 def find_chromium() -> str | None:
@@ -146,8 +154,16 @@ class Lab:
         return f"http://127.0.0.1:{self._port}/{address}?token={self._token}"
 
     def open(self, page: Page, name: str, *, alone: bool = False) -> Notebook:
-        """Open the notebook, ``alone`` on the page or as usual, and wait until its kernel is there and idle."""
-        page.goto(self.url(name, alone=alone))
+        """Open the notebook, ``alone`` on the page or as usual, and wait until its kernel is there and idle.
+
+        A page that shows one of this JupyterLab is not loaded anew, which takes seconds: that one is closed, and its
+        kernel shut down.
+        """
+        url = self.url(name, alone=alone)
+        if self.app == "lab" and url.split("/")[:4] == page.url.split("/")[:4]:
+            page.evaluate(_OPEN_INSTEAD, name)
+        else:
+            page.goto(url)
         notebook = Notebook(page, self.root / name)
         notebook.wait_for_kernel()
         return notebook

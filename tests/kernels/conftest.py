@@ -13,6 +13,9 @@ import pytest
 from support.fake_server import KEY, SIGNATURE, FakeServer
 from support.kernel import Kernel
 
+#: Loads the extension, to look at tasks often: how seldom it may is shown elsewhere, and each test would wait for it.
+LOAD = "%load_ext happyhorse_nb\n%config HappyHorse.max_poll_gap = 0.25"
+
 
 class NewKernel(Protocol):
     """Starts a kernel with these variables in its environment; without a key if that is None."""
@@ -66,7 +69,7 @@ def new_kernel(python: Path, fake_server: FakeServer, photo: Path, tmp_path: Pat
 def kernel(new_kernel: NewKernel) -> Kernel:
     """A kernel with the extension loaded."""
     kernel = new_kernel()
-    assert kernel.run("%load_ext happyhorse_nb").error == []
+    assert kernel.run(LOAD).error == []
     return kernel
 
 

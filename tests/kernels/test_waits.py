@@ -6,12 +6,12 @@ import re
 
 import pytest
 
-from kernels.conftest import NewKernel
+from kernels.conftest import LOAD, NewKernel
 from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
 
-SETUP = """\
-%load_ext happyhorse_nb
+SETUP = f"""\
+{LOAD}
 import happyhorse_nb as hh
 def make(*prompts): return [hh.generate('rocket.jpg', prompt) for prompt in prompts]
 """
@@ -123,8 +123,10 @@ def test_an_interrupted_wait_leaves_no_line_that_waits(kernel: Kernel, fake_serv
     [line] = lines(kernel, cell)
     assert line == "Waited for 2 videos: 2 running, about $2.40 of play money."
     # And the next cell has a line of its own.
-    other = waits(kernel, "hh.wait(timeout=4)", "Waiting for 2 videos")
-    assert other.wait().reply["ename"] == "WaitTimeout"
+    other = waits(kernel, "hh.wait()", "Waiting for 2 videos")
+    kernel.interrupt()
+    assert not other.wait().ok
+    assert kernel.run("hh.wait(timeout=0.1)").reply["ename"] == "WaitTimeout"
     assert lines(kernel, cell) == [line]
 
 

@@ -17,7 +17,8 @@ from support.fake_server import KEY, FakeServer
 from support.kernel import kernel_of
 from support.saved import videos, visible, widgets
 
-LOAD = "%load_ext happyhorse_nb"
+#: With frequent looks at tasks: how seldom they may be is shown elsewhere.
+LOAD = "%load_ext happyhorse_nb\n%config HappyHorse.max_poll_gap = 0.25"
 CELL = "%%happyhorse rocket.jpg --duration 5 --name launch\nThe rocket lifts off"
 NO_WAIT = CELL.replace("--name", "--no-wait --name")
 #: Holds the main thread until the job is over, and does nothing that would show it.
@@ -44,7 +45,7 @@ def notebook_of(*cells: str) -> nbformat.NotebookNode:
 
 async def run(notebook: nbformat.NotebookNode, folder: Path, python: Path) -> nbformat.NotebookNode:
     """Run it by nbclient on the kernel of that interpreter, save it, and give what was saved."""
-    client = NotebookClient(notebook, timeout=120, kernel_name="driven", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=600, kernel_name="driven", resources={"metadata": {"path": str(folder)}})
     manager = client.create_kernel_manager()
     manager.kernel_spec_manager = kernel_of(python, folder.parent / "kernelspecs")
     await client.async_execute()

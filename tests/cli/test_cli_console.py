@@ -41,7 +41,7 @@ def console(tmp_path: Path, home: Path) -> Console:
             cwd=work,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=600,
         )
         assert KEY not in done.stdout + done.stderr
         assert "Traceback" not in done.stderr

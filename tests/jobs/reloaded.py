@@ -23,7 +23,7 @@ from happyhorse_nb.settings.config import config
 from support.fake_server import KEY, FakeServer, Say
 from support.videos import make_mp4
 
-DEADLINE = 30.0
+DEADLINE = 120.0
 ORDERS: dict[str, Any] = {
     "inner first": lambda names: sorted(names, key=lambda name: -name.count(".")),
     "outer first": lambda names: sorted(names, key=lambda name: name.count(".")),

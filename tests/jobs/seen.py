@@ -9,7 +9,7 @@ import happyhorse_nb as hh
 from happyhorse_nb import Job, Snapshot
 
 #: Seconds after which something that should have happened has not. It bounds a hang, it measures nothing.
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 class Seen:

@@ -40,7 +40,7 @@ def test_a_cell_shows_the_price_and_one_button_and_the_press_does_what_the_cell_
     kernel.click(press)
     kernel.click(press)
     fake_server.wait_for("submit", 4)
-    kernel.run("launch.result(timeout=60); None")
+    kernel.run("launch.result(); None")
     assert kernel.run("type(launch).__name__, launch.status").result == ("Takes", "4 done")
     kernel.wait(lambda: "4 done" in kernel.shown(asked), "the card in its place")
     kernel.wait(lambda: "data:video/mp4" in str(kernel.data(asked)), "the comparison, to be saved")
@@ -59,7 +59,7 @@ def test_a_call_in_a_cell_asks_too_and_its_value_is_what_is_bought(kernel: Kerne
     assert kernel.shown(asked).count("Not bought yet") == 1
     kernel.click(button(asked, "Make 1 video, about $1.20"))
     fake_server.wait_for("submit", 1)
-    assert kernel.run("job.result(timeout=60); job.path.exists(), job.seed == hh.jobs()[0].seed").result == (True, True)
+    assert kernel.run("job.result(); job.path.exists(), job.seed == hh.jobs()[0].seed").result == (True, True)
     kernel.wait(lambda: "Done" in kernel.shown(asked), "the card")
     # Named later, it is the job.
     assert kernel.run("%happyhorse show job").error == []

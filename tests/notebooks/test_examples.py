@@ -32,7 +32,7 @@ async def test_an_example_runs_and_keeps_its_videos(name: str, tmp_path: Path, m
     shipped = "".join(str(cell.get("outputs", "")) for cell in notebook.cells)
     assert "data:video" not in shipped, "examples are shipped without their videos: the file would be megabytes"
 
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(notebook, timeout=600, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
     await client.async_execute()
     nbformat.write(notebook, folder / name)
     saved = nbformat.read(folder / name, as_version=4)

@@ -221,7 +221,7 @@ class FakeServer:
         """The newest task."""
         return list(self.tasks.values())[-1]
 
-    def wait_for(self, kind: Kind, count: int = 1, *, timeout: float = 60.0) -> list[Request]:
+    def wait_for(self, kind: Kind, count: int = 1, *, timeout: float = 180.0) -> list[Request]:
         """Wait until that many requests of this kind have come. Raises TimeoutError, with what did come."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.of(kind)) >= count, timeout):
@@ -230,11 +230,11 @@ class FakeServer:
                 )
         return self.of(kind)
 
-    async def seen(self, kind: Kind, count: int = 1, *, timeout: float = 60.0) -> list[Request]:  # noqa: ASYNC109
+    async def seen(self, kind: Kind, count: int = 1, *, timeout: float = 180.0) -> list[Request]:  # noqa: ASYNC109
         """The same for a test that is a coroutine."""
         return await asyncio.to_thread(self.wait_for, kind, count, timeout=timeout)
 
-    def quiet(self, *, timeout: float = 60.0) -> None:
+    def quiet(self, *, timeout: float = 180.0) -> None:
         """Wait until everything that has come is answered, or its sender gone."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._busy == 0, timeout):

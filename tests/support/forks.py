@@ -24,7 +24,7 @@ from typing import Any, Literal, NoReturn, get_args
 
 #: Seconds after which forks that have not ended count as hanging: it bounds a failure, it measures nothing. (Less than
 #: those for which an answer of a program is waited for.)
-DEADLINE = 50.0
+DEADLINE = 150.0
 
 #: ``os.fork`` itself, multiprocessing's process and pool, and a process that is prepared (``preexec_fn``) and executed.
 Way = Literal["fork", "process", "pool", "subprocess"]

@@ -25,7 +25,7 @@ from jupyter_client.provisioning.factory import KernelProvisionerFactory
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 #: Seconds after which something that should have happened has not: it bounds a hang, it measures nothing.
-DEADLINE = 60.0
+DEADLINE = 180.0
 NAME = "forked"
 
 

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from happyhorse_nb import Job, Snapshot
 
 #: Seconds after which something that should have happened has not: it bounds a hang, it measures nothing.
-DEADLINE = 60.0
+DEADLINE = 180.0
 
 
 class Died(Exception):

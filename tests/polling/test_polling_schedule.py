@@ -90,7 +90,7 @@ def test_looks_find_the_end_sooner_than_as_many_by_a_fixed_clock(name: str, poll
 
 
 def test_fifty_at_once_are_found_sooner_than_by_any_clock_that_is_not_refused() -> None:
-    [kind] = workload("A", tasks=1000, histories=1)
+    [kind] = workload("A", tasks=500, histories=1)
     best, none = crowd(kind, clocked(lambda: clock(FASTEST)))
     _, some = crowd(kind, clocked(lambda: clock(30.0)))
     assert some > none == 0, "a faster clock is refused now and then"
@@ -152,7 +152,7 @@ def test_a_task_about_to_end_is_more_urgent_than_one_just_begun() -> None:
 
 
 def test_where_reads_are_held_open_an_end_is_noticed_at_once_with_few_requests() -> None:
-    [kind] = workload("A", tasks=2000, histories=1)
+    [kind] = workload("A", tasks=500, histories=1)
     found, hold = held(kind, seconds=HELD)
     assert hold.asks
     assert found.mean <= LATE
@@ -164,7 +164,7 @@ def test_where_reads_are_held_open_an_end_is_noticed_at_once_with_few_requests()
 
 
 def test_of_many_whose_reads_are_held_open_none_is_left_unseen_for_the_others() -> None:
-    [kind] = workload("A", tasks=500, histories=1)
+    [kind] = workload("A", tasks=250, histories=1)
     found, unseen, refused = crowd_held(kind)
     alone, _ = crowd(kind, shared)
     assert refused == 0

@@ -22,7 +22,7 @@ from PIL import Image
 
 from happyhorse_nb import Client, Snapshot, Status
 from happyhorse_nb.inputs import load
-from happyhorse_nb.models import DEFAULT_MODEL, find_model
+from happyhorse_nb.models import find_model
 from table import Row, show
 
 _RUNS, _SENDS, _SIZE, _MB = 5, 20, 500_000_000, 1_000_000
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 async def _rates(origin: str, frame: Path, folder: Path) -> list[Row]:
-    limits = find_model(DEFAULT_MODEL).role("first_frame").image
+    limits = find_model("happyhorse-1.0-i2v").role("first_frame").image
     assert limits is not None
     async with Client("bench", origin) as client:
         # Checked before, as aiohttp checks nothing; read again from its file, as for a job that has waited.

@@ -16,7 +16,20 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb._version import __version__
 
 if TYPE_CHECKING:
-    from happyhorse_nb.api import again, balance, find, forget, generate, jobs, remove, restore, resume, run, wait
+    from happyhorse_nb.api import (
+        again,
+        balance,
+        find,
+        forget,
+        generate,
+        jobs,
+        list_models,
+        remove,
+        restore,
+        resume,
+        run,
+        wait,
+    )
     from happyhorse_nb.client import Client
     from happyhorse_nb.errors import (
         APIError,
@@ -61,13 +74,27 @@ __all__ = [
     "JobFailed", "JobNotFound", "JobRefused", "JobStopped", "LedgerError", "MissingKey", "NotFound", "NotSent",
     "OutcomeUnknown", "RateLimited", "Redirected", "ServerError", "Snapshot", "Status", "Takes", "TransportError",
     "UsageError", "WaitTimeout", "__version__", "again", "balance", "compare", "config", "find", "forget", "form",
-    "gallery", "generate", "jobs", "load_ipython_extension", "remove", "restore", "resume", "run",
+    "gallery", "generate", "jobs", "list_models", "load_ipython_extension", "remove", "restore", "resume", "run",
     "unload_ipython_extension", "use_sandbox", "wait",
 ]  # fmt: skip
 
 _HOMES = {
     **dict.fromkeys(
-        ["again", "balance", "find", "forget", "generate", "jobs", "remove", "restore", "resume", "run", "wait"], "api"
+        [
+            "again",
+            "balance",
+            "find",
+            "forget",
+            "generate",
+            "jobs",
+            "list_models",
+            "remove",
+            "restore",
+            "resume",
+            "run",
+            "wait",
+        ],
+        "api",
     ),
     **dict.fromkeys(["Job", "Takes"], "job"),
     **dict.fromkeys(["Cost", "Snapshot", "Status"], "models"),

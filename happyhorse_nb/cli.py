@@ -1,4 +1,4 @@
-"""The console command ``happyhorse-nb demo | lab | sandbox | doctor | jobs``."""
+"""The console command ``happyhorse-nb demo | lab | sandbox | models | doctor | jobs``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         usage="happyhorse-nb lab [-h] [arguments of jupyter lab …]",
     )
     commands.add_parser("sandbox", help="run the embedded server (-h for its options)", add_help=False)
-    commands.add_parser("doctor", help="show what is set up and what is missing")
+    commands.add_parser("models", help="list the models: what each takes and costs, and how long it took here")
+    doctor = commands.add_parser("doctor", help="show what is set up and what is missing")
+    doctor.add_argument(
+        "--schema",
+        action="store_true",
+        help="show where the service's public description of the models differs from the tables here",
+    )
     commands.add_parser("jobs", help="list the jobs, newest first (-h for its options)", add_help=False)
     if not (sys.argv[1:] if argv is None else argv):
         parser.print_help(sys.stderr)
@@ -76,9 +82,14 @@ def _run(args: argparse.Namespace, rest: list[str]) -> int:
             return run(rest, prog="happyhorse-nb sandbox", folder=str(home() / "sandbox"), hint=hint.format)
         case "doctor":
             from happyhorse_nb.api.account import report
+            from happyhorse_nb.api.family import schema_report
 
-            for line in report():
+            for line in schema_report() if args.schema else report():
                 print(line, flush=True)
+        case "models":
+            from happyhorse_nb.api import list_models
+
+            print(list_models())
         case "jobs":
             from happyhorse_nb.api import jobs
             from happyhorse_nb.api.catalog import add_filters, chosen

@@ -53,7 +53,8 @@ IN_PYTHON = {
     "%happyhorse sandbox": "hh.use_sandbox()",
     "%happyhorse stop": "hh.find({args}).stop()",
     "%happyhorse show": "print(hh.find({args}).path)",
-    "%happyhorse doctor": "happyhorse-nb doctor",
+    "%happyhorse doctor": "happyhorse-nb doctor{rest}",
+    "%happyhorse models": "hh.list_models()",
     "%happyhorse jobs": "happyhorse-nb jobs{rest}",
     **{
         f"%happyhorse {name}": f"hh.{name}({{args}})"
@@ -63,6 +64,10 @@ IN_PYTHON = {
     "%cd": "os.chdir()",
     "--again": "again=True",
     "--fit": "fit=True",
+    "--unlisted": "unlisted=True",
+    "--model": "model",
+    "--ref": "references",
+    "--edit": "video",
     "--yes": "yes=True",
     "--save": "save",
     "--attach": "attach",

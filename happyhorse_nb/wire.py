@@ -99,8 +99,9 @@ def to_body(
             pieces[-1] += (", " if number else "") + json.dumps(text)[:-1]
             pieces.append('"')
         pieces[-1] += "], " if several else ", "
+    names = {param.name: param.sent_as for param in model.params}
     given = {"prompt": prompt, **params}
-    rest = json.dumps({name: value for name, value in given.items() if value is not None})[1:]
+    rest = json.dumps({names.get(name, name): value for name, value in given.items() if value is not None})[1:]
     if rest == "}":
         pieces[-1] = pieces[-1].removesuffix(", ")
     pieces[-1] += rest

@@ -75,7 +75,8 @@ def copy(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
         if not job["frame"]:
             continue
         new.execute(
-            "INSERT INTO inputs VALUES (?, 0, 'first_frame', ?, ?)", (job["id"], job["frame"], job["frame_label"])
+            "INSERT INTO inputs (job, position, role, source, label) VALUES (?, 0, 'first_frame', ?, ?)",
+            (job["id"], job["frame"], job["frame_label"]),
         )
         if job.get("thumbnail"):
             new.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (job["frame"], job["thumbnail"]))

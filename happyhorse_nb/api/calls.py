@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypedDict, Unpack, cast, overload
 
 from happyhorse_nb.api.catalog import Jobs, order, query
-from happyhorse_nb.api.lookup import jobs_of, no_job, running, take_up
+from happyhorse_nb.api.lookup import footage, jobs_of, no_job, running, take_up
 from happyhorse_nb.engine.core import engine
 from happyhorse_nb.errors import InvalidRequest, in_words_here
 from happyhorse_nb.job.display import Pending, can_ask, settled
@@ -27,7 +27,9 @@ from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.store import Record
 
-Resolution = Literal["720P", "1080P"]
+Resolution = Literal["720P", "1080P", "480P"]
+Ratio = Literal["16:9", "9:16", "1:1", "4:3", "3:4", "4:5", "5:4", "9:21", "21:9"]
+Audio = Literal["auto", "origin"]
 
 
 class _Changes(TypedDict, total=False):
@@ -35,8 +37,10 @@ class _Changes(TypedDict, total=False):
 
     model: str | None
     resolution: Resolution | None
+    ratio: Ratio | None
     duration: int | None
     seed: int | None
+    audio: Audio | None
     save: str | Path | None
     yes: bool
 
@@ -44,56 +48,74 @@ class _Changes(TypedDict, total=False):
 class _Options(_Changes, total=False):
     """Those of `generate`."""
 
+    references: Sequence[Any]
+    video: Job | str | None
     fit: Fit
     again: bool
+    unlisted: bool
     namespace: Mapping[str, Any] | None
 
 
 @overload
 def generate(
-    image: Any, prompt: str | None = None, *, takes: Literal[1] | None = None, **options: Unpack[_Options]
+    image: Any = None, prompt: str | None = None, *, takes: Literal[1] | None = None, **options: Unpack[_Options]
 ) -> Job: ...
 @overload
 def generate(
-    image: Any, prompt: str | None = None, *, takes: int | None = None, **options: Unpack[_Options]
+    image: Any = None, prompt: str | None = None, *, takes: int | None = None, **options: Unpack[_Options]
 ) -> Job | Takes: ...
 def generate(
-    image: Any,
+    image: Any = None,
     prompt: str | None = None,
     *,
+    references: Sequence[Any] = (),
+    video: Job | str | None = None,
     model: str | None = None,
     resolution: Resolution | None = None,
+    ratio: Ratio | None = None,
     duration: int | None = None,
     seed: int | None = None,
+    audio: Audio | None = None,
     takes: int | None = None,
     fit: Fit = False,
     again: bool = False,
     save: str | Path | None = None,
+    unlisted: bool = False,
     namespace: Mapping[str, Any] | None = None,
     yes: bool = False,
 ) -> Job | Takes:
-    """Make a video from a first frame. Returns its `Job` at once, or `Takes` for more than one.
+    """Make a video of text alone, of a first frame (``image``), of ``references``, or of another ``video``. Returns its
+    `Job` at once, or `Takes` for more than one.
 
     ``image``: a path, an http(s) URL, a data URI, bytes, a PIL image, a NumPy array or a matplotlib figure; JPEG, PNG
-    or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB (the API's reference). ``prompt``: at most
-    5000 characters, a Chinese one counting 2. ``resolution``: ``720P`` or ``1080P`` (default). ``duration``: 3 to 15
-    whole seconds (default 5). ``seed``: 0 to 2147483647, drawn when left out; `Job.seed` has it. ``model``: a model's
-    id. ``fit``: make an image or prompt that breaks the limits fit, and say what was done; too long a shape is padded,
-    or cropped with ``"crop"``. ``again``: buy a new video even where an equal request has made one, with a new seed
-    unless one is given. ``save``: the file to write, an .mp4 that does not exist yet. A model or parameter that is
-    None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same request, with the seeds from
-    ``seed`` on, or with drawn ones, which stay the same when the call is run again. ``save`` then names
-    ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``namespace``: the variables that
-    a text in ``image`` may name. ``yes``: buy without a question what costs more than ``HappyHorse.ask_above``.
-    Without it that is refused, or, in a notebook that somebody watches, asked about with a button: what is returned
-    stands for the job once the button is pressed.
+    or WEBP, each side at least 300 px, aspect 1:2.5 to 2.5:1, at most 10 MB. ``references``: 1 to 9 such pictures, each
+    side at least 400 px, which the prompt calls character1, character2 … in this order. ``video``: a finished job (or a
+    piece of its id), or the http(s) URL of an MP4 or MOV (H.264) of 3 to 60 s, at most 100 MB, to be changed as the
+    prompt says, with up to 5 ``references``; what comes out has at most its first 15 s. ``prompt``: at most 5000
+    characters, a Chinese one counting 2; needed for all but a first frame. (All limits: the API's reference.)
+
+    ``resolution``: ``720P`` or ``1080P`` (default). ``ratio``: ``16:9`` (default), ``9:16``, ``1:1``, ``4:3``, ``3:4``,
+    where there is neither image nor video. ``duration``: 3 to 15 whole seconds (default 5), but for an edit. ``seed``:
+    0 to 2147483647, drawn when left out; `Job.seed` has it. ``audio``: for an edit, new sound as it fits (``auto``,
+    default), or the video's own (``origin``). ``model``: a model's id, which must take these inputs; the one of
+    ``HappyHorse.version`` that does, when left out. ``fit``: make an image or prompt that breaks the limits fit, and
+    say what was done; too long a shape is padded, or cropped with ``"crop"``. ``again``: buy a new video even where an
+    equal request has made one, with a new seed unless one is given. ``save``: the file to write, an .mp4 that does not
+    exist yet. A model or parameter that is None comes from ``%config HappyHorse``. ``takes``: 1 to 4 videos of the same
+    request, with the seeds from ``seed`` on, or with drawn ones, which stay the same when the call is run again.
+    ``save`` then names ``launch-1.mp4`` and so on, and the budget must hold for all before any is sent. ``unlisted``:
+    send what only Alibaba's pages of the models have (480P; 4:5, 5:4, 9:21, 21:9; first frames of up to 20 MB); the
+    server decides, and a refusal costs nothing. ``namespace``: the variables that a text may name. ``yes``: buy without
+    a question what costs more than ``HappyHorse.ask_above``. Without it that is refused, or, in a notebook that
+    somebody watches, asked about with a button: what is returned stands for the job once the button is pressed.
 
     Raises, before anything is sent, `InvalidRequest` with the limit and the remedy, `MissingKey`, `ConfigError`,
-    `LedgerError`. Later errors are in the job.
+    `LedgerError`; `JobNotFound` for a ``video`` that is none. Later errors are in the job.
     """
-    params = {"resolution": resolution, "duration": duration, "seed": seed}
+    params = {"resolution": resolution, "ratio": ratio, "duration": duration, "seed": seed, "audio": audio}
+    inputs = {"references": references, "video": video}
     options: dict[str, Any] = {"model": model, "takes": takes, "fit": fit, "again": again, "save": save}
-    return create(image, prompt, params, namespace=namespace, yes=yes, **options)
+    return create(image, prompt, params | inputs, namespace=namespace, yes=yes, unlisted=unlisted, **options)
 
 
 def create(
@@ -112,6 +134,7 @@ def create(
     count = check_takes(takes)
     # Without the default seed, which would be that of the video made before.
     unset = ("seed",) if again else ()
+    params = {**params, "video": footage(params.get("video"), options.get("namespace"))}
     request = prepare(image, prompt, params, settings=config(), home=engine().folder, unset=unset, **options)
     return _buy(request, count, again=again, yes=yes, later=later)
 
@@ -180,19 +203,21 @@ def again(
     *,
     model: str | None = None,
     resolution: Resolution | None = None,
+    ratio: Ratio | None = None,
     duration: int | None = None,
     seed: int | None = None,
+    audio: Audio | None = None,
     takes: int | None = None,
     save: str | Path | None = None,
     yes: bool = False,
 ) -> Job | Takes:
-    """Buy a new video with the model, parameters, prompt and first frame of a job; for takes, as many new ones.
+    """Buy a new video with the model, parameters, prompt and inputs of a job; for takes, as many new ones.
 
     It gets a new seed, and otherwise only what is given changes: ``hh.again(job, resolution="1080P", seed=job.seed)``
     is the same video in 1080P. A text is any unambiguous piece of a job's id. Raises `InvalidRequest` where the job's
     prompt and inputs are forgotten, and what `generate` raises; `JobNotFound`.
     """
-    params = {"resolution": resolution, "duration": duration, "seed": seed}
+    params = {"resolution": resolution, "ratio": ratio, "duration": duration, "seed": seed, "audio": audio}
     request, count = _changed(job, params, takes=takes, model=model, save=save)
     return _buy(request, count, again=True, yes=yes)
 
@@ -207,7 +232,8 @@ def price(job: Job, **changes: Any) -> Cost | None:
     """What a job's request costs with these parameters changed, by the list prices (USD); None where it is unknown."""
     now = job.snapshot
     table = find_model(now.model)
-    return config().estimate(_merged(now, table, changes), model=table.id)
+    footage = next((one.seconds for one in state_of(job).record.inputs if one.seconds is not None), None)
+    return config().estimate(_merged(now, table, changes), model=table.id, footage=footage)
 
 
 def _merged(now: Snapshot, table: Model, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,7 +248,10 @@ def _sources(record: Record) -> dict[str, Any]:
     frames, found = engine().frames, dict[str, Any]()
     for role in find_model(record.snapshot.model).inputs:
         some = [one for one in record.inputs if one.role == role.name]
-        given = [data if (data := frames.get(one.source)) is not None else one.source for one in some]
+        given = [
+            footage(one.job) if one.job else data if (data := frames.get(one.source)) is not None else one.source
+            for one in some
+        ]
         found[role.option] = given if role.maximum > 1 else next(iter(given), None)
     return found
 
@@ -246,14 +275,15 @@ def _changed(
     # From the ledger first: a forgotten job is not bought again from a variable that still holds its prompt.
     record = run.ledger.get(first.id) or state_of(first).record
     now = record.snapshot
-    if not record.inputs:
+    table = find_model(now.model) if now.model else None
+    if record.forgotten or table is None or (not record.inputs and any(role.minimum for role in table.inputs)):
         raise InvalidRequest(
             f"job {now.short_id} cannot be repeated: what it was made from is forgotten, or was never known here",
-            remedy="Make a new one from its first frame and prompt.",
-            param="image",
+            remedy="Make a new one from its inputs and prompt.",
+            param="job",
         )
     count = len(some) if takes is None else check_takes(takes)
-    table = find_model(model or now.model)
+    table = find_model(model) if model else table
     request = prepare(
         None,
         now.prompt or None,

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from happyhorse_nb.client.mp4 import check_mp4
 from happyhorse_nb.engine.core import Engine, engine
 from happyhorse_nb.engine.registry import check_account
-from happyhorse_nb.errors import APIError, ConfigError, InvalidRequest, JobNotFound, NotFound, TransportError
+from happyhorse_nb.errors import (
+    APIError,
+    ConfigError,
+    DownloadError,
+    InvalidRequest,
+    JobNotFound,
+    NotFound,
+    TransportError,
+)
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.job.display import settled
 from happyhorse_nb.job.job import Job
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.job.state import state_of
+from happyhorse_nb.models import VIDEO, Snapshot, Status
 from happyhorse_nb.settings import Account, current_account, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.store import Record
@@ -50,6 +63,68 @@ def no_job(verb: str, named: Any) -> InvalidRequest:
     kind = type(named).__name__
     what = f"{verb} takes a job, takes or a piece of an id, not a {kind}"
     return InvalidRequest(what, remedy="Give one of them.", param="job")
+
+
+def footage(source: Any, namespace: Mapping[str, Any] | None = None) -> Any:
+    """The video to edit as an input, where ``source`` is a job, a piece of its id, or the name of a variable in
+    ``namespace`` that holds one; an address, and None, as they are.
+
+    Its link is read anew when it is sent. Raises `InvalidRequest` for a job without a video, for takes, and for a file
+    of this machine; `JobNotFound`, and `LedgerError`.
+    """
+    source = settled(source)
+    if isinstance(source, str) and namespace is not None:
+        source = settled(namespace.get(source.strip(), source))
+    if source is None or (isinstance(source, str) and "://" in source):
+        return source
+    if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_file(source)):
+        raise InvalidRequest(
+            f"video {str(source)[-80:]} is a file on this machine",
+            limit="the server fetches a video from its http(s) address, and takes uploads of pictures alone",
+            remedy="Edit a finished job (its name or id), or give a URL that the server can reach.",
+            param="video",
+        )
+    some = jobs_of("edit", source)
+    if len(some) != 1:
+        what = f"edit takes one video, and these are {len(some)}"
+        raise InvalidRequest(what, remedy="Name one of the takes: launch[0].", param="video")
+    job = some[0]
+    now, record = job.snapshot, state_of(job).record
+    check_account(record, current_account(), engine().ledger)
+    if now.status != Status.DONE or now.task_id is None:
+        remedy = f"Wait for it first: `%happyhorse wait {now.short_id}`" if now.status.running else "Edit another one."
+        what = f"job {now.short_id} is {now.status}, and has no video to edit"
+        raise InvalidRequest(what, remedy=remedy, param="video")
+    if now.expires_at is not None and now.expires_at <= time.time():
+        raise InvalidRequest(
+            f"the server has deleted the video of job {now.short_id}",
+            limit=f"it kept it until {time.strftime('%-d %b %Y, %H:%M', time.localtime(now.expires_at))}",
+            remedy="Give the URL of a copy that the server can reach.",
+            param="video",
+        )
+    seconds = float(now.params["duration"]) if "duration" in now.params else _length(job)
+    return Input(
+        job.path.name if job.path else now.short_id,
+        role=VIDEO.name,
+        job=job.id,
+        seconds=seconds,
+        thumbnail=job.thumbnail,
+    )
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return text.lower().endswith((".mp4", ".mov")) or Path(text).expanduser().is_file()
+    except (OSError, RuntimeError, ValueError):
+        return False
+
+
+def _length(job: Job) -> float | None:
+    """How long (seconds) the file of a job is; None where that cannot be read."""
+    try:
+        return check_mp4(job.path, decode=False).seconds or None if job.path is not None else None
+    except (OSError, DownloadError):
+        return None
 
 
 #: Seconds by which the server's clock may differ from ours.

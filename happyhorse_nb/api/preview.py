@@ -35,7 +35,7 @@ def preview(params: Mapping[str, Any], *, model: str) -> Preview:
         sandbox = is_loopback(told_origin())
     wanted = {name: value for name, value in params.items() if value is not None}
     asked = Snapshot(status=Status.QUEUED, model=model, params=wanted, sandbox=sandbox)
-    typical = polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
+    typical = polling.typical(wanted, sandbox=sandbox)
     seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
     settings = config()
     return Preview(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
@@ -56,7 +56,7 @@ def check(
     run, settings, count = engine(), config(), check_takes(takes)
     request = prepare(image, prompt, params, settings=settings, home=run.folder, **options)
     account = current_account()
-    cost = settings.estimate(request.params, model=request.model)
+    cost = request.estimate(settings)
     requests = spread(request, count)
     records = [one.record(account, owner=run.presence.id, cost=cost) for one in requests]
     before = [run.ledger.equal(record) if settings.reuse else None for record in records]

@@ -29,7 +29,8 @@ from happyhorse_nb.errors import (
     WaitTimeout,
 )
 from happyhorse_nb.models import (
-    DEFAULT_MODEL,
+    MODELS,
+    VERSIONS,
     Fit,
     Model,
     Snapshot,
@@ -38,6 +39,7 @@ from happyhorse_nb.models import (
     check_prompt,
     find_model,
     join_notes,
+    model_for,
 )
 from happyhorse_nb.settings import Account, account_of, check_origin, current_account, process
 from happyhorse_nb.settings.account import ORIGIN_VARIABLE, HiddenText, missing_key, told_origin
@@ -163,33 +165,38 @@ class Client:
 
     async def submit(
         self,
-        image: Any,
+        image: Any = None,
         prompt: str | None = None,
         *,
         model: str | None = None,
         fit: Fit = False,
+        unlisted: bool = False,
         flight: Flight | None = None,
         **params: Any,
     ) -> Snapshot:
         """Send one paid request, and never a second one for it; returns the accepted task.
 
         ``image`` is anything `images.load` takes, or a tuple of inputs that are ready; ``params`` are the model's
-        (``resolution``, ``duration`` in seconds, ``seed``). With ``fit`` an image or prompt that breaks the limits is
-        made to fit, and the snapshot's ``note`` says what was done. ``flight`` is told how far the request has come.
+        parameters (``resolution``, ``duration`` in seconds, ``seed`` …) and its other inputs (``references``,
+        ``video``). Without a ``model`` the one is used that takes these inputs. With ``fit`` an image or prompt that
+        breaks the limits is made to fit, and the snapshot's ``note`` says what was done. ``unlisted``: what only
+        Alibaba's pages of the model have is sent, too. ``flight`` is told how far the request has come.
 
         Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
         (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown`, with
         the task's id in its snapshot if there is one, when it is not known whether it was accepted.
         """
-        table = find_model(model or DEFAULT_MODEL)
-        others = {role.option: params.pop(role.option) for role in table.inputs if role.option in params}
-        checked = check_params(table, params)
+        options = {role.option for one in MODELS.values() for role in one.inputs}
+        others = {name: params.pop(name) for name in list(params) if name in options}
+        sources = {"image": image, **others}
+        given = [name for name, source in sources.items() if source is not None]
+        table = find_model(model) if model else model_for(given, VERSIONS[0])
+        checked = check_params(table, params, unlisted=unlisted)
         text, cut = check_prompt(table, prompt, fit=bool(fit))
         local = self.account.sandbox
         some: Sequence[images.Input] = image if isinstance(image, tuple) else [image]
         if not all(process.is_a(one, images.Input) for one in some):
-            sources = {"image": image, **others}
-            some = await in_thread(lambda: images.gather(table, sources, fit=fit, local=local))
+            some = await in_thread(lambda: images.gather(table, sources, fit=fit, local=local, unlisted=unlisted))
         for one in some:
             if one.url is not None:
                 # Ready inputs were not checked here: the caller made them, or they were queued under other settings.

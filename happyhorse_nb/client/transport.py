@@ -31,6 +31,7 @@ from happyhorse_nb.settings.process import in_thread
 #: Bytes of an answer that are read at most. The API's are a few kilobytes; the list of models the largest.
 _MAX_ANSWER = 4 * 1024 * 1024
 _SHORT = 64 * 1024
+_MAX_PUBLIC = 1024 * 1024
 _MAX_HEADERS = 1024
 #: Seconds for a whole read, and for the body of any answer; and for making a connection.
 _READ_TIMEOUT = 30.0
@@ -60,6 +61,28 @@ class Answer:
 
 
 Heard = Callable[[Answer, int], None]
+
+
+async def public_text(url: str) -> str:
+    """What is at a public http(s) address, as text: without the key, at most 1 MB. Raises `TransportError`."""
+    host = urlsplit(url).hostname or ""
+    try:
+        async with (
+            aiohttp.ClientSession(
+                timeout=aiohttp.ClientTimeout(total=_READ_TIMEOUT),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={hdrs.USER_AGENT: f"happyhorse-nb/{__version__}"},
+            ) as session,
+            session.get(url, max_redirects=3) as answer,
+        ):
+            if answer.status != 200:
+                raise ConnectionLost(f"{host} answers {answer.status}")
+            text = await answer.content.read(_MAX_PUBLIC)
+            while len(text) < _MAX_PUBLIC and (more := await answer.content.read(_MAX_PUBLIC - len(text))):
+                text += more
+            return text.decode(errors="replace")
+    except (aiohttp.ClientError, OSError, ValueError) as problem:
+        raise ConnectionLost(f"{host or 'the address'} cannot be read: {in_words(problem)}") from None
 
 
 class Transport:

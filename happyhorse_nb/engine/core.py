@@ -116,8 +116,7 @@ class Engine:
         ask_above = None if yes else settings.ask_above
         reuse = settings.reuse and not again
         records = [
-            request.record(account, owner=self.presence.id, cost=settings.estimate(request.params, model=request.model))
-            for request in requests
+            request.record(account, owner=self.presence.id, cost=request.estimate(settings)) for request in requests
         ]
         if reuse:
             for expired in process.uninterrupted(lambda: list(map(self._only_expired, records))):
@@ -209,6 +208,12 @@ class Engine:
     def begin(self) -> None:
         """Start what was submitted to start later."""
         self._runner.begin_all()
+
+    def public_text(self, url: str) -> str:
+        """What is at a public address; see `transport.public_text`."""
+        from happyhorse_nb.client.transport import public_text
+
+        return outcome_of(self._runner.start(lambda: public_text(url)))
 
     def stop(self, job: Job) -> None:
         """See `Job.stop`."""
@@ -438,6 +443,8 @@ def _resting(record: Record, frames: Frames) -> tuple[Input, ...]:
     return tuple(
         Input(one.label, url=one.source, role=one.role)
         if one.address
+        else Input(one.label, job=one.job, role=one.role)
+        if one.job
         else Input(one.label, file=frames.path(one.source), known=one.source, role=one.role)
         for one in record.inputs
     )

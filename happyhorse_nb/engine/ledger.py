@@ -47,7 +47,7 @@ class AsyncLedger:
         self._clock = clock
         self._waiting: list[_Waiting] = []
         self._writing: asyncio.Task[None] | None = None
-        self._guesses = {sandbox: polling.forecast([], typical=_typical(sandbox)) for sandbox in (False, True)}
+        self._guesses: dict[float, polling.Forecast] = {}
         #: By kind of task: when its forecast was made, and the asyncio task that makes it.
         self._forecasts: dict[str, tuple[float, asyncio.Task[polling.Forecast]]] = {}
 
@@ -90,7 +90,10 @@ class AsyncLedger:
 
     def guess(self, snapshot: Snapshot) -> polling.Forecast:
         """How long a task like this takes, before the history is read."""
-        return self._guesses[snapshot.sandbox]
+        seconds = polling.typical(snapshot.params, sandbox=snapshot.sandbox)
+        if seconds not in self._guesses:
+            self._guesses[seconds] = polling.forecast([], typical=seconds)
+        return self._guesses[seconds]
 
     async def forecast(self, snapshot: Snapshot) -> polling.Forecast:
         """How long a task like this takes. One forecast serves all of a kind: model, parameters, real or sandbox."""
@@ -117,7 +120,7 @@ class AsyncLedger:
         history: list[float] = []
         with suppress(LedgerError):
             history = self._ledger.history(snapshot)
-        return polling.forecast(history, typical=_typical(snapshot.sandbox))
+        return polling.forecast(history, typical=polling.typical(snapshot.params, sandbox=snapshot.sandbox))
 
     def _ask(self, one: _Waiting) -> asyncio.Future[Any]:
         self._waiting.append(one)
@@ -154,10 +157,6 @@ class AsyncLedger:
         won = iter(self._ledger.write([one.claim for one in some if one.claim is not None]))
         answers: list[Any] = [next(won) if one.claim is not None else None for one in some]
         return [one.then() if one.then is not None else answer for one, answer in zip(some, answers, strict=True)]
-
-
-def _typical(sandbox: bool) -> float:
-    return polling.TYPICAL_SANDBOX if sandbox else polling.TYPICAL
 
 
 def _future() -> asyncio.Future[Any]:

@@ -85,7 +85,8 @@ class JobTask:
         self.task: asyncio.Task[Any] | None = None
         self._start: Callable[[], object] = lambda: None
         self._poll: Poll | None = None
-        self._deadline = float("inf")
+        #: For how many seconds it is watched, and until when (`time.monotonic`).
+        self._watched = self._deadline = float("inf")
         #: Whether the claim is being written after which the request leaves; whether it waits for the rate limiter; and
         #: whether the server has answered about the task here.
         self._claiming = self._awaits_turn = self._known = False
@@ -252,7 +253,9 @@ class JobTask:
         Raises what `Client.submit` raises, `Stopped` and `Unanswered`.
         """
         now, flight = self.now, Flight()
-        request = self.client.submit(inputs, now.prompt or None, model=now.model, flight=flight, **now.params)
+        request = self.client.submit(
+            inputs, now.prompt or None, model=now.model, unlisted=True, flight=flight, **now.params
+        )
         sending = asyncio.ensure_future(request)
         try:
             if not await self.stopping.until_stopped(sending) and flight.whole:
@@ -332,7 +335,8 @@ class JobTask:
     # Watching: read through drops, 429 and server errors until the video is there
     async def _watch(self) -> None:
         self.timing.forecast = await self.ledger.forecast(self.now)
-        self._deadline = time.monotonic() + self.settings.deadline
+        self._watched = self.settings.deadline or polling.deadline(self.timing.forecast)
+        self._deadline = time.monotonic() + self._watched
         self._poll = Poll(
             self.timing,
             self.limits.hold,
@@ -357,7 +361,7 @@ class JobTask:
         """Wait before the next read. Raises `Stopped`, and `Over` after the deadline."""
         left = self._deadline - time.monotonic()
         if left <= 0:
-            minutes = max(1, round(self.settings.deadline / 60))
+            minutes = max(1, round(self._watched / 60))
             why = f"The task has not ended after {minutes} min; it still runs on the server."
             await self.end(outcome.stopped(self.now, why))
         await self.stopping.pause(min(left, seconds))

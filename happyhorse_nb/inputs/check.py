@@ -60,7 +60,10 @@ def check(info: ImageInfo, limits: ImageLimits) -> None:
     broken = problem(info, limits)
     if broken:
         words, limit = broken
-        raise Unfit(words, "Make it fit with `--fit`.", limit=limit, fixable=True)
+        remedy = "Make it fit with `--fit`."
+        if limits.unlisted_bytes is not None and limits.max_bytes < info.size <= limits.unlisted_bytes:
+            remedy += f" Alibaba's pages allow {weight(limits.unlisted_bytes)}: `--unlisted` sends it as it is."
+        raise Unfit(words, remedy, limit=limit, fixable=True)
 
 
 def problem(info: ImageInfo, limits: ImageLimits) -> tuple[str, str] | None:

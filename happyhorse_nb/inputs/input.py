@@ -35,11 +35,20 @@ class Input:
     known: str = ""
     #: The name of its role in the model's table.
     role: str = "first_frame"
+    #: The id of the job whose video it is, by a link that is read anew when it is sent; and that video's seconds.
+    job: str = ""
+    seconds: float | None = None
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 of the bytes or of the address."""
-        return self.known or sha256(self.data if self.data is not None else (self.url or "").encode())
+        """SHA-256 of the bytes or of the address; for a job's video, of the job."""
+        address = f"job {self.job}" if self.job else self.url or ""
+        return self.known or sha256(self.data if self.data is not None else address.encode())
+
+    @property
+    def source(self) -> str:
+        """What the ledger stores of it: its address, its job, or the digest of its bytes."""
+        return f"job:{self.job}" if self.job else self.url or self.digest
 
     @property
     def lead(self) -> str:

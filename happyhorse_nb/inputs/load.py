@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote_to_bytes
@@ -18,7 +19,7 @@ from happyhorse_nb.errors import InvalidRequest, meant
 from happyhorse_nb.inputs.check import ImageInfo, check, check_end, first_picture, fit_into, inspect, thumbnail, weight
 from happyhorse_nb.inputs.input import Input, sha256
 from happyhorse_nb.inputs.pixels import DAMAGED, Unfit, check_brightness, check_floats, check_integers, encode, judged
-from happyhorse_nb.models import FIRST_FRAME, Fit, ImageLimits, Model, Role, join_notes
+from happyhorse_nb.models import FIRST_FRAME, Fit, ImageLimits, Model, Role, fitting, join_notes
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -217,6 +218,7 @@ def load(
     fit: Fit = False,
     local: bool = False,
     role: Role = FIRST_FRAME,
+    unlisted: bool = False,
 ) -> Input:
     """Load an input of that role, check it, and (with ``fit``) make it fit: True and ``"pad"`` pad too long a shape,
     ``"crop"`` crops it.
@@ -231,8 +233,10 @@ def load(
 
     Raises `InvalidRequest` with the limit that is broken and the remedy.
     """
+    if unlisted and limits.unlisted_bytes is not None:
+        limits = replace(limits, max_bytes=limits.unlisted_bytes)
     try:
-        if role.image is None or not role.embedded:
+        if role.image is None or not (role.embedded or role.uploaded):
             return _from_address(source, namespace, local, role)
         if isinstance(source, str):
             return _from_text(source, limits, namespace, fit, local, role)
@@ -252,6 +256,7 @@ def gather(
     fit: Fit = False,
     local: bool = False,
     load: Callable[..., Input] = load,
+    unlisted: bool = False,
 ) -> tuple[Input, ...]:
     """All inputs of a request, in the order of the model's table.
 
@@ -261,14 +266,17 @@ def gather(
     known = {role.option for role in model.inputs}
     for name, given in sources.items():
         if given is not None and name not in known:
+            takes = ", ".join(sorted(known)) or "text alone"
             raise InvalidRequest(
-                f"{model.id} takes no {name}", limit=f"it takes {', '.join(sorted(known))}", param=name
+                f"{model.id} takes no {name}", limit=f"it takes {takes}", remedy=_those_that_fit(sources), param=name
             )
     found: list[Input] = []
     for role in model.inputs:
         given = sources.get(role.option)
-        # A single one that is missing gets the message of `load`.
-        some = [given] if role.minimum == role.maximum == 1 else _several(given)
+        some = _several(given)
+        if not some and role.minimum:
+            what = f"{model.id} needs {'a' if role.maximum == 1 else 'one or more'} {role.words}"
+            raise InvalidRequest(what, remedy=_those_that_fit(sources) or "Give it.", param=role.option)
         if not role.minimum <= len(some) <= role.maximum:
             count = str(role.minimum) if role.minimum == role.maximum else f"{role.minimum} to {role.maximum}"
             raise InvalidRequest(
@@ -278,8 +286,19 @@ def gather(
                 param=role.option,
             )
         limits = role.image or ImageLimits()
-        found += [load(one, limits=limits, namespace=namespace, fit=fit, local=local, role=role) for one in some]
+        found += [
+            one
+            if isinstance(one, Input)
+            else load(one, limits=limits, namespace=namespace, fit=fit, local=local, role=role, unlisted=unlisted)
+            for one in some
+        ]
     return tuple(found)
+
+
+def _those_that_fit(sources: Mapping[str, Any]) -> str:
+    """A sentence that names the models that take these inputs; empty where none does."""
+    fit = [model.id for model in fitting([name for name, given in sources.items() if given is not None])]
+    return f"Use {' or '.join(fit)}, or leave `--model` out." if fit else ""
 
 
 def _several(given: Any) -> list[Any]:

@@ -24,8 +24,10 @@ from happyhorse_nb.models import (
     Status,
     check_params,
     check_prompt,
+    check_references,
     find_model,
     join_notes,
+    model_for,
 )
 from happyhorse_nb.settings import Account, nameable, on_this_machine, video_folder, writable
 from happyhorse_nb.settings.config import Settings
@@ -56,9 +58,18 @@ class Request:
         return self.inputs[0]
 
     @property
+    def footage(self) -> float | None:
+        """The length (seconds) of the video that is edited; None where there is none, or where it is not known."""
+        return next((one.seconds for one in self.inputs if one.seconds is not None), None)
+
+    @property
     def thumbnail(self) -> bytes | None:
         """A small picture of the first input that has one."""
         return next((one.thumbnail for one in self.inputs if one.thumbnail is not None), None)
+
+    def estimate(self, settings: Settings) -> Cost | None:
+        """What it costs by the prices of the settings (USD)."""
+        return settings.estimate(self.params, model=self.model, footage=self.footage)
 
     @property
     def saved_as(self) -> Path | None:
@@ -106,7 +117,9 @@ class Request:
             account=account.key.fingerprint,
             request=self.digest,
             take=self.take,
-            inputs=tuple(StoredInput(one.role, one.url or one.digest, one.label, one.thumbnail) for one in self.inputs),
+            inputs=tuple(
+                StoredInput(one.role, one.source, one.label, one.thumbnail, one.seconds) for one in self.inputs
+            ),
             target=self.target,
             owner=owner,
         )
@@ -125,27 +138,34 @@ def prepare(
     namespace: Mapping[str, Any] | None = None,
     load: Callable[..., images.Input] = images.load,
     unset: Collection[str] = (),
+    unlisted: bool = False,
 ) -> Request:
     """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError` with one clear line.
 
     ``params`` are the model's parameters, and its inputs beside ``image`` by their options. Without a seed one is
     drawn. ``load`` loads an input; a form that checks at every keystroke passes one that remembers pictures.
-    ``unset`` names options whose default from the settings is not wanted.
+    ``unset`` names options whose default from the settings is not wanted. ``unlisted``: send what only Alibaba's pages
+    of the models have. Without a model the one is used that takes these inputs.
     """
-    table = find_model(model or settings.model)
     options = {role.option for known in MODELS.values() for role in known.inputs}
     sources = {"image": image, **{name: value for name, value in params.items() if name in options}}
+    # An empty list of references is none.
+    sources = {name: value for name, value in sources.items() if not (value is None or value == [] or value == ())}
+    named = model or settings.model
+    table = find_model(named) if named else model_for(sources, settings.version)
     given = {name: value for name, value in params.items() if value is not None and name not in options}
     usual = {name: value for name, value in settings.defaults(table.id).items() if name not in unset}
-    checked = check_params(table, {**usual, **given})
+    checked = check_params(table, {**usual, **given}, unlisted=unlisted)
     drawn = "seed" not in checked
     if drawn:
         [checked["seed"]] = draw(table)
     text, cut = check_prompt(table, prompt, fit=bool(fit))
     local = on_this_machine()
-    inputs = images.gather(table, sources, namespace=namespace, fit=fit, local=local, load=load)
+    inputs = images.gather(table, sources, namespace=namespace, fit=fit, local=local, load=load, unlisted=unlisted)
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
-    note = join_notes(*(one.note for one in inputs), cut)
+    roles = [role.name for role in table.inputs if role.maximum > 1]
+    odd = check_references(text or "", len([one for one in inputs if one.role in roles])) if roles else ""
+    note = join_notes(*(one.note for one in inputs), cut, odd)
     return Request(table.id, text or "", checked, inputs, target, note, take=int(drawn))
 
 

@@ -13,7 +13,19 @@ from keyword import iskeyword
 from types import ModuleType
 from typing import Any
 
-from happyhorse_nb.api import again, balance, begin, create, forget, jobs, remove, restore, running, take_up
+from happyhorse_nb.api import (
+    again,
+    balance,
+    begin,
+    create,
+    forget,
+    jobs,
+    list_models,
+    remove,
+    restore,
+    running,
+    take_up,
+)
 from happyhorse_nb.api.catalog import chosen
 from happyhorse_nb.errors import UsageError, in_words_here
 from happyhorse_nb.job import display
@@ -62,7 +74,13 @@ def make(shell: Any, args: Namespace, body: str = "") -> None:
 
 def _request(args: Namespace) -> dict[str, Any]:
     """The options of the request that are no parameters of the model."""
-    return {"model": args.model, "fit": args.fit, "save": args.save, "takes": takes_of(args)}
+    return {
+        "model": args.model,
+        "fit": args.fit,
+        "save": args.save,
+        "takes": takes_of(args),
+        "unlisted": args.unlisted,
+    }
 
 
 def _jobs(shell: Any, pieces: Sequence[str]) -> list[Any]:
@@ -198,9 +216,14 @@ def do_forget(shell: Any, args: Namespace) -> None:
 
 def do_doctor(shell: Any, args: Namespace) -> None:
     from happyhorse_nb.api.account import report
+    from happyhorse_nb.api.family import schema_report
 
-    for line in report():
+    for line in schema_report() if args.schema else report():
         print(line, flush=True)
+
+
+def do_models(shell: Any, args: Namespace) -> object:
+    return list_models()
 
 
 def do_balance(shell: Any, args: Namespace) -> str:

@@ -67,11 +67,18 @@ _SAME_ACCOUNT = _takes(
 )
 
 
+_SCHEMA = _takes(
+    "--schema",
+    "show where the service's public description of the models differs from the tables here; the key is not sent",
+    action="store_true",
+)
+
+
 _TABLE = (
     Command("generate", "IMAGE [options]", "make a video without a prompt", (offer_cell,)),
     Command(
         "form", "[IMAGE] [options]", "fill in a form, see size, cost and time, and click",
-        (lambda parser: offer_request(parser, image="?"),),
+        (offer_request,),
     ),
     Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", (_JOB,)),
     Command("jobs", "[options]", "list the jobs, newest first, with what they cost", (partial(_filters, sort=True),)),
@@ -92,7 +99,8 @@ _TABLE = (
     Command("restore", "[JOB ...]", "bring back what was removed last, or these jobs", (_RESTORED,)),
     Command("forget", "JOB [--trash]", "wipe a job's prompt and pictures from the ledger", (_JOB, _TRASH)),
     Command("balance", "", "show the account's balance"),
-    Command("doctor", "", "show what is set up and what is missing"),
+    Command("models", "", "list the models: what each takes and costs, and how long it took here"),
+    Command("doctor", "[--schema]", "show what is set up and what is missing", (_SCHEMA,)),
     Command("login", "[--same-account]", "enter the API key, which is not shown", (_SAME_ACCOUNT,)),
     Command(
         "sandbox", "[options]", "use the embedded server: free, without a key", (_IF_NO_KEY, _OFF, _sandbox_options)

@@ -96,13 +96,16 @@ def _of_parser(shell: Any, parser: Parser, before: list[str], typed: str) -> lis
     if typed.startswith("--") and option != typed:
         return [Offer(f"{option}={choice}", _value(option)) for choice in parser.choices_of(option)]
     if last.startswith("--") and parser.takes_value(last):
-        if last in input_options():
-            return _files(typed) + _variables(shell)
+        role = input_options().get(last)
+        if role is not None:
+            # A video is a job or an address, never a file of this machine.
+            return _files(typed) + _variables(shell) if role.image else _job_variables(shell) + _job_ids(removed=False)
         found = [Offer(choice, _value(last)) for choice in parser.choices_of(last)]
         return found or (_files(typed, (".mp4",)) if last == "--save" else [])
     if not typed.startswith("-") and not before and parser.prog in _OF_IMAGES:
         return _files(typed) + _variables(shell)
-    return [Offer(option, parser.told(option)) for option in parser.options if option not in before]
+    again = [option for option, role in input_options().items() if role.maximum > 1]
+    return [Offer(option, parser.told(option)) for option in parser.options if option not in before or option in again]
 
 
 def _value(option: str) -> str:

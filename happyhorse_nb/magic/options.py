@@ -11,7 +11,7 @@ from functools import cache
 from typing import Any, NoReturn
 
 from happyhorse_nb.errors import JobNotFound, UsageError, meant
-from happyhorse_nb.models import DEFAULT_MODEL, FIRST_FRAME, MODELS, TAKES, Param, Role
+from happyhorse_nb.models import FIRST_FRAME, MODELS, TAKES, Param, Role
 from happyhorse_nb.render.words import plain
 from happyhorse_nb.settings import process
 
@@ -135,8 +135,8 @@ def cell_parser() -> Parser:
     """The parser of a cell's line. The models check the values later, with the same messages for all callers."""
     parser = Parser(
         "%%happyhorse",
-        "Make a video from a first frame; the cell's body is the prompt "
-        "({name} is replaced where such a variable exists).",
+        "Make a video from text, from a first frame (IMAGE), from references (--ref) or from another video (--edit);\n"
+        "the cell's body is the prompt ({name} is replaced where such a variable exists).",
     )
     offer_cell(parser)
     return parser
@@ -157,23 +157,29 @@ def offer_cell(parser: Parser) -> None:
     offer_yes(parser)
 
 
-def offer_request(parser: Parser, image: str | None = None) -> None:
-    """Add the image, the other inputs and the options of a request; ``image`` is the image's ``nargs``."""
-    if not all(FIRST_FRAME in model.inputs for model in MODELS.values()):
-        image = "?"
-    parser.add_argument("image", metavar="IMAGE", nargs=image, help=FIRST_FRAME.help)
+def offer_request(parser: Parser) -> None:
+    """Add the image, the other inputs and the options of a request."""
+    help_of_image = f"the first frame: {FIRST_FRAME.help}".replace("%", "%%")
+    parser.add_argument("image", metavar="IMAGE", nargs="?", help=help_of_image)
     for option, role in input_options().items():
         action: Any = "append" if role.maximum > 1 else "store"
-        parser.add_argument(option, metavar=role.option.upper(), action=action, help=role.help.replace("%", "%%"))
+        metavar = "JOB|URL" if role.image is None else "IMAGE"
+        parser.add_argument(option, dest=role.option, metavar=metavar, action=action, help=role.help.replace("%", "%%"))
     offer_options(parser)
     parser.add_argument(
         "--fit", action="store_true", help="make an image or prompt that breaks the limits fit, and say what was done"
+    )
+    parser.add_argument(
+        "--unlisted",
+        action="store_true",
+        help="send what Alibaba's pages of the models have and Modellix's do not; a refusal costs nothing",
     )
 
 
 def offer_options(parser: Parser, *, defaults: bool = True) -> None:
     """Add model, parameters, takes and file; with ``defaults`` the help says what they are when left out."""
-    parser.offer("--model", list(MODELS), "ID", f"the model (default: {DEFAULT_MODEL})" if defaults else "the model")
+    default = " (default: the one of HappyHorse.version that takes what is given)" if defaults else ""
+    parser.offer("--model", list(MODELS), "ID", f"the model{default}")
     for param in _all_options():
         offers = list(param.choices) or ([] if param.default is None else [str(param.default)])
         parser.offer(f"--{param.name}", offers, _metavar(param), _help(param, defaults))
@@ -211,7 +217,9 @@ def _value(param: Param, typed: str | None) -> str | int | None:
 
 def input_options() -> dict[str, Role]:
     """The options for inputs; the first frame is an argument instead."""
-    return {f"--{r.option}": r for model in MODELS.values() for r in model.inputs if r != FIRST_FRAME}
+    # The widest limits last, so that they are the ones that help and completion show.
+    roles = sorted((r for model in MODELS.values() for r in model.inputs if r != FIRST_FRAME), key=lambda r: r.maximum)
+    return {role.cell_option: role for role in roles}
 
 
 def _all_options() -> list[Param]:
@@ -225,5 +233,12 @@ def _metavar(param: Param) -> str:
 def _help(param: Param, defaults: bool) -> str:
     limits = f"{param.minimum} to {param.maximum}" if param.kind == "integer" else ""
     default = f"default {param.default}" if defaults and param.default is not None else ""
-    inside = ", ".join(part for part in (limits, default) if part)
+    inside = ", ".join(part for part in (limits, default, _kinds(param)) if part)
     return f"{param.help} ({inside})" if inside else param.help
+
+
+def _kinds(param: Param) -> str:
+    """What it is a parameter of, where not all models have it: ``text to video, reference to video only``."""
+    kinds = dict.fromkeys(m.kind for m in MODELS.values() if m.kind)
+    some = dict.fromkeys(m.kind for m in MODELS.values() if m.kind and param.name in [p.name for p in m.options])
+    return f"{', '.join(some)} only" if param != TAKES and len(some) < len(kinds) else ""

@@ -4,15 +4,28 @@ No class here has slots: ``%autoreload`` gives existing objects their new class,
 every object with slots in the middle of a job.
 """
 
-from happyhorse_nb.models.check import check_params, check_prompt, check_takes, find_model, fit_prompt, prompt_weight
+from happyhorse_nb.models.check import (
+    check_params,
+    check_prompt,
+    check_references,
+    check_takes,
+    find_model,
+    fit_prompt,
+    fitting,
+    model_for,
+    prompt_weight,
+)
 from happyhorse_nb.models.snapshot import Cost, Progress, Snapshot, Status, join_notes
 from happyhorse_nb.models.states import STATES, remedy_of
 from happyhorse_nb.models.table import (
-    DEFAULT_MODEL,
+    EDITED,
     FIRST_FRAME,
+    LONGEST,
     MODELS,
-    PRICES,
+    REFERENCES,
     TAKES,
+    VERSIONS,
+    VIDEO,
     Fit,
     ImageLimits,
     Model,
@@ -21,12 +34,15 @@ from happyhorse_nb.models.table import (
 )
 
 __all__ = [
-    "DEFAULT_MODEL",
+    "EDITED",
     "FIRST_FRAME",
+    "LONGEST",
     "MODELS",
-    "PRICES",
+    "REFERENCES",
     "STATES",
     "TAKES",
+    "VERSIONS",
+    "VIDEO",
     "Cost",
     "Fit",
     "ImageLimits",
@@ -38,10 +54,13 @@ __all__ = [
     "Status",
     "check_params",
     "check_prompt",
+    "check_references",
     "check_takes",
     "find_model",
     "fit_prompt",
+    "fitting",
     "join_notes",
+    "model_for",
     "prompt_weight",
     "remedy_of",
 ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum
 from operator import index
 from typing import Any, SupportsFloat, SupportsIndex
 
 from happyhorse_nb.errors import InvalidRequest, meant
-from happyhorse_nb.models.table import MODELS, TAKES, Model, Param
+from happyhorse_nb.models.table import FIRST_FRAME, MODELS, REFERENCES, TAKES, VIDEO, Model, Param
 
 # Han characters: the unified block with extensions A to I, the compatibility blocks, and the supplementary planes.
 _CHINESE = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
@@ -69,16 +69,42 @@ def find_model(model_id: Any) -> Model:
     return found
 
 
-def check_params(model: Model, values: dict[str, Any]) -> dict[str, Any]:
-    """The parameters that are not None, in their proper types. Raises `InvalidRequest` for the first one outside its
-    limits."""
+def fitting(given: Collection[str], version: str = "") -> list[Model]:
+    """The models that take these inputs, by their options, and need no other: those of that version, if there are any.
+
+    A model without a version is only used by its id.
+    """
+    fit = [model for model in MODELS.values() if model.version and model.fits(given)]
+    return [model for model in fit if model.version == version] or fit
+
+
+def model_for(given: Collection[str], version: str) -> Model:
+    """The model that makes a video of these inputs, by their options. Raises `InvalidRequest` where none does."""
+    found = fitting(given, version)
+    if not found:
+        roles = {role.option: role.cell_option for role in (FIRST_FRAME, REFERENCES, VIDEO)}
+        raise InvalidRequest(
+            f"no model takes {' and '.join(name for name in roles if name in given)} together",
+            limit="a video is made of an image, of references, of a video with or without references, or of text alone",
+            remedy="Leave one of them out.",
+            param=next(name for name in roles if name in given),
+        )
+    return found[0]
+
+
+def check_params(model: Model, values: dict[str, Any], *, unlisted: bool = False) -> dict[str, Any]:
+    """The parameters that are not None, in their proper types; with ``unlisted`` also choices that only Alibaba's pages
+    have. Raises `InvalidRequest` for the first one outside its limits."""
     given = {name: value for name, value in values.items() if value is not None}
     for name in given:
         _known(model, name)
     checked: dict[str, Any] = {}
     for param in model.options:
         if (value := given.get(param.name)) is not None:
-            checked[param.name] = _choice(param, value) if param.choices else _integer(param, value)
+            if param.choices:
+                checked[param.name] = _choice(param.choices + param.unlisted * unlisted, value)
+            else:
+                checked[param.name] = _integer(param, value)
             if checked[param.name] is None:
                 raise _outside(model, param, value)
     return checked
@@ -94,7 +120,7 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
         raise InvalidRequest(
             f"prompt {_shown(text)} is no text",
             limit=f"{model.id} takes one of at most {param.maximum} characters",
-            remedy="Give a str, or leave it out.",
+            remedy="Give a str.",
             param="prompt",
         )
     text = (text or "").strip()
@@ -127,6 +153,24 @@ def check_prompt(model: Model, text: Any, *, fit: bool = False) -> tuple[str | N
     )
 
 
+#: How prompts call references: as on Modellix's page, and as on Alibaba's later ones.
+_REFERENCE = re.compile(r"\bcharacter\s?(\d{1,3})\b|\[image\s?(\d{1,3})\]", re.IGNORECASE)
+
+
+def check_references(prompt: str, given: int) -> str:
+    """What is odd about how a prompt names its references, of which so many are given; empty for nothing.
+
+    Raises `InvalidRequest` for one that is not given.
+    """
+    named = [(match.group(), int(match[1] or match[2])) for match in _REFERENCE.finditer(prompt)]
+    for name, number in named:
+        if not 1 <= number <= given:
+            count = "no reference is given" if not given else f"{given} given: character1 to character{given}"
+            remedy = "Add it with `--ref`, or name another one."
+            raise InvalidRequest(f"the prompt names {name}", limit=count, remedy=remedy, param="prompt")
+    return "" if named or not given else "the prompt names none of the references (character1, character2 …)"
+
+
 def check_takes(value: Any) -> int:
     """How many takes are asked for, one without a value. Raises `InvalidRequest`."""
     low, high = TAKES.minimum or 1, TAKES.maximum or 1
@@ -157,9 +201,9 @@ def _known(model: Model, name: str) -> None:
         )
 
 
-def _choice(param: Param, value: Any) -> str | None:
+def _choice(choices: Sequence[str], value: Any) -> str | None:
     """The choice that a text means, whatever its case; None for none of them."""
-    return next((c for c in param.choices if isinstance(value, str) and c.casefold() == value.casefold()), None)
+    return next((c for c in choices if isinstance(value, str) and c.casefold() == value.casefold()), None)
 
 
 #: A whole number as text, perhaps with zeros after a point. (ASCII digits: ``int`` takes those of any script.)
@@ -208,6 +252,8 @@ def _shown(value: Any) -> str:
 def _outside(model: Model, param: Param, value: Any) -> InvalidRequest:
     shown = _shown(value)
     if param.choices:
+        if (choice := _choice(param.unlisted, value)) is not None:
+            return unlisted_only(f"{param.name} {choice}", f"it takes {' or '.join(param.choices)}", param.name)
         return InvalidRequest(
             f"{param.name} {shown} is not offered by {model.id}",
             limit=f"it takes {' or '.join(param.choices)}",
@@ -222,6 +268,16 @@ def _outside(model: Model, param: Param, value: Any) -> InvalidRequest:
         limit=f"{model.id} takes a whole number from {param.minimum} to {param.maximum}{unit}",
         remedy=f"Use {_nearest(param, value)}{random}.",
         param=param.name,
+    )
+
+
+def unlisted_only(what: str, limit: str, param: str) -> InvalidRequest:
+    """The error for what Alibaba's pages offer for a model, and Modellix's do not."""
+    return InvalidRequest(
+        f"{what} is on Alibaba's pages of the model, and Modellix's do not have it",
+        limit=limit,
+        remedy="Send it nevertheless with `--unlisted`; a refusal by the server costs nothing.",
+        param=param,
     )
 
 

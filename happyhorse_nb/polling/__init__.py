@@ -3,7 +3,7 @@
 Pure: no clock, no I/O. Seconds throughout; ages count from when a task was accepted.
 """
 
-from happyhorse_nb.polling.forecast import TYPICAL, TYPICAL_SANDBOX, Forecast, Lognormal, forecast
+from happyhorse_nb.polling.forecast import TYPICAL, TYPICAL_SANDBOX, Forecast, Lognormal, deadline, forecast, typical
 from happyhorse_nb.polling.hold import MISSING, TRIED_AFTER, Hold, backoff
 from happyhorse_nb.polling.hold import USUAL as USUAL_HOLD
 from happyhorse_nb.polling.schedule import (
@@ -35,11 +35,13 @@ __all__ = [
     "Timing",
     "backoff",
     "bar",
+    "deadline",
     "forecast",
     "hazard",
     "next_gap",
     "price",
     "progress",
     "seen",
+    "typical",
     "urgency",
 ]

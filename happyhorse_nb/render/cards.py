@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from happyhorse_nb.models import DEFAULT_MODEL, Snapshot, Status
+from happyhorse_nb.models import MODELS, Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.inline import inlined, rules
 from happyhorse_nb.render.words import joined, plain
@@ -79,7 +79,7 @@ def spans(text: str) -> tuple[Item, ...]:
 def _meta(snapshot: Snapshot) -> list[Item]:
     status = snapshot.status
     items = [Item(joined(words.parameters(snapshot), words.pixels(snapshot)))]
-    if snapshot.model and snapshot.model != DEFAULT_MODEL:
+    if snapshot.model and snapshot.model != next(iter(MODELS)):
         items.append(Item(plain(snapshot.model, 60)))
     if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and snapshot.charged:
         items.append(Item(words.money(snapshot)))

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Snapshot
+from happyhorse_nb.models import MODELS, Snapshot
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, style
 from happyhorse_nb.render.words import plain
@@ -54,7 +54,7 @@ def differences(sides: Sequence[Side]) -> list[Row]:
     snapshots = [side.snapshot for side in sides]
     names = list(dict.fromkeys(param.name for model in MODELS.values() for param in model.options))
     names += [name for s in snapshots for name in s.params if name not in names]
-    rows = [Row("model", tuple(plain(s.model or DEFAULT_MODEL, 60) for s in snapshots))]
+    rows = [Row("model", tuple(plain(s.model, 60) for s in snapshots))]
     rows += [Row(name, tuple(words.value(s, name) for s in snapshots)) for name in dict.fromkeys(names)]
     rows.append(Row("size", tuple(words.pixels(s) for s in snapshots), asked=False))
     rows.append(Row("cost", tuple(words.money(s) for s in snapshots), asked=False))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import zip_longest
 from pathlib import Path
+from statistics import median
 
 from happyhorse_nb.errors import in_words_here
-from happyhorse_nb.models import Snapshot, Status
+from happyhorse_nb.models import Model, Param, Role, Snapshot, Status
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, spans, style
 from happyhorse_nb.render.words import about, columns, instant, joined, plain
@@ -80,6 +82,61 @@ def table_text(
         for line in lines
     ]
     return "\n".join([*told, "", below])
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """A model, what a second of its video costs by resolution (USD), and how long its last jobs took here (seconds)."""
+
+    model: Model
+    a_second: Mapping[str, Decimal]
+    times: tuple[float, ...] = ()
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The texts of its row."""
+        model = self.model
+        prices = ", ".join(f"${price.normalize():f} ({level})" for level, price in self.a_second.items())
+        billed = ", of input and output" if model.edits else ""
+        return (
+            model.id,
+            model.kind,
+            joined(
+                *(_inputs(role) for role in model.inputs), "text" if model.param("prompt").required else "text or none"
+            ),
+            joined(*(_choices(param) for param in model.options if param.choices or param.unit)),
+            f"{prices}{billed}" if prices else "not known",
+            f"{about(median(self.times))} ({len(self.times)})" if self.times else "not yet used",
+        )
+
+
+_MODEL_HEADS = ("model", "makes", "of", "takes", "$ a second", "took here")
+
+
+def models_table(rows: Sequence[ModelRow]) -> str:
+    """An HTML table of the models."""
+    return fill("models.html.j2", style=style(), heads=_MODEL_HEADS, rows=[row.cells for row in rows])
+
+
+def models_text(rows: Sequence[ModelRow]) -> str:
+    """The same as plain text, some lines for each."""
+    told = []
+    for row in rows:
+        model, makes, of, takes, price, took = row.cells
+        told.append(f"{model}: {makes}, of {of}\n  {takes}\n  USD a second: {price}; took here: {took}")
+    return "\n".join(told)
+
+
+def _inputs(role: Role) -> str:
+    if role.maximum == 1:
+        return f"a {role.words}"
+    return f"{role.minimum} to {role.maximum} {role.words}s"
+
+
+def _choices(param: Param) -> str:
+    if param.choices:
+        return f"{param.name} {' '.join(param.choices)}"
+    return f"{param.name} {param.minimum} to {param.maximum} {'s' if param.unit == 'seconds' else param.unit}"
 
 
 def sums(

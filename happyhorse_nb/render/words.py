@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from happyhorse_nb.errors import in_words_here, sentence
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, STATES, Param, Snapshot, Status, remedy_of
+from happyhorse_nb.models import MODELS, STATES, Param, Snapshot, Status, remedy_of
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -161,7 +161,7 @@ def parameters(snapshot: Snapshot) -> str:
     if not snapshot.model and not snapshot.params:
         # Taken up by its id: what was asked for is not known here.
         return ""
-    model = MODELS.get(snapshot.model or DEFAULT_MODEL)
+    model = MODELS.get(snapshot.model)
     known = sorted(model.options, key=lambda param: not param.unit) if model else []
     words = [_parameter(param, snapshot.params.get(param.name)) for param in known]
     names = {param.name for param in known}
@@ -171,7 +171,7 @@ def parameters(snapshot: Snapshot) -> str:
 
 def parameter(snapshot: Snapshot, name: str) -> str:
     """One of them, so that it can stand alone: ``5 s``, ``720P``, ``seed 7``, ``random seed``; empty for none."""
-    model = MODELS.get(snapshot.model or DEFAULT_MODEL)
+    model = MODELS.get(snapshot.model)
     known = [param for param in model.options if param.name == name] if model else []
     if known:
         return plain(_parameter(known[0], snapshot.params.get(name)), 60)

@@ -13,7 +13,7 @@ from traitlets import Bool, Dict, Enum, Float, Integer, TraitError, TraitType, U
 from traitlets.config import Configurable
 
 from happyhorse_nb.errors import ConfigError
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, PRICES, Cost, Param
+from happyhorse_nb.models import MODELS, VERSIONS, Cost, Param
 from happyhorse_nb.settings import frontend, process
 from happyhorse_nb.settings.folders import absolute
 
@@ -26,13 +26,28 @@ def _default_of(param: Param) -> TraitType[Any, Any]:
     return Integer(None, allow_none=True, min=param.minimum, max=param.maximum, help=told)
 
 
-_LIST = {resolution: float(price) for resolution, price in PRICES.items()}
+#: How traitlets begins what it says of a bad value, which `Config` leaves out.
+_TRAIT = "The 'prices' trait of a HappyHorse instance"
 
 
 class Settings(Configurable):
     """The settings that belong to no model; `HappyHorse` adds one for each option of the models."""
 
-    model = Enum(list(MODELS), default_value=DEFAULT_MODEL, help="the model (default of --model)")
+    model = Enum(
+        list(MODELS),
+        default_value=None,
+        allow_none=True,
+        help="the model (default of --model); None: as the inputs ask",
+    )
+    version = Enum(
+        list(VERSIONS), default_value=VERSIONS[0], help="the version of the models; an edit is always of 1.0"
+    )
+    references = Enum(
+        ["upload", "inline"],
+        default_value="upload",
+        help="how pictures of this machine reach the server as references: uploaded first (it keeps them for about 7 "
+        "days), or inside the request, which Modellix's pages do not have",
+    )
     wait = Bool(
         None,
         allow_none=True,
@@ -58,7 +73,13 @@ class Settings(Configurable):
     requests_per_minute = Integer(100, min=1, help="requests to the server, all jobs together")
     max_concurrent = Integer(2, min=1, help="tasks that may run at once; the others queue here")
     max_poll_gap = Float(None, allow_none=True, min=0.1, help="longest wait between two looks at a task, in seconds")
-    deadline = Float(3600.0, min=1, help="seconds a task is watched; after that, resume watches it again")
+    deadline = Float(
+        None,
+        allow_none=True,
+        min=1,
+        help="seconds a task is watched, after which resume watches it again; None: four times what such a task takes, "
+        "but at least 30 minutes",
+    )
     max_backoff = Float(
         30.0, min=0.01, help="longest wait between two tries while the server cannot be reached, in seconds"
     )
@@ -67,28 +88,48 @@ class Settings(Configurable):
         60.0, min=0, help="seconds for which the server must say that it does not know a task until that is believed"
     )
     fetch_patience = Float(30.0, min=0, help="seconds for which a finished video that does not come is tried again")
-    prices = Dict(
-        value_trait=Float(min=0),
-        default_value=_LIST,
-        help="USD a second of video by resolution, for the estimate: list prices, never a bill",
+    schema_url = Unicode(
+        "https://www.modellix.ai/models/{provider}/{model}/api_schema",
+        help="where doctor --schema reads what the service itself says of a model; the key does not go there",
     )
+    prices = Dict(
+        help="USD a second of video by resolution, for all models or for each: {'720P': 0.1} or {'happyhorse-1.1-t2v': "
+        "{'720P': 0.1}}; empty: Modellix's list prices. For the estimate, never a bill",
+    )
+
+    @validate("prices")
+    def _amounts(self, proposal: dict[str, Any]) -> dict[str, Any]:
+        def check(prices: Mapping[Any, Any]) -> None:
+            for name, price in prices.items():
+                if name in MODELS and isinstance(price, Mapping):
+                    check(price)
+                elif isinstance(price, bool) or not isinstance(price, (int, float, Decimal)) or not price >= 0:
+                    raise TraitError(
+                        f"{_TRAIT} takes USD a second, such as {{'720P': 0.1}}, not {price!r} for {name!r}"
+                    )
+
+        check(proposal["value"])
+        return dict(proposal["value"])
 
     @validate("folder")
     def _in_the_working_folder_of_now(self, proposal: dict[str, Any]) -> str:
         # Resolved at once, so that it stays the same folder after a %cd.
         return str(absolute(proposal["value"])) if proposal["value"] else ""
 
-    def estimate(self, params: dict[str, Any], *, model: str) -> Cost | None:
-        """What a request costs by the list prices; None where there is no price."""
+    def estimate(self, params: dict[str, Any], *, model: str, footage: float | None = None) -> Cost | None:
+        """What a request costs by the prices; None where there is no price.
+
+        ``footage`` is the length (seconds) of the video that is edited, the longest there may be where it is not known.
+        """
         table = MODELS[model]
         values = {p.name: params.get(p.name, p.default) for p in table.options}
-        # The user's prices are for all models; the list prices are the model's own.
-        prices: Mapping[str, Any] = table.prices if self.prices == _LIST else self.prices
+        ours = {name: price for name, price in self.prices.items() if name not in MODELS}
+        prices: Mapping[str, Any] = self.prices.get(model) or ours or table.prices
         price = prices.get(str(values.get("resolution")))
-        seconds = values.get("duration")
-        if price is None or seconds is None:
+        if price is None:
             return None
-        return Cost((Decimal(str(price)) * int(seconds)).quantize(Decimal("0.0001")))
+        seconds = table.seconds_billed(values.get("duration"), footage)
+        return Cost((Decimal(str(price)) * seconds).quantize(Decimal("0.0001")))
 
     def defaults(self, model: str) -> dict[str, Any]:
         """The options' defaults that the user has set."""

@@ -87,7 +87,7 @@ class Disk:
 T = TypeVar("T")
 _ROW = f"SELECT *, {SHARED} AS shared FROM jobs"  # noqa: S608 - ours
 _INPUTS = (
-    "SELECT job, role, source, label, picture FROM inputs LEFT JOIN thumbnails USING (source) "
+    "SELECT job, role, source, label, picture, seconds FROM inputs LEFT JOIN thumbnails USING (source) "
     "WHERE job IN (SELECT value FROM json_each(?)) ORDER BY job, position"
 )
 #: Milliseconds to wait for a reader before the log is cleared.
@@ -221,7 +221,9 @@ class Journal:
         found = list(readable(from_row, rows))
         inputs: defaultdict[str, list[StoredInput]] = defaultdict(list)
         for row in self._rows(_INPUTS, (json.dumps([r.snapshot.id for r in found]),)) if found else ():
-            inputs[row["job"]].append(StoredInput(row["role"], row["source"], row["label"], row["picture"]))
+            inputs[row["job"]].append(
+                StoredInput(row["role"], row["source"], row["label"], row["picture"], row["seconds"])
+            )
         return [
             replace(r, snapshot=self._owed.get(r.snapshot.id, r.snapshot), inputs=tuple(inputs[r.snapshot.id]))
             for r in found

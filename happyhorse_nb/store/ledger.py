@@ -153,8 +153,8 @@ class Ledger(Questions):
         )
         for position, one in enumerate(record.inputs):
             self._connection.execute(
-                "INSERT INTO inputs VALUES (?, ?, ?, ?, ?)",
-                (record.snapshot.id, position, one.role, one.source, one.label),
+                "INSERT INTO inputs (job, position, role, source, label, seconds) VALUES (?, ?, ?, ?, ?, ?)",
+                (record.snapshot.id, position, one.role, one.source, one.label, one.seconds),
             )
             if one.thumbnail is not None:
                 self._connection.execute("INSERT OR IGNORE INTO thumbnails VALUES (?, ?)", (one.source, one.thumbnail))

@@ -296,6 +296,15 @@ class Questions(Journal):
 
         return [seconds for seconds in readable(took, rows) if seconds is not None][:limit]
 
+    def times(self, model: str, *, sandbox: bool, limit: int = 50) -> list[float]:
+        """Seconds that the last finished jobs of a model took, whatever their parameters; the sandbox's apart."""
+        rows = self._rows(
+            "SELECT took FROM jobs WHERE status = 'done' AND took > 0 AND model = ? AND sandbox = ? "
+            "ORDER BY created DESC LIMIT ?",
+            (model, int(sandbox), limit),
+        )
+        return list(readable(lambda row: float(row["took"]), rows))
+
 
 def _asks_for(record: Record) -> tuple[str, tuple[Any, ...]]:
     """The SQL, with its values, for jobs whose request equals that one.

@@ -11,20 +11,30 @@ from typing import Any
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 
+#: What the source of a job's video begins with, before the job's id.
+JOB = "job:"
+
 
 @dataclass(frozen=True)
 class StoredInput:
-    """An input of a stored job: its role's name, its URL or the digest of its bytes, its name, and a small picture."""
+    """An input of a stored job: its role's name; its URL, the digest of its bytes, or ``job:`` and the id of the job
+    whose video it is; its name, a small picture, and the length of a video, if known (seconds)."""
 
     role: str
     source: str
     label: str = ""
     thumbnail: bytes | None = None
+    seconds: float | None = None
 
     @property
     def address(self) -> bool:
         """Whether it is a URL, whose bytes are not stored."""
         return self.source.partition(":")[0].lower() in ("http", "https")
+
+    @property
+    def job(self) -> str:
+        """The id of the job whose video it is; empty for any other input."""
+        return self.source.removeprefix(JOB) if self.source.startswith(JOB) else ""
 
 
 @dataclass(frozen=True, kw_only=True)

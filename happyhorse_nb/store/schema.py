@@ -98,6 +98,26 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )
         """,
     ),
+    # 2. The family: videos as inputs, and pictures that are uploaded.
+    (
+        # Seconds of a video; NULL where that is not known.
+        "ALTER TABLE inputs ADD COLUMN seconds REAL",
+        # Pictures that the server holds, by the digest of their bytes. `address` is the one to send; `file` the id to
+        # delete it by; `owner` uploads it now, while both are empty. `expires` is Unix seconds.
+        """
+        CREATE TABLE uploads (
+            origin TEXT NOT NULL,
+            account TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            owner TEXT,
+            file TEXT NOT NULL DEFAULT '',
+            address TEXT NOT NULL DEFAULT '',
+            created REAL NOT NULL,
+            expires REAL NOT NULL,
+            PRIMARY KEY (origin, account, digest)
+        ) WITHOUT ROWID
+        """,
+    ),
 )
 
 

@@ -101,7 +101,7 @@ def test_a_file_is_chosen_judged_and_sent_and_the_video_plays(lab: Lab, page: Pa
     expect(generate).to_be_disabled()
     prompt.fill(f"It lifts off in {lab.app}")
     expect(form).to_contain_text("of 5000")
-    expect(form).to_contain_text("about $1.20")
+    expect(form).to_contain_text("about $1.14")
     expect(generate).to_be_enabled()
     assert serious(page, ".hh-form") == []
 
@@ -164,7 +164,7 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
     page.keyboard.type(f"By keyboard in {lab.app}")
     expect(form).to_contain_text(f"{len(f'By keyboard in {lab.app}')} of 5000")
     tab_to(form.get_by_label("720P"))
-    expect(form).to_contain_text("about $0.70")
+    expect(form).to_contain_text("about $0.64")
     tab_to(form.get_by_role("slider"))
     page.keyboard.press("ArrowRight")
     expect(form).to_contain_text("about $0.84")

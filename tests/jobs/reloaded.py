@@ -17,7 +17,7 @@ from typing import Any
 
 import happyhorse_nb as hh
 from happyhorse_nb.inputs import load
-from happyhorse_nb.models import DEFAULT_MODEL, find_model
+from happyhorse_nb.models import find_model
 from happyhorse_nb.settings import account
 from happyhorse_nb.settings.config import config
 from support.fake_server import KEY, FakeServer, Say
@@ -46,7 +46,7 @@ def main(order: str, folder: Path, photo: Path) -> None:
         server.words = ("processing",)
         job, stopped = hh.generate(photo, "before"), hh.generate(photo, "stopped")
         takes = hh.generate(photo, "takes", takes=2)
-        limits = find_model(DEFAULT_MODEL).role("first_frame").image
+        limits = find_model("happyhorse-1.0-i2v").role("first_frame").image
         assert limits is not None
         frame = load(str(photo), limits=limits)
         server.wait_for("poll", 2)

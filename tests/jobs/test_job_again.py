@@ -405,7 +405,7 @@ def test_what_is_taken_up_is_bought_by_who_takes_it_up(
     Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     engine().ledger._connection.execute("UPDATE jobs SET sandbox = 0")
     settings.budget = 2.0
-    # One is $1.20: the first of three is sent, after the one that was paid for.
+    # One is $1.145: the first of three is sent, after the one that was paid for.
     with pytest.warns(UserWarning, match="2 queued videos still wait, not sent: budget: "):
         resumed = hh.resume()
     assert [job.snapshot.prompt for job in resumed] == ["0", "1"]

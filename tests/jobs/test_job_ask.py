@@ -18,7 +18,7 @@ from jobs.seen import DEADLINE, ended
 from store.rows import record
 from support.fake_server import FakeServer
 
-#: Four of these cost $14.40 by the list prices.
+#: Four of these cost $13.74 by the list prices.
 DEAR: dict[str, Any] = {"takes": 4, "duration": 15, "resolution": "1080P"}
 
 
@@ -26,7 +26,7 @@ def test_in_a_program_it_is_refused_in_one_line_with_both_remedies(generate: Gen
     with pytest.raises(hh.InvalidRequest) as refused:
         generate(**DEAR)
     assert str(refused.value) == (
-        "4 videos, about $14.40 of play money, are above the $5.00 of HappyHorse.ask_above, and nothing is sent. "
+        "4 videos, about $13.74 of play money, are above the $5.00 of HappyHorse.ask_above, and nothing is sent. "
         "Add yes=True if it is meant, or raise hh.config.ask_above."
     )
     assert refused.value.param == "ask_above"
@@ -38,7 +38,7 @@ def test_who_says_yes_or_raises_the_limit_is_not_asked(
 ) -> None:
     some: Any = generate(yes=True, **DEAR)
     some.result(DEADLINE)
-    settings.ask_above = 14.4
+    settings.ask_above = 13.74
     generate("as much as the limit", **DEAR).result(DEADLINE)
     settings.ask_above = None
     generate("no limit at all", **DEAR).result(DEADLINE)
@@ -52,13 +52,13 @@ def test_only_what_is_new_counts(generate: Generate, fake_server: FakeServer) ->
     again: Any = generate(**DEAR)
     assert [job.id for job in again] == [job.id for job in some]
     assert fake_server.paid == 4
-    with pytest.raises(hh.InvalidRequest, match=r"4 videos, about \$14\.40"):
+    with pytest.raises(hh.InvalidRequest, match=r"4 videos, about \$13\.74"):
         generate(again=True, **DEAR)
-    with pytest.raises(hh.InvalidRequest, match=r"4 videos, about \$14\.40"):
+    with pytest.raises(hh.InvalidRequest, match=r"4 videos, about \$13\.74"):
         hh.again(some)
     two: Any = generate("two of four", takes=1, duration=15, resolution="1080P")
     ended(two)
-    with pytest.raises(hh.InvalidRequest, match=r"3 videos, about \$10\.80"):
+    with pytest.raises(hh.InvalidRequest, match=r"3 videos, about \$10\.30"):
         generate("two of four", **DEAR)
 
 
@@ -66,7 +66,7 @@ def test_where_the_limit_is_nothing_everything_that_costs_is_asked_about(
     generate: Generate, settings: Settings, fake_server: FakeServer
 ) -> None:
     settings.ask_above = 0
-    with pytest.raises(hh.InvalidRequest, match=r"1 video, about \$1\.20 of play money, is above the \$0\.00"):
+    with pytest.raises(hh.InvalidRequest, match=r"1 video, about \$1\.14 of play money, is above the \$0\.00"):
         generate()
     ended(generate(yes=True))
     ended(generate())
@@ -113,7 +113,7 @@ def question(generate: Generate, settings: Settings, photo: Any, tmp_path: Any) 
 def test_until_it_is_pressed_it_says_what_to_do_and_then_it_is_what_was_bought(
     question: Pending, fake_server: FakeServer
 ) -> None:
-    assert question.quote.action == "Make 4 videos, about $14.40"
+    assert question.quote.action == "Make 4 videos, about $13.74"
     assert question
     verbs: list[Any] = [
         lambda: question.result(),
@@ -123,7 +123,7 @@ def test_until_it_is_pressed_it_says_what_to_do_and_then_it_is_what_was_bought(
         lambda: hh.again(question),  # type: ignore[call-overload]  # see above
     ]
     for verb in verbs:
-        with pytest.raises(hh.InvalidRequest, match=r'nothing is bought yet. Press "Make 4 videos, about \$14\.40'):
+        with pytest.raises(hh.InvalidRequest, match=r'nothing is bought yet. Press "Make 4 videos, about \$13\.74'):
             verb()
     assert fake_server.paid == 0
     assert question.press()

@@ -67,7 +67,7 @@ def below(outputs: FakeOutputs) -> str:
 
 def test_a_done_card_says_what_its_buttons_do_and_cost(job: Any) -> None:
     said = [button.description for button in row(shown(job))["Button"]]
-    assert said == ["Make it in 1080P, about $1.20", "Another seed, about $0.70", "Edit", "☆"]
+    assert said == ["Make it in 1080P, about $1.14", "Another seed, about $0.64", "Edit", "☆"]
     copied = " ".join(html.value for html in row(shown(job))["HTML"])
     assert str(job.path) in copied
 

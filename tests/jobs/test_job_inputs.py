@@ -20,7 +20,7 @@ from happyhorse_nb.engine import engine
 from happyhorse_nb.magic.actions import make
 from happyhorse_nb.magic.complete import complete
 from happyhorse_nb.magic.options import cell_parser, split
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, ImageLimits, Model, Role
+from happyhorse_nb.models import MODELS, ImageLimits, Model, Role
 from happyhorse_nb.sandbox import Sandbox, SandboxOptions
 from jobs.conftest import Generate
 from jobs.seen import ended
@@ -29,11 +29,12 @@ from support.fake_server import FakeServer
 #: Two pictures and one video.
 MADE_UP = Model(
     "made-up-1",
-    MODELS[DEFAULT_MODEL].params,
+    MODELS["happyhorse-1.0-i2v"].params,
     (
-        Role("reference", option="ref", wire="reference_images", help="who is in it", minimum=2, maximum=2,
-             image=ImageLimits(min_side=100)),
-        Role("video", option="edit", wire="input_video_url", help="the video to edit", image=None, embedded=False),
+        Role("reference", option="references", flag="--ref", wire="reference_images", help="who is in it", minimum=2,
+             maximum=2, image=ImageLimits(min_side=100)),
+        Role("video", option="video", flag="--edit", wire="input_video_url", help="the video to edit", image=None,
+             embedded=False),
     ),
     {"720P": Decimal("0.5"), "1080P": Decimal("0.7")},
 )  # fmt: skip
@@ -116,16 +117,19 @@ def test_from_the_magic_to_the_video(cell: Any, fake_server: FakeServer) -> None
 
 def test_what_is_missing_or_too_much_is_said_in_one_line(cell: Any, fake_server: FakeServer, photo: Path) -> None:
     for line, words in (
-        ("--ref hero.png --edit clip", "ref: 1 given; made-up-1 takes 2"),
+        ("--ref hero.png --edit clip", "references: 1 given; made-up-1 takes 2"),
         ("--ref hero.png --ref nowhere.png --edit clip", "reference 'nowhere.png' is not found"),
-        ("--ref hero.png --ref street.png --edit hero.png", "video is no address"),
-        ("--ref hero.png --ref street.png", "video is no address"),
-        ("hero.png --ref hero.png --ref street.png --edit clip", "made-up-1 takes no image; it takes edit, ref"),
+        ("--ref hero.png --ref street.png --edit hero.mp4", "video hero.mp4 is a file on this machine"),
+        ("--ref hero.png --ref street.png", "made-up-1 needs a video"),
+        (
+            "hero.png --ref hero.png --ref street.png --edit clip",
+            "made-up-1 takes no image; it takes references, video",
+        ),
     ):
         with pytest.raises(hh.InvalidRequest, match=words):
             cell(line)
-    with pytest.raises(hh.InvalidRequest, match=r"happyhorse-1\.0-i2v takes no ref"):
-        create(photo, "p", {"ref": [photo, photo]})
+    with pytest.raises(hh.InvalidRequest, match=r"happyhorse-1\.0-i2v takes no references"):
+        create(photo, "p", {"references": [photo, photo]}, model="happyhorse-1.0-i2v")
     assert fake_server.requests == []
 
 
@@ -133,19 +137,21 @@ def test_its_options_are_completed(cell: Any) -> None:
     shell = SimpleNamespace(user_ns={"hero": picture("red")})
     assert complete(shell, "%%happyhorse --re", "--re") == ["--ref", "--resolution"]
     assert complete(shell, "%%happyhorse --ref he", "he") == ["hero.png", "hero"]
-    assert "--edit EDIT" in cell_parser().format_help()
+    assert "--edit JOB|URL" in cell_parser().format_help()
 
 
 def test_its_price_is_that_of_its_own_table(cell: Any, fake_server: FakeServer) -> None:
     fake_server.words = ("processing",)
-    job = create(None, "p", {"ref": [picture("red"), picture("blue")], "edit": CLIP, "duration": 4}, model="made-up-1")
+    job = create(
+        None, "p", {"references": [picture("red"), picture("blue")], "video": CLIP, "duration": 4}, model="made-up-1"
+    )
     assert str(job.cost) == "about $2.80"
     job.stop()
     assert isinstance(job, hh.Job)
     ended(job)
     hh.config.prices = {"1080P": 1.0}
     with pytest.raises(hh.InvalidRequest, match=r"\$15\.00"):
-        create(None, "q", {"ref": [picture("red")] * 2, "edit": CLIP, "duration": 15}, model="made-up-1")
+        create(None, "q", {"references": [picture("red")] * 2, "video": CLIP, "duration": 15}, model="made-up-1")
 
 
 async def test_the_sandbox_plays_it(tmp_path: Path) -> None:
@@ -155,10 +161,12 @@ async def test_the_sandbox_plays_it(tmp_path: Path) -> None:
     ):
         assert MADE_UP.slug in await client.models()
         pictures = [picture("red", 400), picture("blue", 200)]
-        task = await client.submit(None, "p", model="made-up-1", ref=pictures, edit=CLIP, duration=3, resolution="720P")
+        task = await client.submit(
+            None, "p", model="made-up-1", references=pictures, video=CLIP, duration=3, resolution="720P"
+        )
         done = await client.wait(task.task_id or "", timeout=60)
         info = await client.download(done, tmp_path / "made.mp4")
         assert info.width == info.height
         assert str(done.cost) == "$1.50"
         with pytest.raises(hh.InvalidRequest, match="takes 2"):
-            await client.submit(None, "p", model="made-up-1", ref=pictures[:1], edit=CLIP)
+            await client.submit(None, "p", model="made-up-1", references=pictures[:1], video=CLIP)

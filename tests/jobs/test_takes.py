@@ -128,7 +128,7 @@ def test_a_budget_is_held_against_all_of_them_before_any_is_sent(
     # What is no address of this machine is real money; nobody is asked anything here.
     monkeypatch.setenv("MODELLIX_BASE_URL", "https://example.invalid")
     settings.budget = 2.0
-    with pytest.raises(hh.InvalidRequest, match=r"about \$2\.80 more would exceed the \$2\.00"):
+    with pytest.raises(hh.InvalidRequest, match=r"about \$2\.56 more would exceed the \$2\.00"):
         generate(takes=4, resolution="720P")
     assert len(hh.jobs()) == 0
 
@@ -185,6 +185,8 @@ def test_they_are_stopped_waited_for_and_awaited_together(takes: Make, fake_serv
         with pytest.raises(hh.WaitTimeout):
             hh.wait(some, timeout=0.05)
         assert some.error is None
+        # Until both are on the server they would be cancelled.
+        fake_server.wait_for("poll", 2)
         some.stop()
         hh.wait(some, timeout=DEADLINE)
     assert some.status == "2 stopped"
@@ -210,13 +212,13 @@ def test_a_program_reads_the_cost_first(
         some._ipython_display_()
         assert repr(some).startswith("<2 takes: ")
     told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("2 takes, about $1.40 of play money in all: ")
+    assert told[0].startswith("2 takes, about $1.28 of play money in all: ")
     assert len(told) == 3
     some.result(DEADLINE)
     takes(2, resolution="720P")._ipython_display_()
     assert capsys.readouterr().out.startswith("2 takes, made before, nothing now: 2 done")
     takes(3, resolution="720P")._ipython_display_()
-    assert capsys.readouterr().out.startswith("3 takes, about $0.70 of play money now, 2 made before: ")
+    assert capsys.readouterr().out.startswith("3 takes, about $0.64 of play money now, 2 made before: ")
 
 
 def test_nothing_is_written_down_when_no_key_is_given(generate: Generate, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from support.fake_server import FakeServer
 from support.kernel import Cell, Kernel
 
 CELL = "%%happyhorse rocket.jpg --takes 4 --duration 15 --name launch\nThe rocket lifts off"
-ACTION = "Make 4 videos, about $14.40"
+ACTION = "Make 4 videos, about $13.74"
 
 
 def button(cell: Cell, words: str = ACTION) -> str:
@@ -27,7 +27,7 @@ def test_a_cell_shows_the_price_and_one_button_and_the_press_does_what_the_cell_
     asked = kernel.run(CELL)
     assert asked.error == []
     assert "Not bought yet" in kernel.shown(asked)
-    assert "4 videos, about $14.40 of play money" in kernel.shown(asked)
+    assert "4 videos, about $13.74 of play money" in kernel.shown(asked)
     assert kernel.run("len(hh.jobs())").result == 0
     # What a saved notebook, or a page without widgets, has of it.
     assert "--yes (yes=True)" in kernel.data(asked)[0]["text/plain"]
@@ -57,14 +57,14 @@ def test_a_call_in_a_cell_asks_too_and_its_value_is_what_is_bought(kernel: Kerne
     asked = kernel.run("job = hh.generate('rocket.jpg', 'a call')\njob")
     # The last value of its cell is the question itself, which stands there once.
     assert kernel.shown(asked).count("Not bought yet") == 1
-    kernel.click(button(asked, "Make 1 video, about $1.20"))
+    kernel.click(button(asked, "Make 1 video, about $1.14"))
     fake_server.wait_for("submit", 1)
     assert kernel.run("job.result(); job.path.exists(), job.seed == hh.jobs()[0].seed").result == (True, True)
     kernel.wait(lambda: "Done" in kernel.shown(asked), "the card")
     # Named later, it is the job.
     assert kernel.run("%happyhorse show job").error == []
     new = kernel.run("%happyhorse again job --seed 7")
-    kernel.click(button(new, "Make 1 video, about $1.20"))
+    kernel.click(button(new, "Make 1 video, about $1.14"))
     fake_server.wait_for("submit", 2)
     assert kernel.run("hh.jobs()[0].seed").result == 7
 
@@ -99,7 +99,7 @@ def test_what_goes_wrong_is_said_beside_the_button_which_can_be_pressed_again(
 
 def test_the_form_s_button_is_the_answer_itself(kernel: Kernel, fake_server: FakeServer) -> None:
     form = kernel.run("%happyhorse form rocket.jpg --takes 4 --duration 15")
-    press = button(form, "Generate 4, about $14.40")
+    press = button(form, "Generate 4, about $13.74")
     kernel.wait(lambda: kernel.live_widgets(form)[press]["disabled"] is False, "Generate is enabled")
     kernel.click(press)
     fake_server.wait_for("submit", 2)

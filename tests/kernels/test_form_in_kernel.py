@@ -95,7 +95,7 @@ def test_it_is_filled_in_and_says_what_is_expected(form: Form) -> None:
     assert "1176 x 784" in form.verdicts
     assert "about $1.12" in form.verdicts
     form.set("Duration", value=10)
-    form.wait("about $1.40")
+    form.wait("about $1.28")
 
 
 def test_the_time_is_that_of_all_takes_and_only_two_are_made_at_once(kernel: Kernel) -> None:

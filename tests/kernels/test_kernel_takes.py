@@ -19,7 +19,7 @@ def test_takes_come_as_one_card_end_in_their_comparison_and_one_is_kept(
     with fake_server.held("submit"):
         cell = kernel.run(CELL)
         assert cell.ok
-        assert "2 takes, about $1.40 of play money in all" in kernel.shown(cell)
+        assert "2 takes, about $1.28 of play money in all" in kernel.shown(cell)
     kernel.wait(lambda: VIEW in kernel.data(cell)[-1], "the buttons")
     card, comparison, _ = kernel.data(cell)
     assert VIEW not in card

@@ -121,7 +121,7 @@ def test_an_interrupted_wait_leaves_no_line_that_waits(kernel: Kernel, fake_serv
     kernel.interrupt()
     assert not cell.wait().ok
     [line] = lines(kernel, cell)
-    assert line == "Waited for 2 videos: 2 running, about $2.40 of play money."
+    assert line == "Waited for 2 videos: 2 running, about $2.29 of play money."
     # And the next cell has a line of its own.
     other = waits(kernel, "hh.wait()", "Waiting for 2 videos")
     kernel.interrupt()

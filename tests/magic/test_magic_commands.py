@@ -104,7 +104,6 @@ def test_a_command_that_is_none_is_not_guessed_at(shell: Any, typed: str) -> Non
         ("show", "required: JOB"),
         ("stop", "required: JOB"),
         ("show a b", "'b' is one word too many"),
-        ("generate", "required: IMAGE"),
         ("wait --timeout soon", "invalid float value: 'soon'"),
         ("jobs extra", "'extra' is one word too many"),
         ("sandbox --sceonds 3", "Did you mean --seconds?"),

@@ -79,17 +79,19 @@ def test_the_options_of_a_cell() -> None:
     assert offers("%happyhorse generate rocket.jpg --dur") == ["--duration"]
 
 
+OPTIONS = {f"--{p.name}": p for model in MODELS.values() for p in model.options}
+
+
 @pytest.mark.parametrize(
     ("option", "values"),
-    [(f"--{p.name}", list(p.choices)) for model in MODELS.values() for p in model.options if p.choices]
-    + [("--model", list(MODELS))],
+    [(option, list(p.choices)) for option, p in OPTIONS.items() if p.choices] + [("--model", list(MODELS))],
 )
 def test_the_values_of_an_option(option: str, values: list[str]) -> None:
     assert offers(f"%%happyhorse rocket.jpg {option} ") == values
-    assert offers(f"%%happyhorse rocket.jpg {option} {values[0][:-2]}")[0] == values[0]
-    # IPython breaks at = and replaces what follows it.
+    assert values[0] in offers(f"%%happyhorse rocket.jpg {option} {values[0][:-2]}")
+    # IPython breaks at = and at a colon, and replaces what follows it.
     assert offers(f"%%happyhorse rocket.jpg {option}=") == values
-    assert offers(f"%%happyhorse rocket.jpg {option}={values[0]}") == [values[0]]
+    assert offers(f"%%happyhorse rocket.jpg {option}={values[0]}") == [DELIMITERS.split(values[0])[-1]]
 
 
 def test_beside_each_offer_stands_what_it_is() -> None:
@@ -127,6 +129,15 @@ def test_images_folders_and_variables_that_can_be_one() -> None:
     assert offers("%%happyhorse shots/") == ["shots/one.webp"]
     assert offers("%%happyhorse ./sho") == ["./shots/"]
     assert offers("%happyhorse generate ph") == ["photo"]
+
+
+def test_references_are_pictures_and_what_is_edited_is_a_job(home: Path) -> None:
+    engine().ledger.add(record(id="aaaa1111", owner=None, status=Status.DONE), reuse=False)
+    assert offers("%%happyhorse --ref ro") == ["rocket.jpg"]
+    # Any number of them.
+    assert "--ref" in offers("%%happyhorse --ref rocket.jpg --")
+    assert offers("%%happyhorse --edit ") == ["aaaa1111"]
+    assert "--edit" not in offers("%%happyhorse --edit aaaa1111 --")
 
 
 def test_where_to_save() -> None:

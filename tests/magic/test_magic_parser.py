@@ -79,6 +79,9 @@ def test_every_option_of_the_models_is_one_of_the_cell() -> None:
     ours = ["--help", "--model", *(f"--{name}" for name in OPTIONS)]
     assert set(parser.options) == {
         *ours,
+        "--ref",
+        "--edit",
+        "--unlisted",
         "--takes",
         "--name",
         "--wait",
@@ -122,7 +125,6 @@ def test_what_is_no_number_is_left_for_the_check_that_knows_the_limits() -> None
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("", "the following arguments are required: IMAGE"),
         ("rocket.jpg --durration 5", "there is no option --durration; the options are --help, "),
         ("rocket.jpg --durration=5", "Did you mean --duration? %happyhorse -h shows how."),
         ("rocket.jpg --dur 5", "there is no option --dur"),
@@ -156,7 +158,16 @@ def test_help_says_every_option_with_its_limits() -> None:
         for limit in (param.minimum, param.maximum, *param.choices, param.default):
             if limit is not None:
                 assert str(limit) in told
-    for word in ("IMAGE", "--name VAR", "--no-wait", "--save PATH", "--again", "--fit", "happyhorse-1.0-i2v"):
+    for word in (
+        "IMAGE",
+        "--name VAR",
+        "--no-wait",
+        "--save PATH",
+        "--again",
+        "--fit",
+        "--ref IMAGE",
+        "--edit JOB|URL",
+    ):
         assert word in told
 
 

@@ -15,24 +15,24 @@ from hypothesis import strategies as st
 
 from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import (
-    DEFAULT_MODEL,
     MODELS,
+    REFERENCES,
     Cost,
     ImageLimits,
-    Model,
-    Param,
     Progress,
     Snapshot,
     Status,
     check_params,
     check_prompt,
+    check_references,
     check_takes,
     find_model,
     fit_prompt,
+    model_for,
     prompt_weight,
 )
 
-MODEL = MODELS[DEFAULT_MODEL]
+MODEL = MODELS["happyhorse-1.0-i2v"]
 
 
 def refusal(**values: Any) -> str:
@@ -45,35 +45,105 @@ def refusal(**values: Any) -> str:
     return line
 
 
-def test_the_table_is_that_of_the_reference() -> None:
-    assert DEFAULT_MODEL == "happyhorse-1.0-i2v"
-    assert set(MODELS) == {"happyhorse-1.0-i2v", "happyhorse-1.1-i2v"}
+def test_the_tables_are_those_of_the_reference() -> None:
+    makers = [f"happyhorse-{version}-{kind}" for version in ("1.0", "1.1") for kind in ("i2v", "t2v", "r2v")]
+    assert list(MODELS) == [*makers[:3], "happyhorse-1.0-video-edit", *makers[3:]]
+    resolution = (False, None, None, ("720P", "1080P"), "1080P")
+    ratio = (False, None, None, ("16:9", "9:16", "1:1", "4:3", "3:4"), "16:9")
+    duration, seed = (False, 3, 15, (), 5), (False, 0, 2147483647, (), None)
     for model in MODELS.values():
-        table = {p.name: (p.required, p.minimum, p.maximum, p.choices, p.default) for p in model.params}
-        assert table == {
-            "prompt": (False, None, 5000, (), None),
-            "resolution": (False, None, None, ("720P", "1080P"), "1080P"),
-            "duration": (False, 3, 15, (), 5),
-            "seed": (False, 0, 2147483647, (), None),
-        }
+        table = {p.sent_as: (p.required, p.minimum, p.maximum, p.choices, p.default) for p in model.params}
+        prompt = ("i2v" not in model.id, None, 5000, (), None)
+        assert table.pop("prompt") == prompt
+        assert table.pop("resolution") == resolution
+        assert table.pop("seed") == seed
+        if "edit" in model.id:
+            assert table == {"audio_setting": (False, None, None, ("auto", "origin"), "auto")}
+        else:
+            assert table == {"duration": duration} | ({} if "i2v" in model.id else {"ratio": ratio})
         assert all(p.help for p in model.params)
-        [first] = model.inputs
-        assert (first.name, first.option, first.wire) == ("first_frame", "image", "first_frame_image")
-        assert (first.minimum, first.maximum, first.image, first.embedded) == (1, 1, ImageLimits(), True)
-        assert {name: str(price) for name, price in model.prices.items()} == {"720P": "0.14", "1080P": "0.24"}
+        prices = ("0.128", "0.229") if model.version == "1.0" else ("0.1242", "0.1597")
+        assert tuple(str(model.prices[level]) for level in ("720P", "1080P")) == prices
+    inputs = {
+        model.id[15:]: [(r.wire, r.minimum, r.maximum, r.embedded) for r in model.inputs] for model in MODELS.values()
+    }
+    assert inputs == {
+        "i2v": [("first_frame_image", 1, 1, True)],
+        "t2v": [],
+        "r2v": [("reference_images", 1, 9, False)],
+        "video-edit": [("input_video_url", 1, 1, False), ("reference_images", 0, 5, False)],
+    }
+    [first] = MODEL.inputs
+    assert first.image == ImageLimits(unlisted_bytes=20 * 1024 * 1024)
+    assert (REFERENCES.image or ImageLimits()).min_side == 400
 
 
-def test_the_other_tasks_of_the_family_fit_the_same_table() -> None:
-    # Text to video: no image, a prompt that is required, one more choice.
-    ratio = Param("ratio", "choice", "the frame's shape", default="16:9", choices=("16:9", "9:16", "1:1", "4:3", "3:4"))
-    prompt = dataclasses.replace(MODEL.param("prompt"), required=True, minimum=1)
-    model = Model("happyhorse-1.0-t2v", (prompt, ratio, *MODEL.options), ())
-    assert [p.name for p in model.options] == ["ratio", "resolution", "duration", "seed"]
-    assert check_params(model, {"ratio": "9:16"}) == {"ratio": "9:16"}
-    with pytest.raises(InvalidRequest, match="it takes 16:9 or 9:16"):
-        check_params(model, {"ratio": "2:1"})
+@pytest.mark.parametrize(
+    ("given", "version", "model"),
+    [
+        ([], "1.0", "happyhorse-1.0-t2v"),
+        ([], "1.1", "happyhorse-1.1-t2v"),
+        (["image"], "1.0", "happyhorse-1.0-i2v"),
+        (["references"], "1.1", "happyhorse-1.1-r2v"),
+        (["video"], "1.0", "happyhorse-1.0-video-edit"),
+        (["video", "references"], "1.1", "happyhorse-1.0-video-edit"),
+    ],
+)
+def test_the_model_follows_from_the_inputs(given: list[str], version: str, model: str) -> None:
+    assert model_for(given, version).id == model
+
+
+@pytest.mark.parametrize("given", [["image", "references"], ["image", "video"]])
+def test_inputs_that_no_model_takes_together_are_refused(given: list[str]) -> None:
+    with pytest.raises(InvalidRequest, match=f"no model takes {given[0]} and {given[1]} together; .* Leave one"):
+        model_for(given, "1.0")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize(("name", "value"), [("resolution", "480p"), ("ratio", "21:9"), ("ratio", "4:5")])
+def test_what_only_alibaba_has_is_sent_only_on_purpose(version: str, name: str, value: str) -> None:
+    model = MODELS[f"happyhorse-{version}-t2v"]
+    with pytest.raises(InvalidRequest, match=r"Alibaba's pages .* Modellix's do not have it; it takes .*unlisted"):
+        check_params(model, {name: value})
+    assert check_params(model, {name: value}, unlisted=True) == {name: value.upper()}
+
+
+@pytest.mark.parametrize("prompt", ["character1 meets character2", "[Image 2] walks", "Character 1 waves", "[image 1]"])
+def test_references_that_are_given_may_be_named(prompt: str) -> None:
+    assert check_references(prompt, 2) == ""
+
+
+@pytest.mark.parametrize("prompt", ["character3 waves", "[Image 3]", "character0", "character1 and character 12"])
+def test_a_reference_that_is_not_given_is_refused(prompt: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"the prompt names .*; 2 given: character1 to character2. Add it"):
+        check_references(prompt, 2)
+
+
+def test_references_that_are_not_named_are_remarked_upon() -> None:
+    assert "names none of the references" in check_references("A knight crosses the bridge", 1)
+    assert check_references("A knight crosses the bridge", 0) == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "duration", "footage", "seconds"),
+    [
+        ("happyhorse-1.0-t2v", None, None, 5),
+        ("happyhorse-1.0-i2v", 8, None, 8),
+        ("happyhorse-1.0-video-edit", None, 5.125, 10),
+        ("happyhorse-1.0-video-edit", None, 20.0, 35),
+        # The most there may be, where nobody knows.
+        ("happyhorse-1.0-video-edit", None, None, 75),
+    ],
+)
+def test_an_edit_is_billed_for_input_and_output(
+    model: str, duration: int | None, footage: float | None, seconds: int
+) -> None:
+    assert MODELS[model].seconds_billed(duration, footage) == seconds
+
+
+def test_a_prompt_may_be_required() -> None:
     with pytest.raises(InvalidRequest, match=r"prompt is empty; happyhorse-1\.0-t2v needs one"):
-        check_prompt(model, "  \n")
+        check_prompt(MODELS["happyhorse-1.0-t2v"], "  \n")
 
 
 WHOLE: list[Any] = [
@@ -128,7 +198,7 @@ def test_a_resolution_is_found_whatever_its_case(typed: str) -> None:
     assert check_params(MODEL, {"resolution": typed}) == {"resolution": "720P"}
 
 
-@pytest.mark.parametrize("value", ["480P", 720, "", "4K", ["720P"]])
+@pytest.mark.parametrize("value", ["360P", 720, "", "4K", ["720P"]])
 def test_another_resolution_is_refused_with_those_there_are(value: Any) -> None:
     line = refusal(resolution=value)
     assert "is not offered by happyhorse-1.0-i2v; it takes 720P or 1080P. Use 720P." in line
@@ -152,7 +222,7 @@ def test_an_unknown_parameter_is_refused_with_the_known_ones(name: str) -> None:
 def test_an_unknown_model_is_refused_with_the_known_ones() -> None:
     with pytest.raises(InvalidRequest) as caught:
         find_model("happyhorse-9")
-    assert "happyhorse-1.0-i2v, happyhorse-1.1-i2v" in str(caught.value)
+    assert f"the models are {', '.join(MODELS)}" in str(caught.value)
     assert find_model("happyhorse-1.1-i2v").slug == "alibaba/happyhorse-1.1-i2v"
 
 
@@ -161,7 +231,7 @@ def test_what_names_no_model_is_refused_in_one_line(odd: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"is not known; the models are .* Use one of them") as caught:
         find_model(odd)
     assert caught.value.param == "model"
-    assert len(str(caught.value)) < 250
+    assert len(str(caught.value)) < 300
     assert "\n" not in str(caught.value)
 
 
@@ -329,6 +399,6 @@ def test_a_job_is_named_by_one_id_from_first_to_last_and_a_task_alone_by_the_ser
 
 
 def test_a_printed_snapshot_says_what_is_known_and_nothing_else() -> None:
-    assert repr(Snapshot(status=Status.PENDING, task_id="task-1", model=DEFAULT_MODEL, params={"seed": 0})) == (
-        f"Snapshot(status='pending', task_id='task-1', model='{DEFAULT_MODEL}', params={{'seed': 0}})"
+    assert repr(Snapshot(status=Status.PENDING, task_id="task-1", model="happyhorse-1.0-i2v", params={"seed": 0})) == (
+        "Snapshot(status='pending', task_id='task-1', model='happyhorse-1.0-i2v', params={'seed': 0})"
     )

@@ -18,7 +18,10 @@ START = Path("/work")
 
 def side(path: Path | None = None, **changes: Any) -> Side:
     frame, thumbnail = changes.pop("frame", "f1"), changes.pop("thumbnail", b"\xff\xd8\xff")
-    base = Snapshot(status=Status.DONE, id="a" * 12, prompt="The rocket lifts off", params={"seed": 7}, path=path)
+    model = "happyhorse-1.0-i2v"
+    base = Snapshot(
+        status=Status.DONE, id="a" * 12, model=model, prompt="The rocket lifts off", params={"seed": 7}, path=path
+    )
     return Side(replace(base, **changes), thumbnail, frame)
 
 

@@ -11,7 +11,7 @@ import pytest
 from traitlets import TraitError
 
 import happyhorse_nb as hh
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost
+from happyhorse_nb.models import MODELS, Cost
 from happyhorse_nb.settings.config import HappyHorse, config
 
 OPTIONS = {p.name: p for model in MODELS.values() for p in model.options}
@@ -25,18 +25,21 @@ def settings() -> Any:
 @pytest.mark.parametrize("name", OPTIONS)
 def test_every_option_of_a_model_has_a_default_that_can_be_set(settings: Any, name: str) -> None:
     param = OPTIONS[name]
+    model = next(m.id for m in MODELS.values() if param in m.options)
     assert getattr(settings, name) is None, "the server's own, until the user sets one"
     for value in (*param.choices, param.minimum, param.maximum):
         if value is not None:
             setattr(settings, name, value)
-            assert settings.defaults(DEFAULT_MODEL) == {name: value}
+            assert settings.defaults(model) == {name: value}
     setattr(settings, name, None)
-    assert settings.defaults(DEFAULT_MODEL) == {}
+    assert settings.defaults(model) == {}
 
 
 def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
-    told = {
-        "model": DEFAULT_MODEL,
+    told: dict[str, Any] = {
+        "model": None,
+        "version": "1.0",
+        "references": "upload",
         "wait": None,
         "folder": "",
         "embed_limit": 15.0,
@@ -45,7 +48,7 @@ def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
         "requests_per_minute": 100,
         "max_concurrent": 2,
         "max_poll_gap": None,
-        "prices": {"720P": 0.14, "1080P": 0.24},
+        "prices": {},
     }
     assert {name: getattr(settings, name) for name in told} == told
     assert {*told, *OPTIONS} <= set(settings.trait_names())
@@ -63,7 +66,8 @@ def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
         ("seed", -1),
         ("seed", 2**31),
         ("model", "happyhorse-9"),
-        ("model", None),
+        ("version", "1.2"),
+        ("references", "send"),
         ("embed_limit", -1),
         ("budget", -0.01),
         ("budget", "much"),
@@ -76,6 +80,7 @@ def test_the_settings_a_user_is_promised_are_there(settings: Any) -> None:
         ("wait", "maybe"),
         ("folder", 5),
         ("prices", {"720P": -1}),
+        ("prices", {"happyhorse-1.1-t2v": {"720P": "cheap"}}),
         ("prices", "cheap"),
     ],
 )
@@ -89,20 +94,31 @@ def test_what_cannot_work_is_refused_and_the_old_value_stays(settings: Any, name
 @pytest.mark.parametrize(
     ("params", "dollars"),
     [
-        ({}, "1.2"),
-        ({"resolution": "720P"}, "0.7"),
-        ({"resolution": "720P", "duration": 15}, "2.1"),
-        ({"duration": 3, "seed": 9}, "0.72"),
+        ({}, "1.145"),
+        ({"resolution": "720P"}, "0.64"),
+        ({"resolution": "720P", "duration": 15}, "1.92"),
+        ({"duration": 3, "seed": 9}, "0.687"),
     ],
 )
 def test_an_estimate_is_list_price_times_seconds(settings: Any, params: dict[str, Any], dollars: str) -> None:
-    assert settings.estimate(params, model=DEFAULT_MODEL) == Cost(Decimal(dollars))
-    assert str(settings.estimate(params, model=DEFAULT_MODEL)).startswith("about $")
+    assert settings.estimate(params, model="happyhorse-1.0-i2v") == Cost(Decimal(dollars))
+    assert str(settings.estimate(params, model="happyhorse-1.0-i2v")).startswith("about $")
 
 
 def test_no_price_no_estimate(settings: Any) -> None:
     settings.prices = {"720P": 0.14}
-    assert settings.estimate({"resolution": "1080P"}, model=DEFAULT_MODEL) is None
+    assert settings.estimate({"resolution": "1080P"}, model="happyhorse-1.0-i2v") is None
+
+
+def test_prices_are_of_each_model_and_may_be_set_for_all_or_for_one(settings: Any) -> None:
+    def told(model: str) -> str:
+        return str(settings.estimate({"resolution": "720P"}, model=f"happyhorse-{model}"))
+
+    assert (told("1.0-i2v"), told("1.1-t2v")) == ("about $0.64", "about $0.62")
+    settings.prices = {"720P": 0.2, "happyhorse-1.1-t2v": {"720P": 0.1}}
+    assert (told("1.0-i2v"), told("1.1-t2v")) == ("about $1.00", "about $0.50")
+    settings.prices = {"happyhorse-1.1-t2v": {"720P": 0.1}}
+    assert (told("1.0-i2v"), told("1.1-t2v")) == ("about $0.64", "about $0.50")
 
 
 def test_there_is_one_set_of_settings_in_a_process() -> None:
@@ -135,7 +151,7 @@ def own() -> Iterator[None]:
 
 def test_python_sets_what_the_magic_sets(own: None) -> None:
     hh.config.duration = 8
-    assert (hh.config.duration, config().defaults(DEFAULT_MODEL)) == (8, {"duration": 8})
+    assert (hh.config.duration, config().defaults("happyhorse-1.0-i2v")) == (8, {"duration": 8})
     # What Tab offers, and what is shown, is the settings and nothing of the machinery.
     assert set(dir(hh.config)) >= {"budget", "duration", "folder", "model", "wait"}
     assert not {"config", "parent", "log", "trait_names"} & set(dir(hh.config))
@@ -145,9 +161,9 @@ def test_python_sets_what_the_magic_sets(own: None) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("durations", 5, "hh.config has no 'durations'; the settings are ask_above, budget, "),
+        ("durations", 5, "hh.config has no 'durations'; the settings are ask_above, audio, budget, "),
         ("durations", 5, ". Did you mean duration?"),
-        ("xyzzy", 5, "hh.config has no 'xyzzy'; the settings are ask_above, budget, "),
+        ("xyzzy", 5, "hh.config has no 'xyzzy'; the settings are ask_above, audio, budget, "),
         ("trait_names", 5, "hh.config has no 'trait_names'; "),
         ("resolution", "4K", "hh.config.resolution: expected any of ['720P', '1080P'] or None, not the str '4K'."),
         ("duration", 99, "hh.config.duration: should not be greater than 15"),

@@ -24,7 +24,7 @@ from happyhorse_nb.errors import (
     RateLimited,
     ServerError,
 )
-from happyhorse_nb.models import DEFAULT_MODEL, MODELS, Cost, Model, Role, Snapshot, Status
+from happyhorse_nb.models import MODELS, Cost, Model, Role, Snapshot, Status
 
 SECRET = "https://videos.example.com/1.mp4?signature=5ecret-link"
 DONE: dict[str, Any] = {
@@ -311,7 +311,7 @@ def test_where_a_task_is_posted(model: Any) -> None:
     assert wire.submit_path(model, suffix=False) == f"/api/v1/alibaba/{model.id}"
 
 
-I2V = MODELS[DEFAULT_MODEL]
+I2V = MODELS["happyhorse-1.0-i2v"]
 
 
 def body(*inputs: tuple[str, str], prompt: str | None, params: dict[str, Any], model: Model = I2V) -> dict[str, Any]:
@@ -328,7 +328,7 @@ def test_the_body_of_a_request_has_the_api_s_names_and_only_what_is_given() -> N
         "duration": 5,
         "resolution": "720P",
     }
-    assert DEFAULT_MODEL not in str(told), "the model is in the address"
+    assert "happyhorse-1.0-i2v" not in str(told), "the model is in the address"
 
 
 @pytest.mark.parametrize("params", [{}, {"resolution": "720P", "duration": 5, "seed": 0}])

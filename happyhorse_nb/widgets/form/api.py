@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb.api.pages import first_frame
-from happyhorse_nb.models import MODELS, TAKES, Fit, check_params, check_takes, find_model
+from happyhorse_nb.models import MODELS, TAKES, Fit, check_params, check_takes, find_model, model_for
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.settings.frontend import running_cell
@@ -74,7 +74,7 @@ def _open(
     note: str = "",
 ) -> Form:
     settings = config()
-    table = find_model(model or settings.model)
+    table = find_model(model or settings.model or model_for(["image"], settings.version).id)
     given = {p.name: p.default for p in table.options} | settings.defaults(table.id) | check_params(table, params)
     seed = given.pop("seed", None)
     values = Values(

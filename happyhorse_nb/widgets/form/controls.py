@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from happyhorse_nb.models import MODELS, TAKES, Param, fit_prompt, prompt_weight
+from happyhorse_nb.models import FIRST_FRAME, MODELS, TAKES, Param, fit_prompt, prompt_weight
 from happyhorse_nb.models.check import interpolate, left
 from happyhorse_nb.render import form as html
 from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Values
@@ -45,7 +45,8 @@ class Controls:
         self._said = widgets.HTML()
         numbers = list(range(TAKES.minimum or 1, (TAKES.maximum or 1) + 1))
         self._takes = widgets.RadioButtons(options=numbers, value=values.takes, description=_title(TAKES))
-        self._model = widgets.Dropdown(options=list(MODELS), value=values.model, description="Model")
+        of_images = [model.id for model in MODELS.values() if FIRST_FRAME in model.inputs]
+        self._model = widgets.Dropdown(options=of_images, value=values.model, description="Model")
         # Not at every letter, since the ending is added.
         self._save = widgets.Text(
             named(values.save), placeholder="automatic", description="File name", continuous_update=False

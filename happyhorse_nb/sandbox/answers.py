@@ -1,20 +1,14 @@
-"""Reads the requests to the sandbox, and builds its answers."""
+"""Builds the sandbox's answers, and counts its requests."""
 
 from __future__ import annotations
 
-import json
 import math
-import re
 from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from happyhorse_nb import inputs as images
-from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.models import MODELS, ImageLimits, Model, Role, check_params, fit_prompt
 from happyhorse_nb.wire import task_path
 
 if TYPE_CHECKING:
@@ -70,7 +64,9 @@ _CATEGORIES = {
     404: "Not found",
     405: "Method not allowed",
     413: "Request too large",
+    415: "Unsupported media type",
     416: "Range not satisfiable",
+    422: "Invalid parameters",
     429: "Too many requests",
 }
 
@@ -119,107 +115,24 @@ def state(task: Task, origin: str, *, now: float, keep: float) -> web.Response:
     return success(data)
 
 
-def models(known: list[Model]) -> web.Response:
+#: What the sandbox makes of these inputs, by their roles.
+_PLAYS = {
+    (): "a moving picture that shows the words of the prompt",
+    ("first_frame",): "a camera move over the first frame",
+    ("reference",): "moves over the references, one after the other",
+}
+
+
+def models(known: Iterable[Model]) -> web.Response:
     """The list of models, which the API sends without the envelope."""
-    words = "played by the sandbox: a camera move over the first frame"
-    some = [
-        {"slug": m.slug, "provider": m.provider, "type": "image-to-video", "description": f"{m.id}, {words}"}
-        for m in known
-    ]
-    return web.json_response({"models": some})
+    return web.json_response({"models": [_model(model) for model in known]})
 
 
-_URL = re.compile(r"https?://[^\s/?#]+", re.IGNORECASE)
-_MAX_URL = 8192
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """A checked submit. The first frame is its bytes, or an address to fetch it from."""
-
-    prompt: str
-    params: dict[str, Any]
-    first_frame: bytes | None
-    image_url: str | None
-
-
-def playable() -> list[Model]:
-    """The models that can be played here: those that start from a picture."""
-    return [model for model in MODELS.values() if _picture(model) is not None]
-
-
-def _picture(model: Model) -> Role | None:
-    """The input with the picture that a film of that model starts from."""
-    return next((role for role in model.inputs if role.image is not None and role.minimum > 0), None)
-
-
-def image_limits(model: Model) -> ImageLimits:
-    """The limits of the picture that a film of that model starts from."""
-    role = _picture(model)
-    return (role.image if role is not None else None) or ImageLimits()
-
-
-def read_request(model: Model, body: bytes) -> Wanted:
-    """The submit in that body, with all defaults filled in but the seed's. Raises `InvalidRequest`.
-
-    A prompt that is too long is cut off silently, as the API does.
-    """
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise InvalidRequest("the body is not JSON") from None
-    if not isinstance(fields, dict):
-        raise InvalidRequest("the body is not a JSON object")
-    inputs = {role.name: fields.pop(role.wire, None) for role in model.inputs}
-    prompt = _prompt(model, fields.pop("prompt", None))
-    params = {param.name: param.default for param in model.options} | _params(model, fields)
-    read = {role.name: _inputs(role, inputs[role.name]) for role in model.inputs}
-    picture = _picture(model)
-    assert picture is not None, "only such models are played"
-    return Wanted(prompt, params, *read[picture.name][0])
-
-
-def _prompt(model: Model, value: object) -> str:
-    param = model.param("prompt")
-    if value is not None and not isinstance(value, str):
-        raise InvalidRequest("prompt is not a text", param="prompt")
-    if param.required and not value:
-        raise InvalidRequest("prompt is missing", param="prompt")
-    return fit_prompt(value or "", param.maximum or 0)[0]
-
-
-def _params(model: Model, fields: dict[str, Any]) -> dict[str, Any]:
-    checked = check_params(model, fields)
-    for name, value in checked.items():
-        # check_params also accepts 720p and "5", as people write them; the API takes the exact form only.
-        if fields[name] != value or isinstance(fields[name], bool):
-            limit = f"send {json.dumps(value)}"
-            raise InvalidRequest(f"{name} is not in the form that the API takes", limit=limit, param=name)
-    return checked
-
-
-def _inputs(role: Role, value: object) -> list[tuple[bytes | None, str | None]]:
-    """The inputs of that role, each its bytes or its address."""
-    several = role.maximum > 1
-    some = value if several and isinstance(value, list) else [] if value is None else [value]
-    if several and not role.minimum <= len(some) <= role.maximum:
-        limits = f"{role.minimum} to {role.maximum}"
-        raise InvalidRequest(
-            f"{role.wire} has {len(some)} entries", limit=f"send {limits} in a list", param=role.option
-        )
-    return [_input(role, one) for one in some or [None] * role.minimum]
-
-
-def _input(role: Role, value: object) -> tuple[bytes | None, str | None]:
-    embedded = role.image is not None and role.embedded
-    kinds = "an http(s) URL or a data URI" if embedded else "an http(s) URL"
-    if not isinstance(value, str) or not value:
-        raise InvalidRequest(f"{role.wire} is missing", limit=f"send {kinds}", param=role.option)
-    if embedded and role.image is not None and value.startswith("data:image/"):
-        data = images.decode_data_uri(value)
-        images.check(images.inspect(data), role.image)
-        return data, None
-    if _URL.match(value) and len(value) <= _MAX_URL:
-        return None, value
-    wrong = "neither an http(s) URL nor a data URI of an image" if embedded else "no http(s) URL"
-    raise InvalidRequest(f"{role.wire} is {wrong}", param=role.option)
+def _model(model: Model) -> dict[str, str]:
+    plays = _PLAYS.get(tuple(role.name for role in model.inputs), "the video with another look")
+    return {
+        "slug": model.slug,
+        "provider": model.provider,
+        "type": model.kind.replace(" ", "-"),
+        "description": f"{model.id}, {model.kind}: the sandbox makes {plays}",
+    }

@@ -10,8 +10,12 @@ from typing import Any
 from happyhorse_nb.errors import ConfigError
 
 
-def _option(default: Any, kind: type, help_text: str, *, metavar: str) -> Any:
+def _option(default: Any, kind: type, help_text: str, *, metavar: str = "") -> Any:
     return field(default=default, metadata={"kind": kind, "help": help_text, "metavar": metavar})
+
+
+#: The rates of the service's sound.
+_RATES = (44_100, 24_000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +39,12 @@ class SandboxOptions:
     )
     keep: float = _option(7 * 86400.0, float, "how long a finished task is kept", metavar="SECONDS")
 
+    unlisted: bool = _option(False, bool, "take also what only Alibaba's pages of the models have, such as 480P")
+    fragmented: bool = _option(False, bool, "make fragmented files, as the service does at times")
+    sample_rate: int = _option(
+        44_100, int, f"samples of sound a second, {' or '.join(map(str, _RATES))}", metavar="HERTZ"
+    )
+
     def __post_init__(self) -> None:
         for name in ("seconds", "accept_delay", "balance", "hold", "keep"):
             value = getattr(self, name)
@@ -46,6 +56,10 @@ class SandboxOptions:
                 raise ConfigError(
                     f"sandbox: {name} {limit!r} cannot be used", limit="give 1 or more, or leave it out for no limit"
                 )
+
+        if self.sample_rate not in _RATES:
+            known = " or ".join(map(str, _RATES))
+            raise ConfigError(f"sandbox: sample_rate {self.sample_rate!r} cannot be used", limit=f"give {known}")
 
     def failure(self, prompt: str) -> str | None:
         """The message with which a task of this prompt fails, None where it succeeds."""
@@ -72,6 +86,9 @@ class SandboxOptions:
             "balance": f"there is ${self.balance:.2f} of play money, less what was made here before",
             "hold": f"a read is held open for {self.hold:g} s at most" if self.hold else "no read is held open",
             "keep": f"a finished task is kept for {self.keep:g} s",
+            "unlisted": "what only Alibaba's pages have is taken too",
+            "fragmented": "the files are fragmented",
+            "sample_rate": f"the sound has {self.sample_rate} samples a second",
         }
         told += [sentence for name, sentence in words.items() if name in given]
         line = " ".join("; ".join(told).split())
@@ -81,12 +98,19 @@ class SandboxOptions:
         """The options that differ from the defaults, as arguments of a command line."""
         given = ((f.name, getattr(self, f.name), f.default) for f in fields(self))
         # As one word each, so that a message that begins with a dash is still a value.
-        return [f"--{name.replace('_', '-')}={value}" for name, value, default in given if value != default]
+        return [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+            for name, value, default in given
+            if value != default
+        ]
 
     @classmethod
     def add_arguments(cls, parser: argparse.ArgumentParser) -> None:
         """Add these options to a parser."""
         for f in fields(cls):
+            if f.metadata["kind"] is bool:
+                parser.add_argument(f"--{f.name.replace('_', '-')}", action="store_true", help=f.metadata["help"])
+                continue
             shown = "" if f.default is None else f" (default: {f.default:g})"
             parser.add_argument(
                 f"--{f.name.replace('_', '-')}",

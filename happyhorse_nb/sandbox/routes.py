@@ -6,16 +6,20 @@ import asyncio
 import random
 import secrets
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 from aiohttp import web
 
 from happyhorse_nb.errors import InvalidRequest
-from happyhorse_nb.models import Model
-from happyhorse_nb.sandbox import answers
-from happyhorse_nb.sandbox.answers import Refusal, Wanted, limit_headers, playable, read_request, seconds_until
+from happyhorse_nb.models import MODELS, Model
+from happyhorse_nb.sandbox import answers, footage
+from happyhorse_nb.sandbox.answers import Refusal, limit_headers, seconds_until
+from happyhorse_nb.sandbox.links import Links
 from happyhorse_nb.sandbox.options import SandboxOptions
-from happyhorse_nb.sandbox.store import Task, TaskStore, price
+from happyhorse_nb.sandbox.request import Wanted, largest_body, read_request
+from happyhorse_nb.sandbox.schema import api_schema
+from happyhorse_nb.sandbox.store import Task, TaskStore
 from happyhorse_nb.sandbox.studio import Studio
 
 #: Seconds between two looks at a task whose read is held open.
@@ -25,8 +29,9 @@ _GLANCE = 0.1
 class Routes:
     """The API's addresses, over a store of tasks and the studio that works on them."""
 
-    def __init__(self, store: TaskStore, studio: Studio, options: SandboxOptions) -> None:
+    def __init__(self, store: TaskStore, links: Links, studio: Studio, options: SandboxOptions) -> None:
         self._store = store
+        self._links = links
         self._studio = studio
         self._options = options
         # No other task may be added between counting the running ones and adding one.
@@ -43,6 +48,7 @@ class Routes:
             web.post("/api/v1/{provider}/{model}/async", self.submit),
             web.post("/api/v1/{provider}/{model}", self.submit),
             web.get("/files/{token}/{name}", self.file),
+            web.get("/models/{provider}/{model}/api_schema", self.schema),
         ]
 
     async def release(self, _: web.Application) -> None:
@@ -52,17 +58,22 @@ class Routes:
     async def submit(self, request: web.Request) -> web.Response:
         """Accept a task."""
         model = _model(request.match_info["provider"], request.match_info["model"])
+        most = largest_body(model, unlisted=self._options.unlisted)
+        if (request.content_length or 0) > most:
+            raise web.HTTPRequestEntityTooLarge(most, request.content_length or 0)
         body = await request.read()
+        if len(body) > most:
+            raise web.HTTPRequestEntityTooLarge(most, len(body))
         try:
-            # Up to ten megabytes of base64: on a thread, or all other requests would wait.
-            wanted = await asyncio.to_thread(read_request, model, body)
+            # Many megabytes of base64: on a thread, or all other requests would wait.
+            wanted = await asyncio.to_thread(read_request, model, body, unlisted=self._options.unlisted)
         except InvalidRequest as problem:
-            raise Refusal(400, str(problem)) from None
+            raise Refusal(400, problem.why) from None
         await asyncio.sleep(self._options.accept_delay)
         async with self._gate:
-            await asyncio.to_thread(self._check_room, model, wanted)
-            task = self._task(model, wanted)
-            await asyncio.to_thread(self._store.add, task, wanted.first_frame)
+            task = await asyncio.to_thread(self._task, model, wanted)
+            await asyncio.to_thread(self._check_room, task)
+            await asyncio.to_thread(self._store.add, task, wanted.files)
         self._studio.take(task.id)
         return answers.accepted(task, _origin(request))
 
@@ -91,7 +102,12 @@ class Routes:
 
     async def models(self, _: web.Request) -> web.Response:
         """List the models."""
-        return answers.models(playable())
+        return answers.models(MODELS.values())
+
+    async def schema(self, request: web.Request) -> web.Response:
+        """Describe one model, to anybody."""
+        model = _model(request.match_info["provider"], request.match_info["model"])
+        return web.json_response(api_schema(model, _origin(request)))
 
     async def validate(self, _: web.Request) -> web.Response:
         """Say that the key is valid: any is, and the gate has seen one."""
@@ -116,16 +132,25 @@ class Routes:
             model=model.id,
             prompt=wanted.prompt,
             resolution=wanted.params["resolution"],
-            duration=wanted.params["duration"],
+            duration=wanted.params.get("duration", 0),
+            ratio=wanted.params.get("ratio", ""),
+            audio=wanted.params.get("audio", ""),
             seed=random.randrange(2**31) if seed is None else seed,
             created=now,
             seconds=self._options.seconds,
-            image_url=wanted.image_url,
+            addresses=wanted.addresses,
+            footage=self._length(model, wanted),
             ended=None if error is None else now,
             error=error or "",
         )
 
-    def _check_room(self, model: Model, wanted: Wanted) -> None:
+    def _length(self, model: Model, wanted: Wanted) -> float | None:
+        """Seconds of the video that is edited, where it was made here; others are still to be fetched."""
+        url = wanted.addresses.get(model.video.name) if model.video is not None else None
+        own = self._links.find(url) if url is not None else None
+        return footage.read(own).seconds if own is not None else None
+
+    def _check_room(self, task: Task) -> None:
         """Raises `Refusal` when too many tasks run, or the play money does not suffice."""
         now = time.time()
         limit = self._options.max_concurrent
@@ -134,7 +159,7 @@ class Routes:
             free = min(task.created + task.seconds for task in running)
             headers = {**limit_headers(limit, 0, free), "Retry-After": str(seconds_until(free, now))}
             raise Refusal(429, f"{len(running)} of at most {limit} tasks are running; wait for one of them", headers)
-        cost, left = price(model.id, wanted.params["resolution"], wanted.params["duration"]), self._left()
+        cost, left = replace(task, error="").amount(), self._left()
         if cost > left:
             raise Refusal(402, f"this costs ${cost:.2f} and ${left:.2f} of the play money is left")
 
@@ -144,10 +169,10 @@ class Routes:
 
 
 def _model(provider: str, name: str) -> Model:
-    for model in playable():
-        if (model.provider, model.id) == (provider, name):
-            return model
-    known = ", ".join(model.slug for model in playable())
+    model = MODELS.get(name)
+    if model is not None and model.provider == provider:
+        return model
+    known = ", ".join(model.slug for model in MODELS.values())
     raise Refusal(404, f"there is no model {provider}/{name} here; there are {known}")
 
 

@@ -14,9 +14,11 @@ from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
 from happyhorse_nb.errors import ConfigError, HappyHorseError
-from happyhorse_nb.models import ImageLimits
 from happyhorse_nb.sandbox.answers import Refusal, Throttle, error
+from happyhorse_nb.sandbox.links import Links
+from happyhorse_nb.sandbox.media import MediaRoutes, MediaStore
 from happyhorse_nb.sandbox.options import SandboxOptions
+from happyhorse_nb.sandbox.request import MAX_BODY
 from happyhorse_nb.sandbox.routes import Routes
 from happyhorse_nb.sandbox.store import TaskStore
 from happyhorse_nb.sandbox.studio import Studio
@@ -88,8 +90,6 @@ def _hosts(request: web.Request) -> list[str]:
 
 
 _HOST = "127.0.0.1"
-#: Twice the largest image as base64, so that an image slightly too large gets an answer that says so.
-_MAX_BODY = 2 * (ImageLimits().max_bytes * 4 // 3)
 _SWEEP_EVERY = 3600.0
 
 
@@ -116,14 +116,16 @@ class Sandbox:
         """Start to answer. Raises `ConfigError` when the folder or the port cannot be used."""
         try:
             store = TaskStore(self._folder, keep=self._options.keep)
+            media = MediaStore(self._folder, keep=self._options.keep)
         except OSError as problem:
             raise ConfigError(f"the sandbox cannot use the folder {self._folder}: {problem.strerror}") from None
-        studio = Studio(store)
+        links = Links(store, media)
+        studio = Studio(store, links, self._options)
         app = web.Application(
-            middlewares=[errors, gate(Throttle(self._options.requests_per_minute))], client_max_size=_MAX_BODY
+            middlewares=[errors, gate(Throttle(self._options.requests_per_minute))], client_max_size=MAX_BODY
         )
-        routes = Routes(store, studio, self._options)
-        app.add_routes(routes.table())
+        routes = Routes(store, links, studio, self._options)
+        app.add_routes([*MediaRoutes(media).table(), *routes.table()])
         app.on_shutdown.append(routes.release)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await runner.setup()
@@ -143,7 +145,7 @@ class Sandbox:
         for task in await asyncio.to_thread(lambda: list(store.all())):
             if task.ended is None:
                 studio.take(task.id)
-        self._stack.push_async_callback(_end, asyncio.create_task(_sweep(store), name="sandbox sweeper"))
+        self._stack.push_async_callback(_end, asyncio.create_task(_sweep(store, media), name="sandbox sweeper"))
 
     async def stop(self) -> None:
         """Stop answering and rendering. The next sandbox on this folder finishes what is unfinished."""
@@ -159,9 +161,10 @@ class Sandbox:
         await self.stop()
 
 
-async def _sweep(store: TaskStore) -> None:
+async def _sweep(*stores: TaskStore | MediaStore) -> None:
     while True:
-        await asyncio.to_thread(store.sweep)
+        for store in stores:
+            await asyncio.to_thread(store.sweep)
         await asyncio.sleep(_SWEEP_EVERY)
 
 

@@ -1,4 +1,4 @@
-"""The tasks on disk: a folder each, with its record, its first frame and its video."""
+"""The tasks on disk: a folder each, with its record, its inputs and its video."""
 
 from __future__ import annotations
 
@@ -17,13 +17,6 @@ from filelock import FileLock
 
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.wire import is_task_id
-
-
-def price(model: str, resolution: str, duration: int) -> Decimal:
-    """The price of a clip of that many seconds, in USD; 0 for a model that is not in the table."""
-    prices = MODELS[model].prices if model in MODELS else {}
-    return (prices.get(resolution, Decimal(0)) * duration).quantize(Decimal("0.0001"))
-
 
 #: The part of a task's time that it spends as ``pending``.
 PENDING_SHARE = 0.15
@@ -48,8 +41,12 @@ class Task:
     id: str = field(default_factory=lambda: f"task-{secrets.token_hex(6)}")
     #: Gives access to the file, as in a signed link.
     token: str = field(default_factory=lambda: secrets.token_urlsafe(18), repr=False)
-    #: The address of the first frame while it is not fetched yet.
-    image_url: str | None = field(default=None, repr=False)
+    ratio: str = ""
+    audio: str = ""
+    #: The addresses of the inputs that are not fetched yet, by their files' names.
+    addresses: dict[str, str] = field(default_factory=dict, repr=False)
+    #: The length (seconds) of the video that is edited, once it is known.
+    footage: float | None = None
     #: When the rendering ended; it failed where ``error`` is not empty.
     ended: float | None = None
     error: str = ""
@@ -77,13 +74,20 @@ class Task:
         return self.finished is not None and now >= self.finished + keep
 
     def amount(self) -> Decimal:
-        """What it costs in play money, USD; a failed task costs nothing."""
-        return Decimal(0) if self.error else price(self.model, self.resolution, self.duration)
+        """What it costs in play money, USD: nothing if it failed, nor for a model that is not in the table."""
+        model = MODELS.get(self.model)
+        if self.error or model is None:
+            return Decimal(0)
+        seconds = model.seconds_billed(self.duration, self.footage)
+        return (model.prices.get(self.resolution, Decimal(0)) * seconds).quantize(Decimal("0.0001"))
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Task:
         """The task with these fields; unknown ones are ignored. Raises TypeError when one is missing."""
         known = {f.name for f in fields(cls)}
+        if url := data.get("image_url"):
+            # Older records have this for the one address that there could be.
+            data = {**data, "addresses": {"first_frame": url}}
         return cls(**{name: value for name, value in data.items() if name in known})
 
 
@@ -104,13 +108,13 @@ class TaskStore:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._tasks.mkdir(mode=0o700, exist_ok=True)
 
-    def add(self, task: Task, first_frame: bytes | None) -> None:
-        """Write a new task, with its first frame unless that is still to be fetched. Raises OSError."""
+    def add(self, task: Task, inputs: Mapping[str, bytes]) -> None:
+        """Write a new task, with its inputs but those that are still to be fetched. Raises OSError."""
         making = self._tasks / f".new-{task.id}"
         making.mkdir(mode=0o700)
-        _write(making / "task.json", json.dumps(asdict(task)).encode())
-        if first_frame is not None:
-            _write(making / "first_frame", first_frame)
+        write_private(making / "task.json", json.dumps(asdict(task)).encode())
+        for name, data in inputs.items():
+            write_private(making / name, data)
         making.rename(self._tasks / task.id)
 
     def get(self, task_id: str) -> Task | None:
@@ -133,15 +137,15 @@ class TaskStore:
 
     def save(self, task: Task) -> None:
         """Write a task's record; only for the holder of its lock. Raises OSError."""
-        _write(self._file(task.id, "task.json"), json.dumps(asdict(task)).encode())
+        write_private(self._file(task.id, "task.json"), json.dumps(asdict(task)).encode())
 
-    def save_first_frame(self, task: Task, data: bytes) -> None:
-        """Write a fetched first frame; only for the holder of the task's lock. Raises OSError."""
-        _write(self._file(task.id, "first_frame"), data)
+    def save_input(self, task: Task, name: str, data: bytes) -> None:
+        """Write a fetched input; only for the holder of the task's lock. Raises OSError."""
+        write_private(self.input(task, name), data)
 
-    def first_frame(self, task: Task) -> bytes:
-        """The first frame. Raises OSError when it is not there."""
-        return self._file(task.id, "first_frame").read_bytes()
+    def input(self, task: Task, name: str) -> Path:
+        """Where an input is, or will be."""
+        return self._file(task.id, name)
 
     def video(self, task: Task) -> Path:
         """Where the finished video is, or will be."""
@@ -169,7 +173,7 @@ class TaskStore:
         return self._tasks / task_id / name
 
 
-def _write(path: Path, data: bytes) -> None:
+def write_private(path: Path, data: bytes) -> None:
     """Write a private file under another name and rename it, so that it is never seen half-written."""
     making = path.with_name(f".{path.name}-{secrets.token_hex(4)}")
     with open(making, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:

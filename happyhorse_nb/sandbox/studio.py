@@ -10,56 +10,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 
-import aiohttp
 from filelock import Timeout
 
-from happyhorse_nb import inputs as images
 from happyhorse_nb.errors import DownloadError, InvalidRequest
-from happyhorse_nb.models import MODELS
-from happyhorse_nb.sandbox.answers import image_limits
-from happyhorse_nb.sandbox.film import Interrupted, choose_move, render
+from happyhorse_nb.inputs import inspect, output_size
+from happyhorse_nb.models import FIRST_FRAME, MODELS, Role
+from happyhorse_nb.sandbox import footage, scenes
+from happyhorse_nb.sandbox.fetch import fetch
+from happyhorse_nb.sandbox.film import FPS, Film, Interrupted, write
+from happyhorse_nb.sandbox.links import Links
+from happyhorse_nb.sandbox.options import SandboxOptions
+from happyhorse_nb.sandbox.picture import choose_move, dice_of, prepare, upright
+from happyhorse_nb.sandbox.request import check_picture, limits_of, role_of
+from happyhorse_nb.sandbox.sound import samples_of, soft_sound
 from happyhorse_nb.sandbox.store import Task, TaskStore
-
-_TIMEOUT = aiohttp.ClientTimeout(total=20.0)
-_REDIRECTS = 5
-
-
-async def fetch(url: str, *, max_bytes: int) -> bytes:
-    """The bytes at an http(s) address, at most ``max_bytes``, within 20 seconds. aiohttp follows redirects to
-    http(s) only. Raises `DownloadError` with the reason."""
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar()) as session,
-            session.get(url, max_redirects=_REDIRECTS + 1) as answer,
-        ):
-            if answer.status != 200:
-                raise DownloadError(f"the first frame cannot be fetched: its server answers {answer.status}")
-            data = bytearray()
-            async for chunk in answer.content.iter_chunked(64 * 1024):
-                data += chunk
-                if len(data) > max_bytes:
-                    large = f"it is larger than {max_bytes / 1024 / 1024:g} MB"
-                    raise DownloadError(f"the first frame cannot be fetched: {large}")
-            return bytes(data)
-    except (aiohttp.ClientError, OSError, ValueError) as problem:
-        raise DownloadError(f"the first frame cannot be fetched: {_reason(problem)}") from None
-
-
-def _reason(problem: Exception) -> str:
-    # An address may be signed, so the reason names its host at most.
-    match problem:
-        case TimeoutError():
-            return f"no answer within {_TIMEOUT.total:g} s"
-        case aiohttp.TooManyRedirects():
-            return f"more than {_REDIRECTS} redirects"
-        case aiohttp.NonHttpUrlClientError():
-            return "its address leads to something that is not http(s)"
-        case aiohttp.ClientConnectorError():
-            return f"no connection to {problem.host}"
-        case aiohttp.ClientError() if not isinstance(problem, aiohttp.InvalidURL):
-            return "its server does not answer as it should"
-    return "bad address"
-
 
 _log = logging.getLogger(__name__)
 
@@ -70,8 +34,10 @@ _LOOK_AGAIN = 0.25
 class Studio:
     """Renders every task that it is given. When it closes, the next server on the folder goes on."""
 
-    def __init__(self, store: TaskStore) -> None:
+    def __init__(self, store: TaskStore, links: Links, options: SandboxOptions) -> None:
         self._store = store
+        self._links = links
+        self._options = options
         self._stop = threading.Event()
         # One at a time: the encoder alone uses all processors.
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="sandbox-film")
@@ -113,21 +79,15 @@ class Studio:
         except Interrupted:
             return
         except (DownloadError, InvalidRequest) as problem:
-            task = replace(task, error=str(problem))
+            why = problem.why if isinstance(problem, InvalidRequest) else str(problem)
+            task = replace(task, error=why)
         except Exception as problem:  # noqa: BLE001 - a task must end, or its reader waits for ever
             _log.exception("%s could not be rendered", task_id)
             task = replace(task, error=f"the clip could not be rendered: {problem}")
         self._store.save(replace(task, ended=time.time()))
 
     async def _film(self, task: Task) -> Task:
-        if task.image_url is not None:
-            limits = image_limits(MODELS[task.model])
-            data = await fetch(task.image_url, max_bytes=limits.max_bytes)
-            images.check(await asyncio.to_thread(images.inspect, data), limits)
-            self._store.save_first_frame(task, data)
-            # The address may be signed, so it is removed as soon as it is not needed.
-            task = replace(task, image_url=None)
-            self._store.save(task)
+        task = await self._fetch(task)
         rendering = asyncio.get_running_loop().run_in_executor(self._pool, self._render, task)
         try:
             width, height = await asyncio.shield(rendering)
@@ -138,12 +98,78 @@ class Studio:
             raise
         return replace(task, width=width, height=height)
 
+    async def _fetch(self, task: Task) -> Task:
+        """The task with all its inputs on disk, and the length of the video among them."""
+        model, length = MODELS[task.model], task.footage
+        for name, url in task.addresses.items():
+            role = role_of(model, name)
+            data = await self._bytes(url, role)
+            if role.image is not None:
+                await asyncio.to_thread(check_picture, data, role, unlisted=self._options.unlisted)
+            self._store.save_input(task, name, data)
+            if role.image is None:
+                given = await asyncio.to_thread(footage.read, self._store.input(task, name))
+                footage.check(given, unlisted=self._options.unlisted)
+                length = given.seconds
+        if task.addresses:
+            # They may be signed, so they are removed as soon as they are not needed.
+            task = replace(task, addresses={}, footage=length)
+            self._store.save(task)
+        return task
+
+    async def _bytes(self, url: str, role: Role) -> bytes:
+        own = self._links.find(url)
+        if own is not None:
+            return await asyncio.to_thread(own.read_bytes)
+        most = limits_of(role, unlisted=self._options.unlisted).max_bytes if role.image else footage.MAX_BYTES
+        return await fetch(url, what=f"the {role.words}", max_bytes=most)
+
     def _render(self, task: Task) -> tuple[int, int]:
-        return render(
-            self._store.first_frame(task),
+        options = self._options
+        film = self._film_of(task, options.sample_rate)
+        write(
+            film,
             self._store.video(task),
-            resolution=task.resolution,
-            duration=task.duration,
-            move=choose_move(task.seed, task.prompt, task.duration),
+            label=task.id,
+            rate=options.sample_rate,
+            fragmented=options.fragmented,
             stop=self._stop.is_set,
         )
+        return film.width, film.height
+
+    def _film_of(self, task: Task, rate: int) -> Film:
+        """What the task's film shows and sounds like, which follows from its inputs."""
+        model, dice = MODELS[task.model], dice_of(task.seed, task.prompt)
+        files = {role.name: self._inputs(task, role) for role in model.inputs}
+        if model.video is not None:
+            given = footage.read(self._store.input(task, model.video.name))
+            pictures = [data for role in model.inputs if role.image for data in files[role.name]]
+            frames, size = given.frames, output_size(given.width, given.height, task.resolution)
+            samples = samples_of(frames, FPS, rate)
+            own = task.audio == "origin"
+            sound = footage.sound_of(given, samples, rate) if own else soft_sound(dice, samples, rate)
+            return Film(*size, frames, footage.edited(given, pictures, dice, *size), sound)
+        frames = scenes.frames_of(task.duration)
+        first = files.get(FIRST_FRAME.name)
+        if first:
+            info = inspect(first[0])
+            size = output_size(info.width, info.height, task.resolution)
+            move = choose_move(dice, task.duration)
+            seen = scenes.walk(prepare(upright(first[0]), *size), move, *size, frames)
+        else:
+            references = [data for some in files.values() for data in some]
+            size = scenes.size_of(task.ratio, task.resolution)
+            seen = (
+                scenes.album(references, dice, *size, frames)
+                if references
+                else scenes.words(task.prompt, dice, *size, frames)
+            )
+        return Film(*size, frames, seen, soft_sound(dice, samples_of(frames, FPS, rate), rate))
+
+    def _inputs(self, task: Task, role: Role) -> list[bytes]:
+        """The pictures of that role, in order."""
+        if role.image is None:
+            return []
+        names = [role.name] if role.maximum == 1 else [f"{role.name}-{n}" for n in range(1, role.maximum + 1)]
+        paths = [self._store.input(task, name) for name in names]
+        return [path.read_bytes() for path in paths if path.exists()]

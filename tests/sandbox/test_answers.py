@@ -13,7 +13,7 @@ from PIL import Image
 
 from happyhorse_nb import wire
 from happyhorse_nb.errors import BadRequest
-from happyhorse_nb.models import Status
+from happyhorse_nb.models import MODELS, Status
 from sandbox.calls import KEY, MODEL, PICTURE, SHORT, SUBMIT, Caller, data_uri, encoded, picture
 
 
@@ -49,7 +49,7 @@ async def test_from_a_submit_to_the_video(caller: Caller, folder: Path) -> None:
     assert done.status is Status.DOWNLOADING
     assert (done.width, done.height) == (data["result"]["resources"][0]["width"], 784) == (1176, 784)
     assert data["result"]["resources"][0]["format"] == "mp4"
-    assert data["billing"] == {"status": "succeeded", "amount": "0.4200"}
+    assert data["billing"] == {"status": "succeeded", "amount": "0.3840"}
     assert done.took is not None
     assert done.took >= 0.2
     assert done.expires_at == pytest.approx(before + 7 * 86400, abs=600)
@@ -112,8 +112,11 @@ async def test_without_a_key_nothing_is_said(caller: Caller, path: str, headers:
 async def test_the_free_reads(caller: Caller) -> None:
     assert (await caller.get("/api/v1/apikey/validate")).json["data"] == {"is_valid": True}
     assert (await caller.get("/api/v1/team/balance")).json["data"] == {"balance": 1000}
-    slugs = [model["slug"] for model in (await caller.get("/api/v1/models")).json["models"]]
-    assert slugs == ["alibaba/happyhorse-1.0-i2v", "alibaba/happyhorse-1.1-i2v"]
+    listed = {model["slug"]: model for model in (await caller.get("/api/v1/models")).json["models"]}
+    assert list(listed) == [model.slug for model in MODELS.values()]
+    assert listed["alibaba/happyhorse-1.1-t2v"]["type"] == "text-to-video"
+    assert "words of the prompt" in listed["alibaba/happyhorse-1.1-t2v"]["description"]
+    assert listed["alibaba/happyhorse-1.0-video-edit"]["type"] == "video-edit"
 
 
 @pytest.mark.parametrize(
@@ -197,4 +200,4 @@ async def test_only_the_picture_is_needed(caller: Caller) -> None:
     answer = await caller.post(json.dumps({"first_frame_image": data_uri(PICTURE)}).encode())
     assert answer.status == 200
     assert SHORT["duration"] != 5
-    assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(1000 - 5 * 0.24)
+    assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(1000 - 5 * 0.229)

@@ -55,7 +55,7 @@ async def test_a_new_server_answers_for_old_tasks(running: Running) -> None:
         assert after["result"]["resources"][0].pop("url").startswith(caller.origin)
         assert before["result"]["resources"][0].pop("url").startswith(old)
         assert after == before
-        assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(1000 - 0.42)
+        assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(1000 - 3 * 0.128)
 
 
 async def test_a_new_server_finishes_what_another_left(running: Running, folder: Path) -> None:
@@ -93,7 +93,7 @@ async def test_a_server_takes_over_from_one_that_leaves(running: Running) -> Non
 
 async def test_an_expired_task_is_no_task(running: Running, folder: Path) -> None:
     old = task(ended=104.0)
-    TaskStore(folder, keep=0).add(old, PICTURE)
+    TaskStore(folder, keep=0).add(old, {"first_frame": PICTURE})
     async with running(QUICK) as caller:
         assert (await caller.get(f"/api/v1/tasks/{old.id}")).status == 404
         assert (await caller.get(f"/files/{old.token}/{old.id}.mp4")).status == 404
@@ -104,7 +104,7 @@ def test_what_has_expired_is_removed(folder: Path) -> None:
     store = TaskStore(folder, keep=3600)
     old, unfinished, new = task(ended=104.0), task(), task(ended=time.time())
     for one in (old, unfinished, new):
-        store.add(one, PICTURE)
+        store.add(one, {"first_frame": PICTURE})
     # Another server may be making it at this moment.
     half_made = folder / "tasks" / ".new-task-0"
     half_made.mkdir()
@@ -137,7 +137,7 @@ async def test_a_picture_that_cannot_be_decoded_fails_its_task(caller: Caller) -
 def test_one_lock_for_all_servers(folder: Path) -> None:
     store = TaskStore(folder, keep=3600)
     new = task()
-    store.add(new, PICTURE)
+    store.add(new, {"first_frame": PICTURE})
     one, other = store.lock(new.id), TaskStore(folder, keep=3600).lock(new.id)
     with one, pytest.raises(Timeout):
         other.acquire()
@@ -147,7 +147,7 @@ def test_one_lock_for_all_servers(folder: Path) -> None:
 
 def test_nobody_else_may_read_the_tasks(folder: Path) -> None:
     store = TaskStore(folder, keep=3600)
-    store.add(task(), PICTURE)
+    store.add(task(), {"first_frame": PICTURE})
     kept = list((folder / "tasks").rglob("*"))
     assert len(kept) == 3
     assert not any(path.stat().st_mode & 0o077 for path in kept)

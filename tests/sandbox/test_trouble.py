@@ -94,15 +94,17 @@ async def test_a_task_that_is_over_leaves_its_place_to_another(running: Running)
 async def test_the_play_money_runs_out(running: Running) -> None:
     async with running(SandboxOptions(seconds=0.2, balance=0.5)) as caller:
         await caller.accepted()
-        assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(0.08)
+        assert (await caller.get("/api/v1/team/balance")).json["data"]["balance"] == pytest.approx(0.116)
         refused = await caller.submit()
-        assert refused.json["message"] == "Insufficient balance: this costs $0.42 and $0.08 of the play money is left"
+        assert refused.json["message"] == "Insufficient balance: this costs $0.38 and $0.12 of the play money is left"
         error = wire.parse_error(refused.status, refused.json, refused.headers, now=0)
         assert isinstance(error, InsufficientBalance)
 
 
 def test_options_survive_the_command_line() -> None:
-    given = SandboxOptions(seconds=0.5, fail="--no, never", requests_per_minute=7, keep=60, balance=0)
+    given = SandboxOptions(
+        seconds=0.5, fail="--no, never", requests_per_minute=7, keep=60, balance=0, fragmented=True, sample_rate=24_000
+    )
     parser = argparse.ArgumentParser(allow_abbrev=False)
     SandboxOptions.add_arguments(parser)
     assert SandboxOptions.from_arguments(parser.parse_args(given.arguments())) == given
@@ -112,7 +114,14 @@ def test_options_survive_the_command_line() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"seconds": -1}, {"keep": math.nan}, {"balance": math.inf}, {"max_concurrent": 0}, {"requests_per_minute": -3}],
+    [
+        {"seconds": -1},
+        {"keep": math.nan},
+        {"balance": math.inf},
+        {"max_concurrent": 0},
+        {"requests_per_minute": -3},
+        {"sample_rate": 8000},
+    ],
     ids=str,
 )
 def test_options_that_cannot_be(wrong: dict[str, float]) -> None:

@@ -78,7 +78,7 @@ def test_model_list_and_describe(cli: VendorCli) -> None:
     for model in answer["models"]:
         assert re.fullmatch(r"[^/\s]+/[^/\s]+", model["slug"])
         assert model["provider"] == model["slug"].partition("/")[0]
-        assert model["type"] == "image-to-video"
+        assert model["type"] in ("image-to-video", "text-to-video", "reference-to-video", "video-edit")
         assert isinstance(model["description"], str)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import secrets
@@ -99,8 +100,8 @@ class MediaRoutes:
     def __init__(self, store: MediaStore) -> None:
         self._store = store
         self._sending: Counter[str] = Counter()
-        #: Uploads that are written down at this moment count as held.
-        self._coming: Counter[str] = Counter()
+        # No other file may be added between counting those there are and adding one.
+        self._gate = asyncio.Lock()
 
     def table(self) -> list[web.RouteDef]:
         """All routes. They come before the models', or ``media`` would be taken for a provider."""
@@ -115,19 +116,13 @@ class MediaRoutes:
         account = _account(request)
         if self._sending[account] >= MOST_AT_ONCE:
             raise Refusal(
-                429, f"{MOST_AT_ONCE} of at most {MOST_AT_ONCE} uploads are running; wait for one", {"Retry-After": "1"}
+                429, f"{MOST_AT_ONCE} uploads are running, the most at once; wait for one of them", {"Retry-After": "1"}
             )
         self._sending[account] += 1
         try:
             media, data = await _read(request, account)
-            held = sum(one.account == account for one in self._store.all()) + self._coming[account]
-            if held >= MOST_FILES:
-                raise Refusal(400, f"this team holds {held} of at most {MOST_FILES} files; delete one of them first")
-            self._coming[account] += 1
-            try:
-                self._store.add(media, data)
-            finally:
-                self._coming[account] -= 1
+            async with self._gate:
+                await asyncio.to_thread(self._add, media, data)
         finally:
             self._sending[account] -= 1
         return answers.success(
@@ -140,6 +135,12 @@ class MediaRoutes:
                 "created_at": round(media.created * 1000),
             }
         )
+
+    def _add(self, media: Media, data: bytes) -> None:
+        held = sum(one.account == media.account for one in self._store.all())
+        if held >= MOST_FILES:
+            raise Refusal(400, f"this team holds {held} of at most {MOST_FILES} files; delete one of them first")
+        self._store.add(media, data)
 
     async def delete(self, request: web.Request) -> web.Response:
         """Remove a picture of the same account."""

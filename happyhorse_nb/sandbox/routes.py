@@ -15,10 +15,10 @@ from happyhorse_nb.errors import InvalidRequest
 from happyhorse_nb.models import MODELS, Model
 from happyhorse_nb.sandbox import answers, footage
 from happyhorse_nb.sandbox.answers import Refusal, limit_headers, seconds_until
-from happyhorse_nb.sandbox.links import Links
 from happyhorse_nb.sandbox.options import SandboxOptions
 from happyhorse_nb.sandbox.request import Wanted, largest_body, read_request
 from happyhorse_nb.sandbox.schema import api_schema
+from happyhorse_nb.sandbox.sources import Links
 from happyhorse_nb.sandbox.store import Task, TaskStore
 from happyhorse_nb.sandbox.studio import Studio
 

@@ -15,11 +15,11 @@ from aiohttp.typedefs import Handler, Middleware
 
 from happyhorse_nb.errors import ConfigError, HappyHorseError
 from happyhorse_nb.sandbox.answers import Refusal, Throttle, error
-from happyhorse_nb.sandbox.links import Links
 from happyhorse_nb.sandbox.media import MediaRoutes, MediaStore
 from happyhorse_nb.sandbox.options import SandboxOptions
 from happyhorse_nb.sandbox.request import MAX_BODY
 from happyhorse_nb.sandbox.routes import Routes
+from happyhorse_nb.sandbox.sources import Links
 from happyhorse_nb.sandbox.store import TaskStore
 from happyhorse_nb.sandbox.studio import Studio
 

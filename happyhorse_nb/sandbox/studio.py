@@ -16,13 +16,12 @@ from happyhorse_nb.errors import DownloadError, InvalidRequest
 from happyhorse_nb.inputs import inspect, output_size
 from happyhorse_nb.models import FIRST_FRAME, MODELS, Role
 from happyhorse_nb.sandbox import footage, scenes
-from happyhorse_nb.sandbox.fetch import fetch
 from happyhorse_nb.sandbox.film import FPS, Film, Interrupted, write
-from happyhorse_nb.sandbox.links import Links
 from happyhorse_nb.sandbox.options import SandboxOptions
 from happyhorse_nb.sandbox.picture import choose_move, dice_of, prepare, upright
 from happyhorse_nb.sandbox.request import check_picture, limits_of, role_of
 from happyhorse_nb.sandbox.sound import samples_of, soft_sound
+from happyhorse_nb.sandbox.sources import Links, fetch
 from happyhorse_nb.sandbox.store import Task, TaskStore
 
 _log = logging.getLogger(__name__)

@@ -160,13 +160,14 @@ async def test_the_sandbox_plays_it(tmp_path: Path) -> None:
         hh.Client("any-key-will-do", sandbox.origin) as client,
     ):
         assert MADE_UP.slug in await client.models()
+        first = await client.submit(None, "p", duration=3, resolution="720P", ratio="1:1")
+        made = await client.wait(first.task_id or "", timeout=60)
         pictures = [picture("red", 400), picture("blue", 200)]
-        task = await client.submit(
-            None, "p", model="made-up-1", references=pictures, video=CLIP, duration=3, resolution="720P"
-        )
+        given = {"model": "made-up-1", "video": made.video_url, "duration": 3, "resolution": "720P"}
+        task = await client.submit(None, "p", references=pictures, **given)
         done = await client.wait(task.task_id or "", timeout=60)
         info = await client.download(done, tmp_path / "made.mp4")
-        assert info.width == info.height
+        assert info.width == info.height == 960
         assert str(done.cost) == "$1.50"
         with pytest.raises(hh.InvalidRequest, match="takes 2"):
-            await client.submit(None, "p", model="made-up-1", references=pictures[:1], video=CLIP)
+            await client.submit(None, "p", references=pictures[:1], **given)

@@ -120,9 +120,14 @@ class Model:
         return tuple(p for p in self.params if p.kind in ("choice", "integer"))
 
     @property
+    def video(self) -> Role | None:
+        """The input that is a video, if there is one."""
+        return next((role for role in self.inputs if role.image is None), None)
+
+    @property
     def edits(self) -> bool:
         """Whether it changes a video: what comes out is as long, at most `LONGEST` seconds, and both are billed."""
-        return any(role.image is None for role in self.inputs) and "duration" not in [p.name for p in self.params]
+        return self.video is not None and "duration" not in [p.name for p in self.params]
 
     def seconds_billed(self, duration: Any, footage: float | None) -> int:
         """For how many seconds a request is billed: those of the video that is made, for an edit also those of the

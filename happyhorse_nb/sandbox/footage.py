@@ -104,14 +104,14 @@ def edited(
     look = Look(dice)
     side = 2 * round(min(width, height) / 12)
     row = [prepare(upright(data, REFERENCES), side, side).scaled(side, side) for data in references]
-    for planes in _pictures(footage, width, height):
+    for planes in pictures(footage, width, height):
         changed = look.on(planes)
         for number, picture in enumerate(row):
             changed.put(picture, side // 4 // 2 * 2 + number * (side + side // 8 * 2), side // 4 // 2 * 2)
         yield changed
 
 
-def _pictures(footage: Footage, width: int, height: int) -> Iterator[Planes]:
+def pictures(footage: Footage, width: int, height: int) -> Iterator[Planes]:
     """The pictures that are seen at each time of the edit, the last one longer where there are no more."""
     number, last = 0, None
     try:

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from aiohttp import BodyPartReader, hdrs, web
 
@@ -199,4 +199,5 @@ def _media(filename: str, data: bytes, account: str) -> tuple[Media, bytes]:
         kind = ""
     if kind not in known:
         raise Refusal(415, f"the file is {kind or 'no image'}; the server takes {', '.join(known)}")
-    return Media(account=account, filename=Path(filename).name[:200], format=kind, size=len(data)), data
+    # (Either kind of slash divides a path there.)
+    return Media(account=account, filename=PureWindowsPath(filename).name[:200], format=kind, size=len(data)), data

@@ -163,7 +163,7 @@ async def test_the_sandbox_plays_it(tmp_path: Path) -> None:
         first = await client.submit(None, "p", duration=3, resolution="720P", ratio="1:1")
         made = await client.wait(first.task_id or "", timeout=60)
         pictures = [picture("red", 400), picture("blue", 200)]
-        given = {"model": "made-up-1", "video": made.video_url, "duration": 3, "resolution": "720P"}
+        given: dict[str, Any] = {"model": "made-up-1", "video": made.video_url, "duration": 3, "resolution": "720P"}
         task = await client.submit(None, "p", references=pictures, **given)
         done = await client.wait(task.task_id or "", timeout=60)
         info = await client.download(done, tmp_path / "made.mp4")

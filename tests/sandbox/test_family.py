@@ -56,7 +56,7 @@ def seen(data: bytes) -> Film:
         assert video.average_rate == 24
         assert (audio.codec_context.name, audio.codec_context.layout.name) == ("aac", "stereo")
         rate, known = audio.rate, video.frames
-        picture, sound = (float(stream.duration * stream.time_base) for stream in (video, audio))
+        picture, sound = (float((stream.duration or 0) * (stream.time_base or 0)) for stream in (video, audio))
         # (A packet knows its stream only while the file is open.)
         packets = [(p.stream.type, p.pts, p.is_keyframe) for p in container.demux() if p.pts is not None]
         metadata = dict(container.metadata)

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         Redirected,
         ServerError,
         TransportError,
+        UploadUnknown,
         UsageError,
         WaitTimeout,
     )
@@ -73,9 +74,9 @@ __all__ = [
     "HappyHorseError", "InsufficientBalance", "InvalidRequest", "Job", "JobCancelled", "JobError", "JobExpired",
     "JobFailed", "JobNotFound", "JobRefused", "JobStopped", "LedgerError", "MissingKey", "NotFound", "NotSent",
     "OutcomeUnknown", "RateLimited", "Redirected", "ServerError", "Snapshot", "Status", "Takes", "TransportError",
-    "UsageError", "WaitTimeout", "__version__", "again", "balance", "compare", "config", "find", "forget", "form",
-    "gallery", "generate", "jobs", "list_models", "load_ipython_extension", "remove", "restore", "resume", "run",
-    "unload_ipython_extension", "use_sandbox", "wait",
+    "UploadUnknown", "UsageError", "WaitTimeout", "__version__", "again", "balance", "compare", "config", "find",
+    "forget", "form", "gallery", "generate", "jobs", "list_models", "load_ipython_extension", "remove", "restore",
+    "resume", "run", "unload_ipython_extension", "use_sandbox", "wait",
 ]  # fmt: skip
 
 _HOMES = {

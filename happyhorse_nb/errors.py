@@ -8,6 +8,7 @@
     ├── TransportError          the network, not the server's words
     │   ├── NotSent             no byte of the request left, or only a part of it
     │   └── ConnectionLost      lost after it left, or the answer cannot be read
+    │       └── UploadUnknown   not known whether the server has taken a picture; nothing was paid for
     ├── APIError                the server's answer is an error: status, code, message
     │   ├── BadRequest          400 and other refusals, or a 200 whose code is not 0
     │   ├── AuthenticationError 401
@@ -213,6 +214,11 @@ class NotSent(TransportError):
 
 class ConnectionLost(TransportError):
     """The connection was lost after the request had left, or what came back cannot be read."""
+
+
+class UploadUnknown(ConnectionLost):
+    """It is not known whether the server has taken a picture, so it is not sent again by itself. Nothing was paid for;
+    if it was taken, it counts against the pictures that the server holds until it expires."""
 
 
 class APIError(HappyHorseError):

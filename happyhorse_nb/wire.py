@@ -53,7 +53,8 @@ _ERRORS: dict[int, type[APIError]] = {
     401: AuthenticationError,
     402: InsufficientBalance,
     404: NotFound,
-    408: ServerError,
+    # The documents count these as trouble of the server: what became of the request is not known.
+    **dict.fromkeys((408, 409, 425), ServerError),
     429: RateLimited,
 }
 
@@ -73,6 +74,22 @@ def task_path(task_id: str, *, hold: bool = False) -> str:
             param="task_id",
         )
     return f"/api/v1/tasks/{task_id}{'?wait=true' if hold else ''}"
+
+
+#: The path to post a picture to.
+UPLOADS = "/api/v1/media/files"
+
+
+def upload_path(file_id: str) -> str:
+    """The path of a picture that was uploaded. Raises `InvalidRequest`."""
+    if not is_task_id(file_id):
+        raise InvalidRequest(
+            f"not the id of an upload: {repr(file_id)[:60]}",
+            limit="it has up to 200 letters, digits and . _ : -",
+            remedy="Use the file_id that upload returned.",
+            param="file_id",
+        )
+    return f"{UPLOADS}/{file_id}"
 
 
 def is_task_id(text: object) -> bool:
@@ -115,12 +132,7 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
     the id of the task it names; and `ConnectionLost` when the answer cannot be read or is about another task.
     """
     body = _mapping(answer)
-    if body.get("code") not in (0, "0", None):
-        code = _code(body.get("code"))
-        # A code that is no HTTP status is a refusal in the server's own numbers.
-        kind = _kind(code) if code is not None and 400 <= code < 600 else BadRequest
-        words = text(body.get("message")) or "the server gives no reason"
-        raise kind(words, status=200, code=code, task_id=asked or named_task(body))
+    check_code(body, asked or named_task(body))
     data = _mapping(body.get("data"))
     task_id = named_task(body)
     if task_id is None or "status" not in data:
@@ -150,6 +162,30 @@ def parse(answer: object, *, asked: str | None = None) -> Snapshot:
         height=_pixels(video.get("height")),
         video_url=_link(video.get("url")),
     )
+
+
+def parse_upload(answer: object) -> tuple[str, str, float | None]:
+    """What a 200 says of a picture that was uploaded: its id, its address, and when it expires (Unix seconds), if told.
+
+    Raises the `APIError` of a ``code`` other than 0, and `ConnectionLost` when the answer cannot be read.
+    """
+    body = _mapping(answer)
+    check_code(body)
+    data = _mapping(body.get("data"))
+    file_id, link = data.get("file_id"), _link(data.get("url"))
+    if not isinstance(file_id, str) or not is_task_id(file_id) or link is None:
+        raise ConnectionLost("the server's answer cannot be read: it names no picture")
+    return file_id, link, _instant_of(data, ("expires_at", "expire_at", "expires")) or None
+
+
+def check_code(body: Mapping[str, Any], task_id: str | None = None) -> None:
+    """Raise the `APIError` of a ``code`` other than 0 in a 200."""
+    if body.get("code") in (0, "0", None):
+        return
+    code = _code(body.get("code"))
+    # A code that is no HTTP status is a refusal in the server's own numbers.
+    kind = _kind(code) if code is not None and 400 <= code < 600 else BadRequest
+    raise kind(text(body.get("message")) or "the server gives no reason", status=200, code=code, task_id=task_id)
 
 
 def named_task(answer: object) -> str | None:
@@ -254,7 +290,12 @@ def _model(data: Mapping[str, Any]) -> str:
 
 def _created(data: Mapping[str, Any]) -> float:
     """When a task was made, in Unix seconds; 0 if unknown."""
-    for name in ("created_at", "create_time", "created"):
+    return _instant_of(data, ("created_at", "create_time", "created"))
+
+
+def _instant_of(data: Mapping[str, Any], names: Sequence[str]) -> float:
+    """The first instant under one of these names, in Unix seconds; 0 if there is none."""
+    for name in names:
         told = data.get(name)
         number = _finite(told) if isinstance(told, str) else _number(told)
         if number is None and isinstance(told, str):

@@ -1,4 +1,4 @@
-"""The body of a paid request, and how much of it has left."""
+"""The body of a request that is sent once, and how much of it has left."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import base64
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,21 @@ class Flight:
         return asyncio.get_running_loop().time()
 
 
+class Load(Protocol):
+    """What a request carries."""
+
+    @property
+    def size(self) -> int:
+        """Its length in bytes."""
+
+    @property
+    def media_type(self) -> str:
+        """Its ``Content-Type``."""
+
+    def pieces(self, flight: Flight) -> AsyncIterator[bytes]:
+        """All of it from its start; ``flight`` is told how far it has come."""
+
+
 #: Bytes in one piece; a multiple of three, so that only the last piece has padding. Its base64 exceeds the 64 KiB from
 #: which on aiohttp waits for the socket before it asks for the next piece.
 _PIECE = 72 * 1024
@@ -87,6 +103,11 @@ class Body:
 
     json: tuple[bytes, ...] = field(repr=False)
     data: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def media_type(self) -> str:
+        """Its ``Content-Type``."""
+        return "application/json"
 
     @property
     def size(self) -> int:

@@ -18,6 +18,7 @@ from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import wait_for
 from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
+from happyhorse_nb.client.upload import LIMITS, Upload, form_of, unknown_upload, upload_of
 from happyhorse_nb.errors import (
     APIError,
     ConfigError,
@@ -30,6 +31,7 @@ from happyhorse_nb.errors import (
 )
 from happyhorse_nb.models import (
     MODELS,
+    REFERENCES,
     VERSIONS,
     Fit,
     Model,
@@ -136,6 +138,8 @@ class Client:
     ) -> None:
         self._transport: Transport | None = None
         self._suffix = True
+        #: The pictures that `submit` has uploaded, by the digest of their bytes.
+        self._uploaded: dict[str, Upload] = {}
         # For all waits together, as each held read keeps one of the connections.
         self._hold = polling.Hold()
         self._heard = heard
@@ -171,6 +175,7 @@ class Client:
         model: str | None = None,
         fit: Fit = False,
         unlisted: bool = False,
+        inline: bool = False,
         flight: Flight | None = None,
         **params: Any,
     ) -> Snapshot:
@@ -180,9 +185,12 @@ class Client:
         parameters (``resolution``, ``duration`` in seconds, ``seed`` …) and its other inputs (``references``,
         ``video``). Without a ``model`` the one is used that takes these inputs. With ``fit`` an image or prompt that
         breaks the limits is made to fit, and the snapshot's ``note`` says what was done. ``unlisted``: what only
-        Alibaba's pages of the model have is sent, too. ``flight`` is told how far the request has come.
+        Alibaba's pages of the model have is sent, too. Pictures of this machine that the model takes by address alone
+        are uploaded before, each once in a client's life; with ``inline`` they are sent inside the request, which
+        Modellix's pages do not have. ``flight`` is told how far the request has come.
 
-        Raises `InvalidRequest` before anything is sent; `APIError` when the server refused it and charged nothing
+        Raises `InvalidRequest` before anything is sent, and what `upload` raises, after which nothing was paid for;
+        `APIError` when the server refused it and charged nothing
         (`RateLimited` says when to send it again); `NotSent` when it did not leave as a whole; `OutcomeUnknown`, with
         the task's id in its snapshot if there is one, when it is not known whether it was accepted.
         """
@@ -197,12 +205,17 @@ class Client:
         some: Sequence[images.Input] = image if isinstance(image, tuple) else [image]
         if not all(process.is_a(one, images.Input) for one in some):
             some = await in_thread(lambda: images.gather(table, sources, fit=fit, local=local, unlisted=unlisted))
+            if not inline:
+                some = [await self._by_address(table, one) for one in some]
         for one in some:
             if one.url is not None:
                 # Ready inputs were not checked here: the caller made them, or they were queued under other settings.
                 images.check_address(one.url, local=local)
-        pieces = wire.to_body(table, [(one.role, one.lead) for one in some], text, checked)
-        body = Body(pieces, await in_thread(lambda: tuple(one.read() for one in some)))
+        # (In one step: verbose tracebacks print locals, and addresses may be secrets.)
+        body = Body(
+            wire.to_body(table, [(one.role, one.lead) for one in some], text, checked),
+            await in_thread(lambda: tuple(one.read() for one in some)),
+        )
         named: str | None = None
         try:
             answer = await self._post(table, body, flight or Flight())
@@ -217,6 +230,38 @@ class Client:
         except ConnectionLost as problem:
             unknown = unknown_outcome(problem, named)
         raise unknown
+
+    async def upload(self, picture: Any) -> Upload:
+        """Give the server a picture, byte for byte, for the address to send in a request. It is free.
+
+        ``picture`` is anything `images.load` takes but an address: PNG, JPEG or WEBP, up to 16 MiB. The server keeps it
+        for about 7 days, and at most 10 for an account (its media documents). At most two are sent at once. Raises
+        `InvalidRequest` before anything is sent; `APIError` when the server refused it; `NotSent` when it did not leave
+        as a whole; `UploadUnknown` when it is not known whether the server holds it.
+        """
+        if not process.is_a(picture, images.Input):
+            picture = await in_thread(lambda: images.load(picture, limits=LIMITS, role=REFERENCES))
+        form = await in_thread(form_of, picture)
+        try:
+            async with self._wire.uploads:
+                answer = await self._wire.post(wire.UPLOADS, form, Flight())
+            return upload_of(good(answer), local=self.account.sandbox)
+        except APIError as problem:
+            if not_taken(problem, None):
+                raise
+            unknown = unknown_upload(problem)
+        except ConnectionLost as problem:
+            unknown = unknown_upload(problem)
+        raise unknown
+
+    async def delete_upload(self, file_id: str) -> None:
+        """Have the server delete a picture that was uploaded; one that it does not have any more is deleted, too.
+
+        Raises `APIError`, `TransportError`, and `InvalidRequest` for what is no such id.
+        """
+        answer = await self._wire.delete(wire.upload_path(file_id))
+        if answer.status not in (204, 404):
+            wire.check_code(good(answer))
 
     async def read(self, task_id: str, *, hold: bool = False) -> Snapshot:
         """What the server says of a task. Raises `APIError`, `TransportError`, and `InvalidRequest` for no task id.
@@ -305,6 +350,16 @@ class Client:
         found = data.get("models") or field(data, "models")
         listed = found if isinstance(found, list) else []
         return [m["slug"] for m in listed if isinstance(m, dict) and isinstance(m.get("slug"), str)]
+
+    async def _by_address(self, model: Model, one: images.Input) -> images.Input:
+        """The input as it is sent, uploaded where the model takes its address alone."""
+        role = model.role(one.role)
+        if one.url is not None or role.embedded or not role.uploaded:
+            return one
+        known = self._uploaded.get(one.digest)
+        if known is None or not known.fresh:
+            known = self._uploaded[one.digest] = await self.upload(one)
+        return one.at(known.url)
 
     async def _fetch(self, url: str | None, target: Path, **more: Any) -> tuple[VideoInfo, Path]:
         wire = self._wire

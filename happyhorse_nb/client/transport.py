@@ -21,7 +21,7 @@ from aiohttp.connector import Connection
 from multidict import CIMultiDict
 
 from happyhorse_nb._version import __version__
-from happyhorse_nb.client.body import Body, Flight, Patience
+from happyhorse_nb.client.body import Flight, Load, Patience
 from happyhorse_nb.client.network import HEADERS, UNSENT, PublicOnly, in_words, lost, proxy_for
 from happyhorse_nb.errors import ConnectionLost, NotSent, TransportError
 from happyhorse_nb.settings import Account
@@ -45,6 +45,8 @@ _SEND_BUFFER = 256 * 1024
 _HOST = re.compile(r"[A-Za-z0-9._:-]{1,253}")
 #: Videos fetched at once. They share the line evenly; with more, all would be late.
 _DOWNLOADS = 6
+#: Uploads that the server takes at once (its media documents).
+_UPLOADS = 2
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,8 @@ class Transport:
         )
         #: Held while a video is fetched.
         self.downloads = asyncio.Semaphore(_DOWNLOADS)
+        #: Held while a picture is uploaded.
+        self.uploads = asyncio.Semaphore(_UPLOADS)
         # A kept-alive connection that the server has just closed fails as one that is lost after sending. So each paid
         # request has a connection of its own, and a failure means what it says.
         self._paid = aiohttp.ClientSession(
@@ -163,8 +167,12 @@ class Transport:
         """Read something; with ``held`` the server may hold it open. Raises `NotSent`, `ConnectionLost`."""
         return await self._send(self._reads, hdrs.METH_GET, path, held=held)
 
-    async def post(self, path: str, body: Body, flight: Flight) -> Answer:
-        """Send a paid request, once; ``flight`` is told how far it has come.
+    async def delete(self, path: str) -> Answer:
+        """Delete something, which may be done twice. Raises `NotSent`, `ConnectionLost`."""
+        return await self._send(self._reads, hdrs.METH_DELETE, path)
+
+    async def post(self, path: str, body: Load, flight: Flight) -> Answer:
+        """Send a paid request or an upload, once; ``flight`` is told how far it has come.
 
         Raises `NotSent` when it did not leave as a whole, `ConnectionLost` when it may have.
         """
@@ -175,7 +183,7 @@ class Transport:
         session: aiohttp.ClientSession,
         method: str,
         path: str,
-        body: Body | None = None,
+        body: Load | None = None,
         flight: Flight | None = None,
         *,
         held: bool = False,
@@ -194,7 +202,7 @@ class Transport:
         return answer
 
     async def _try(
-        self, session: aiohttp.ClientSession, method: str, path: str, body: Body | None, flight: Flight, *, held: bool
+        self, session: aiohttp.ClientSession, method: str, path: str, body: Load | None, flight: Flight, *, held: bool
     ) -> Answer | TransportError:
         # Proxies of the environment; never for a server on this machine.
         more: dict[str, Any] = {} if self.account.sandbox else proxy_for(self.account.origin)
@@ -261,11 +269,11 @@ class Transport:
         scrub = self.account.key.scrub.text
         return CIMultiDict((scrub(name), scrub(value)) for name, value in headers.items())
 
-    def _headers(self, body: Body | None) -> dict[str, str]:
+    def _headers(self, body: Load | None) -> dict[str, str]:
         key = self.account.key.reveal()
         headers: dict[str, str] = {hdrs.AUTHORIZATION: type(key)(f"Bearer {key}"), hdrs.ACCEPT: "application/json"}
         if body is not None:
-            headers[hdrs.CONTENT_TYPE] = "application/json"
+            headers[hdrs.CONTENT_TYPE] = body.media_type
             # Stated, so that half a request never passes for a whole one.
             headers[hdrs.CONTENT_LENGTH] = str(body.size)
         return headers

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, NoReturn, TypeVar
@@ -14,6 +15,7 @@ from happyhorse_nb import polling
 from happyhorse_nb.client.body import Flight
 from happyhorse_nb.client.poll import Poll, until_ended
 from happyhorse_nb.engine.fetch import DownloadProgress, fetch
+from happyhorse_nb.engine.inputs import NotReady, ready
 from happyhorse_nb.engine.ledger import AsyncLedger
 from happyhorse_nb.engine.loop import always
 from happyhorse_nb.engine.stopping import Elsewhere, NoRoom, Over, Stopped, Stopping, Unanswered, Unwritten
@@ -28,7 +30,7 @@ from happyhorse_nb.errors import (
     OutcomeUnknown,
     RateLimited,
 )
-from happyhorse_nb.inputs import Input, inspect
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.job import outcome
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.state import state_of
@@ -36,7 +38,6 @@ from happyhorse_nb.limits.account import AccountLimits
 from happyhorse_nb.limits.scheduler import Urgency
 from happyhorse_nb.models import Progress, Snapshot, Status
 from happyhorse_nb.settings.config import Settings
-from happyhorse_nb.settings.process import in_thread
 from happyhorse_nb.store import Presence
 
 logger = logging.getLogger(__name__)
@@ -114,6 +115,11 @@ class JobTask:
             self._start()
 
     @property
+    def origin(self) -> str:
+        """The server that it is for, as in the ledger."""
+        return self.state.record.origin
+
+    @property
     def in_mid_air(self) -> bool:
         """Whether its paid request is on its way or about to leave."""
         return self._claiming or self.now.status == Status.SUBMITTING
@@ -154,6 +160,11 @@ class JobTask:
         """Publish until when the server wants no request, if that is long and delays this job."""
         if self._awaits_turn and (words := self._told_to_wait()) not in ("", self.now.message):
             self.quietly(replace(self.now, message=words))
+
+    def say(self, message: str) -> None:
+        """Publish what it waits for."""
+        if message != self.now.message:
+            self.quietly(replace(self.now, message=message))
 
     # From queued to done
     async def run(self) -> bool:
@@ -197,12 +208,12 @@ class JobTask:
 
     # Submitting: again only when it is certain that the server has not accepted the request
     async def _complete_inputs(self) -> tuple[Input, ...]:
-        if all(one.info is not None or one.url is not None for one in self.inputs):
-            return self.inputs
         try:
-            return await self.stopping.unless_stopped(in_thread(complete, self.inputs))
-        except InvalidRequest as problem:
-            await self.end(outcome.refused(self.now, problem))
+            return await self.stopping.unless_stopped(ready(self))
+        except NotReady as why:
+            await self.end(why.snapshot)
+        except LedgerError as problem:
+            raise Unwritten(self.now, problem) from None
 
     async def _submit(self, inputs: tuple[Input, ...]) -> None:
         """Send the request until the server has accepted or refused it.
@@ -301,6 +312,9 @@ class JobTask:
         when = f"in {max(1, round(wait))} s" if limited.retry_after else "as soon as there is room"
         why = f"{why}; nothing was charged, it is sent again {when}."
         await self._publish(replace(self.now, status=Status.QUEUED, message=why))
+        # While it waits for a slot, others may have the room of its pictures.
+        with suppress(LedgerError):
+            await self.limits.uploads.give_up(self.job.id)
         # After that: if a slot is free, it is sent at once.
         limits.slots.back(self.job.id)
         asyncio.get_running_loop().call_later(wait, limits.slots.fill)
@@ -368,13 +382,17 @@ class JobTask:
 
     async def turn(self, urgency: Urgency | None = None) -> None:
         """Wait until a request may leave: a submit, or a read of some ``urgency``. Raises `Stopped`."""
+        await self.stopping.unless_stopped(self.request_turn(urgency))
+        self.stopping.check()
+
+    async def request_turn(self, urgency: Urgency | None = None) -> None:
+        """`turn` within what a stop cancels."""
         self._awaits_turn = True
         try:
             self.say_wait()
-            await self.stopping.unless_stopped(self.limits.scheduler.take(urgency))
+            await self.limits.scheduler.take(urgency)
         finally:
             self._awaits_turn = False
-        self.stopping.check()
 
     async def read(self, *, hold: bool) -> Snapshot | None:
         """What the server says of the task; None where a wake has cut a held read short."""
@@ -487,13 +505,6 @@ class JobTask:
 
     def _moved(self, position: int | None) -> None:
         self.quietly(replace(self.now, position=position))
-
-
-def complete(inputs: tuple[Input, ...]) -> tuple[Input, ...]:
-    """The inputs with their `info`. It may read the disk. Raises `InvalidRequest` when a file is gone."""
-    return tuple(
-        one if one.url is not None or one.info is not None else replace(one, info=inspect(one.read())) for one in inputs
-    )
 
 
 async def _given_up(sending: asyncio.Task[Snapshot]) -> None:

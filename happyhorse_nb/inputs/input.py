@@ -64,6 +64,10 @@ class Input:
         """The same with its bytes in a file that holds just them; an address stays as it is."""
         return self if self.data is None else replace(self, data=None, file=file, known=self.digest)
 
+    def at(self, address: str) -> Input:
+        """The same by an address alone, where the server fetches it."""
+        return replace(self, url=address, data=None, info=None, file=None, job="")
+
     def read(self) -> bytes:
         """The bytes, empty for an address. Raises `InvalidRequest` when their file is gone or has changed."""
         if self.file is None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from happyhorse_nb.errors import (
     APIError,
     AuthenticationError,
+    BadRequest,
     DownloadError,
     HappyHorseError,
     InsufficientBalance,
@@ -26,6 +27,7 @@ from happyhorse_nb.errors import (
     NotFound,
     NotSent,
     OutcomeUnknown,
+    RateLimited,
     Redirected,
     in_words_here,
     sentence,
@@ -75,6 +77,28 @@ def refused(snapshot: Snapshot, problem: HappyHorseError, *, balance: Decimal | 
     """Refused: nothing was charged. ``balance`` is what the account holds, in USD, where that is known."""
     says = _says(problem) if balance is None else f"{_says(problem)} The balance is ${balance:.2f}."
     return _ended_as(Status.REFUSED, snapshot, says, _remedy(problem))
+
+
+def not_uploaded(snapshot: Snapshot, label: str, problem: HappyHorseError) -> Snapshot:
+    """Refused, as the picture of that label could not be uploaded: nothing was paid for."""
+    if isinstance(problem, (BadRequest, NotFound, RateLimited)):
+        remedy = (
+            "If the account holds ten pictures already, uploaded by other programs too, delete one or wait until they "
+            'expire (7 days). Or send it inside the request: `%config HappyHorse.references = "inline"`.'
+        )
+    elif isinstance(problem, (AuthenticationError, InsufficientBalance, Redirected)):
+        remedy = _remedy(problem)
+    else:
+        remedy = problem.remedy or _REMEDIES[NotSent]
+    return _ended_as(
+        Status.REFUSED, snapshot, f"Nothing was sent: {label} could not be uploaded. {_says(problem)}", remedy
+    )
+
+
+def not_linked(snapshot: Snapshot, name: str, problem: HappyHorseError) -> Snapshot:
+    """Refused, as nobody answers for ``name``, the video to edit: nothing was paid for."""
+    says = f"Nothing was sent: the link to {name} could not be read. {_says(problem)}"
+    return _ended_as(Status.REFUSED, snapshot, says, _REMEDIES[NotSent])
 
 
 def failed(snapshot: Snapshot) -> Snapshot:

@@ -15,6 +15,7 @@ from happyhorse_nb.errors import LedgerError, RateLimited
 from happyhorse_nb.limits.rate_limiter import Rate, RateLimiter
 from happyhorse_nb.limits.scheduler import Scheduler
 from happyhorse_nb.limits.slots import Concurrency, Others, Slots
+from happyhorse_nb.limits.uploads import Uploads
 from happyhorse_nb.settings import Account
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.settings.process import in_thread
@@ -70,6 +71,7 @@ class AccountLimits:
         )
         self.scheduler = Scheduler(self.limiter)
         self.client = Client(account=account, heard=self._heard, repeated=self.scheduler.take)
+        self.uploads = Uploads(self.client, account, ledger, presence)
         self.slots = Slots(Concurrency(lambda: settings().max_concurrent, time.monotonic), others=self._see_others)
 
     def tick(self, hazards: Iterable[float]) -> None:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from happyhorse_nb.models import Snapshot, Status
-from happyhorse_nb.store.questions import Questions
 from happyhorse_nb.store.record import Record, changing, fixed
+from happyhorse_nb.store.uploads import Uploads
 
 
-class Ledger(Questions):
+class Ledger(Uploads):
     """The jobs of all kernels on this machine, in one SQLite file."""
 
     def add(self, record: Record, *, reuse: bool) -> Record | None:

@@ -102,8 +102,9 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
         # Seconds of a video; NULL where that is not known.
         "ALTER TABLE inputs ADD COLUMN seconds REAL",
-        # Pictures that the server holds, by the digest of their bytes. `address` is the one to send; `file` the id to
-        # delete it by; `owner` uploads it now, while both are empty. `expires` is Unix seconds.
+        # Pictures that the server holds, by the digest of their bytes, see `uploads`. `address` is the one to send,
+        # sealed; `file` the id to delete it by; `owner` uploads it now, while both are empty, or deletes it, while only
+        # the address is. `expires` is Unix seconds.
         """
         CREATE TABLE uploads (
             origin TEXT NOT NULL,
@@ -115,6 +116,15 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created REAL NOT NULL,
             expires REAL NOT NULL,
             PRIMARY KEY (origin, account, digest)
+        ) WITHOUT ROWID
+        """,
+        # The pictures that a job is about to send, whose kernel is `owner`.
+        """
+        CREATE TABLE upload_uses (
+            job TEXT NOT NULL,
+            digest TEXT NOT NULL,
+            owner TEXT NOT NULL,
+            PRIMARY KEY (job, digest)
         ) WITHOUT ROWID
         """,
     ),

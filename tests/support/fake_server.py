@@ -28,12 +28,13 @@ from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from email import message_from_bytes
 from enum import Enum
 from typing import Any, Literal
 
 from aiohttp import web
 
-Kind = Literal["submit", "poll", "file", "validate", "balance", "models", "other"]
+Kind = Literal["submit", "poll", "file", "upload", "delete", "validate", "balance", "models", "other"]
 
 #: A key that a test can look for wherever it must not be.
 KEY = "mdlx-test-0f3c9a71"
@@ -120,6 +121,11 @@ class Request:
         return json.loads(self.body)
 
     @property
+    def part(self) -> tuple[str, str, bytes]:
+        """The file of an upload: its name, its media type, its bytes."""
+        return part_of(self.headers["Content-Type"], self.body)
+
+    @property
     def key(self) -> str | None:
         """The key that came with it, if any."""
         return self.headers.get("Authorization", "").removeprefix("Bearer ") or None
@@ -173,6 +179,14 @@ class FakeServer:
         #: What a read with ``?wait=true`` is answered instead.
         self.on_wait: Answer | None = None
         self.balance: Any = "12.3400"
+        #: The pictures that were uploaded, by id; how many it takes, and at once; and the most there were at once.
+        self.files: dict[str, bytes] = {}
+        self.files_at_most, self.uploads_at_most = 10, 2
+        self.most_uploads = self._uploading = 0
+        #: Where they lie; a test may name another host.
+        self.media_origin: str | None = None
+        #: When they expire (Unix seconds), which it tells unless that is None.
+        self.files_expire: float | None = None
         self.requests: list[Request] = []
         self.tasks: dict[str, Task] = {}
         self.origin = ""
@@ -281,10 +295,14 @@ class FakeServer:
     # From a request to its answer
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
+        upload = int(_kind(request) == "upload")
         self._count(1)
+        self._uploading += upload
+        self.most_uploads = max(self.most_uploads, self._uploading)
         try:
             return await self._answer(request)
         finally:
+            self._uploading -= upload
             self._count(-1)
 
     def _count(self, step: int) -> None:
@@ -380,6 +398,11 @@ class FakeServer:
         if kind == "poll":
             task = self.tasks.get(request.path.rpartition("/")[2])
             return (200, _success(self._state(task))) if task else (404, error(404, "Not found: no such task"))
+        if kind == "upload":
+            return self._take(*part_of(request.headers["Content-Type"], body))
+        if kind == "delete":
+            gone = self.files.pop(request.path.rpartition("/")[2], None) is None
+            return (404, error(404, "Not found: no such file")) if gone else (200, _success({}))
         if kind == "validate":
             return 200, _success({"is_valid": True})
         if kind == "balance":
@@ -398,6 +421,26 @@ class FakeServer:
             "model_id": "model-1",
             "get_result": {"method": "GET", "url": link},
         }
+
+    def _take(self, name: str, media_type: str, data: bytes) -> tuple[int, dict[str, Any]]:
+        if self._uploading > self.uploads_at_most:
+            return 429, error(429, "Rate limit: too many uploads at once")
+        if len(self.files) >= self.files_at_most:
+            return 400, error(400, "Bad request: the team has 10 files already")
+        file_id = f"file-{next(self._numbers):04}"
+        self.files[file_id] = data
+        told = {} if self.files_expire is None else {"expires_at": int(self.files_expire * 1000)}
+        return 200, _success(
+            {
+                "file_id": file_id,
+                "type": media_type,
+                "url": f"{self.media_origin or self.origin}/media/{file_id}?signature={SIGNATURE}",
+                "filename": name,
+                "size": len(data),
+                "created_at": "2026-11-30T12:00:00Z",
+                **told,
+            }
+        )
 
     def _state(self, task: Task) -> dict[str, Any]:
         word = task.next_word()
@@ -431,6 +474,8 @@ def _kind(request: web.Request) -> Kind:
         return "submit"
     if path.startswith("/api/v1/tasks/"):
         return "poll"
+    if path.startswith("/api/v1/media/files"):
+        return "upload" if request.method == "POST" else "delete"
     if path.startswith("/files/"):
         return "file"
     others: dict[str, Kind] = {
@@ -439,6 +484,14 @@ def _kind(request: web.Request) -> Kind:
         "/api/v1/models": "models",
     }
     return others.get(path, "other")
+
+
+def part_of(media_type: str, body: bytes) -> tuple[str, str, bytes]:
+    """The one file of a multipart form."""
+    form = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + body)
+    [part] = form.get_payload()  # type: ignore[misc]  # a list of messages
+    assert part.get_param("name", header="content-disposition") == "file"  # type: ignore[union-attr]
+    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)  # type: ignore[union-attr,return-value]
 
 
 def _success(data: dict[str, Any]) -> dict[str, Any]:

@@ -83,21 +83,20 @@ def not_uploaded(snapshot: Snapshot, label: str, problem: HappyHorseError) -> Sn
     """Refused, as the picture of that label could not be uploaded: nothing was paid for."""
     if isinstance(problem, (BadRequest, NotFound, RateLimited)):
         remedy = (
-            "If the account holds ten pictures already, uploaded by other programs too, delete one or wait until they "
-            'expire (7 days). Or send it inside the request: `%config HappyHorse.references = "inline"`.'
+            "Nothing was charged. If the account holds ten pictures already, of other programs too, delete one or wait "
+            'until they expire (7 days). Or send it inside the request: `%config HappyHorse.references = "inline"`.'
         )
     elif isinstance(problem, (AuthenticationError, InsufficientBalance, Redirected)):
         remedy = _remedy(problem)
     else:
         remedy = problem.remedy or _REMEDIES[NotSent]
-    return _ended_as(
-        Status.REFUSED, snapshot, f"Nothing was sent: {label} could not be uploaded. {_says(problem)}", remedy
-    )
+    says = f"The picture {label} could not be uploaded, so the request was not sent. {_says(problem)}"
+    return _ended_as(Status.REFUSED, snapshot, says, remedy)
 
 
 def not_linked(snapshot: Snapshot, name: str, problem: HappyHorseError) -> Snapshot:
     """Refused, as nobody answers for ``name``, the video to edit: nothing was paid for."""
-    says = f"Nothing was sent: the link to {name} could not be read. {_says(problem)}"
+    says = f"The link to {name} could not be read, so the request was not sent. {_says(problem)}"
     return _ended_as(Status.REFUSED, snapshot, says, _REMEDIES[NotSent])
 
 

@@ -144,7 +144,11 @@ class Uploads:
     async def _address(self, one: Input, words: str, waiter: Waiter) -> str | None:
         """The address of a picture for which there is room; None where that was taken away."""
         began, retry = time.monotonic(), _Retry(waiter)
+        waiter.say(words)
         while True:
+            failed = self._failed.get(one.digest)
+            if failed is not None and failed[0] > began:
+                raise NotUploaded(one.label, failed[1])
             claim = await in_thread(self._claim, one.digest)
             if claim.lost:
                 return None
@@ -154,19 +158,15 @@ class Uploads:
                 # Damaged.
                 await in_thread(self._write, one.digest, None)
             elif claim.mine:
-                waiter.say(words)
                 try:
                     return (await self._upload(one, waiter)).url
                 except (RateLimited, NotSent) as problem:
                     if (wait := retry.wait(problem)) is None:
-                        raise self._not_uploaded(one, problem) from None
+                        raise NotUploaded(one.label, problem) from None
                     await asyncio.sleep(wait)
                 except (APIError, TransportError, InvalidRequest) as problem:
-                    raise self._not_uploaded(one, problem) from None
+                    raise NotUploaded(one.label, problem) from None
             else:
-                failed = self._failed.get(one.digest)
-                if failed is not None and failed[0] > began:
-                    raise NotUploaded(one.label, failed[1])
                 await asyncio.sleep(_GAP)
 
     async def _upload(self, one: Input, waiter: Waiter) -> Upload:
@@ -174,14 +174,15 @@ class Uploads:
         try:
             await waiter.turn()
             upload = await self._client.upload(one)
+        except (APIError, TransportError, InvalidRequest) as problem:
+            if not isinstance(problem, (RateLimited, NotSent)):
+                # Before anybody else can claim it.
+                self._failed[one.digest] = time.monotonic(), problem
+            raise
         finally:
             await _certainly(lambda: self._write(one.digest, upload))
         logger.info("a picture of %s bytes was uploaded", one.info.size if one.info else "some")
         return upload
-
-    def _not_uploaded(self, one: Input, problem: HappyHorseError) -> NotUploaded:
-        self._failed[one.digest] = time.monotonic(), problem
-        return NotUploaded(one.label, problem)
 
     # On threads
     def _write(self, digest: str, upload: Upload | None) -> None:

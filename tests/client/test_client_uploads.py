@@ -162,7 +162,10 @@ async def test_at_most_two_go_at_once_and_the_key_to_no_other_host(fake_server: 
         fake_server.media_origin = media.origin
         async with Client(KEY, fake_server.origin) as client:
             colors = ("red", "green", "blue", "black", "white")
-            await asyncio.gather(*(client.upload(picture(color)) for color in colors))
+            with fake_server.held("upload"):
+                all_of_them = asyncio.gather(*(client.upload(picture(color)) for color in colors))
+                await fake_server.seen("upload", 2)
+            await all_of_them
             await client.submit(None, "character1 waves", references=[picture("cyan")])
         assert media.requests == []
     assert fake_server.most_uploads == 2

@@ -488,10 +488,10 @@ def _kind(request: web.Request) -> Kind:
 
 def part_of(media_type: str, body: bytes) -> tuple[str, str, bytes]:
     """The one file of a multipart form."""
-    form = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + body)
-    [part] = form.get_payload()  # type: ignore[misc]  # a list of messages
-    assert part.get_param("name", header="content-disposition") == "file"  # type: ignore[union-attr]
-    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)  # type: ignore[union-attr,return-value]
+    form: Any = message_from_bytes(f"Content-Type: {media_type}\r\n\r\n".encode() + body)
+    [part] = form.get_payload()
+    assert part.get_param("name", header="content-disposition") == "file"
+    return part.get_filename(), part.get_content_type(), part.get_payload(decode=True)
 
 
 def _success(data: dict[str, Any]) -> dict[str, Any]:

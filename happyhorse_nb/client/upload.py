@@ -16,8 +16,8 @@ from happyhorse_nb.settings.account import HiddenText
 
 #: What the server takes as an upload (its media documents); a model may ask for more.
 LIMITS = ImageLimits(min_side=1, max_bytes=16 * 1024 * 1024)
-#: Seconds for which the server has a picture where it does not say (its media documents: about 7 days).
-LASTS = 7 * 86400.0
+#: Seconds for which the server surely has a picture where it does not say: about 7 days, as its media documents put it.
+LASTS = 6.5 * 86400.0
 #: Bytes in one piece: more than the 64 KiB from which on aiohttp waits for the socket before it asks for the next one.
 #: A form of two pieces goes in one, as each is a write to the socket.
 _PIECE = 96 * 1024

@@ -12,10 +12,12 @@ import hmac
 import logging
 import secrets
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from happyhorse_nb import polling
 from happyhorse_nb.errors import (
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+T = TypeVar("T")
 #: Seconds between two looks at what other jobs and kernels do.
 _GAP = 0.25
 #: A server that answers 429 so many times, for longer than the patience, is believed to be full.
@@ -86,6 +89,8 @@ class Uploads:
         self._seal = Seal(account.key.reveal())
         #: By digest: when an upload has failed, and how. Who was waiting for it ends by that, too.
         self._failed: dict[str, tuple[float, HappyHorseError]] = {}
+        #: What could not be written down yet.
+        self._owed: deque[Callable[[], None]] = deque()
 
     async def addresses(self, job: str, pictures: Collection[Input], waiter: Waiter) -> Mapping[str, str]:
         """The addresses of a job's pictures, by their digests, after those that the server does not hold were
@@ -110,22 +115,26 @@ class Uploads:
         # Here, as aiohttp comes with it.
         from happyhorse_nb.client.upload import MARGIN
 
+        label = next(iter(wanted.values())).label
         while True:
-            room = await in_thread(self._give_room, job, tuple(wanted), MARGIN)
+            room = await self._whole(
+                lambda: self._give_room(job, tuple(wanted), MARGIN), lambda room: self._deleted(room.delete, gone=False)
+            )
             if room.given:
                 return
-            for one in room.delete:
-                await self._delete(one, next(iter(wanted.values())).label, waiter)
-            if not room.delete:
-                if room.full:
-                    waiter.say(FULL)
-                await asyncio.sleep(_GAP)
+            if room.delete:
+                await self._delete(list(room.delete), label, waiter)
+                continue
+            if room.full:
+                waiter.say(FULL)
+            await asyncio.sleep(_GAP)
 
-    async def _delete(self, one: Picture, label: str, waiter: Waiter) -> None:
-        """Have the server delete a picture to make room for that one. To do it twice does no harm."""
-        retry, gone = _Retry(waiter), False
+    async def _delete(self, left: list[Picture], label: str, waiter: Waiter) -> None:
+        """Have the server delete these pictures to make room for that one. To do it twice does no harm."""
+        retry = _Retry(waiter)
         try:
-            while not gone:
+            while left:
+                one = left[0]
                 await waiter.turn()
                 try:
                     await self._client.delete_upload(one.file)
@@ -137,9 +146,11 @@ class Uploads:
                 except (APIError, InvalidRequest):
                     # It will not be deleted; whether there is room for another one, the server says.
                     logger.debug("an upload could not be deleted")
-                gone = True
+                await self._note(partial(self._deleted, [one], gone=True))
+                del left[0]
         finally:
-            await _certainly(lambda: self._ledger.upload_deleted(one, gone=gone))
+            if left:
+                await self._note(partial(self._deleted, tuple(left), gone=False))
 
     async def _address(self, one: Input, words: str, waiter: Waiter) -> str | None:
         """The address of a picture for which there is room; None where that was taken away."""
@@ -149,7 +160,7 @@ class Uploads:
             failed = self._failed.get(one.digest)
             if failed is not None and failed[0] > began:
                 raise NotUploaded(one.label, failed[1])
-            claim = await in_thread(self._claim, one.digest)
+            claim = await self._whole(lambda: self._claim(one.digest), lambda claim: self._unclaim(one.digest, claim))
             if claim.lost:
                 return None
             if claim.address:
@@ -180,11 +191,45 @@ class Uploads:
                 self._failed[one.digest] = time.monotonic(), problem
             raise
         finally:
-            await _certainly(lambda: self._write(one.digest, upload))
+            await self._note(partial(self._write, one.digest, upload))
         logger.info("a picture of %s bytes was uploaded", one.info.size if one.info else "some")
         return upload
 
+    async def _whole(self, work: Callable[[], T], undo: Callable[[T], None]) -> T:
+        """Do this on a thread. Where the job is stopped meanwhile, it is undone."""
+        doing = asyncio.ensure_future(in_thread(work))
+        try:
+            return await asyncio.shield(doing)
+        except asyncio.CancelledError:
+            await asyncio.wait({doing})
+            if not doing.cancelled() and doing.exception() is None:
+                await self._note(partial(undo, doing.result()))
+            raise
+
+    async def _note(self, write: Callable[[], None]) -> None:
+        """Write something down, also for a job that was just stopped, and later what cannot be written now: others
+        wait for what this kernel has claimed."""
+        try:
+            await in_thread(write)
+        except LedgerError:
+            self._owed.append(write)
+
     # On threads
+    def _settle(self) -> None:
+        with suppress(IndexError):
+            while True:
+                # (Another thread may do the same.)
+                write = self._owed.popleft()
+                try:
+                    write()
+                except LedgerError:
+                    self._owed.append(write)
+                    raise
+
+    def _deleted(self, pictures: Collection[Picture], *, gone: bool) -> None:
+        for one in pictures:
+            self._ledger.upload_deleted(one, gone=gone)
+
     def _write(self, digest: str, upload: Upload | None) -> None:
         now = time.time()
         self._ledger.uploaded(
@@ -198,6 +243,7 @@ class Uploads:
         )
 
     def _give_room(self, job: str, digests: Collection[str], fresh: float) -> Room:
+        self._settle()
         return self._ledger.give_room(
             job,
             digests,
@@ -210,9 +256,14 @@ class Uploads:
         )
 
     def _claim(self, digest: str) -> Claim:
+        self._settle()
         return self._ledger.claim_upload(
             digest, origin=self._origin, account=self._account, owner=self._presence.id, dead=self._dead()
         )
+
+    def _unclaim(self, digest: str, claim: Claim) -> None:
+        if claim.mine:
+            self._write(digest, None)
 
     def _dead(self) -> frozenset[str]:
         owners = self._ledger.upload_owners(self._origin, self._account)
@@ -239,12 +290,6 @@ class _Retry:
                 return None
             return wait if problem.retry_after is None else problem.retry_after
         return None if late or getattr(problem, "begun", False) else wait
-
-
-async def _certainly(write: Callable[[], None]) -> None:
-    """Write something down, also for a job that was just stopped. What cannot be written is a dead kernel's claim."""
-    with suppress(LedgerError):
-        await in_thread(write)
 
 
 class Seal:

@@ -12,6 +12,7 @@ import happyhorse_nb as hh
 from happyhorse_nb.api.family import differences
 from happyhorse_nb.cli import main
 from happyhorse_nb.models import MODELS, Model
+from happyhorse_nb.sandbox.schema import api_schema
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
 from jobs.seen import ended
@@ -77,6 +78,11 @@ def described(model: Model, **changes: Any) -> str:
 @pytest.mark.parametrize("model", list(MODELS))
 def test_where_the_service_says_the_same_nothing_differs(model: str) -> None:
     assert differences(MODELS[model], described(MODELS[model])) == []
+
+
+@pytest.mark.parametrize("model", list(MODELS))
+def test_the_sandbox_describes_the_models_as_the_tables_have_them(model: str) -> None:
+    assert differences(MODELS[model], json.dumps(api_schema(MODELS[model], "http://127.0.0.1"))) == []
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import random
 from statistics import quantiles
+from typing import Any
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from happyhorse_nb.models import Progress
-from happyhorse_nb.polling import TYPICAL, TYPICAL_SANDBOX, State, forecast, progress
+from happyhorse_nb.polling import TYPICAL, TYPICAL_SANDBOX, State, deadline, forecast, progress, typical
 
 HISTORIES = st.lists(st.floats(0.5, 2000), max_size=60)
 TYPICALS = st.sampled_from([TYPICAL, TYPICAL_SANDBOX])
@@ -24,6 +25,25 @@ def test_history_moves_the_estimate() -> None:
     assert 60 < forecast([60.0]).median < TYPICAL
     assert forecast([60.0] * 20).median == pytest.approx(60, rel=0.05)
     assert forecast([0.0, -5.0]).median == forecast([]).median, "what cannot be is left out"
+
+
+@pytest.mark.parametrize(
+    ("params", "seconds"),
+    [
+        # Modellix's documents: 5 s take 1 to 5 minutes. Alibaba's: 15 s in 1080P take 12 to 14.
+        ({"duration": 5, "resolution": "720P"}, 120),
+        ({"duration": 5}, 260),
+        ({"duration": 15, "resolution": "1080P"}, 780),
+    ],
+)
+def test_without_a_history_a_longer_and_larger_video_is_expected_later(params: dict[str, Any], seconds: float) -> None:
+    assert typical(params, sandbox=False) == seconds
+    assert typical(params, sandbox=True) == TYPICAL_SANDBOX
+
+
+def test_a_task_is_watched_long_enough_for_the_slowest() -> None:
+    assert deadline(forecast([], typical=TYPICAL_SANDBOX)) == 1800
+    assert deadline(forecast([], typical=780)) == pytest.approx(4 * 780, rel=0.05)
 
 
 def test_the_more_is_known_the_narrower_the_estimate() -> None:

@@ -14,6 +14,7 @@ from happyhorse_nb.errors import LedgerError
 from happyhorse_nb.models import Snapshot, Status
 from happyhorse_nb.settings import account_of
 from happyhorse_nb.store import Ledger
+from happyhorse_nb.store.record import changing, fixed
 from happyhorse_nb.store.schema import MIGRATIONS, migrate
 from store.rows import at_once, framed, record
 from support.fake_server import KEY, SIGNATURE
@@ -69,6 +70,27 @@ def test_a_step_that_fails_leaves_nothing_behind(folder: Path) -> None:
     connection.close()
     assert numbers(path) == []
     assert sqlite3.connect(path).execute("PRAGMA application_id").fetchone() == (0,)
+
+
+def test_a_ledger_made_before_there_were_videos_as_inputs_is_brought_up_to_date(folder: Path) -> None:
+    path = folder / "ledger.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY, applied REAL NOT NULL)")
+    for statement in MIGRATIONS[0]:
+        connection.execute(statement)
+    connection.execute("INSERT INTO migrations VALUES (1, 0)")
+    row = framed(record(), thumbnail=b"small")
+    columns = fixed(row) | changing(row.snapshot)
+    marks = ", ".join("?" * len(columns))
+    connection.execute(f"INSERT INTO jobs ({', '.join(columns)}) VALUES ({marks})", tuple(columns.values()))
+    connection.execute("INSERT INTO inputs VALUES (?, 0, 'first_frame', ?, 'rocket.jpg')", (row.snapshot.id, "digest"))
+    connection.commit()
+    connection.close()
+    ledger = Ledger(folder)
+    found = ledger.find(row.snapshot.id)
+    ledger.close()
+    assert [(one.role, one.label, one.seconds) for one in found.inputs] == [("first_frame", "rocket.jpg", None)]
+    assert numbers(path) == list(range(1, len(MIGRATIONS) + 1))
 
 
 def test_a_ledger_of_a_newer_version_is_refused_in_one_line_and_left_alone(folder: Path) -> None:

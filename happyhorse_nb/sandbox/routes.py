@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 
@@ -148,7 +149,11 @@ class Routes:
         """Seconds of the video that is edited, where it was made here; others are still to be fetched."""
         url = wanted.addresses.get(model.video.name) if model.video is not None else None
         own = self._links.find(url) if url is not None else None
-        return footage.read(own).seconds if own is not None else None
+        if own is not None:
+            # What is no video fails its task, like one from elsewhere.
+            with suppress(InvalidRequest, OSError):
+                return footage.read(own).seconds
+        return None
 
     def _check_room(self, task: Task) -> None:
         """Raises `Refusal` when too many tasks run, or the play money does not suffice."""

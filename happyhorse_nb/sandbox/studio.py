@@ -105,7 +105,7 @@ class Studio:
             data = await self._bytes(url, role)
             if role.image is not None:
                 await asyncio.to_thread(check_picture, data, role, unlisted=self._options.unlisted)
-            self._store.save_input(task, name, data)
+            await asyncio.to_thread(self._store.save_input, task, name, data)
             if role.image is None:
                 given = await asyncio.to_thread(footage.read, self._store.input(task, name))
                 footage.check(given, unlisted=self._options.unlisted)
@@ -145,25 +145,21 @@ class Studio:
             pictures = [data for role in model.inputs if role.image for data in files[role.name]]
             frames, size = given.frames, output_size(given.width, given.height, task.resolution)
             samples = samples_of(frames, FPS, rate)
-            own = task.audio == "origin"
-            sound = footage.sound_of(given, samples, rate) if own else soft_sound(dice, samples, rate)
+            kept = task.audio == "origin"
+            sound = footage.sound_of(given, samples, rate) if kept else soft_sound(dice, samples, rate)
             return Film(*size, frames, footage.edited(given, pictures, dice, *size), sound)
         frames = scenes.frames_of(task.duration)
-        first = files.get(FIRST_FRAME.name)
-        if first:
-            info = inspect(first[0])
+        sound = soft_sound(dice, samples_of(frames, FPS, rate), rate)
+        if FIRST_FRAME.name in files:
+            (first,) = files[FIRST_FRAME.name]
+            info = inspect(first)
             size = output_size(info.width, info.height, task.resolution)
-            move = choose_move(dice, task.duration)
-            seen = scenes.walk(prepare(upright(first[0]), *size), move, *size, frames)
-        else:
-            references = [data for some in files.values() for data in some]
-            size = scenes.size_of(task.ratio, task.resolution)
-            seen = (
-                scenes.album(references, dice, *size, frames)
-                if references
-                else scenes.words(task.prompt, dice, *size, frames)
-            )
-        return Film(*size, frames, seen, soft_sound(dice, samples_of(frames, FPS, rate), rate))
+            picture = prepare(upright(first), *size)
+            return Film(*size, frames, scenes.walk(picture, choose_move(dice, task.duration), *size, frames), sound)
+        size = scenes.size_of(task.ratio, task.resolution)
+        if references := [data for some in files.values() for data in some]:
+            return Film(*size, frames, scenes.album(references, dice, *size, frames), sound)
+        return Film(*size, frames, scenes.words(task.prompt, dice, *size, frames), sound)
 
     def _inputs(self, task: Task, role: Role) -> list[bytes]:
         """The pictures of that role, in order."""
@@ -171,4 +167,4 @@ class Studio:
             return []
         names = [role.name] if role.maximum == 1 else [f"{role.name}-{n}" for n in range(1, role.maximum + 1)]
         paths = [self._store.input(task, name) for name in names]
-        return [path.read_bytes() for path in paths if path.exists()]
+        return [path.read_bytes() for number, path in enumerate(paths) if number < role.minimum or path.exists()]

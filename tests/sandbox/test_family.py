@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+import aiohttp
 import av
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from PIL import Image
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.sandbox import SandboxOptions
 from happyhorse_nb.sandbox.store import Task
-from sandbox.calls import PICTURE_URI, Caller, data_uri, encoded, picture
+from sandbox.calls import PICTURE, PICTURE_URI, Caller, data_uri, encoded, picture
 from sandbox.conftest import Host, Running
 
 T2V, R2V, EDIT = "happyhorse-1.1-t2v", "happyhorse-1.0-r2v", "happyhorse-1.0-video-edit"
@@ -159,8 +160,14 @@ async def test_fragmented_files_and_another_rate_of_sound(running: Running, host
 
 async def test_an_edit_of_what_cannot_be_edited_fails_and_costs_nothing(caller: Caller, host: Host) -> None:
     host.files["/film.mp4"] = b"#EXTM3U\n"
-    for path, words in (("/film.mp4", "cannot be read; it must be an MP4 or MOV"), ("/nowhere", "answers 403")):
-        body = json.dumps({"input_video_url": host.origin + path, "prompt": "p"}).encode()
+    form = aiohttp.FormData({"file": io.BytesIO(PICTURE)})
+    uploaded = (await caller.ask("POST", "/api/v1/media/files", data=form)).json["data"]["url"]
+    for url, words in (
+        (f"{host.origin}/film.mp4", "cannot be read; it must be an MP4 or MOV"),
+        (f"{host.origin}/nowhere", "answers 403"),
+        (uploaded, "cannot be read"),
+    ):
+        body = json.dumps({"input_video_url": url, "prompt": "p"}).encode()
         answer = await caller.post(body, path=f"/api/v1/alibaba/{EDIT}")
         data = await caller.over(answer.json["data"]["task_id"])
         assert data["status"] == "failed"

@@ -15,7 +15,7 @@
     │   ├── InsufficientBalance 402
     │   ├── NotFound            404
     │   ├── RateLimited         429, with the seconds to wait
-    │   └── ServerError         408 and 5xx
+    │   └── ServerError         408, 409, 425 and 5xx
     │       └── Redirected      3xx: ask elsewhere, which is not followed
     ├── DownloadError           the video cannot be had, or is none
     ├── LedgerError             the ledger cannot be read or written
@@ -272,7 +272,7 @@ class RateLimited(APIError):
 
 
 class ServerError(APIError):
-    """The server, or something before it, is in trouble (408, 5xx)."""
+    """The server, or something before it, is in trouble (408, 409, 425, 5xx)."""
 
 
 class Redirected(ServerError):

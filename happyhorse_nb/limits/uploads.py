@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import suppress
+from copy import copy
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
-#: Seconds between two looks at what other jobs and kernels do.
-_GAP = 0.25
+#: Seconds between two looks at what other kernels do: at first, and at most.
+_GAP, _LONG = 0.25, 2.0
 #: A server that answers 429 so many times, for longer than the patience, is believed to be full.
 _TRIES = 5
 #: What a card says meanwhile.
@@ -89,6 +90,8 @@ class Uploads:
         self._seal = Seal(account.key.reveal())
         #: By digest: when an upload has failed, and how. Who was waiting for it ends by that, too.
         self._failed: dict[str, tuple[float, HappyHorseError]] = {}
+        #: Set when something has changed here.
+        self._news = asyncio.Event()
         #: What could not be written down yet.
         self._owed: deque[Callable[[], None]] = deque()
 
@@ -115,7 +118,7 @@ class Uploads:
         # Here, as aiohttp comes with it.
         from happyhorse_nb.client.upload import MARGIN
 
-        label = next(iter(wanted.values())).label
+        label, waits = next(iter(wanted.values())).label, 0
         while True:
             room = await self._whole(
                 lambda: self._give_room(job, tuple(wanted), MARGIN), lambda room: self._deleted(room.delete, gone=False)
@@ -127,7 +130,8 @@ class Uploads:
                 continue
             if room.full:
                 waiter.say(FULL)
-            await asyncio.sleep(_GAP)
+            waits += 1
+            await self._look_again(waits)
 
     async def _delete(self, left: list[Picture], label: str, waiter: Waiter) -> None:
         """Have the server delete these pictures to make room for that one. To do it twice does no harm."""
@@ -154,7 +158,7 @@ class Uploads:
 
     async def _address(self, one: Input, words: str, waiter: Waiter) -> str | None:
         """The address of a picture for which there is room; None where that was taken away."""
-        began, retry = time.monotonic(), _Retry(waiter)
+        began, retry, waits = time.monotonic(), _Retry(waiter), 0
         waiter.say(words)
         while True:
             failed = self._failed.get(one.digest)
@@ -178,7 +182,8 @@ class Uploads:
                 except (APIError, TransportError, InvalidRequest) as problem:
                     raise NotUploaded(one.label, problem) from None
             else:
-                await asyncio.sleep(_GAP)
+                waits += 1
+                await self._look_again(waits)
 
     async def _upload(self, one: Input, waiter: Waiter) -> Upload:
         upload: Upload | None = None
@@ -188,12 +193,19 @@ class Uploads:
         except (APIError, TransportError, InvalidRequest) as problem:
             if not isinstance(problem, (RateLimited, NotSent)):
                 # Before anybody else can claim it.
-                self._failed[one.digest] = time.monotonic(), problem
+                # (A copy, without the frames that hold the picture.)
+                self._failed[one.digest] = time.monotonic(), copy(problem)
             raise
         finally:
             await self._note(partial(self._write, one.digest, upload))
         logger.info("a picture of %s bytes was uploaded", one.info.size if one.info else "some")
         return upload
+
+    async def _look_again(self, waits: int) -> None:
+        """Wait until something has changed here, or may have in other kernels."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(_GAP * waits, _LONG)):
+                await self._news.wait()
 
     async def _whole(self, work: Callable[[], T], undo: Callable[[T], None]) -> T:
         """Do this on a thread. Where the job is stopped meanwhile, it is undone."""
@@ -213,6 +225,8 @@ class Uploads:
             await in_thread(write)
         except LedgerError:
             self._owed.append(write)
+        self._news.set()
+        self._news = asyncio.Event()
 
     # On threads
     def _settle(self) -> None:

@@ -158,6 +158,7 @@ def test_an_upload(make: Make, fake_server: FakeServer, fault: str) -> None:
         assert said.startswith("The picture bytes could not be uploaded, so the request was not sent. ")
         assert words in said
         assert said.isprintable()
+        assert SIGNATURE not in said
         assert len(said) < 600
         # Another try is the user's, and finds everything in order.
         again = ended(make("red"))

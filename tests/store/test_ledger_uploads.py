@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,7 +42,7 @@ def done(ledger: Ledger, digest: str, *, file: str = "", at: float = NOW, expire
     )
 
 
-def job(ledger: Ledger, *digests: str, owner: str = "0a", **changes: object) -> str:
+def job(ledger: Ledger, *digests: str, owner: str = "0a", **changes: Any) -> str:
     """A job with these references, as it stands in the ledger."""
     row = replace(
         record(owner=owner, **{"created": NOW, **changes}),

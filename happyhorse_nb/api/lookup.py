@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from happyhorse_nb.client.mp4 import check_mp4
+from happyhorse_nb.client.mp4 import read_mp4
 from happyhorse_nb.engine.core import Engine, engine
 from happyhorse_nb.engine.registry import check_account
 from happyhorse_nb.errors import (
@@ -122,7 +122,7 @@ def _is_file(text: str) -> bool:
 def _length(job: Job) -> float | None:
     """How long (seconds) the file of a job is; None where that cannot be read."""
     try:
-        return check_mp4(job.path, decode=False).seconds or None if job.path is not None else None
+        return read_mp4(job.path).seconds or None if job.path is not None else None
     except (OSError, DownloadError):
         return None
 

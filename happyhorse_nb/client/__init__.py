@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from happyhorse_nb.client.client import Client
-    from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
+    from happyhorse_nb.client.mp4 import check_mp4, read_mp4
+    from happyhorse_nb.models import VideoInfo
 
-__all__ = ["Client", "VideoInfo", "check_mp4"]
+__all__ = ["Client", "VideoInfo", "check_mp4", "read_mp4"]
 
 
 def __getattr__(name: str) -> Any:

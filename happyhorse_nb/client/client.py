@@ -14,7 +14,6 @@ from happyhorse_nb import inputs as images
 from happyhorse_nb import polling, wire
 from happyhorse_nb.client.body import Body, Flight, Patience
 from happyhorse_nb.client.download import MAX_BYTES, download
-from happyhorse_nb.client.mp4 import VideoInfo
 from happyhorse_nb.client.poll import wait_for
 from happyhorse_nb.client.transfer import NO_LINK
 from happyhorse_nb.client.transport import Answer, Heard, Transport
@@ -37,6 +36,7 @@ from happyhorse_nb.models import (
     Model,
     Snapshot,
     Status,
+    VideoInfo,
     check_params,
     check_prompt,
     find_model,

@@ -16,9 +16,10 @@ import aiohttp
 
 from happyhorse_nb import polling
 from happyhorse_nb.client.files import beside, into_place, names
-from happyhorse_nb.client.mp4 import VideoInfo, check_mp4
+from happyhorse_nb.client.mp4 import check_mp4
 from happyhorse_nb.client.transfer import WINDOW, Cut, Transfer
 from happyhorse_nb.errors import APIError, DownloadError, TransportError
+from happyhorse_nb.models import VideoInfo
 from happyhorse_nb.settings.process import at_decoder, at_disk
 
 #: Far above any video of this API: 15 s at 1080P are some tens of megabytes.

@@ -32,6 +32,7 @@ from happyhorse_nb.models.table import (
     Param,
     Role,
 )
+from happyhorse_nb.models.video import Sound, VideoInfo
 
 __all__ = [
     "EDITED",
@@ -51,7 +52,9 @@ __all__ = [
     "Progress",
     "Role",
     "Snapshot",
+    "Sound",
     "Status",
+    "VideoInfo",
     "check_params",
     "check_prompt",
     "check_references",

@@ -48,7 +48,7 @@ class Film:
 
 def seen(data: bytes) -> Film:
     """Reads a whole file, and checks what all of them have in common."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         video, audio = container.streams.video[0], container.streams.audio[0]
         assert (video.codec_context.name, video.codec_context.profile, video.pix_fmt) == ("h264", "High", "yuv420p")
         # Unspecified, each of them.
@@ -61,9 +61,9 @@ def seen(data: bytes) -> Film:
         # (A packet knows its stream only while the file is open.)
         packets = [(p.stream.type, p.pts, p.is_keyframe) for p in container.demux() if p.pts is not None]
         metadata = dict(container.metadata)
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         pictures = [frame.to_ndarray(format="gray") for frame in container.decode(video=0)]
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), "r") as container:
         heard = np.concatenate([frame.to_ndarray() for frame in container.decode(audio=0)], axis=1)
     moving = [key for kind, _, key in packets if kind == "video"]
     assert len(pictures) == len(moving)
@@ -220,7 +220,7 @@ async def test_what_only_alibabas_pages_have_is_taken_where_told(running: Runnin
 
 
 def test_records_of_before_the_family_are_read() -> None:
-    old = {"id": "task-1", "token": "t", "model": "happyhorse-1.0-i2v", "prompt": "", "resolution": "720P"}
+    old: dict[str, Any] = {"id": "task-1", "token": "t", "model": "happyhorse-1.0-i2v", "prompt": "", "resolution": "720P"}
     old |= {"duration": 3, "seed": 1, "created": 1.0, "seconds": 1.0}
     waiting = Task.from_json({**old, "image_url": "https://example.com/a.png", "ended": None})
     assert waiting.addresses == {"first_frame": "https://example.com/a.png"}

@@ -6,6 +6,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import av
@@ -82,8 +83,9 @@ def sound_of(footage: Footage, samples: int, rate: int) -> Sound:
         with _open(footage.path) as container:
             voices = container.streams.audio
             resampler = av.AudioResampler(format="fltp", layout="stereo", rate=rate)
-            for frame in container.decode(voices[0]) if voices else ():
-                if not had and frame.time is not None:
+            # (None: what the resampler still holds at the end.)
+            for frame in chain(container.decode(voices[0]), (None,)) if voices else ():
+                if frame is not None and not had and frame.time is not None:
                     # What lies before zero is not heard; what begins late begins with silence.
                     had = round(frame.time * rate)
                     pieces.append(np.zeros((2, max(0, had)), np.float32))

@@ -37,8 +37,9 @@ class SandboxOptions:
     hold: float = _option(
         30.0, float, "how long a read with ?wait=true is kept open; 0: never, as on older servers", metavar="SECONDS"
     )
-    keep: float = _option(7 * 86400.0, float, "how long a finished task is kept", metavar="SECONDS")
-
+    keep: float = _option(
+        7 * 86400.0, float, "how long a finished task or an uploaded picture is kept", metavar="SECONDS"
+    )
     unlisted: bool = _option(False, bool, "take also what only Alibaba's pages of the models have, such as 480P")
     fragmented: bool = _option(False, bool, "make fragmented files, as the service does at times")
     sample_rate: int = _option(
@@ -56,7 +57,6 @@ class SandboxOptions:
                 raise ConfigError(
                     f"sandbox: {name} {limit!r} cannot be used", limit="give 1 or more, or leave it out for no limit"
                 )
-
         if self.sample_rate not in _RATES:
             known = " or ".join(map(str, _RATES))
             raise ConfigError(f"sandbox: sample_rate {self.sample_rate!r} cannot be used", limit=f"give {known}")

@@ -59,7 +59,7 @@ def seen(data: bytes) -> Film:
         assert video.average_rate == 24
         assert (audio.codec_context.name, audio.codec_context.layout.name) == ("aac", "stereo")
         rate, known = audio.rate, video.frames
-        picture, sound = (float((stream.duration or 0) * (stream.time_base or 0)) for stream in (video, audio))
+        picture, sound = (float((one.duration or 0) * (one.time_base or 0)) for one in (video, audio))
         # (A packet knows its stream only while the file is open.)
         packets = [(p.stream.type, p.pts, p.is_keyframe) for p in container.demux() if p.pts is not None]
         metadata = dict(container.metadata)
@@ -229,8 +229,8 @@ async def test_what_only_alibabas_pages_have_is_taken_where_told(running: Runnin
 
 
 def test_records_of_before_the_family_are_read() -> None:
-    old: dict[str, Any] = {"id": "task-1", "token": "t", "model": "happyhorse-1.0-i2v", "prompt": "", "resolution": "720P"}
-    old |= {"duration": 3, "seed": 1, "created": 1.0, "seconds": 1.0}
+    old: dict[str, Any] = {"id": "task-1", "token": "t", "model": "happyhorse-1.0-i2v", "prompt": ""}
+    old |= {"resolution": "720P", "duration": 3, "seed": 1, "created": 1.0, "seconds": 1.0}
     waiting = Task.from_json({**old, "image_url": "https://example.com/a.png", "ended": None})
     assert waiting.addresses == {"first_frame": "https://example.com/a.png"}
     done = Task.from_json({**old, "image_url": None, "ended": 2.0, "error": "", "width": 1280, "height": 720})

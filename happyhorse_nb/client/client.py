@@ -231,20 +231,21 @@ class Client:
             unknown = unknown_outcome(problem, named)
         raise unknown
 
-    async def upload(self, picture: Any) -> Upload:
+    async def upload(self, picture: Any, *, flight: Flight | None = None) -> Upload:
         """Give the server a picture, byte for byte, for the address to send in a request. It is free.
 
         ``picture`` is anything `images.load` takes but an address: PNG, JPEG or WEBP, up to 16 MiB. The server keeps it
-        for about 7 days, and at most 10 for an account (its media documents). At most two are sent at once. Raises
-        `InvalidRequest` before anything is sent; `APIError` when the server refused it; `NotSent` when it did not leave
-        as a whole; `UploadUnknown` when it is not known whether the server holds it.
+        for about 7 days, and at most 10 for an account (its media documents). At most two are sent at once.
+        ``flight`` is told how far it has come. Raises `InvalidRequest` before anything is sent; `APIError` when the
+        server refused it; `NotSent` when it did not leave as a whole; `UploadUnknown` when it is not known whether the
+        server holds it.
         """
         if not process.is_a(picture, images.Input):
             picture = await in_thread(lambda: images.load(picture, limits=LIMITS, role=REFERENCES))
         form = await in_thread(form_of, picture)
         try:
             async with self._wire.uploads:
-                answer = await self._wire.post(wire.UPLOADS, form, Flight())
+                answer = await self._wire.post(wire.UPLOADS, form, flight or Flight())
             return upload_of(good(answer), local=self.account.sandbox)
         except APIError as problem:
             if not_taken(problem, None):

@@ -108,6 +108,7 @@ class AccountLimits:
     async def close(self) -> None:
         """Close all connections."""
         await asyncio.gather(*self._lookups, return_exceptions=True)
+        await self.uploads.close()
         await in_thread(self._leases.close)
         await self.client.close()
 

@@ -21,6 +21,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from happyhorse_nb import polling
+from happyhorse_nb.client.body import Flight
 from happyhorse_nb.errors import (
     APIError,
     HappyHorseError,
@@ -92,6 +93,8 @@ class Uploads:
         self._failed: dict[str, tuple[float, HappyHorseError]] = {}
         #: Set when something has changed here.
         self._news = asyncio.Event()
+        #: What writes down the answers to uploads whose jobs were stopped.
+        self._late: set[asyncio.Task[None]] = set()
         #: What could not be written down yet.
         self._owed: deque[Callable[[], None]] = deque()
 
@@ -113,6 +116,12 @@ class Uploads:
     async def give_up(self, job: str) -> None:
         """A job is not about to be sent any more."""
         await in_thread(self._ledger.give_up_room, job)
+
+    async def close(self) -> None:
+        """Wait for no answer any more."""
+        for late in self._late:
+            late.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
 
     async def _make_room(self, job: str, wanted: Mapping[str, Input], waiter: Waiter) -> None:
         # Here, as aiohttp comes with it.
@@ -186,10 +195,12 @@ class Uploads:
                 await self._look_again(waits)
 
     async def _upload(self, one: Input, waiter: Waiter) -> Upload:
-        upload: Upload | None = None
+        flight, upload = Flight(), None
+        sending: asyncio.Task[Upload] | None = None
         try:
             await waiter.turn()
-            upload = await self._client.upload(one)
+            sending = asyncio.ensure_future(self._client.upload(one, flight=flight))
+            upload = await asyncio.shield(sending)
         except (APIError, TransportError, InvalidRequest) as problem:
             if not isinstance(problem, (RateLimited, NotSent)):
                 # Before anybody else can claim it.
@@ -197,9 +208,30 @@ class Uploads:
                 self._failed[one.digest] = time.monotonic(), copy(problem)
             raise
         finally:
-            await self._note(partial(self._write, one.digest, upload))
+            if sending is None or sending.done() or not flight.whole:
+                await self._end(one.digest, sending)
+            else:
+                # The job was stopped, and the server may have it all: its answer is noted.
+                late = asyncio.ensure_future(self._end(one.digest, sending, wait=True))
+                self._late.add(late)
+                late.add_done_callback(self._late.discard)
         logger.info("a picture of %s bytes was uploaded", one.info.size if one.info else "some")
         return upload
+
+    async def _end(self, digest: str, sending: asyncio.Task[Upload] | None, *, wait: bool = False) -> None:
+        """Write down what an upload has come to, which is cancelled unless there is something to ``wait`` for."""
+        upload = None
+        try:
+            if sending is not None:
+                if not wait:
+                    sending.cancel()
+                await asyncio.wait({sending})
+                if not sending.cancelled() and sending.exception() is None:
+                    upload = sending.result()
+        finally:
+            if sending is not None:
+                sending.cancel()
+            await self._note(partial(self._write, digest, upload))
 
     async def _look_again(self, waits: int) -> None:
         """Wait until something has changed here, or may have in other kernels."""

@@ -15,6 +15,7 @@ from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb.client import Client
+from happyhorse_nb.client.body import Flight
 from happyhorse_nb.client.upload import Upload
 from happyhorse_nb.inputs import Input, load
 from happyhorse_nb.limits.uploads import NotUploaded, Seal, Uploads, Waiter
@@ -55,11 +56,14 @@ class Server(Client):
         super().__init__(KEY, "https://api.example.com")
         self.answers: list[Upload | Exception] = []
         self.uploads, self.deleted = 0, list[str]()
+        self.whole = False
         self.asked, self.goes_on = asyncio.Event(), asyncio.Event()
         self.goes_on.set()
 
-    async def upload(self, picture: Any) -> Upload:
+    async def upload(self, picture: Any, *, flight: Flight | None = None) -> Upload:
         self.uploads += 1
+        assert flight is not None
+        flight.left, flight.whole = True, self.whole
         self.asked.set()
         await self.goes_on.wait()
         answer = self.answers.pop(0) if self.answers else Upload(f"file-{self.uploads}", LINK, time.time() + 86_400)
@@ -133,13 +137,32 @@ async def test_a_stop_while_the_ledger_is_written_leaves_nothing_claimed(
     assert list(found.values()) == [LINK]
 
 
-async def test_a_stop_in_an_upload_leaves_nothing_claimed(uploads: Uploads, server: Server) -> None:
+@pytest.mark.parametrize(("whole", "uploaded"), [(False, 2), (True, 1)])
+async def test_a_stop_in_an_upload_takes_it_back_unless_the_server_may_have_it_all(
+    uploads: Uploads, server: Server, whole: bool, uploaded: int
+) -> None:
+    server.whole = whole
     server.goes_on.clear()
     stopped = asyncio.ensure_future(uploads.addresses("job 1", [picture("red")], waiter()))
     await server.asked.wait()
     stopped.cancel()
     with pytest.raises(asyncio.CancelledError):
         await stopped
+    server.goes_on.set()
+    found = await uploads.addresses("job 2", [picture("red")], waiter())
+    assert list(found.values()) == [LINK]
+    assert server.uploads == uploaded
+
+
+async def test_at_the_end_nobody_waits_for_an_answer(uploads: Uploads, server: Server) -> None:
+    server.whole = True
+    server.goes_on.clear()
+    stopped = asyncio.ensure_future(uploads.addresses("job 1", [picture("red")], waiter()))
+    await server.asked.wait()
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    await uploads.close()
     server.goes_on.set()
     await uploads.addresses("job 2", [picture("red")], waiter())
     assert server.uploads == 2

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from happyhorse_nb.api.catalog import GROUPS, Jobs, caption, empty
 from happyhorse_nb.engine.core import engine
 from happyhorse_nb.job.state import state_of
+from happyhorse_nb.models import MODELS
 from happyhorse_nb.render.gallery import Poster
 from happyhorse_nb.store import Filter, Record, Take
 
@@ -26,6 +27,8 @@ _VIEWS: dict[str, dict[str, Any]] = {
 }
 #: The fields that a view sets, with their defaults.
 _OPEN: dict[str, Any] = {"status": frozenset(), "starred": None, "removed": False}
+#: The option of each role of inputs.
+_OPTIONS = {role.name: role.option for model in MODELS.values() for role in model.inputs}
 #: The view of a query that fits none of the others.
 _AS_ASKED = "as asked"
 
@@ -117,12 +120,14 @@ def _poster(take: Take) -> Poster:
     return Poster(record.snapshot, record.thumbnail, record.starred, record.removed, take.number, take.of)
 
 
-def first_frame(job: Job) -> tuple[str | bytes | None, str]:
-    """The URL or bytes of a job's first frame, None where it is not stored any more; and its name, possibly empty."""
-    frame, name = state_of(job).record.frame, state_of(job).record.frame_label
-    if not frame or frame.startswith(("http://", "https://")):
-        return frame or None, name
-    return engine().frames.get(frame), name
+def inputs_of(job: Job) -> dict[str, list[tuple[str | bytes | None, str]]]:
+    """A job's inputs by their options: each a URL, the id of the job whose video it is, or the bytes of a picture, None
+    where they are not stored any more; and its name, possibly empty."""
+    found: dict[str, list[tuple[str | bytes | None, str]]] = {}
+    for one in state_of(job).record.inputs:
+        source = one.job or (one.source if one.address else engine().frames.get(one.source))
+        found.setdefault(_OPTIONS.get(one.role, one.role), []).append((source, one.label))
+    return found
 
 
 def sources(job: Job) -> str:

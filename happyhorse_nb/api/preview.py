@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from happyhorse_nb import polling
+from happyhorse_nb.api.lookup import find, footage, jobs_of
 from happyhorse_nb.engine.core import engine
-from happyhorse_nb.errors import MissingKey
+from happyhorse_nb.errors import InvalidRequest, MissingKey
+from happyhorse_nb.inputs import Input, load
 from happyhorse_nb.job.request import Request, prepare, spread
 from happyhorse_nb.limits.budget import check_budget
-from happyhorse_nb.models import Cost, Snapshot, Status, check_takes
-from happyhorse_nb.settings import current_account, is_loopback, told_origin
+from happyhorse_nb.models import VIDEO, Cost, ImageLimits, Snapshot, Status, check_takes
+from happyhorse_nb.render.gallery import Poster
+from happyhorse_nb.settings import current_account, is_loopback, on_this_machine, told_origin
 from happyhorse_nb.settings.config import config
+from happyhorse_nb.store import Filter
+
+if TYPE_CHECKING:
+    from happyhorse_nb.job.job import Job
 
 
 @dataclass(frozen=True)
@@ -27,8 +35,9 @@ class Preview:
     at_once: int
 
 
-def preview(params: Mapping[str, Any], *, model: str) -> Preview:
-    """The estimates for a request with these parameters. Raises `LedgerError`, `ConfigError`."""
+def preview(params: Mapping[str, Any], *, model: str, footage: float | None = None) -> Preview:
+    """The estimates for a request with these parameters; ``footage`` is the length (seconds) of the video that is
+    edited, None where it is not known. Raises `LedgerError`, `ConfigError`."""
     try:
         sandbox = current_account().sandbox
     except MissingKey:
@@ -38,7 +47,7 @@ def preview(params: Mapping[str, Any], *, model: str) -> Preview:
     typical = polling.typical(wanted, sandbox=sandbox)
     seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
     settings = config()
-    return Preview(settings.estimate(wanted, model=model), seconds, sandbox, settings.max_concurrent)
+    return Preview(settings.estimate(wanted, model=model, footage=footage), seconds, sandbox, settings.max_concurrent)
 
 
 def check(
@@ -51,7 +60,8 @@ def check(
 ) -> tuple[Request, list[Snapshot]]:
     """The request that `generate` would submit, and those of its takes that exist already and are not paid for again.
 
-    ``options`` are those of `prepare`. Raises what `generate` would raise.
+    Inputs are as `prepare` takes them, a video as `film` gives it; ``options`` are those of `prepare`. Raises what
+    `generate` would raise.
     """
     run, settings, count = engine(), config(), check_takes(takes)
     request = prepare(image, prompt, params, settings=settings, home=run.folder, **options)
@@ -67,6 +77,53 @@ def check(
         first, *rest = (record for _, record in new)
         check_budget(settings.budget, first, run.ledger, *rest)
     return request, [equal.snapshot for equal in before if equal is not None]
+
+
+def film(source: str, namespace: Mapping[str, Any] | None = None) -> tuple[Input, Snapshot | None]:
+    """The video to edit that a text names (see `lookup.footage`), and the job that has made it, None for an address.
+
+    Raises `InvalidRequest`, `JobNotFound`, `ConfigError`, `LedgerError`.
+    """
+    given = footage(source, namespace)
+    if isinstance(given, str):
+        return load(given, limits=ImageLimits(), local=on_this_machine(), role=VIDEO), None
+    return given, find(given.job).snapshot
+
+
+#: So many finished jobs are looked through for those whose videos can be edited.
+_LOOKED_THROUGH = 60
+
+
+def films(count: int) -> list[Poster]:
+    """The newest jobs of the account in use whose videos can be edited. Raises `ConfigError`, `LedgerError`."""
+    run, account = engine(), current_account()
+    done = Filter(status=frozenset({Status.DONE}), forgotten=False, removed=False)
+    key = account.key.fingerprint
+    keys = {key, *run.ledger.keys_of(account.realm, key)}
+    now = time.time()
+    found = [
+        Poster(record.snapshot, record.thumbnail)
+        for record in run.ledger.newest(_LOOKED_THROUGH, only=done)
+        if record.origin == account.realm
+        and record.account in keys
+        and record.snapshot.task_id is not None
+        and (record.snapshot.expires_at is None or record.snapshot.expires_at > now)
+    ]
+    return found[:count]
+
+
+def name_of_film(video: Job | str | None) -> str:
+    """What a form calls the video to edit: a piece of the job's id, or the text itself; empty for None.
+
+    Raises `InvalidRequest` for what is no job, and for takes.
+    """
+    if video is None or isinstance(video, str):
+        return video or ""
+    some = jobs_of("edit", video)
+    if len(some) != 1:
+        what = f"edit takes one video, and these are {len(some)}"
+        raise InvalidRequest(what, remedy="Name one of the takes: launch[0].", param="video")
+    return some[0].snapshot.short_id
 
 
 def last_seed() -> tuple[int, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Sequence
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,6 +23,27 @@ def preview(thumbnail: bytes | None, *, url: str = "", label: str = "") -> str:
     """The first frame as it will be sent, or an empty box. The browser fetches a picture with an address."""
     data = f"data:image/jpeg;base64,{b64encode(thumbnail).decode('ascii')}" if thumbnail else url
     return fill("preview.html.j2", source=data, label=plain(label, 80))
+
+
+def reference(thumbnail: bytes | None, *, url: str, name: str, label: str, bad: bool) -> str:
+    """A reference as it will be sent, above what the prompt calls it; ``bad`` where it cannot be."""
+    data = f"data:image/jpeg;base64,{b64encode(thumbnail).decode('ascii')}" if thumbnail else url
+    return fill("reference.html.j2", source=data, name=name, label=plain(label, 80), bad=bad)
+
+
+def film(path: Path | None, *, poster: bytes | None, url: str, label: str, limit: float) -> str:
+    """A player for the video to edit: a file up to ``limit`` (MB), or an address; else its picture, or an empty box."""
+    source, still = url, f"data:image/jpeg;base64,{b64encode(poster).decode('ascii')}" if poster else ""
+    with suppress(OSError):
+        if path is not None and path.stat().st_size <= limit * 1_000_000:
+            source = f"data:video/mp4;base64,{b64encode(path.read_bytes()).decode('ascii')}"
+    return fill("film.html.j2", source=source, still=still, label=plain(label, 80))
+
+
+def film_posters(name: str, pictures: Sequence[bytes | None]) -> str:
+    """The style that draws these pictures, in their order, into the choices with this class."""
+    data = [b64encode(picture).decode("ascii") if picture else "" for picture in pictures]
+    return fill("film_posters.html.j2", name=name, pictures=data)
 
 
 def verdict(text: str, tone: str = "") -> str:
@@ -46,7 +68,8 @@ def price(cost: Cost | None, videos: int) -> str:
 
 def expected(
     *,
-    pixels: tuple[int, int] | None,
+    lead: str,
+    by: str,
     cost: Cost | None,
     seconds: float,
     sandbox: bool,
@@ -55,16 +78,16 @@ def expected(
     running: bool = False,
 ) -> str:
     """``1620 x 1080, about $1.20, about 1 min 30 s``: size, cost and time of all takes together. ``made`` of them exist
-    already; ``running`` says that not all of those have ended."""
+    already; ``running`` says that not all of those have ended. ``lead`` comes first, then ``by``."""
     new = takes - made
-    parts = [f"{pixels[0]} x {pixels[1]}" if pixels else ""]
+    parts = []
     if not new:
         parts.append("asked for already, nothing more to pay" if running else "made before, nothing now")
     elif cost is not None:
         whole = Cost(cost.amount * Decimal(new))
         parts.append(f"{whole}{' of play money' if sandbox else ''}{f' for {new}' if new > 1 else ''}")
     parts.append(about(seconds) if new else "")
-    return fill("verdict.html.j2", text=joined(*parts), tone="")
+    return fill("verdict.html.j2", text=joined(lead, joined(*parts), by=by), tone="")
 
 
 def copied(cell: str, said: str) -> str:

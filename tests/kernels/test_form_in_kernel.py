@@ -3,81 +3,13 @@
 from __future__ import annotations
 
 import html
-import json
-import re
 from typing import Any
 
 import pytest
 
+from kernels.forms import Form
 from support.fake_server import FakeServer
-from support.kernel import Cell, Kernel
-
-
-class Form:
-    """A form under a cell, as a user sees and uses it."""
-
-    def __init__(self, kernel: Kernel, line: str) -> None:
-        self.kernel = kernel
-        self.cell: Cell = kernel.run(line)
-        assert self.cell.error == []
-
-    @property
-    def widgets(self) -> dict[str, dict[str, Any]]:
-        return self.kernel.live_widgets(self.cell)
-
-    def find(self, description: str) -> tuple[str, dict[str, Any]]:
-        [found] = [(i, w) for i, w in self.widgets.items() if str(w.get("description", "")).startswith(description)]
-        return found
-
-    def set(self, description: str, **state: Any) -> None:
-        self.send(self.find(description)[0], {"method": "update", "state": state, "buffer_paths": []})
-
-    def send(self, widget: str, data: dict[str, Any]) -> None:
-        session = self.kernel.client.session
-        self.kernel.client.shell_channel.send(session.msg("comm_msg", {"comm_id": widget, "data": data}))
-
-    def click(self, description: str) -> None:
-        self.kernel.click(self.find(description)[0])
-
-    @property
-    def words(self) -> str:
-        # The form alone, without the copy for the saved notebook that stands unseen behind it.
-        return self.kernel.shown(self.cell, outputs=1)
-
-    @property
-    def ready(self) -> bool:
-        # Whatever it says that it would do.
-        [button] = [w for w in self.widgets.values() if "hh-generate" in w.get("_dom_classes", ())]
-        return button["disabled"] is False
-
-    @property
-    def verdicts(self) -> str:
-        found = [
-            re.sub("<[^>]*>", "", str(w["value"])) for w in self.widgets.values() if "hh-verdict" in str(w.get("value"))
-        ]
-        return " | ".join(" ".join(text.split()) for text in found)
-
-    def wait_for_words(self, button: str, words: str) -> None:
-        """Wait until these are the words on a button that can be pressed."""
-
-        def said() -> bool:
-            state = self.widgets[button]
-            return state["description"] == words and not state["disabled"] and self.is_shown(button)
-
-        self.kernel.wait(said, words)
-
-    def is_shown(self, widget: str) -> bool:
-        layout = str(self.widgets[widget]["layout"]).removeprefix("IPY_MODEL_")
-        return self.kernel.widgets[layout].get("display") != "none"
-
-    def wait(self, words: str) -> None:
-        self.kernel.wait(lambda: words in self.verdicts + self.words, words)
-
-    def wait_ready(self) -> None:
-        self.kernel.wait(lambda: self.ready, "Generate is enabled")
-
-    def wait_not_ready(self) -> None:
-        self.kernel.wait(lambda: not self.ready, "Generate is disabled")
+from support.kernel import Kernel
 
 
 @pytest.fixture
@@ -93,7 +25,7 @@ def test_it_is_filled_in_and_says_what_is_expected(form: Form) -> None:
     assert "JPEG, 640 x 427, 3:2" in form.verdicts
     assert ": fine" in form.verdicts
     assert "1176 x 784" in form.verdicts
-    assert "about $1.12" in form.verdicts
+    assert "about $1.02" in form.verdicts
     form.set("Duration", value=10)
     form.wait("about $1.28")
 
@@ -124,7 +56,7 @@ def test_two_clicks_pay_once_and_another_is_made_on_purpose(form: Form, fake_ser
     form.kernel.click(button)
     form.wait("Already made")
     assert fake_server.paid == 1
-    form.wait_for_words(another, "Make another, about $1.12")
+    form.wait_for_words(another, "Make another, about $1.02")
     form.kernel.click(another)
     form.kernel.click(another)
     fake_server.wait_for("submit", 2)
@@ -232,7 +164,7 @@ def test_without_a_key_the_reason_stands_beside_the_button(new_kernel: Any) -> N
 def test_another_one_that_could_not_be_bought_can_be_asked_for_again(form: Form, fake_server: FakeServer) -> None:
     form.click("Generate")
     another = form.find("Make another")[0]
-    form.wait_for_words(another, "Make another, about $1.12")
+    form.wait_for_words(another, "Make another, about $1.02")
     form.kernel.run("import os; key = os.environ.pop('MODELLIX_API_KEY')")
     form.kernel.click(another)
     form.wait("no API key")
@@ -244,22 +176,22 @@ def test_another_one_that_could_not_be_bought_can_be_asked_for_again(form: Form,
 def test_the_button_says_what_a_press_will_do_and_what_it_costs(form: Form, fake_server: FakeServer) -> None:
     fake_server.words = ("processing",)
     button, another = form.find("Generate")[0], form.find("Make another")[0]
-    form.wait_for_words(button, "Generate, about $1.12")
+    form.wait_for_words(button, "Generate, about $1.02")
     form.kernel.click(button)
     form.wait_for_words(button, "Show the one that is running")
     # What is shown already is no deed, so that button is not the blue one.
     form.kernel.wait(lambda: "hh-main" not in form.widgets[button]["_dom_classes"], "a pale button")
     form.kernel.wait(lambda: not form.is_shown(another), "the other one gone")
     form.set("Takes", index=2)
-    form.wait_for_words(button, "Generate 2 more, about $2.24")
+    form.wait_for_words(button, "Generate 2 more, about $2.05")
     form.set("Takes", index=0)
     fake_server.wait_for("poll")
     fake_server.task.say("success")
-    form.wait_for_words(another, "Make another, about $1.12")
+    form.wait_for_words(another, "Make another, about $1.02")
     form.wait_for_words(button, "Show it, nothing to pay")
     form.kernel.wait(lambda: "hh-main" in form.widgets[another]["_dom_classes"], "a blue one")
     form.set("Prompt", value="Another wish")
-    form.wait_for_words(button, "Generate, about $1.12")
+    form.wait_for_words(button, "Generate, about $1.02")
     form.kernel.wait(lambda: not form.is_shown(another), "the other one gone")
     assert fake_server.paid == 1
 
@@ -267,26 +199,20 @@ def test_the_button_says_what_a_press_will_do_and_what_it_costs(form: Form, fake
 def test_a_press_of_a_button_that_said_nothing_to_pay_pays_nothing(form: Form, fake_server: FakeServer) -> None:
     form.click("Generate")
     another = form.find("Make another")[0]
-    form.wait_for_words(another, "Make another, about $1.12")
+    form.wait_for_words(another, "Make another, about $1.02")
     button = form.find("Show it, nothing to pay")[0]
     # Meanwhile what would be shown is gone.
     assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].result(); hh.forget(hh.jobs()[0])").error == []
     form.kernel.click(button)
-    form.wait_for_words(button, "Generate, about $1.12")
+    form.wait_for_words(button, "Generate, about $1.02")
     fake_server.quiet()
     assert fake_server.paid == 1
-
-
-def tell(form: Form, **told: Any) -> None:
-    """What the script in the page writes into its line."""
-    [line] = [name for name, w in form.widgets.items() if "hh-page" in w.get("_dom_classes", ())]
-    form.send(line, {"method": "update", "state": {"value": json.dumps(told)}, "buffer_paths": []})
 
 
 @pytest.mark.every_kernel
 def test_a_file_that_does_not_arrive_takes_the_picture_before_it_with_it(form: Form, fake_server: FakeServer) -> None:
     button = form.find("Generate")[0]
-    tell(form, file="large.jpg", size=12 * 1024 * 1024)
+    form.tell(file="large.jpg", size=12 * 1024 * 1024)
     form.wait("large.jpg (12 MB) is on its way…")
     form.wait_not_ready()
     form.kernel.click(button)
@@ -307,12 +233,12 @@ def test_ctrl_enter_sends_what_stands_in_the_prompt_though_the_page_has_not_sent
 ) -> None:
     button = form.find("Generate")[0]
     form.set("Prompt", value="It lif")
-    tell(form, enter="It lifts off", label="Generate, about $1.12", at=1)
+    form.tell(enter="It lifts off", label="Generate, about $1.02", at=1)
     fake_server.wait_for("submit")
     assert form.kernel.run("import happyhorse_nb as hh; hh.jobs()[0].prompt").result == "It lifts off"
     # Who saw that there is nothing to pay has not agreed to another one.
-    tell(form, enter="It lands", label="Show the one that is running", at=2)
-    form.wait_for_words(button, "Generate, about $1.12")
+    form.tell(enter="It lands", label="Show the one that is running", at=2)
+    form.wait_for_words(button, "Generate, about $1.02")
     fake_server.quiet()
     assert fake_server.paid == 1
 

@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-import inspect
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from happyhorse_nb.api.pages import first_frame
-from happyhorse_nb.models import MODELS, TAKES, Fit, check_params, check_takes, find_model, model_for
+from happyhorse_nb.api.calls import Audio, Ratio, Resolution
+from happyhorse_nb.api.pages import inputs_of
+from happyhorse_nb.api.preview import name_of_film
+from happyhorse_nb.inputs import gather
+from happyhorse_nb.models import MODELS, TAKES, Fit, Model, check_params, check_takes, find_model, model_for
 from happyhorse_nb.settings import process
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.settings.frontend import running_cell
 from happyhorse_nb.widgets.form.body import Form
-from happyhorse_nb.widgets.form.values import FIXED, Picture, Values, merged, source_of
+from happyhorse_nb.widgets.form.controls import usual_model
+from happyhorse_nb.widgets.form.values import (
+    EDIT,
+    FIXED,
+    IMAGE,
+    REFERENCES,
+    TEXT,
+    Picture,
+    Values,
+    kind_of,
+    merged,
+    source_of,
+)
 
 if TYPE_CHECKING:
     from happyhorse_nb.job import Job
@@ -23,72 +38,111 @@ def form(
     image: Any = None,
     prompt: str | None = None,
     *,
+    references: Sequence[Any] = (),
+    video: Job | str | None = None,
     model: str | None = None,
+    resolution: Resolution | None = None,
+    ratio: Ratio | None = None,
+    duration: int | None = None,
+    seed: int | None = None,
+    audio: Audio | None = None,
     takes: int | None = None,
     fit: Fit = False,
+    unlisted: bool = False,
     save: str | Path | None = None,
-    **params: Any,
 ) -> Form:
     """A form to make video with, filled in with these arguments, which are those of `generate`.
 
-    As the last value of a cell it shows itself. When the cell runs again, what was typed stays, but for arguments that
-    have changed. Raises `InvalidRequest` for an unknown parameter or a value out of its range; errors in image and
-    prompt are shown in the form.
+    As the last value of a cell it shows itself. Its kind (text, image, references, edit) follows from the inputs, the
+    model or the parameters that are given, and can be switched. When the cell runs again, what was typed stays, but for
+    arguments that have changed. Raises `InvalidRequest` for inputs or parameters that no model takes together, and for
+    a value out of its range; errors in pictures, video and prompt are shown in the form.
     """
-    return _open(image, prompt, model=model, takes=takes, fit=fit, save=save, params=params)
-
-
-def _signature() -> inspect.Signature:
-    """The signature of `form` with the models' parameters in place of ``params``, so that ``?`` and Tab show them."""
-    own = inspect.signature(form)
-    shown = {p.name: p for p in own.parameters.values() if p.kind is not p.VAR_KEYWORD}
-    for model in MODELS.values():
-        for name in (*(role.option for role in model.inputs), *(p.name for p in model.options)):
-            shown.setdefault(name, inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None))
-    return own.replace(parameters=list(shown.values()))
-
-
-form.__signature__ = _signature()  # type: ignore[attr-defined]  # what inspect.signature looks for
+    params = {"resolution": resolution, "ratio": ratio, "duration": duration, "seed": seed, "audio": audio}
+    inputs = {"image": image, "references": references or None, "video": video}
+    options: dict[str, Any] = {"takes": takes, "fit": fit, "unlisted": unlisted, "save": save}
+    return _open(inputs, prompt, model=model, params=params, **options)
 
 
 def edit(job: Job) -> Form:
-    """A form with a job's first frame, prompt, model and parameters. Says so where the first frame is forgotten."""
+    """A form with a job's inputs, prompt, model and parameters, of whatever kind they are. Says so where inputs are
+    forgotten."""
     now = job.snapshot
-    image, name = first_frame(job)
-    note = "" if image is not None else f"The first frame of job {now.short_id} is not kept any more: choose one."
-    source = Picture(name or "first-frame", image) if isinstance(image, bytes) else image
+    table = MODELS.get(now.model)
+    found = inputs_of(job)
+    inputs: dict[str, Any] = {}
+    missing: list[str] = []
+    for role in table.inputs if table is not None else MODELS[usual_model(IMAGE)].inputs:
+        some = found.get(role.option, [])
+        given = [Picture(name or role.words, one) if isinstance(one, bytes) else one for one, name in some if one]
+        if len(given) < max(len(some), role.minimum):
+            missing.append(role.words if role.maximum == 1 else f"{role.words}s")
+        inputs[role.option] = (given if role.maximum > 1 else given[0]) if given else None
+    what = " and ".join(missing)
+    are = "are not kept any more: choose them" if what.endswith("s") else "is not kept any more: choose one"
+    note = f"The {what} of job {now.short_id} {are}." if missing else ""
     # What the job left to the server stays so, whatever the settings are now.
-    options = {p.name: p.default for p in MODELS[now.model].options} if now.model in MODELS else {}
-    return _open(source, now.prompt, model=now.model or None, params={**options, **now.params}, note=note)
+    params = {p.name: p.default for p in table.options} if table is not None else {}
+    params |= now.params
+    chosen = {p.name: p.unlisted for p in table.options} if table is not None else {}
+    unlisted = any(params.get(name) in choices for name, choices in chosen.items())
+    return _open(inputs, now.prompt, model=now.model or None, params=params, unlisted=unlisted, note=note)
 
 
 def _open(
-    image: Any,
+    inputs: Mapping[str, Any],
     prompt: str | None,
     *,
     model: str | None,
     params: dict[str, Any],
     takes: int | None = None,
     fit: Fit = False,
+    unlisted: bool = False,
     save: str | Path | None = None,
     note: str = "",
 ) -> Form:
     settings = config()
-    table = find_model(model or settings.model or model_for(["image"], settings.version).id)
-    given = {p.name: p.default for p in table.options} | settings.defaults(table.id) | check_params(table, params)
+    sources = {name: given for name, given in inputs.items() if given is not None}
+    table = _table(sources, [name for name, value in params.items() if value is not None], model)
+    # Those of all models, since the kind may be switched.
+    given = {p.name: p.default for known in MODELS.values() for p in known.options}
+    for known in MODELS:
+        given |= settings.defaults(known)
+    given |= check_params(table, params, unlisted=unlisted)
     seed = given.pop("seed", None)
     values = Values(
-        source=source_of(image),
+        source=source_of(inputs.get("image")),
+        references=tuple(map(source_of, inputs.get("references") or ())),
+        video=name_of_film(inputs.get("video")),
         prompt=prompt or "",
         model=table.id,
         params=given,
         takes=check_takes(takes) or int(TAKES.default or 1),
         fit=fit,
+        unlisted=unlisted,
         save=str(save or ""),
     )
     if seed is not None:
         values = replace(values, seed_mode=FIXED, seed=int(seed))
     return _in_cell(values, note)
+
+
+def _table(sources: Mapping[str, Any], params: Sequence[str], model: str | None) -> Model:
+    """The model of a new form, for these inputs and parameters. Raises `InvalidRequest` where there is none."""
+    settings = config()
+    if model is not None:
+        table = find_model(model)
+        if sources.keys() - {role.option for role in table.inputs}:
+            # It says which models take these.
+            gather(table, sources)
+        return table
+    if sources:
+        table = model_for(sources, settings.version)
+        return MODELS[usual_model(kind_of(table.id))]
+    # The first kind that has these parameters; that of the model which the settings name, then a first frame.
+    usual = [kind_of(settings.model)] if settings.model else []
+    tables = [MODELS[usual_model(kind)] for kind in (*usual, IMAGE, TEXT, REFERENCES, EDIT)]
+    return next((table for table in tables if set(params) <= {p.name for p in table.options}), tables[0])
 
 
 @dataclass

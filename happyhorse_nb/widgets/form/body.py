@@ -13,24 +13,30 @@ from happyhorse_nb.api import again, create
 from happyhorse_nb.api.pages import is_of
 from happyhorse_nb.api.preview import Preview, check, last_seed, preview
 from happyhorse_nb.errors import HappyHorseError, InvalidRequest
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.job import Job, Takes, display
 from happyhorse_nb.job.request import Request
-from happyhorse_nb.models import MODELS, Snapshot
+from happyhorse_nb.models import MODELS, Snapshot, check_references
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import frontend, process
-from happyhorse_nb.widgets.form.controls import Controls, Page, PromptBox
-from happyhorse_nb.widgets.form.picture import FrameBox, told
+from happyhorse_nb.widgets.form.cell import cell
+from happyhorse_nb.widgets.form.controls import Controls
+from happyhorse_nb.widgets.form.inputs import Inputs, listed
+from happyhorse_nb.widgets.form.page import Page
+from happyhorse_nb.widgets.form.picture import NotReady, told
+from happyhorse_nb.widgets.form.prompt import PromptBox
 from happyhorse_nb.widgets.form.results import Results
-from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Offer, Values, cell, expected, name_of, offered
+from happyhorse_nb.widgets.form.values import FIXED, RANDOM, SAME, Offer, Values, expected, offered
 from happyhorse_nb.widgets.live import Latest, at_once
 from happyhorse_nb.widgets.output import button, set_trait, view
 
 
 @dataclass(frozen=True)
 class _Checked:
-    """The result of a check: the request and those of its takes that exist already, or why it cannot be sent; and
-    the estimate, with what it was made for."""
+    """The result of a check: the inputs, the request and those of its takes that exist already, or why it cannot be
+    sent; and the estimate, with what it was made for."""
 
+    given: dict[str, Any] = field(default_factory=dict)
     request: Request | None = None
     before: list[Snapshot] = field(default_factory=list)
     reason: str = ""
@@ -47,6 +53,7 @@ class Form:
         self._guard = process.Guard()
         self._numbers, self._shown = count(), -1
         self._ready = False
+        self._unlisted = values.unlisted
         shell = frontend.shell()
         self._namespace: MutableMapping[str, Any] = shell.user_ns if shell is not None else {}
         self._checked, self._offer = _Checked(), Offer("Generate")
@@ -54,8 +61,8 @@ class Form:
         self._copied: Any = None
         # The first widget: a page asks for the states in this order, and this one's may change those of the others.
         page = Page(
-            on_file=lambda name, size: self._frame.coming(name, size),  # noqa: PLW0108  # there is no box yet
-            on_connected=lambda: self._frame.connected(),  # noqa: PLW0108  # the same
+            on_file=lambda name, size: self._inputs.coming(name, size),  # noqa: PLW0108  # there are none yet
+            on_connected=lambda: self._inputs.connected(),  # noqa: PLW0108  # the same
             on_enter=self._entered,
         )
         self._controls = Controls(values, on_change=self.refresh, last_seed=_last_seed)
@@ -67,15 +74,11 @@ class Form:
         # On a thread of its own: the engine's thread, which reports the end of a job, must not wait for the ledger.
         later = Latest()
         self.results = Results(on_end=lambda: later(self.refresh))
-        limits = MODELS[values.model].role("first_frame").image
-        assert limits is not None, "a first frame is a picture"
-        self._frame = FrameBox(
-            values.source,
-            fit=values.fit,
-            limits=limits,
+        self._inputs = Inputs(
+            values,
             namespace=self._namespace,
             hidden=getattr(shell, "user_ns_hidden", {}),
-            work=at_once if frontend.in_colab() else Latest(),
+            new_work=lambda: at_once if frontend.in_colab() else Latest(),
             on_change=self.refresh,
         )
         told = widgets.HTML(html.verdict(note, "warn") if note else "")
@@ -83,7 +86,8 @@ class Form:
         said = widgets.VBox([self._expected, self._reason], _dom_classes=("hh-foot-said",))
         buttons = widgets.HBox([self._copy, self._another, self._generate])
         foot = widgets.HBox([said, buttons], _dom_classes=("hh-foot",))
-        body = widgets.Box([self._frame.box, right, foot, self._cell], _dom_classes=("hh-body",))
+        main = [self._controls.switch, self._inputs.box, right, foot, self._cell]
+        body = widgets.Box(main, _dom_classes=("hh-body",))
         parts = [widgets.HTML(html.form_style()), page.widget, body, self.results.box]
         #: The form as a widget, for another one around it.
         self.box: Any = widgets.VBox(parts, _dom_classes=("hh-ui", "hh-form"))
@@ -99,7 +103,7 @@ class Form:
     def values(self) -> Values:
         """Its present values."""
         prompt = self._prompt.value.replace("\r\n", "\n")
-        return self._controls.read(Values(source=self._frame.source, fit=self._frame.fit, prompt=prompt))
+        return self._inputs.read(self._controls.read(Values(prompt=prompt, unlisted=self._unlisted)))
 
     def __repr__(self) -> str:
         return f"<Form: {len(self.jobs)} job{'' if len(self.jobs) == 1 else 's'}>"
@@ -123,7 +127,10 @@ class Form:
             return
         # On the caller's thread: only the main thread may ask for the account, and an interrupt works there.
         number, values = next(self._numbers), self.values
-        show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit))
+        self._inputs.arrange(values.model)
+        takes_references = any(role.option == "references" for role in MODELS[values.model].inputs)
+        count = len(values.references) if takes_references else 0
+        show_prompt = self._prompt.judge(model=values.model, fit=bool(values.fit), references=count)
         checked = self._check(values)
 
         def show() -> None:
@@ -133,9 +140,10 @@ class Form:
             self._shown, self._checked = number, checked
             show_prompt()
             set_trait(self._reason, "value", html.verdict(checked.reason, "no") if checked.reason else "")
-            if checked.estimate is not None:
-                frame = self._frame.checked.frame
-                set_trait(self._expected, "value", expected(values, checked.estimate[1], frame, checked.before))
+            inputs = [one for some in checked.given.values() for one in listed(some)]
+            estimate = checked.estimate
+            said = expected(values, estimate[1], inputs, checked.before) if estimate is not None else ""
+            set_trait(self._expected, "value", said)
             self._show_offer(values)
             if checked.request is None or self._copied != self._cell_source(values):
                 set_trait(self._cell, "value", "")
@@ -143,24 +151,39 @@ class Form:
         self._guard(show)
 
     def _check(self, values: Values) -> _Checked:
-        estimate = self._estimated(values)
+        given: dict[str, Any] = {}
+        with suppress(NotReady):
+            given = self._inputs.given(values.model)
+        estimate = self._estimated(values, given)
         try:
             if values.seed_mode == SAME and _last_seed() is None:
                 raise InvalidRequest(
                     "there is no earlier job with a known seed", remedy="Choose random or fixed.", param="seed"
                 )
-            options = {**self._options(values), "save": values.save or None, "load": self._frame.checked.load}
-            request, before = check(values.source, self._prompt.sent, _params(values), **options)
+            # It raises NotReady once more: nothing else is wrong then.
+            image, inputs = _split(self._inputs.given(values.model))
+            _check_named(self._prompt.sent, len(inputs.get("references", ())))
+            options = {**self._options(values), "save": values.save or None}
+            request, before = check(image, self._prompt.sent, {**_params(values), **inputs}, **options)
+        except NotReady:
+            return _Checked(given, estimate=estimate)
         except Exception as problem:  # noqa: BLE001  # nobody sees what a widget's callback raises
-            return _Checked(reason="" if _is_shown_elsewhere(problem) else told(problem), estimate=estimate)
-        return _Checked(request, before, estimate=estimate)
+            shown = _is_shown_elsewhere(problem, self._prompt.sent)
+            return _Checked(given, reason="" if shown else told(problem), estimate=estimate)
+        return _Checked(given, request, before, estimate=estimate)
 
-    def _estimated(self, values: Values) -> tuple[Any, Preview] | None:
-        """The estimate with what it is for: the last one where that is the same, or there is no new one."""
-        asked, last = (values.model, tuple(values.params.items()), len(self.jobs)), self._checked.estimate
+    def _estimated(self, values: Values, given: dict[str, Any]) -> tuple[Any, Preview] | None:
+        """The estimate with what it is for: the last one where that is the same, or there is no new one; none for an
+        edit of nothing."""
+        edits, video = MODELS[values.model].video is not None, given.get("video")
+        if edits and video is None:
+            return None
+        footage = video.seconds if video is not None else None
+        asked = values.model, tuple(values.wanted.items()), footage, len(self.jobs)
+        last = self._checked.estimate
         if last is None or last[0] != asked:
             with suppress(HappyHorseError):
-                return asked, preview(values.params, model=values.model)
+                return asked, preview(values.wanted, model=values.model, footage=footage)
         return last
 
     def _show_offer(self, values: Values) -> None:
@@ -209,20 +232,29 @@ class Form:
         if running is not None:
             # A double click pays once.
             self._add(running)
-        elif not self._frame.changed():
-            # The picture is the one that was shown. The file is that of the last check: a relative name belongs to the
+        elif not self._inputs.changed(values.model):
+            # The pictures are those that were shown. The file is that of the last check: a relative name belongs to the
             # folder of that time.
             self._make(values, save=(before or request).saved_as)
 
     def _make(self, values: Values, *, save: Path | None, anew: bool = False) -> None:
-        source = values.source
-        image = source if isinstance(source, str) else source.value
+        image, inputs = _split(self._checked.given)
+        video = inputs.get("video")
+        if video is not None:
+            # By its name, so that it is looked up anew.
+            inputs["video"] = video.job or video.url
         # Without a question: the price stands on the button.
         options = {**self._options(values), "save": save, "again": anew, "yes": True}
-        self._add(create(image, self._prompt.sent, _params(values), **options))
+        self._add(create(image, self._prompt.sent, {**_params(values), **inputs}, **options))
 
     def _options(self, values: Values) -> dict[str, Any]:
-        return {"model": values.model, "takes": values.takes, "fit": values.fit, "namespace": self._namespace}
+        return {
+            "model": values.model,
+            "takes": values.takes,
+            "fit": values.fit,
+            "unlisted": values.unlisted,
+            "namespace": self._namespace,
+        }
 
     def _make_another(self) -> None:
         self.refresh()
@@ -248,18 +280,18 @@ class Form:
         request, values = self._checked.request, self.values
         if request is None:
             return
-        image, said = name_of(values.source, request.frame, self._namespace)
+        words, said = self._inputs.names(values, self._checked.given)
         if values.seed_mode == SAME:
             values = replace(values, seed_mode=FIXED)
         self._copied = self._cell_source(self.values)
         # Emptied first, so that an equal cell is sent, and copied, again.
         self._cell.value = ""
-        self._cell.value = html.copied(cell(values, image), said)
+        self._cell.value = html.copied(cell(values, words), said)
 
     def _cell_source(self, values: Values) -> tuple[Any, ...]:
         """What a cell is made from, to compare it."""
         request = self._checked.request
-        return request and request.digest, replace(values, source="")
+        return request and request.digest, replace(values, source="", references=())
 
     def _run_click(self, act: Callable[[], None]) -> None:
         """Do it, and show an error beside the button."""
@@ -272,16 +304,29 @@ class Form:
         return button(words, lambda: self._run_click(act), *classes)
 
 
-def _is_shown_elsewhere(problem: Exception) -> bool:
-    """Whether the first frame or the prompt shows this error itself."""
-    if not isinstance(problem, InvalidRequest):
-        return False
-    return problem.param == "image" or (problem.param == "prompt" and problem.fixable)
+def _split(given: dict[str, Any]) -> tuple[Input | None, dict[str, Any]]:
+    """The first frame, and the other inputs, as `check` and `create` take them."""
+    return given.get("image"), {option: one for option, one in given.items() if option != "image"}
+
+
+def _check_named(prompt: str, references: int) -> None:
+    """Raise `InvalidRequest`, worded for a form, where the prompt names a reference that is not given."""
+    try:
+        if references:
+            check_references(prompt, references)
+    except InvalidRequest as problem:
+        remedy = "Add it, or name another one."
+        raise InvalidRequest(problem.what, limit=problem.limit, remedy=remedy, param=problem.param) from None
+
+
+def _is_shown_elsewhere(problem: Exception, prompt: str) -> bool:
+    """Whether the prompt's box shows this error itself."""
+    return isinstance(problem, InvalidRequest) and problem.param == "prompt" and (problem.fixable or not prompt)
 
 
 def _params(values: Values) -> dict[str, Any]:
     seeded = values.seed_mode != RANDOM and any(p.name == "seed" for p in MODELS[values.model].options)
-    return {**values.params, **({"seed": values.seed} if seeded else {})}
+    return {**values.wanted, **({"seed": values.seed} if seeded else {})}
 
 
 def _last_seed() -> tuple[int, str] | None:

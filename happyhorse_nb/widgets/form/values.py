@@ -1,26 +1,40 @@
-"""The values of a form: merged when the cell runs again, written as a cell, and what a press would do with them."""
+"""The values of a form: their kind, merged when the cell runs again, and what a press would do with them."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from math import ceil
 from pathlib import Path
 from typing import Any
 
 from happyhorse_nb.api.preview import Preview
-from happyhorse_nb.inputs import FirstFrame, output_size
-from happyhorse_nb.models import MODELS, Cost, Fit, Snapshot, Status
+from happyhorse_nb.inputs import Input, output_size
+from happyhorse_nb.models import EDITED, LONGEST, MODELS, Cost, Fit, Snapshot, Status
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import process
 
 RANDOM, SAME, FIXED = "random", "same", "fixed"
+#: The kinds of videos by the words of the switch, each with the input, by its option, that makes it one; empty for
+#: text alone.
+KINDS = {"Text": "", "Image": "image", "References": "references", "Edit": "video"}
+TEXT, IMAGE, REFERENCES, EDIT = KINDS
+
+
+def models_of(kind: str) -> list[str]:
+    """The ids of the models that make videos of that kind."""
+    given = [KINDS[kind]] if KINDS[kind] else []
+    return [model.id for model in MODELS.values() if model.fits(given)]
+
+
+def kind_of(model: str) -> str:
+    """The kind of video that a model makes."""
+    return next((kind for kind in KINDS if model in models_of(kind)), IMAGE)
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A first frame that is a chosen file or an object; ``name`` is the file's name or the object's class."""
+    """A picture that is a chosen file or an object; ``name`` is the file's name or the object's class."""
 
     name: str
     value: Any = field(repr=False)
@@ -28,10 +42,13 @@ class Picture:
 
 @dataclass(frozen=True)
 class Values:
-    """The values of a form. ``source`` names the first frame (a path, URL or variable) or is a `Picture`; ``params``
-    are the models' parameters without the seed; ``seed`` is that of the modes *same* and *fixed*."""
+    """The values of a form. ``source`` names the first frame (a path, URL or variable) or is a `Picture`, so do
+    ``references``; ``video`` names the video to edit (a job, a URL or a variable). ``params`` are the parameters of all
+    models without the seed; ``seed`` is that of the modes *same* and *fixed*."""
 
     source: str | Picture = ""
+    references: tuple[str | Picture, ...] = ()
+    video: str = ""
     prompt: str = ""
     model: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
@@ -39,11 +56,23 @@ class Values:
     seed: int = 0
     takes: int = 1
     fit: Fit = False
+    unlisted: bool = False
     save: str = ""
+
+    @property
+    def kind(self) -> str:
+        """The kind of video that the model makes."""
+        return kind_of(self.model)
+
+    @property
+    def wanted(self) -> dict[str, Any]:
+        """The parameters that the model takes, without the seed."""
+        names = [p.name for p in MODELS[self.model].options if p.name != "seed"]
+        return {name: self.params[name] for name in names if self.params.get(name) is not None}
 
 
 def source_of(image: Any) -> str | Picture:
-    """The source for an ``image`` argument."""
+    """The source for an argument that is a picture."""
     if image is None:
         return ""
     if isinstance(image, (str, Path)):
@@ -61,130 +90,20 @@ def merged(draft: Values, before: Values, now: Values) -> Values:
         changed["params"] = {**now.params, **stays}
     if "seed" in changed or "seed_mode" in changed:
         changed |= {"seed": now.seed, "seed_mode": now.seed_mode}
-    if "source" in changed:
+    if inputs := changed.keys() & {"source", "references", "video"}:
         changed.setdefault("fit", now.fit)
+    if inputs and draft.kind != now.kind:
+        changed["model"] = now.model
     return replace(draft, **changed)
 
 
 def _differ(one: Any, other: Any) -> bool:
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) != len(other) or any(map(_differ, one, other))
     if process.is_a(one, Picture) and process.is_a(other, Picture):
         # By identity: arrays compare element by element, and figures not at all.
         return one.value is not other.value
     return bool(one != other)
-
-
-_ODD = re.compile(r"[^\w. -]")
-
-
-def name_of(source: str | Picture, frame: FirstFrame, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
-    """The word for the first frame in a cell of this notebook, and a sentence on what was done for that.
-
-    A chosen file is written into the working folder, never over another one. Where that is not possible it becomes a
-    variable.
-    """
-    if isinstance(source, str):
-        text = source.strip()
-        return (text, "") if text.isprintable() else _variable(text, namespace)
-    for name, value in list(namespace.items()):
-        if value is source.value and not name.startswith("_") and not Path(name).exists():
-            return name, ""
-    data = source.value if isinstance(source.value, bytes) else frame.data
-    if data is None:
-        return frame.url or "", ""
-    suffix = Path(source.name).suffix or f".{(frame.info.format if frame.info else 'png').lower()}"
-    stem = _ODD.sub("_", Path(source.name).stem)[:80].strip(" .-") or "first-frame"
-    try:
-        path, made = _file(data, stem, suffix)
-    except OSError:
-        return _variable(data, namespace)
-    return path, f"The picture was saved as {path} beside the notebook." if made else ""
-
-
-def _file(data: bytes, stem: str, suffix: str) -> tuple[str, bool]:
-    for count in range(1, 1000):
-        path = Path(f"{stem}{suffix}" if count == 1 else f"{stem} {count}{suffix}")
-        try:
-            with path.open("xb") as file:
-                file.write(data)
-        except FileExistsError:
-            if path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data:
-                return str(path), False
-            continue
-        return str(path), True
-    raise OSError("a thousand files of that name")
-
-
-def _variable(value: Any, namespace: MutableMapping[str, Any]) -> tuple[str, str]:
-    name, count = "first_frame", 1
-    while (name in namespace and namespace[name] != value) or Path(name).exists():
-        count += 1
-        name = f"first_frame_{count}"
-    namespace[name] = value
-    return name, f"The picture is in the variable {name}, as long as this kernel lives."
-
-
-#: Words that need no quotes in a cell's line.
-_BARE = re.compile(r"[\w./:@%+,~=-]+", re.ASCII)
-#: Beginnings of lines that IPython takes for its own prompt, copied along, and drops.
-_COPIED = re.compile(r"\s*(>>>|\.\.\.|In \[|\.+:)", re.ASCII)
-
-
-def cell(values: Values, image: str) -> str:
-    """The cell that makes the same request; ``image`` is the word for the first frame.
-
-    Without a prompt it is one line. Where IPython would change or drop words, and where the first frame is cropped, it
-    is the call in Python.
-    """
-    given = image + values.save
-    # IPython replaces $name depending on the number of single quotes after it.
-    changed = ("$" in given and "'" in given) or any(_COPIED.match(one) for one in values.prompt.strip().splitlines())
-    # --fit in a cell pads.
-    if changed or values.fit == "crop":
-        return _call(values, image)
-    words = [quote(f"./{image}" if image.startswith("-") else image)]
-    for option, value in _options(values):
-        shown = quote(str(value))
-        words.append(f"{option}={shown}" if str(value).startswith("-") else f"{option} {shown}")
-    if values.fit:
-        words.append("--fit")
-    line, prompt = " ".join(words), values.prompt.strip()
-    if not prompt:
-        return f"%happyhorse generate {line}"
-    return f"%%happyhorse {line}\n{prompt}"
-
-
-def quote(word: str) -> str:
-    """The word quoted for a cell's line, so that IPython and our parser read it unchanged. No line breaks."""
-    # IPython replaces $name and {expression} before the magic gets the line.
-    word = re.sub(r"\$(?=[\w.])", "$$", word).replace("{", "{{").replace("}", "}}")
-    if _BARE.fullmatch(word):
-        return word
-    # There is no escape: each piece is quoted with the kind of quote that it does not contain.
-    pieces = re.findall(r"[^\"]+|\"+", word) or [""]
-    return "".join(f"'{piece}'" if piece[0:1] == '"' else f'"{piece}"' for piece in pieces)
-
-
-def _call(values: Values, image: str) -> str:
-    options = {option.removeprefix("--"): value for option, value in _options(values)}
-    if values.fit:
-        options["fit"] = values.fit
-    words = "".join(f", {name}={value!r}" for name, value in options.items())
-    return (
-        f"import happyhorse_nb as hh\n\nhh.generate({image!r}, {values.prompt.strip()!r}{words}, namespace=globals())"
-    )
-
-
-def _options(values: Values) -> list[tuple[str, Any]]:
-    options: list[tuple[str, Any]] = [("--model", values.model)]
-    names = [p.name for p in MODELS[values.model].options]
-    options += [(f"--{name}", values.params[name]) for name in names if values.params.get(name) is not None]
-    if "seed" in names and values.seed_mode != RANDOM:
-        options.append(("--seed", values.seed))
-    if values.takes > 1:
-        options.append(("--takes", values.takes))
-    if values.save:
-        options.append(("--save", values.save))
-    return options
 
 
 @dataclass(frozen=True)
@@ -217,14 +136,11 @@ def offered(values: Values, *, ready: bool, before: Sequence[Snapshot], running:
     return Offer(f"Show {what}, nothing to pay", pays=False, another=another if able else "")
 
 
-def expected(values: Values, seen: Preview, frame: FirstFrame | None, before: Sequence[Snapshot]) -> str:
-    """HTML with the video's size, what is still to be paid, and how long it takes."""
-    resolution = values.params.get("resolution")
-    pixels = None
-    if frame is not None and frame.info is not None and resolution is not None:
-        pixels = output_size(frame.info.width, frame.info.height, resolution)
+def expected(values: Values, seen: Preview, inputs: Sequence[Input], before: Sequence[Snapshot]) -> str:
+    """HTML with the video's size, or what of an edit is billed, what is still to be paid, and how long it takes."""
     return html.expected(
-        pixels=pixels,
+        lead=_billed(values, inputs) if values.kind == EDIT else _size(values, inputs),
+        by=": " if values.kind == EDIT else ", ",
         cost=seen.cost,
         # In batches of those that are made at once.
         seconds=seen.seconds * ceil((values.takes - len(before)) / seen.at_once),
@@ -233,3 +149,21 @@ def expected(values: Values, seen: Preview, frame: FirstFrame | None, before: Se
         made=len(before),
         running=not all(snapshot.status.ended for snapshot in before),
     )
+
+
+def _size(values: Values, inputs: Sequence[Input]) -> str:
+    """``1620 x 1080``: about the size of the video; empty where it is not known."""
+    resolution, ratio = values.wanted.get("resolution"), values.wanted.get("ratio")
+    info = inputs[0].info if inputs and values.kind == IMAGE else None
+    if resolution is None or (info is None and ratio is None):
+        return ""
+    width, height = (info.width, info.height) if info is not None else map(int, str(ratio).split(":"))
+    return "{} x {}".format(*output_size(width, height, resolution))
+
+
+def _billed(values: Values, inputs: Sequence[Input]) -> str:
+    """``5 s in + 5 s out in 720P``: the seconds that an edit is billed for."""
+    known = next((one.seconds for one in inputs if one.seconds is not None), None)
+    given = EDITED[1] if known is None else round(known)
+    most = "at most " if known is None else ""
+    return f"{most}{given} s in + {min(given, LONGEST)} s out in {values.wanted.get('resolution')}"

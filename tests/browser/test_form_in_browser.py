@@ -167,7 +167,7 @@ def test_it_is_used_by_keyboard_alone(lab: Lab, page: Page, server: FakeServer) 
     expect(form).to_contain_text("about $0.64")
     tab_to(form.get_by_role("slider"))
     page.keyboard.press("ArrowRight")
-    expect(form).to_contain_text("about $0.84")
+    expect(form).to_contain_text("about $0.77")
     tab_to(form.get_by_role("button", name="Generate"))
     paid = server.paid
     page.keyboard.press("Enter")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Any
 
 import pytest
@@ -198,7 +199,7 @@ def test_a_job_of_any_kind_is_edited_with_its_inputs(kernel: Kernel, fake_server
         assert form.find("Prompt")[1]["value"] == kernel.run(f"{name}.prompt").result
         form.wait("made before, nothing now" if name != "edit" else "2 s in + 2 s out in 1080P")
         form.click("Copy as cell")
-        form.kernel.wait(lambda form=form: form.pasted, "the cell")
+        kernel.wait(partial(getattr, form, "pasted"), "the cell")
         assert f"--model happyhorse-1.0-{model}" in form.pasted
     assert fake_server.paid == 3
     assert kernel.run("%happyhorse forget some").error == []

@@ -28,7 +28,10 @@ class Controls:
 
         self._on_change = on_change
         self._last_seed = last_seed
-        self._params = {p.name: p for model in MODELS.values() for p in model.options}
+        # In the order of the model with the most, the seed last.
+        tables = sorted(MODELS.values(), key=lambda model: -len(model.options))
+        self._params = {p.name: p for table in tables for p in table.options if p.name != "seed"}
+        self._params["seed"] = tables[0].param("seed")
         self._fields = {
             name: _field(param, values.params.get(name), unlisted=values.unlisted)
             for name, param in self._params.items()

@@ -17,6 +17,7 @@ from happyhorse_nb.engine.core import engine
 from happyhorse_nb.errors import InvalidRequest, in_words_here
 from happyhorse_nb.job.display import Pending, can_ask, settled
 from happyhorse_nb.job.job import Job
+from happyhorse_nb.job.pictures import strip
 from happyhorse_nb.job.request import Request, prepare, spread
 from happyhorse_nb.job.state import state_of
 from happyhorse_nb.job.takes import Takes
@@ -186,7 +187,7 @@ def _buy(request: Request, count: int, *, again: bool, yes: bool, later: bool = 
     except InvalidRequest as problem:
         if not process.is_a(problem, AskFirst) or not can_ask():
             raise
-        pending = Pending(problem.quote, buy, prompt=request.prompt, thumbnail=request.thumbnail)
+        pending = Pending(problem.quote, buy, prompt=request.prompt, pictures=strip(request.inputs))
     pending.show()
     # It behaves like the job or takes that it stands for.
     return cast(Job, pending)

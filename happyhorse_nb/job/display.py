@@ -17,6 +17,7 @@ from happyhorse_nb.settings.config import config
 if TYPE_CHECKING:
     from happyhorse_nb.job.job import Job
     from happyhorse_nb.job.takes import Takes
+    from happyhorse_nb.render import Small
 
 
 def can_ask() -> bool:
@@ -29,15 +30,15 @@ class Pending:
     """What a cell or call would buy above `HappyHorse.ask_above`, until its button is pressed.
 
     From then on it acts as the `Job` or the `Takes` that were bought; before, using it raises `InvalidRequest`.
-    ``prompt`` and ``thumbnail`` are the request's.
+    ``prompt`` and ``pictures`` are the request's.
     """
 
     def __init__(
-        self, quote: Quote, buy: Callable[[Quote], Job | Takes], *, prompt: str = "", thumbnail: bytes | None = None
+        self, quote: Quote, buy: Callable[[Quote], Job | Takes], *, prompt: str = "", pictures: Small = None
     ) -> None:
         self.quote = quote
         self.prompt = prompt
-        self.thumbnail = thumbnail
+        self.pictures = pictures
         self.made: Job | Takes | None = None
         self._buy = buy
         self.variable = ""

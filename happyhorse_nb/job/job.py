@@ -214,10 +214,11 @@ class Job:
         display.present(self)
 
     def _outcome(self) -> VideoOutput:
+        from happyhorse_nb.job.pictures import seen
         from happyhorse_nb.render import video
         from happyhorse_nb.settings.config import embed_limit
 
         problem = self.error
         if problem is not None:
             raise problem
-        return video(self.snapshot, embed_limit=embed_limit(), start=notebook_folder())
+        return video(seen(self.snapshot), embed_limit=embed_limit(), start=notebook_folder())

@@ -62,11 +62,6 @@ class Request:
         """The length (seconds) of the video that is edited; None where there is none, or where it is not known."""
         return next((one.seconds for one in self.inputs if one.seconds is not None), None)
 
-    @property
-    def thumbnail(self) -> bytes | None:
-        """A small picture of the first input that has one."""
-        return next((one.thumbnail for one in self.inputs if one.thumbnail is not None), None)
-
     def estimate(self, settings: Settings) -> Cost | None:
         """What it costs by the prices of the settings (USD)."""
         return settings.estimate(self.params, model=self.model, footage=self.footage)

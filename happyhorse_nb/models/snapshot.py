@@ -9,6 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from happyhorse_nb.models.video import VideoInfo
+
 
 class Status(StrEnum):
     """Where a job stands. ``str(status)`` is the plain word, in Python, the ledger and the tables."""
@@ -135,6 +137,8 @@ class Snapshot:
     #: Made on a local sandbox: no real money.
     sandbox: bool = False
     progress: Progress = Progress()
+    #: What its file holds: read from it when it is shown, and not in the ledger.
+    video: VideoInfo | None = field(default=None, repr=False)
 
     def __repr__(self) -> str:
         # Short, as users print it in callbacks: most fields are empty most of the time.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -78,7 +79,7 @@ def spans(text: str) -> tuple[Item, ...]:
 
 def _meta(snapshot: Snapshot) -> list[Item]:
     status = snapshot.status
-    items = [Item(joined(words.parameters(snapshot), words.pixels(snapshot)))]
+    items = [Item(joined(words.parameters(snapshot), words.pixels(snapshot), words.sound(snapshot)))]
     if snapshot.model and snapshot.model != next(iter(MODELS)):
         items.append(Item(plain(snapshot.model, 60)))
     if status not in (Status.DONE, Status.REFUSED, Status.FAILED) and snapshot.charged:
@@ -165,16 +166,16 @@ def sheet_link(sheet: str) -> str:
     return f'<link rel="stylesheet" href="data:text/css,{quote(_sheet(sheet), safe=_PUNCTUATION)}">'
 
 
-def saved(thumb: str, live: str) -> str:
-    """A card as static HTML that needs no kernel and no style sheet, made of its `thumb` and its `live` part."""
-    return inlined(
-        fill("card.html.j2", link=sheet_link("saved"), thumb=thumb, live=live), rules(_sheet("style", "takes"))
-    )
+def saved(prompt: str, small: Small, live: str) -> str:
+    """A card as static HTML that needs no kernel and no style sheet, made of its pictures and its `live` part."""
+    row = "" if _single(small) else "hh-with-strip-below" if _below(small) else "hh-with-strip"
+    html = fill("card.html.j2", link=sheet_link("saved"), thumb=thumb(prompt, small), live=live, row=row)
+    return inlined(html, rules(_sheet("style", "takes")))
 
 
-def card(snapshot: Snapshot, thumbnail: bytes | None, *, now: float) -> str:
-    """The card as static HTML, which needs no kernel; ``thumbnail`` is a small JPEG, ``now`` Unix seconds."""
-    return saved(thumb(snapshot.prompt, thumbnail), live(snapshot, now=now))
+def card(snapshot: Snapshot, small: Small, *, now: float) -> str:
+    """The card as static HTML, which needs no kernel; ``now`` is Unix seconds."""
+    return saved(snapshot.prompt, small, live(snapshot, now=now))
 
 
 def live(snapshot: Snapshot, *, now: float) -> str:
@@ -187,10 +188,41 @@ def question(price: str, prompt: str, *, why: str, said: str = "") -> str:
     return fill("question.html.j2", price=price, prompt=plain(prompt, 160), why=why, said=plain(said, 400))
 
 
-def thumb(prompt: str, thumbnail: bytes | None) -> str:
-    """The small first frame, or an empty box where there is none."""
-    data = b64encode(thumbnail).decode("ascii") if thumbnail else ""
-    return fill("thumb.html.j2", data=data, prompt=plain(prompt, 120))
+@dataclass(frozen=True)
+class Picture:
+    """One of a job's inputs: what the prompt calls it, a small JPEG where there is one, and its own name."""
+
+    caption: str
+    data: bytes | None = None
+    label: str = ""
+
+
+#: What a card shows of its inputs: a small JPEG, or none, or several pictures with captions.
+Small = bytes | Sequence[Picture] | None
+#: So many of them stand beside the words; more are a strip below these.
+_BESIDE = 2
+
+
+def thumb(prompt: str, small: Small) -> str:
+    """The small first frame, or an empty box where there is none; or the strip of several pictures."""
+    if small is None or isinstance(small, bytes):
+        return fill("thumb.html.j2", data=_encoded(small), prompt=plain(prompt, 120))
+    shown = [
+        {"caption": plain(one.caption, 40), "label": plain(one.label, 80), "data": _encoded(one.data)} for one in small
+    ]
+    return fill("strip.html.j2", pictures=shown, below=_below(small))
+
+
+def _single(small: Small) -> bool:
+    return small is None or isinstance(small, bytes)
+
+
+def _below(small: Small) -> bool:
+    return not _single(small) and len(small or ()) > _BESIDE
+
+
+def _encoded(picture: bytes | None) -> str:
+    return b64encode(picture).decode("ascii") if picture else ""
 
 
 def spoken(snapshot: Snapshot) -> str:

@@ -119,7 +119,7 @@ def comparison(sides: Sequence[Side], *, embed_limit: float, start: Path) -> dic
     ``start``, the notebook's folder.
     """
     rows, prompted = differences(sides), prompts(sides)
-    embed = sum(_size(side) for side in sides) <= embed_limit * 1_000_000
+    embed = sum(_size(side) for side in sides if not words.unplayable(side.snapshot)) <= embed_limit * 1_000_000
     videos = [
         _video(side, letter, rows, embed=embed, start=start) for side, letter in zip(sides, LETTERS, strict=False)
     ]
@@ -129,6 +129,7 @@ def comparison(sides: Sequence[Side], *, embed_limit: float, start: Path) -> dic
         style=style("compare"),
         script=_script(),
         sides=videos,
+        sounds=any(one["sound"] == "yes" and one["source"] for one in videos),
         rows=rows,
         prompts=prompted,
         said=said,
@@ -148,12 +149,16 @@ def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: 
     snapshot = side.snapshot
     number = LETTERS.index(letter)
     told = ", ".join(words.parameter(snapshot, row.name) or row.cells[number] for row in rows if row.asked)
-    source = trouble = address = ""
+    source = address = ""
+    trouble = words.unplayable(snapshot)
+    held = snapshot.video
     if snapshot.path is not None:
         _, address = link(snapshot.path, start)
     try:
         if snapshot.path is None:
             trouble = "This video has no file."
+        elif trouble:
+            pass
         elif embed:
             source = f"data:video/mp4;base64,{b64encode(snapshot.path.read_bytes()).decode('ascii')}"
         else:
@@ -170,6 +175,8 @@ def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: 
         "trouble": trouble,
         "link": address,
         "file": plain(snapshot.path.name, 200) if snapshot.path else "",
+        # Empty where the page has to find out.
+        "sound": "" if held is None else "yes" if held.sound is not None else "no",
         "width": snapshot.width,
         "height": snapshot.height,
     }

@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from happyhorse_nb.models import Cost, Snapshot, Status
-from happyhorse_nb.render.cards import fill, live, saved, sheet_link, style, thumb
+from happyhorse_nb.render.cards import Small, card, fill, sheet_link, style
 from happyhorse_nb.render.player import video
 from happyhorse_nb.render.words import about, joined, plain
 
@@ -95,8 +95,8 @@ def copied(cell: str, said: str) -> str:
     return fill("copied.html.j2", cell=cell, said=said, rows=min(12, cell.count("\n") + 2))
 
 
-def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit: float, start: Path, now: float) -> str:
-    """What a saved notebook shows instead of the form: the cards and videos of ``jobs`` (snapshot and thumbnail).
+def saved_results(jobs: Sequence[tuple[Snapshot, Small]], *, embed_limit: float, start: Path, now: float) -> str:
+    """What a saved notebook shows instead of the form: the cards and videos of ``jobs`` (snapshot and pictures).
 
     Together they embed at most ``embed_limit`` MB of video; the others are linked.
     """
@@ -108,5 +108,5 @@ def saved_results(jobs: Sequence[tuple[Snapshot, bytes | None]], *, embed_limit:
             fits = weight <= left
             left -= weight if fits else 0
             player = video(snapshot, embed_limit=weight + 0.001 if fits else 0, start=start).data["text/html"]
-        shown.append((saved(thumb(snapshot.prompt, small), live(snapshot, now=now)), player))
+        shown.append((card(snapshot, small, now=now), player))
     return fill("form_saved.html.j2", link=sheet_link("form_saved"), jobs=shown)

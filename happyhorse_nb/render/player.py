@@ -9,7 +9,7 @@ from typing import Any
 
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render.cards import fill, link, shown
-from happyhorse_nb.render.words import plain, size
+from happyhorse_nb.render.words import plain, size, unplayable
 
 #: Pixels: the longer side of the player on the page.
 _LARGEST = 640
@@ -36,7 +36,8 @@ def video(
     """A player for the job's file: embedded up to ``embed_limit`` (MB, a million bytes), linked above it.
 
     Links are relative to ``start``, the notebook's folder, since JupyterLab serves no absolute path. ``elsewhere``: the
-    notebook may be saved in another folder, so there is an absolute link too. ``autoplay``: it plays at once.
+    notebook may be saved in another folder, so there is an absolute link too. ``autoplay``: it plays at once. It is
+    muted until its viewer asks for the sound. What a browser cannot play has a line in place of the player.
     """
     path = snapshot.path
     if path is None:
@@ -44,7 +45,10 @@ def video(
     text, address = link(path, start)
     try:
         count = path.stat().st_size
-        player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000, autoplay=autoplay)
+        if said := unplayable(snapshot):
+            player = fill("unplayable.html.j2", words=said)
+        else:
+            player = _player(snapshot, path, address, embed=count <= embed_limit * 1_000_000, autoplay=autoplay)
     except FileNotFoundError:
         return _missing(snapshot, "is not there any more")
     except OSError as problem:
@@ -74,7 +78,7 @@ def _player(snapshot: Snapshot, path: Path, address: str, *, embed: bool, autopl
         css += f";max-width:min(100%,{_LARGEST}px);max-height:{_LARGEST}px"
     label = escape(plain(f"Video: {snapshot.prompt}" if snapshot.prompt else "Video", 160))
     options["html_attributes"] = (
-        f'controls{" autoplay" if autoplay else ""} preload="metadata" style="{css}" aria-label="{label}"'
+        f'controls{" autoplay" if autoplay else ""} preload="metadata" muted style="{css}" aria-label="{label}"'
     )
     # Empty data with a URL: IPython 7 looks whether the data is a file, and fails for None.
     source: dict[str, Any] = {"data": path.read_bytes()} if embed else {"data": "", "url": address}

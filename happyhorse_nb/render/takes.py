@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from happyhorse_nb.models import Cost, Snapshot, Status
 from happyhorse_nb.render import words
-from happyhorse_nb.render.cards import Item, fill, line, saved, thumb, view, will_appear
+from happyhorse_nb.render.cards import Item, Small, fill, line, saved, view, will_appear
 from happyhorse_nb.render.words import about, joined, plain
 
 
@@ -59,9 +59,9 @@ def takes_live(snapshots: Sequence[Snapshot], *, now: float) -> str:
     )
 
 
-def takes_card(snapshots: Sequence[Snapshot], thumbnail: bytes | None, *, now: float) -> str:
+def takes_card(snapshots: Sequence[Snapshot], small: Small, *, now: float) -> str:
     """The card as static HTML, which needs no kernel."""
-    return saved(thumb(snapshots[0].prompt, thumbnail), takes_live(snapshots, now=now))
+    return saved(snapshots[0].prompt, small, takes_live(snapshots, now=now))
 
 
 def takes_spoken(snapshots: Sequence[Snapshot]) -> str:
@@ -88,7 +88,8 @@ def _meta(snapshots: Sequence[Snapshot]) -> list[Item]:
     first = snapshots[0]
     seed = words.parameter(first, "seed")
     made_of = [part for part in words.parameters(first).split(", ") if part != seed]
-    items = [Item(joined(*made_of, words.pixels(first)))]
+    sound = next(filter(None, map(words.sound, snapshots)), "")
+    items = [Item(joined(*made_of, words.pixels(first), sound))]
     if any(snapshot.sandbox for snapshot in snapshots):
         items.append(Item("sandbox"))
     if first.name:

@@ -189,6 +189,19 @@ def pixels(snapshot: Snapshot) -> str:
     return f"{snapshot.width} x {snapshot.height}" if snapshot.width and snapshot.height else ""
 
 
+def sound(snapshot: Snapshot) -> str:
+    """``with sound`` for a video that has some; empty for any other, and where that is not known."""
+    return "with sound" if snapshot.video is not None and snapshot.video.sound is not None else ""
+
+
+def unplayable(snapshot: Snapshot) -> str:
+    """What there is to say of a video that a browser cannot play; empty for any other."""
+    if snapshot.video is None or snapshot.video.playable:
+        return ""
+    codec = plain(snapshot.video.codec, 40)
+    return f"This video is {codec}, which a browser cannot play. Its file is whole: open it in a player such as VLC."
+
+
 def money(snapshot: Snapshot) -> str:
     """The estimate or the bill: ``about $0.70``, ``$0.70``, ``$0.70 of play money``; empty when there is neither."""
     if snapshot.cost is None:

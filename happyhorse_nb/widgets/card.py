@@ -70,7 +70,7 @@ class Card(Live):
         #: HTML on a click that failed, shown below the state from then on.
         self._note = ""
         #: What the head (style and thumbnail) was drawn from, and its HTML: it takes longest to write.
-        self._head: tuple[tuple[str, bytes | None], str] | None = None
+        self._head: tuple[tuple[str, render.Small], str] | None = None
         self._comparison: Comparison | None = None
 
     def open(self) -> None:
@@ -83,7 +83,7 @@ class Card(Live):
         self._panel = Panel(
             self._state(self._first),
             on_stop=lambda: self._run_click(self._stop),
-            on_show=lambda: self._run_click(lambda: self._panel.fill(self._video(self.snapshots, self._embed_limit))),
+            on_show=lambda: self._run_click(self._show_video),
             rate=MessageRate(),
             show="Show video" if self._one else "Show videos",
         )
@@ -99,8 +99,9 @@ class Card(Live):
 
     def open_ended(self, *, link: bool) -> None:
         """Show ended jobs as ordinary outputs, with ``link`` only a link to the video."""
-        self._outputs().put(self._static(self._first))
-        video = self._video(self._first, LINKED if link else self._embed_limit)
+        snapshots = _seen(self._first)
+        self._outputs().put(self._static(snapshots))
+        video = self._video(snapshots, LINKED if link else self._embed_limit)
         if self._comparison is not None:
             self._comparison.open(self._outputs)
         elif video is not None:
@@ -123,6 +124,7 @@ class Card(Live):
 
     def _finish(self, snapshots: Snapshots) -> None:
         try:
+            snapshots = _seen(snapshots)
             video = self._video(snapshots, self._embed_limit)
             try:
                 # Both are made before either is shown, and the video is shown first: so a page never shows, and a
@@ -142,6 +144,9 @@ class Card(Live):
                 self._row_output.change(self._choice_row.bundle)
         except Exception as problem:  # noqa: BLE001  # as above
             self._say(problem)
+
+    def _show_video(self) -> None:
+        self._panel.fill(self._video(_seen(self.snapshots), self._embed_limit))
 
     def _choose(self, number: int) -> None:
         if self._comparison is not None and self._choice_row is not None and self._row_output is not None:
@@ -167,12 +172,19 @@ class Card(Live):
             logger.exception("the card of job %s can show nothing any more", self._jobs[0].id)
         return note
 
+    @property
+    def _pictures(self) -> render.Small:
+        # Imported here, since the extension imports this module when it is loaded.
+        from happyhorse_nb.job.pictures import pictures
+
+        return pictures(self._jobs[0])
+
     def _state(self, snapshots: Snapshots) -> PanelState:
-        first, now, thumbnail = snapshots[0], time.time(), self._jobs[0].thumbnail
-        drawn_of = first.prompt, thumbnail
+        first, now, small = snapshots[0], time.time(), self._pictures
+        drawn_of = first.prompt, small
         if self._head is None or self._head[0] != drawn_of:
             style = render.style() if self._one else render.style("takes")
-            self._head = drawn_of, style + render.thumb(first.prompt, thumbnail)
+            self._head = drawn_of, style + render.thumb(first.prompt, small)
         queued = all(one.status == Status.QUEUED for one in snapshots if one.status.running)
         return PanelState(
             head=self._head[1],
@@ -187,10 +199,8 @@ class Card(Live):
 
     def _static(self, snapshots: Snapshots) -> MimeBundle:
         """The card as an ordinary output."""
-        thumbnail, now, one = self._jobs[0].thumbnail, time.time(), self._one
-        html = (
-            render.card(snapshots[0], thumbnail, now=now) if one else render.takes_card(snapshots, thumbnail, now=now)
-        )
+        small, now, one = self._pictures, time.time(), self._one
+        html = render.card(snapshots[0], small, now=now) if one else render.takes_card(snapshots, small, now=now)
         return {"text/html": html, "text/plain": self._line(snapshots)}
 
     def _video(self, snapshots: Snapshots, embed_limit: float) -> render.VideoOutput | None:
@@ -202,6 +212,12 @@ class Card(Live):
         if not done:
             return None
         return render.video(done[0][1], embed_limit=embed_limit, start=self._start, elsewhere=self._elsewhere)
+
+
+def _seen(snapshots: Snapshots) -> Snapshots:
+    from happyhorse_nb.job.pictures import seen
+
+    return tuple(map(seen, snapshots))
 
 
 def _in_other_cell(snapshot: Snapshot, start: Path) -> bool:

@@ -142,8 +142,9 @@ class Comparison:
 
     def _sides(self) -> list[render.Side]:
         from happyhorse_nb.api.pages import sources
+        from happyhorse_nb.job.pictures import seen
 
-        return [render.Side(job.snapshot, job.thumbnail, sources(job)) for job in self.jobs]
+        return [render.Side(seen(job.snapshot), job.thumbnail, sources(job)) for job in self.jobs]
 
 
 def buttons_live() -> bool:

@@ -155,13 +155,16 @@ class DoneRow:
 
     def _save(self) -> None:
         """Replace the cards by ordinary outputs, which are saved with the notebook, once all jobs have ended."""
+        from happyhorse_nb.job.pictures import pictures, seen
+
         if not all(job.snapshot.status.ended for job in self._made):
             return
         html = ""
         for job in self._made:
-            html += render.card(job.snapshot, job.thumbnail, now=time.time())
-            if job.snapshot.path is not None:
-                video = render.video(job.snapshot, embed_limit=self._embed_limit, start=self._start)
+            now = seen(job.snapshot)
+            html += render.card(now, pictures(job), now=time.time())
+            if now.path is not None:
+                video = render.video(now, embed_limit=self._embed_limit, start=self._start)
                 html += video.data["text/html"]
         self._below.change({"text/html": html, "text/plain": ""})
         self._cards.children = ()

@@ -15,6 +15,7 @@ from happyhorse_nb.api.catalog import query
 from happyhorse_nb.api.pages import Pages
 from happyhorse_nb.errors import HappyHorseError
 from happyhorse_nb.inputs import thumbnail
+from happyhorse_nb.job.pictures import seen
 from happyhorse_nb.models import MODELS, Snapshot, Status
 from happyhorse_nb.render.gallery import Poster, below, notice, posters, whereabouts
 from happyhorse_nb.render.tables import mixed
@@ -190,7 +191,7 @@ class Gallery:
         self._stop()
         if again:
             return
-        self._playing, now = tile, tile.snapshot
+        self._playing, now = tile, seen(tile.snapshot)
         limit = LINKED if now.path is not None and served(now.path, self._start) else self._embed_limit
         self._player.put(render.video(now, embed_limit=limit, start=self._start, autoplay=True).data)
         self._attach(tile)

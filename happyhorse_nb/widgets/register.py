@@ -54,7 +54,7 @@ class Question:
         self._button = widgets.Button(description=pending.quote.action, button_style="primary")
         self._button.on_click(lambda _: self._press())
         self._button.layout = widgets.Layout(width="auto", max_width="100%", margin="6px 0 0", align_self="flex-start")
-        head = widgets.HTML(render.style() + render.thumb(pending.prompt, pending.thumbnail))
+        head = widgets.HTML(render.style() + render.thumb(pending.prompt, pending.pictures))
         row = widgets.HBox([head, widgets.VBox([self._live, self._button])], _dom_classes=("hh-row",))
         self._box = widgets.VBox([row], _dom_classes=("hh",))
 
@@ -74,7 +74,7 @@ class Question:
         pending = self._pending
         live = self._words(f"{self._why} Run the cell to be asked.")
         return {
-            "text/html": render.saved(render.thumb(pending.prompt, pending.thumbnail), live),
+            "text/html": render.saved(pending.prompt, pending.pictures, live),
             "text/plain": f"Not bought yet: {pending.quote.what}, {pending.quote.money}. {self._why}",
         }
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 import random
 import struct
 from pathlib import Path
-from typing import Any
 
-import av
-import numpy as np
 import pytest
 
 import happyhorse_nb as hh
 from happyhorse_nb.client import check_mp4, read_mp4
 from happyhorse_nb.models import Sound
+from support.videos import make_video
 
 CODECS = {
     "libx264": ("H.264", True),
@@ -41,56 +38,9 @@ FORMS = {
 }
 
 
-def has(codec: str) -> bool:
-    try:
-        av.Codec(codec, "w")
-    except av.codec.codec.UnknownCodecError:
-        return False
-    return True
-
-
-def video(
-    file: Path,
-    *,
-    codec: str = "libx264",
-    sound: str = "",
-    layout: str = "stereo",
-    rate: int = 44100,
-    movflags: str = "",
-    frames: int = 27,
-    form: str = "mp4",
-) -> Path:
-    """Frames that get lighter, at 24 a second, with ``sound`` as a tone as long."""
-    if not has(codec) or (sound and not has(sound)):
-        pytest.skip(f"this PyAV has no encoder {codec} or {sound}")
-    with av.open(str(file), "w", format=form, options={"movflags": movflags} if movflags else {}) as container:
-        stream: Any = container.add_stream(codec, rate=24)
-        stream.width, stream.height = 192, 128
-        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-        voice: Any = container.add_stream(sound, rate=rate, layout=layout) if sound else None
-        for index in range(frames):
-            picture = np.full((128, 192, 3), index * 4, np.uint8)
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-        container.mux(stream.encode())
-        if voice is not None:
-            resampler = av.AudioResampler(format=voice.codec_context.format, layout=layout, rate=rate)
-            wave = (np.sin(np.arange(rate * frames // 24) / 16) * 9000).astype(np.int16)[np.newaxis]
-            tone = av.AudioFrame.from_ndarray(wave, format="s16", layout="mono")
-            tone.sample_rate, tone.pts = rate, 0
-            size = voice.codec_context.frame_size or 1024
-            whole = resampler.resample(tone)
-            fifo = av.AudioFifo()
-            for frame in whole:
-                fifo.write(frame)
-            pieces = fifo.read_many(size)
-            container.mux(list(itertools.chain.from_iterable(map(voice.encode, pieces))))
-            container.mux(voice.encode())
-    return file
-
-
 @pytest.mark.parametrize("codec", CODECS)
 def test_the_codec_is_named_and_whether_a_browser_plays_it(tmp_path: Path, codec: str) -> None:
-    info = read_mp4(video(tmp_path / "x.mp4", codec=codec))
+    info = read_mp4(make_video(tmp_path / "x.mp4", codec=codec))
     assert (info.codec, info.playable) == CODECS[codec]
     assert (info.width, info.height) == (192, 128)
     assert (info.frames, info.frame_rate) == (27, 24.0)
@@ -100,7 +50,7 @@ def test_the_codec_is_named_and_whether_a_browser_plays_it(tmp_path: Path, codec
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("sound", ["", "aac"], ids=["silent", "sound"])
 def test_frames_and_sound_are_read_in_every_form_of_a_file(tmp_path: Path, form: str, sound: str) -> None:
-    info = read_mp4(video(tmp_path / "x.mp4", sound=sound, movflags=FORMS[form]))
+    info = read_mp4(make_video(tmp_path / "x.mp4", sound=sound, movflags=FORMS[form]))
     assert (info.codec, info.frames) == ("H.264", 27)
     assert info.frame_rate == pytest.approx(24.0, abs=0.01)
     assert info.sound == (Sound("AAC", 2, 44100) if sound else None)
@@ -109,7 +59,7 @@ def test_frames_and_sound_are_read_in_every_form_of_a_file(tmp_path: Path, form:
 @pytest.mark.parametrize("sound", SOUNDS)
 def test_the_sound_is_named(tmp_path: Path, sound: str) -> None:
     rate = 48000 if sound == "libopus" else 44100
-    info = read_mp4(video(tmp_path / "x.mp4", sound=sound, rate=rate))
+    info = read_mp4(make_video(tmp_path / "x.mp4", sound=sound, rate=rate))
     assert info.sound == Sound(SOUNDS[sound], 2, rate)
     assert info.playable
 
@@ -119,22 +69,22 @@ def test_the_sound_is_named(tmp_path: Path, sound: str) -> None:
 )
 def test_channels_and_rate_are_those_that_are_heard(tmp_path: Path, layout: str, rate: int, channels: int) -> None:
     # (AAC of more than two channels says two in the entry that players skip.)
-    info = read_mp4(video(tmp_path / "x.mp4", sound="aac", layout=layout, rate=rate))
+    info = read_mp4(make_video(tmp_path / "x.mp4", sound="aac", layout=layout, rate=rate))
     assert info.sound == Sound("AAC", channels, rate)
 
 
 def test_uncompressed_sound_of_quicktime_is_read(tmp_path: Path) -> None:
-    info = read_mp4(video(tmp_path / "x.mov", sound="pcm_s16le", layout="stereo", form="mov"))
+    info = read_mp4(make_video(tmp_path / "x.mov", sound="pcm_s16le", layout="stereo", form="mov"))
     assert info.sound == Sound("PCM", 2, 44100)
 
 
 def test_a_download_tells_the_same_as_the_boxes(tmp_path: Path) -> None:
-    file = video(tmp_path / "x.mp4", sound="aac")
+    file = make_video(tmp_path / "x.mp4", sound="aac")
     assert check_mp4(file) == check_mp4(file, decode=False) == read_mp4(file)
 
 
 def test_a_codec_without_a_name_is_called_by_its_letters_and_not_played(tmp_path: Path) -> None:
-    file = video(tmp_path / "x.mp4", sound="aac")
+    file = make_video(tmp_path / "x.mp4", sound="aac")
     raw = file.read_bytes()
     file.write_bytes(raw.replace(b"avc1", b"x\x1b<9", 2).replace(b"mp4a", b"z\0\0z"))
     info = read_mp4(file)
@@ -147,7 +97,7 @@ def test_a_codec_without_a_name_is_called_by_its_letters_and_not_played(tmp_path
 @pytest.mark.parametrize("sound", ["aac", "libmp3lame"])
 @pytest.mark.parametrize("form", ["last", "fragments"])
 def test_hostile_boxes_end_in_an_error_or_an_answer(tmp_path: Path, form: str, sound: str) -> None:
-    raw = video(tmp_path / "x.mp4", sound=sound, movflags=FORMS[form]).read_bytes()
+    raw = make_video(tmp_path / "x.mp4", sound=sound, movflags=FORMS[form]).read_bytes()
     start, chance = raw.index(b"moov"), random.Random(7)
     file = tmp_path / "y.mp4"
     for _ in range(400):

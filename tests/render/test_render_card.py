@@ -27,7 +27,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("img", "br", "link"):
+        if tag not in ("img", "br", "link", "input", "source"):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:

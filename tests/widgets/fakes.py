@@ -9,10 +9,12 @@ from contextvars import Context
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from happyhorse_nb import widgets
 from happyhorse_nb.models import Cost, Progress, Snapshot, Status
+from happyhorse_nb.store.record import StoredInput
 
 Listener = Callable[[Snapshot], None]
 
@@ -45,9 +47,15 @@ class FakeJob:
         self.snapshot = snapshot or running()
         self.id = self.snapshot.id
         self.thumbnail: bytes | None = None
+        self.inputs: tuple[StoredInput, ...] = ()
+        self._state = SimpleNamespace(record=self)
         self.starred = False
         self.stopped = 0
         self.listeners: list[Listener] = []
+
+    @property
+    def sources(self) -> str:
+        return "\n".join(one.source for one in self.inputs)
 
     def stop(self) -> None:
         self.stopped += 1

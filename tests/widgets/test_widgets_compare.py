@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -18,16 +17,11 @@ from happyhorse_nb.widgets.output import WIDGET_VIEW
 from widgets.fakes import FakeJob, FakeOutputs, running
 
 
-class Record:
-    sources = "f" * 64
-
-
 class DoneJob(FakeJob):
     """A finished job with a star to be given."""
 
     def __init__(self, number: int, path: Path) -> None:
         super().__init__(running(status=Status.DONE, id=f"{number:08x}c0de", task_id=f"task-{number}", path=path))
-        self._state = SimpleNamespace(record=Record())
         self.starred = False
 
     def star(self, on: bool = True) -> None:

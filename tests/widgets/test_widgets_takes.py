@@ -6,7 +6,6 @@ import threading
 import time
 from decimal import Decimal
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import ipywidgets
@@ -18,10 +17,6 @@ from happyhorse_nb.widgets.output import WIDGET_VIEW
 from widgets.fakes import FakeJob, FakeOutputs, running
 
 
-class Record:
-    sources = "f" * 64
-
-
 class Take(FakeJob):
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -29,7 +24,6 @@ class Take(FakeJob):
                 id=f"{number:08x}c0de", task_id=f"task-{number}", params={"seed": 10 + number, "resolution": "720P"}
             )
         )
-        self._state = SimpleNamespace(record=Record())
         self.starred = False
 
     def star(self, on: bool = True) -> None:

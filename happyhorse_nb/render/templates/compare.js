@@ -9,7 +9,8 @@
     const scrub = root.querySelector(".hh-scrub");
     const button = scrub.querySelector("button"), range = scrub.querySelector("input[type=range]");
     const told = scrub.querySelector("output"), loop = scrub.querySelector("input[type=checkbox]");
-    const sound = scrub.querySelector("select");
+    const sound = scrub.querySelector("select"), hears = scrub.querySelector(".hh-hears");
+    const figures = [...root.querySelectorAll("figure")];
     const broken = new Set();
     let playing = false, frame = 0;
 
@@ -108,27 +109,40 @@
       show(known ? now() : 0);
     }
 
-    function heard() {
+    // Whose sound is heard: the place of a figure, as in the choice, or "" for none. All others are muted.
+    function hear(place) {
+      sound.value = place;
+      figures.forEach((figure, at) => {
+        const chosen = place === String(at), video = figure.querySelector("video");
+        if (video) video.muted = !chosen;
+        figure.querySelector(".hh-heard").hidden = !chosen;
+      });
+      hears.textContent = place === "" ? "" : `${sound.selectedOptions[0].text} is heard`;
+    }
+
+    function detect() {
       // Browsers tell in different ways, some only once they have decoded some of it.
-      const has = v => v.mozHasAudio || v.webkitAudioDecodedByteCount > 0 || (v.audioTracks && v.audioTracks.length > 0);
+      const has = v => v.dataset.sound === "yes" || v.mozHasAudio || v.webkitAudioDecodedByteCount > 0 || (v.audioTracks && v.audioTracks.length > 0);
       if (videos.some(has)) sound.parentElement.hidden = false;
     }
 
-    videos.forEach((video, place) => {
+    videos.forEach(video => {
+      const place = String(figures.indexOf(video.closest("figure")));
       video.controls = false;
       video.muted = true;
       const fail = () => {
         broken.add(video);
         video.hidden = true;
         video.parentElement.querySelector(".hh-broken").hidden = false;
-        for (const option of sound.options) if (option.value === String(place)) option.disabled = true;
+        for (const option of sound.options) if (option.value === place) option.disabled = true;
+        if (sound.value === place) hear("");
         if (!good().length) halt();
         arrived();
       };
       video.addEventListener("error", fail);
-      video.addEventListener("loadedmetadata", () => { heard(); arrived(); });
+      video.addEventListener("loadedmetadata", () => { detect(); arrived(); });
       video.addEventListener("timeupdate", () => {
-        heard();
+        detect();
         // The frames of a page in the background stand still, these do not.
         if (document.hidden) step();
       });
@@ -144,8 +158,14 @@
     range.addEventListener("keydown", event => {
       if (event.key === " ") { event.preventDefault(); toggle(); }
     });
-    sound.addEventListener("change", () => {
-      videos.forEach((video, place) => { video.muted = sound.value !== String(place); });
+    sound.addEventListener("change", () => hear(sound.value));
+    root.addEventListener("keydown", event => {
+      // The choice itself takes letters too.
+      if (event.target === sound || event.ctrlKey || event.metaKey || event.altKey || sound.parentElement.hidden) return;
+      const letter = event.key.toUpperCase();
+      const option = [...sound.options].find(one => one.value !== "" && one.text === letter && !one.disabled);
+      if (letter === "M") hear("");
+      else if (option) hear(option.value === sound.value ? "" : option.value);
     });
     scrub.hidden = false;
     arrived();

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from happyhorse_nb.job import Job, Takes, display
+from happyhorse_nb.job.pictures import pictures, seen
 from happyhorse_nb.models import Snapshot
 from happyhorse_nb.render import form as html
 from happyhorse_nb.settings import notebook_folder, process
@@ -87,7 +88,7 @@ class Results:
 
     def _copy(self) -> MimeBundle:
         # Not by done(), which is true only after all listeners were called.
-        ended = [(job.snapshot, job.thumbnail) for job in self.jobs if job.status.ended]
+        ended = [(seen(job.snapshot), pictures(job)) for job in self.jobs if job.status.ended]
         made = html.saved_results(ended, embed_limit=embed_limit(), start=self._start, now=time.time())
         return {"text/html": made, "text/plain": ""}
 

@@ -347,8 +347,9 @@ async def raw_store(answer: Callable[[int, asyncio.StreamWriter], Awaitable[None
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         at_work.add(asyncio.current_task())
-        await reader.readuntil(b"\r\n\r\n")
-        with suppress(ConnectionError):
+        # A download that is cancelled may close before it has asked.
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
             await answer(next(asked), writer)
         writer.close()
         with suppress(ConnectionError):

@@ -53,6 +53,6 @@ def test_an_editor_knows_every_option_that_the_models_have_with_its_type(functio
         kinds = [kind for kind in get_args(hints[name]) if kind is not type(None)]
         assert given[name].default is None
         if option.choices:
-            assert get_args(kinds[0]) == option.choices
+            assert get_args(kinds[0]) == option.choices + option.unlisted
         else:
             assert kinds == [int]

@@ -193,7 +193,7 @@ def test_the_key_the_settings_and_the_budget_that_were_chosen_hold_in_a_fork(
         typed.process.stdin.flush()
         jobs, said = typed.hear()
     assert [status for _, status, _ in jobs] == ["done"]
-    assert said.startswith("budget: about $0.64 of play money is spent here")
+    assert said.startswith("budget: about $0.70 of play money is spent here")
     [sent] = fake_server.of("submit")
     assert sent.key == fake_server.key
     assert (sent.json["duration"], sent.json["resolution"]) == (4, "720P")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 import time
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from happyhorse_nb.models import ImageLimits
 from happyhorse_nb.settings.account import HiddenText
 
 #: What the server takes as an upload (its media documents); a model may ask for more.
-LIMITS = ImageLimits(min_side=1, max_bytes=16 * 1024 * 1024)
+LIMITS = ImageLimits(min_side=1, max_bytes=16 * 1024 * 1024, max_aspect=math.inf)
 #: Seconds for which the server surely has a picture where it does not say: about 7 days, as its media documents put it.
 LASTS = 6.5 * 86400.0
 #: Bytes in one piece: more than the 64 KiB from which on aiohttp waits for the socket before it asks for the next one.

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb.engine import engine
@@ -176,3 +180,31 @@ def test_all_options_of_a_model_are_arguments_of_generate() -> None:
     for model in MODELS.values():
         assert {p.name for p in model.options} | {role.option for role in model.inputs} <= names
     assert split("--edit a") == ["--edit", "a"]
+
+
+def png(width: int, height: int, *, noise: bool = False) -> bytes:
+    out = io.BytesIO()
+    pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), np.uint8) if noise else None
+    picture = Image.new("RGB", (width, height), "teal") if pixels is None else Image.fromarray(pixels)
+    picture.save(out, "PNG", compress_level=1)
+    return out.getvalue()
+
+
+def test_a_reference_is_checked_by_limits_of_its_own(generate: Generate, fake_server: FakeServer) -> None:
+    # Any aspect, and sides of 400 pixels, where a first frame needs 300 and 1:2.5.
+    with pytest.raises(hh.InvalidRequest, match="reference is 390 x 900 pixels; each side must be at least 400"):
+        hh.generate(prompt="character1 waves", references=[png(400, 400), png(390, 900)])
+    assert fake_server.requests == []
+    job = ended(hh.generate(prompt="character1 waves", references=[png(400, 1600)]))
+    assert (str(job.status), job.error) == ("done", None)
+
+
+def test_a_first_frame_that_only_alibaba_takes_is_sent_on_purpose(generate: Generate, fake_server: FakeServer) -> None:
+    large = png(1900, 1900, noise=True)
+    assert 10 * 2**20 < len(large) < 20 * 2**20
+    with pytest.raises(hh.InvalidRequest, match=r"the limit is 10 MB.*Alibaba's pages allow 20 MB: unlisted=True"):
+        hh.generate(large)
+    assert fake_server.requests == []
+    ended(hh.generate(large, unlisted=True))
+    [sent] = fake_server.of("submit")
+    assert base64.b64decode(sent.json["first_frame_image"].partition(",")[2]) == large

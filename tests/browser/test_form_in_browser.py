@@ -197,6 +197,122 @@ def test_the_notebook_that_is_shipped_is_an_app(lab: Lab, page: Page, server: Fa
     assert server.paid == paid + 1
 
 
+@pytest.mark.front_ends("lab", "notebook", "voila")
+def test_the_switch_is_used_by_keyboard_and_text_alone_makes_a_video(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "text.ipynb", '"rocket.jpg"')
+    kinds = form.get_by_role("radiogroup", name="Made from")
+    page.keyboard.press("Escape")
+    tab_to(kinds.get_by_role("radio", name="Image"))
+    page.keyboard.press("ArrowLeft")
+    expect(kinds.get_by_role("radio", name="Text")).to_be_focused()
+    expect(form.get_by_role("radiogroup", name="Ratio")).to_be_visible()
+    expect(form.get_by_role("button", name="Choose a file")).to_be_hidden()
+    generate = form.get_by_role("button", name="Generate")
+    expect(generate).to_be_disabled()
+    form.get_by_label("Prompt", exact=True).fill(f"A horse in {lab.app}")
+    form.get_by_label("9:16").check()
+    expect(form).to_contain_text("1080 x 1920, about $1.14")
+    expect(generate).to_be_enabled()
+    assert serious(page, ".hh-form") == []
+    generate.click()
+    play(form.locator("video"))
+    asked = server.of("submit")[-1]
+    assert asked.path.startswith("/api/v1/alibaba/happyhorse-1.0-t2v")
+    assert (asked.json["prompt"], asked.json["ratio"]) == (f"A horse in {lab.app}", "9:16")
+
+
+def test_references_are_chosen_moved_and_removed_by_keyboard(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "references.ipynb", "prompt='character1 meets character2', references=['small.png']")
+    names = [f"{name}.png" for name in ("red", "green", "blue")]
+    for name in names:
+        Image.new("RGB", (480, 400), name.partition(".")[0]).save(lab.root / "chosen" / name)
+    pictures = form.locator(".hh-strip img")
+    expect(form).to_contain_text("'small.png' is not found")
+    with page.expect_file_chooser() as chooser:
+        form.get_by_role("button", name="Add pictures").click()
+    chooser.value.set_files([lab.root / "chosen" / name for name in names])
+    expect(pictures).to_have_count(3)
+    page.keyboard.press("Escape")
+    remove = form.get_by_role("button", name="Remove character1")
+    tab_to(remove)
+    page.keyboard.press("Enter")
+    expect(form).to_contain_text("small.png is removed")
+    # What follows is in its place, and so is the focus.
+    expect(remove).to_be_focused()
+    expect(form).to_contain_text("3 pictures: fine")
+    tab_to(form.get_by_role("button", name="Move character1 right"))
+    page.keyboard.press("Enter")
+    expect(form).to_contain_text("red.png is character2 now")
+    onward = form.get_by_role("button", name="Move character2 right")
+    expect(onward).to_be_focused()
+    page.keyboard.press("Space")
+    expect(form).to_contain_text("red.png is character3 now")
+    expect(form.get_by_role("button", name="Move character3 left")).to_be_focused()
+    expect(form.get_by_role("button", name="Move character3 right")).to_be_disabled()
+    shown = [pictures.nth(n).get_attribute("alt") for n in range(3)]
+    assert shown == ["green.png", "blue.png", "red.png"]
+    assert serious(page, ".hh-form") == []
+    tab_to(form.get_by_role("button", name="Remove character2"))
+    page.keyboard.press("Enter")
+    expect(pictures).to_have_count(2)
+    form.get_by_role("button", name="Copy as cell").click()
+    expect(form.get_by_label("The cell that does the same")).to_have_value(
+        "%%happyhorse --ref green.png --ref red.png --model happyhorse-1.0-r2v --resolution 1080P --ratio 16:9 "
+        "--duration 5\ncharacter1 meets character2"
+    )
+
+
+def test_references_by_their_addresses_make_a_video(lab: Lab, page: Page, server: FakeServer) -> None:
+    form = show(lab, page, "addresses.ipynb", "prompt='character2 follows character1'")
+    form.get_by_role("radiogroup", name="Made from").get_by_role("radio", name="References").check()
+    # Addresses of the test's own server: a page may ask no other.
+    one, other = (f"{server.origin}/files/{name}.png" for name in ("one", "other"))
+    for address in (one, other):
+        form.get_by_label("Reference", exact=True).fill(address)
+        page.keyboard.press("Enter")
+        expect(form.get_by_label("Reference", exact=True)).to_have_value("")
+    form.get_by_role("button", name="Move character2 left").click()
+    generate = form.get_by_role("button", name="Generate")
+    expect(form).to_contain_text("other.png is character1 now")
+    expect(generate).to_be_enabled()
+    generate.click()
+    play(form.locator(".hh-results video"))
+    asked = server.of("submit")[-1]
+    assert asked.path.startswith("/api/v1/alibaba/happyhorse-1.0-r2v")
+    assert asked.json["reference_images"] == [other, one]
+
+
+def test_a_video_that_was_made_is_picked_by_keyboard_shown_and_billed(lab: Lab, page: Page, server: FakeServer) -> None:
+    making = "%%happyhorse rocket.jpg --duration 5 --seed 5 --wait\nThe one to edit"
+    lab.write("edit.ipynb", "%load_ext happyhorse_nb\nimport happyhorse_nb as hh", making, "hh.form(audio='origin')")
+    notebook = lab.open(page, "edit.ipynb")
+    for index in range(3):
+        notebook.run_to_end(index)
+    form = page.locator(".hh-form")
+    form.get_by_label("Prompt", exact=True).fill("Make it snow")
+    form.get_by_label("720P").check()
+    expect(form).to_contain_text("No video yet")
+    page.keyboard.press("Escape")
+    films = form.get_by_role("radiogroup", name="Finished videos")
+    tab_to(films.get_by_role("radio").first)
+    page.keyboard.press("Space")
+    expect(films.get_by_role("radio", name="5 s: The one to edit").first).to_be_checked()
+    expect(form).to_contain_text("5 s in + 5 s out in 720P: about $1.28")
+    assert play(form.locator(".hh-left video"))["seconds"] == pytest.approx(2.0, abs=0.05)
+    expect(form.get_by_role("button", name="Generate, about $1.28")).to_be_enabled()
+    assert serious(page, ".hh-form") == []
+    # By its address.
+    clip = f"{server.origin}/files/clip.mp4"
+    form.get_by_label("Video to edit", exact=True).fill(clip)
+    page.keyboard.press("Enter")
+    expect(form).to_contain_text("at most 60 s in + 15 s out in 720P: about $9.60")
+    form.get_by_role("button", name="Generate, about $9.60").click()
+    play(form.locator(".hh-results video"))
+    asked = server.of("submit")[-1]
+    assert asked.path.startswith("/api/v1/alibaba/happyhorse-1.0-video-edit")
+    assert (asked.json["input_video_url"], asked.json["audio_setting"]) == (clip, "origin")
+
+
 def tab_to(wanted: Locator) -> None:
     """Press Tab, and within a group of choices an arrow, until it has the focus."""
     page = wanted.page

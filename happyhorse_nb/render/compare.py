@@ -10,10 +10,10 @@ from difflib import SequenceMatcher
 from functools import cache
 from pathlib import Path
 
-from happyhorse_nb.models import MODELS, Snapshot
+from happyhorse_nb.models import FIRST_FRAME, MODELS, Snapshot
 from happyhorse_nb.render import words
 from happyhorse_nb.render.cards import fill, link, shown, style
-from happyhorse_nb.render.words import plain
+from happyhorse_nb.render.words import joined, plain
 
 #: The most characters of a prompt that are compared. A common part of more than twice _COMMON words is shortened.
 _LONGEST, _COMMON = 5000, 16
@@ -61,7 +61,10 @@ def differences(sides: Sequence[Side]) -> list[Row]:
     rows = [row for row in rows if len(set(row.cells)) > 1]
     if len({side.frame for side in sides}) > 1:
         pictures = tuple(b64encode(side.thumbnail or b"").decode("ascii") for side in sides)
-        rows.append(Row("first frame", pictures, asked=False, pictures=True))
+        models = [MODELS[s.model] for s in snapshots if s.model in MODELS]
+        # References and videos are no frames.
+        framed = all(FIRST_FRAME in model.inputs for model in models)
+        rows.append(Row("first frame" if framed else "first input", pictures, asked=False, pictures=True))
     return rows
 
 
@@ -148,7 +151,7 @@ def _video(side: Side, letter: str, rows: Sequence[Row], *, embed: bool, start: 
     """What the template shows of one video; without a ``source`` there is ``trouble``."""
     snapshot = side.snapshot
     number = LETTERS.index(letter)
-    told = ", ".join(words.parameter(snapshot, row.name) or row.cells[number] for row in rows if row.asked)
+    told = joined(*(words.parameter(snapshot, row.name) or row.cells[number] for row in rows if row.asked))
     source = address = ""
     trouble = words.unplayable(snapshot)
     held = snapshot.video

@@ -114,3 +114,11 @@ def test_a_comparison_without_sound_offers_none(file: Path) -> None:
     page = compared(file, replace(H264, sound=None), replace(H264, sound=None))
     assert "hidden" in page.one("label", title="Or press the letter of a video; M mutes all")
     assert "no sound" not in page.text
+
+
+def test_what_only_some_have_leaves_no_gap_in_the_words_under_a_video(file: Path) -> None:
+    edit = sample(Status.DONE, path=file, model="happyhorse-1.0-video-edit", params={"seed": 8})
+    sides = [Side(sample(Status.DONE, path=file), JPEG, "a"), Side(edit, JPEG, "b")]
+    html = render.comparison(sides, embed_limit=1, start=file.parent)["text/html"]
+    assert "<span>happyhorse-1.0-video-edit, 1080P, seed 8, auto</span>" in html
+    assert 'alt="first input of A"' in html

@@ -125,7 +125,7 @@ def test_this_one_in_1080p(generate: Generate, fake_server: FakeServer, settings
     assert larger.params == {"resolution": "1080P", "duration": 4, "seed": job.seed}
     assert larger.prompt == job.prompt
     assert (str(price(job)), str(price(job, resolution="1080P"))) == ("about $0.51", "about $0.92")
-    assert str(price(job, resolution="1080P", duration=10)) == "about $2.40"
+    assert str(price(job, resolution="1080P", duration=10)) == "about $2.29"
     # From its card: pressed twice it is bought once, and where it was made before, not at all.
     assert remade(job, resolution="1080P", seed=job.seed) == larger
     assert remade(job.id[:6], resolution="1080P", seed=job.seed) == larger

@@ -220,7 +220,8 @@ def test_tab_offers_our_words_alone(new_kernel, python) -> None:
     offered = kernel.complete("%%happyhorse rocket.jpg --")
     assert offered[0].startswith("--")
     assert set(offered) == {
-        *("--help", "--model", "--resolution", "--duration", "--seed", "--name"),
+        *("--help", "--model", "--resolution", "--ratio", "--duration", "--audio", "--seed", "--name"),
+        *("--ref", "--edit", "--unlisted"),
         *("--wait", "--no-wait", "--save", "--again", "--fit", "--takes", "--yes"),
     }
     assert kernel.complete("%%happyhorse rocket.jpg --resolution ") == ["720P", "1080P"]

@@ -80,7 +80,7 @@ _TABLE = (
         "form", "[IMAGE] [options]", "fill in a form, see size, cost and time, and click",
         (offer_request,),
     ),
-    Command("edit", "JOB", "load a job's first frame, prompt and parameters into a form", (_JOB,)),
+    Command("edit", "JOB", "load a job's inputs, prompt and parameters into a form", (_JOB,)),
     Command("jobs", "[options]", "list the jobs, newest first, with what they cost", (partial(_filters, sort=True),)),
     Command("gallery", "[options]", "show the videos as posters: play, star, compare, remove", (_filters,)),
     Command("show", "JOB", "bring a job's card or video into this cell", (_JOB,)),

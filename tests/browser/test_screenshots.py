@@ -44,6 +44,13 @@ FORM = (
     'hh.form("coffee.jpg", "Steam rises from the cup in slow motion, the spoon glints, shallow depth of field", '
     'duration=5, resolution="1080P")'
 )
+#: The forms of the other kinds of videos.
+TEXT = 'hh.form(prompt="A grey horse gallops along the beach at dawn", ratio="9:16", resolution="720P")'
+REFERENCES = (
+    'hh.form(prompt="character1 lifts off behind character2", references=["rocket.jpg", "coffee.jpg"], '
+    'resolution="720P")'
+)
+EDIT = 'hh.form(prompt="Make it night, rain on the lens", video=launch, audio="origin", resolution="720P")'
 OUT = (
     "%config HappyHorse.max_concurrent = 1\n"
     'out = hh.generate("rocket.jpg", "The rocket lifts off", duration=3, seed=9)\n'
@@ -56,6 +63,9 @@ CELLS = {
     "done": DONE,
     "compare": "hh.compare(*takes[:2])",
     "form": FORM,
+    "form-text": TEXT,
+    "form-references": REFERENCES,
+    "form-edit": EDIT,
     "gallery": "hh.gallery()",
     "jobs": "hh.jobs()",
     "question": TAKES.replace("--duration 3", "--duration 15").replace(" --name takes --wait", ""),
@@ -70,6 +80,9 @@ READY = {
     "done": "video",
     "compare": "video",
     "form": "textarea",
+    "form-text": ".hh-verdict:has-text('720 x 1280')",
+    "form-references": ".hh-verdict:has-text('2 pictures: fine')",
+    "form-edit": ".hh-verdict:has-text('3 s in + 3 s out')",
     "gallery": "img",
     "jobs": "table",
     "question": "button:has-text('Make 4 videos')",

@@ -135,7 +135,7 @@ class _Form:
 
         self.form = hh.form(photo, "at first")
         self.photo = photo
-        self.source, self.prompt = (_the(self.form.box, words) for words in ("hh-source", "hh-prompt-text"))
+        self.source, self.prompt = (_the(self.form.box, words) for words in ("First frame", "hh-prompt-text"))
         self.button = _the(self.form.box, "hh-generate")
 
     def __call__(self, number: int) -> None:

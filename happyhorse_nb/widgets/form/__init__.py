@@ -1,4 +1,4 @@
-"""The form: first frame, prompt and parameters as widgets, and below them the cards of the jobs it has made."""
+"""The form: the inputs of all kinds of videos, prompt and parameters as widgets, and below them the jobs' cards."""
 
 from happyhorse_nb.widgets.form.api import edit, form
 from happyhorse_nb.widgets.form.body import Form

@@ -73,7 +73,7 @@ class Form:
         self._another = self._button("Make another", self._make_another)
         # On a thread of its own: the engine's thread, which reports the end of a job, must not wait for the ledger.
         later = Latest()
-        self.results = Results(on_end=lambda: later(self.refresh))
+        self.results = Results(on_end=lambda: later(self._renew))
         self._inputs = Inputs(
             values,
             namespace=self._namespace,
@@ -149,6 +149,11 @@ class Form:
                 set_trait(self._cell, "value", "")
 
         self._guard(show)
+
+    def _renew(self) -> None:
+        """A job below the form has ended."""
+        self._inputs.renew()
+        self.refresh()
 
     def _check(self, values: Values) -> _Checked:
         given: dict[str, Any] = {}

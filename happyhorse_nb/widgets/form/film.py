@@ -34,7 +34,6 @@ class FilmBox:
         self._namespace, self._on_change = namespace, on_change
         self._input: Input | None = None
         self._problem = ""
-        self._opened = False
         self._offered: tuple[tuple[str, str], ...] = ()
         #: A class of its own, for the pictures of its choices.
         self._own = f"hh-films-{secrets.token_hex(4)}"
@@ -63,10 +62,9 @@ class FilmBox:
         return self._input
 
     def open(self) -> None:
-        """It is shown: read the finished jobs, and look the video up for the first time."""
+        """It is shown, or a job has ended: read the finished jobs, and look the video up where it was not found."""
         self._offer()
-        if not self._opened:
-            self._opened = True
+        if self._input is None:
             self._look_up()
 
     def _picked(self, change: Any) -> None:

@@ -45,17 +45,22 @@ class Inputs:
 
     def arrange(self, model: str) -> None:
         """Show the inputs of this model."""
-        roles = {role.option: role for role in MODELS[model].inputs}
-        if "video" in roles:
-            self._film.open()
         if model == self._model:
             return
         self._model = model
+        roles = {role.option: role for role in MODELS[model].inputs}
+        if "video" in roles:
+            self._film.open()
         if "references" in roles:
             self._strip.use(roles["references"])
         for name, one in self._boxes.items():
             set_trait(one.box.layout, "display", None if name in roles else "none")
         set_trait(self.box.layout, "display", None if roles else "none")
+
+    def renew(self) -> None:
+        """A job has ended: there may be another video to edit."""
+        if self._model and MODELS[self._model].video is not None:
+            self._film.open()
 
     def read(self, values: Values) -> Values:
         """``values`` with the inputs, also those that the model does not take."""

@@ -21,6 +21,8 @@ from happyhorse_nb.widgets.tile import focus
 
 _CHANGED = "A picture has changed since it was shown; nothing was sent. Press again to use the new one"
 
+_INTERRUPTED = "it was not looked at: that was interrupted; remove it, and add it anew"
+
 
 @dataclass(eq=False)
 class _Reference:
@@ -74,7 +76,7 @@ class ReferenceStrip:
         self._verdict = widgets.HTML()
         self._fits, self._undo = (
             button("Make them fit", partial(self._refit, True)),
-            button("Undo fitting", self._undone),
+            button("Leave them as they were", self._undone),
         )
         self._change = widgets.HBox([self._fits, self._undo], _dom_classes=("hh-change",))
         self._chooser = Chooser("Add pictures", several=True, on_files=self._chosen, on_unreadable=self._unreadable)
@@ -200,8 +202,16 @@ class ReferenceStrip:
         self._ask()
 
     def _ask(self) -> None:
-        if any(one.seen is None for one in self._some):
+        if not any(one.seen is None for one in self._some):
+            return
+        try:
             self._work(self._check)
+        except KeyboardInterrupt:
+            # Else it would say "checking" for ever.
+            for one in self._some:
+                one.seen = one.seen or Checked(problem=InvalidRequest(_INTERRUPTED, param=self._role.option))
+            self._changed()
+            raise
 
     def _check(self) -> None:
         """Check what is not checked yet."""

@@ -23,7 +23,9 @@ class Form:
         return self.kernel.live_widgets(self.cell)
 
     def find(self, description: str) -> tuple[str, dict[str, Any]]:
-        [found] = [(i, w) for i, w in self.widgets.items() if str(w.get("description", "")).startswith(description)]
+        some = [(i, w) for i, w in self.widgets.items() if str(w.get("description", "")).startswith(description)]
+        # One with just that name before those that begin with it.
+        [found] = [(i, w) for i, w in some if w["description"] == description] or some
         return found
 
     def set(self, description: str, **state: Any) -> None:

@@ -15,8 +15,8 @@ from happyhorse_nb.models import Sound
 #: A larger index than this, in bytes or entries, is not that of a video of some seconds.
 _MAX_INDEX = 32 * 1024 * 1024
 _MAX_ENTRIES = 1_000_000
-#: More boxes than a fragment for each frame would take.
-_MAX_BOXES = 100_000
+#: More boxes than a minute takes with a fragment for each frame and sound.
+_MAX_BOXES = 20_000
 #: What a file may begin with; QuickTime's older ones have no ``ftyp``.
 _FIRST = (b"ftyp", b"styp", b"free", b"skip", b"wide", b"uuid", b"moov", b"mdat", b"sidx", b"pnot")
 #: Where a decoder's description says how long the lengths of a picture's parts are: its box, and the byte in it.
@@ -101,11 +101,11 @@ def top_level(file: BinaryIO, total: int, *, open_end: bool) -> list[Box]:
     return boxes
 
 
-def tracks(file: BinaryIO, boxes: list[Box]) -> list[Track]:
-    """The tracks of a video. Raises `DownloadError` where there is no index to read."""
+def tracks(file: BinaryIO, boxes: list[Box], *, most: int = _MAX_INDEX) -> list[Track]:
+    """The tracks of a video. Raises `DownloadError` where there is no index to read, or one of over ``most`` bytes."""
     if not {b"moov", b"mdat"} <= {box.kind for box in boxes}:
         raise DownloadError("the download is not a complete MP4: it has no video in it")
-    if sum(box.end - box.content for box in boxes if box.kind in (b"moov", b"moof")) > _MAX_INDEX:
+    if sum(box.end - box.content for box in boxes if box.kind in (b"moov", b"moof")) > most:
         raise DownloadError(_TOO_LARGE)
     moov = _read(file, next(box for box in boxes if box.kind == b"moov"))
     try:

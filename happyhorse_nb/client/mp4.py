@@ -32,10 +32,15 @@ _LONG = 1024 * 1024
 _DAMAGED = "the download is an MP4 whose pictures cannot be decoded"
 
 
+#: Bytes of an index that is read in passing, where it must not take long; of a minute of video it has some 100 kB.
+_IN_PASSING = 1024 * 1024
+
+
 def read_mp4(path: Path) -> VideoInfo:
-    """What a video's boxes say of it; its pictures and sounds are not read. Raises `DownloadError`, OSError."""
+    """What a video's boxes say of it, quickly; pictures and sounds are not read. Raises `DownloadError`, OSError."""
     with path.open("rb") as file:
-        return _described(tracks(file, top_level(file, path.stat().st_size, open_end=True)))
+        boxes = top_level(file, path.stat().st_size, open_end=True)
+        return _described(tracks(file, boxes, most=_IN_PASSING))
 
 
 def check_mp4(path: Path, *, open_end: bool = True, decode: bool = True) -> VideoInfo:

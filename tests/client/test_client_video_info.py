@@ -116,6 +116,18 @@ def test_hostile_boxes_end_in_an_error_or_an_answer(tmp_path: Path, form: str, s
 
 def test_a_file_of_too_many_boxes_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "x.mp4"
-    file.write_bytes(struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4s", 8, b"free") * 200_000)
+    file.write_bytes(struct.pack(">I4s", 8, b"ftyp") + struct.pack(">I4s", 8, b"free") * 30_000)
+    with pytest.raises(hh.DownloadError, match="too large"):
+        read_mp4(file)
+
+
+def test_what_is_read_in_passing_has_a_small_index(tmp_path: Path) -> None:
+    file = make_video(tmp_path / "x.mp4")
+    raw = file.read_bytes()
+    # As a hostile index would be: larger than a film of some seconds has, within what a download may have.
+    start, filler = raw.index(b"moov") - 4, struct.pack(">I4s", 2_000_000, b"free") + bytes(1_999_992)
+    size = struct.unpack_from(">I", raw, start)[0]
+    file.write_bytes(raw[:start] + struct.pack(">I", size + len(filler)) + raw[start + 4 :] + filler)
+    assert check_mp4(file, decode=False).frames == 27
     with pytest.raises(hh.DownloadError, match="too large"):
         read_mp4(file)

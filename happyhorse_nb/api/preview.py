@@ -14,7 +14,7 @@ from happyhorse_nb.errors import InvalidRequest, MissingKey
 from happyhorse_nb.inputs import Input, load
 from happyhorse_nb.job.request import Request, prepare, spread
 from happyhorse_nb.limits.budget import check_budget
-from happyhorse_nb.models import VIDEO, Cost, ImageLimits, Snapshot, Status, check_takes
+from happyhorse_nb.models import LONGEST, VIDEO, Cost, ImageLimits, Snapshot, Status, check_takes
 from happyhorse_nb.render.gallery import Poster
 from happyhorse_nb.settings import current_account, is_loopback, on_this_machine, told_origin
 from happyhorse_nb.settings.config import config
@@ -44,7 +44,9 @@ def preview(params: Mapping[str, Any], *, model: str, footage: float | None = No
         sandbox = is_loopback(told_origin())
     wanted = {name: value for name, value in params.items() if value is not None}
     asked = Snapshot(status=Status.QUEUED, model=model, params=wanted, sandbox=sandbox)
-    typical = polling.typical(wanted, sandbox=sandbox)
+    # What an edit makes is as long as its input.
+    length = {} if footage is None else {"duration": min(footage, LONGEST)}
+    typical = polling.typical({**wanted, **length}, sandbox=sandbox)
     seconds = polling.forecast(engine().ledger.history(asked), typical=typical).median
     settings = config()
     return Preview(settings.estimate(wanted, model=model, footage=footage), seconds, sandbox, settings.max_concurrent)

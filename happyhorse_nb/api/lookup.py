@@ -28,11 +28,15 @@ from happyhorse_nb.inputs import Input
 from happyhorse_nb.job.display import settled
 from happyhorse_nb.job.job import Job
 from happyhorse_nb.job.state import state_of
+from happyhorse_nb.job.takes import Takes
 from happyhorse_nb.models import VIDEO, Snapshot, Status
-from happyhorse_nb.settings import Account, current_account, video_folder
+from happyhorse_nb.settings import Account, current_account, process, video_folder
 from happyhorse_nb.settings.config import config
 from happyhorse_nb.store import Record
 from happyhorse_nb.wire import is_task_id
+
+#: How a take is named: ``launch[0]``.
+_ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
 
 
 def find(piece: str) -> Job:
@@ -65,6 +69,25 @@ def no_job(verb: str, named: Any) -> InvalidRequest:
     return InvalidRequest(what, remedy="Give one of them.", param="job")
 
 
+def bound(piece: str, namespace: Mapping[str, Any]) -> Any:
+    """The job or takes in that variable (``launch[0]`` is the first take), None where there is no such variable.
+
+    Raises `JobNotFound` for a take that does not exist, `InvalidRequest` for what is not bought yet.
+    """
+    element = _ELEMENT.fullmatch(piece)
+    if element is None:
+        found = settled(namespace.get(piece))
+        return found if process.is_a(found, Job, Takes) else None
+    found, number = settled(namespace.get(element[1])), int(element[2])
+    if process.is_a(found, Takes):
+        if number >= len(found):
+            raise JobNotFound(f"{element[1]} has {len(found)} takes: {element[1]}[0] to {element[1]}[{len(found) - 1}]")
+        return found[number]
+    if process.is_a(found, Job):
+        raise JobNotFound(f"{element[1]} is one job, not takes", remedy=f"Name it without [{number}].")
+    return None
+
+
 def footage(source: Any, namespace: Mapping[str, Any] | None = None) -> Any:
     """The video to edit as an input, where ``source`` is a job, a piece of its id, or the name of a variable in
     ``namespace`` that holds one; an address, and None, as they are.
@@ -74,7 +97,8 @@ def footage(source: Any, namespace: Mapping[str, Any] | None = None) -> Any:
     """
     source = settled(source)
     if isinstance(source, str) and namespace is not None:
-        source = settled(namespace.get(source.strip(), source))
+        named = bound(source.strip(), namespace)
+        source = settled(namespace.get(source.strip(), source)) if named is None else named
     if source is None or (isinstance(source, str) and "://" in source):
         return source
     if isinstance(source, os.PathLike) or (isinstance(source, str) and _is_file(source)):

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import re
 import shlex
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, NoReturn
 
-from happyhorse_nb.errors import JobNotFound, UsageError, meant
+from happyhorse_nb.errors import UsageError, meant
 from happyhorse_nb.models import FIRST_FRAME, MODELS, TAKES, Param, Role
 from happyhorse_nb.render.words import plain
-from happyhorse_nb.settings import process
-
-#: How a take is named: ``launch[0]``.
-_ELEMENT = re.compile(r"(\w+)\[(\d{1,3})\]")
 
 
 def job_named(shell: Any, piece: str) -> Any:
@@ -31,25 +26,10 @@ def job_named(shell: Any, piece: str) -> Any:
 
 
 def bound_to(shell: Any, piece: str) -> Any:
-    """The job or takes in that variable, None where there is no such variable.
+    """The job or takes in that variable, see `api.lookup.bound`."""
+    from happyhorse_nb.api.lookup import bound
 
-    Raises `JobNotFound` for a take that does not exist, `InvalidRequest` for what is not bought yet.
-    """
-    from happyhorse_nb.job import Job, Takes
-    from happyhorse_nb.job.display import settled
-
-    element = _ELEMENT.fullmatch(piece)
-    if element is None:
-        bound = settled(shell.user_ns.get(piece))
-        return bound if process.is_a(bound, Job, Takes) else None
-    bound, number = settled(shell.user_ns.get(element[1])), int(element[2])
-    if process.is_a(bound, Takes):
-        if number >= len(bound):
-            raise JobNotFound(f"{element[1]} has {len(bound)} takes: {element[1]}[0] to {element[1]}[{len(bound) - 1}]")
-        return bound[number]
-    if process.is_a(bound, Job):
-        raise JobNotFound(f"{element[1]} is one job, not takes", remedy=f"Name it without [{number}].")
-    return None
+    return bound(piece, shell.user_ns)
 
 
 class Parser(argparse.ArgumentParser):

@@ -65,3 +65,26 @@ def test_each_kind_plays_with_sound(lab: Lab, page: Page) -> None:
         seen = heard(notebook.output(number).locator("video"))
         assert (seen["width"], seen["height"]) == (width, height)
         assert seen["seconds"] == pytest.approx(3.1, abs=0.15)
+
+
+FORMS = (
+    "hh.form(None, 'A horse runs', ratio='1:1', duration=3, resolution='720P')",
+    "hh.form('rocket.jpg', 'The rocket lifts off', duration=3, resolution='720P')",
+    "hh.form(None, 'character1 meets character2', references=['rocket.jpg', 'coffee.jpg'], duration=3,"
+    " resolution='720P')",
+    "hh.form(None, 'Make it night', video=first, audio='origin', resolution='720P')",
+)
+
+
+def test_each_kind_is_made_from_the_form(lab: Lab, page: Page) -> None:
+    first = "first = hh.generate(prompt='A ship', duration=3, resolution='720P'); first.result(); None"
+    lab.write("forms.ipynb", f"{LOAD}\nimport happyhorse_nb as hh", first, *FORMS)
+    notebook = lab.open(page, "forms.ipynb")
+    for number in range(2 + len(FORMS)):
+        notebook.run_to_end(number)
+    for number in range(2, 2 + len(FORMS)):
+        form = notebook.output(number)
+        form.get_by_role("button", name="Generate").click()
+        expect(form).to_contain_text("Done")
+        # An edit shows the film that it edits, too, and behind all stands the copy for the saved notebook.
+        assert heard(form.locator("video:visible").last)["seconds"] == pytest.approx(3.1, abs=0.15)

@@ -20,7 +20,7 @@ from happyhorse_nb.magic.options import cell_parser, split
 from happyhorse_nb.models import MODELS
 from happyhorse_nb.settings.config import Settings
 from jobs.conftest import Generate
-from jobs.seen import ended
+from jobs.seen import DEADLINE, ended
 from support.fake_server import FakeServer
 
 HERO, STREET, CLIP = (f"https://example.com/{name}" for name in ("hero.png", "street.png", "clip.mp4"))
@@ -156,6 +156,23 @@ def test_an_edit_of_a_job_that_has_not_ended_is_refused(
     job.stop()
     ended(job)
     assert fake_server.paid == 1
+
+
+def test_one_of_takes_is_edited_by_its_number(cell: Cell, generate: Generate, fake_server: FakeServer) -> None:
+    takes: Any = generate(takes=2, seed=1)
+    takes.result(timeout=DEADLINE)
+    shell = SimpleNamespace(user_ns={"launch": takes})
+    line = "--name night --wait --yes --edit launch[{}]"
+    make(shell, cell_parser().read(line.format(1)), "Make it night")
+    record = engine().ledger.get(shell.user_ns["night"].id)
+    assert record is not None
+    assert record.inputs[0].job == takes[1].id
+    for wrong, words in (
+        ("[2]", r"launch has 2 takes: launch\[0\] to"),
+        ("", r"edit takes one video, and these are 2"),
+    ):
+        with pytest.raises(hh.HappyHorseError, match=words):
+            make(shell, cell_parser().read(f"--edit launch{wrong}"), "Make it night")
 
 
 def test_an_edit_of_a_job_equals_one_by_that_job(generate: Generate, fake_server: FakeServer, photo: Path) -> None:

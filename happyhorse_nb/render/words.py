@@ -235,7 +235,8 @@ def _parameter(param: Param, value: Any) -> str:
         return f"random {param.name}" if param.name == "seed" else ""
     if param.unit == "seconds":
         return f"{value} s"
-    return str(value) if param.kind == "choice" else f"{param.name} {value}"
+    # 720P and 16:9 say themselves what they are; a bare "auto" does not.
+    return str(value) if param.kind == "choice" and str(value)[:1].isdigit() else f"{param.name} {value}"
 
 
 def _time(snapshot: Snapshot, now: float) -> str:

@@ -120,5 +120,5 @@ def test_what_only_some_have_leaves_no_gap_in_the_words_under_a_video(file: Path
     edit = sample(Status.DONE, path=file, model="happyhorse-1.0-video-edit", params={"seed": 8})
     sides = [Side(sample(Status.DONE, path=file), JPEG, "a"), Side(edit, JPEG, "b")]
     html = render.comparison(sides, embed_limit=1, start=file.parent)["text/html"]
-    assert "<span>happyhorse-1.0-video-edit, 1080P, seed 8, auto</span>" in html
+    assert "<span>happyhorse-1.0-video-edit, 1080P, seed 8, audio auto</span>" in html
     assert 'alt="first input of A"' in html

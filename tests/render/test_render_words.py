@@ -95,6 +95,8 @@ def test_parameters_that_were_left_out_show_what_the_model_does() -> None:
     assert words.parameters(RUNNING) == "5 s, 720P, seed 7"
     assert words.parameters(replace(RUNNING, params={})) == "5 s, 1080P, random seed"
     assert words.parameters(replace(RUNNING, params={"seed": 0})) == "5 s, 1080P, seed 0"
+    edit = replace(RUNNING, model="happyhorse-1.0-video-edit", params={"resolution": "720P", "seed": 7})
+    assert words.parameters(edit) == "720P, audio auto, seed 7"
 
 
 def test_a_model_that_is_not_known_any_more_still_shows_its_parameters() -> None:

@@ -75,10 +75,16 @@ def test_a_wait_for_several_is_one_line(kernel: Kernel, fake_server: FakeServer,
 
 def test_a_loop_has_one_line_and_not_one_for_each_video(kernel: Kernel, fake_server: FakeServer) -> None:
     cell = kernel.start("for n in ('one', 'two', 'three'): make(n)[0].result()")
+
+    def waiting() -> bool:
+        return any("Waiting for a video" in line for line in lines(kernel, cell))
+
     for count in (1, 2, 3):
         fake_server.wait_for("submit", count)
-        kernel.wait(lambda: any("Waiting for a video" in line for line in lines(kernel, cell)), "it waits")
+        kernel.wait(waiting, "it waits")
         end(fake_server)
+        # Else the next round would take this one's words for its own.
+        kernel.wait(lambda: not waiting(), "it waits no more")
     assert cell.wait().ok
     [line] = lines(kernel, cell)
     assert line.startswith("Waited for 3 videos: 3 done")

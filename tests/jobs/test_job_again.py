@@ -351,7 +351,9 @@ def test_what_was_queued_when_its_kernel_ended_is_sent_in_order_when_it_is_taken
     Program(QUEUE, folder, str(photo)).end(leaves="1 being made, 3 queued")
     assert fake_server.paid == 1
     # Looking changes nothing.
-    assert sorted(str(job.status) for job in hh.jobs()) == ["pending", "queued", "queued", "queued"]
+    first, *others = sorted(str(job.status) for job in hh.jobs())
+    # As far as that kernel has read.
+    assert (first in ("pending", "processing"), others) == (True, ["queued"] * 3)
     # One is taken out, one is run again from its cell, which joins it, and the rest is resumed.
     [third] = [job for job in hh.jobs() if job.snapshot.prompt == "2"]
     third.stop()

@@ -214,6 +214,8 @@ class _Nested:
         async def cell() -> None:
             assert hh.run(answer()) == number
 
+        # The last one may have been interrupted just before it did this at its end.
+        asyncio._set_running_loop(None)
         loop = asyncio.new_event_loop()
         try:
             loop.run_until_complete(cell())

@@ -79,10 +79,6 @@ class Input:
         raise Unfit(f"{self.label} is not in {self.file.parent} any more, where it was kept", "Run it again.")
 
 
-#: The same, where nothing but a first frame is asked for.
-FirstFrame = Input
-
-
 def sha256(data: bytes) -> str:
     """SHA-256 in hexadecimal."""
     return hashlib.sha256(data).hexdigest()

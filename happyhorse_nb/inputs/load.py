@@ -8,7 +8,7 @@ import io
 import ipaddress
 import os
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -255,7 +255,6 @@ def gather(
     namespace: Mapping[str, Any] | None = None,
     fit: Fit = False,
     local: bool = False,
-    load: Callable[..., Input] = load,
     unlisted: bool = False,
 ) -> tuple[Input, ...]:
     """All inputs of a request, in the order of the model's table.

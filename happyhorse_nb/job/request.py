@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -131,16 +131,14 @@ def prepare(
     fit: Fit = False,
     save: str | Path | None = None,
     namespace: Mapping[str, Any] | None = None,
-    load: Callable[..., images.Input] = images.load,
     unset: Collection[str] = (),
     unlisted: bool = False,
 ) -> Request:
     """Check everything that can be checked here. Raises `InvalidRequest` or `ConfigError` with one clear line.
 
     ``params`` are the model's parameters, and its inputs beside ``image`` by their options. Without a seed one is
-    drawn. ``load`` loads an input; a form that checks at every keystroke passes one that remembers pictures.
-    ``unset`` names options whose default from the settings is not wanted. ``unlisted``: send what only Alibaba's pages
-    of the models have. Without a model the one is used that takes these inputs.
+    drawn. ``unset`` names options whose default from the settings is not wanted. ``unlisted``: send what only Alibaba's
+    pages of the models have. Without a model the one is used that takes these inputs.
     """
     options = {role.option for known in MODELS.values() for role in known.inputs}
     sources = {"image": image, **{name: value for name, value in params.items() if name in options}}
@@ -156,7 +154,7 @@ def prepare(
         [checked["seed"]] = draw(table)
     text, cut = check_prompt(table, prompt, fit=bool(fit))
     local = on_this_machine()
-    inputs = images.gather(table, sources, namespace=namespace, fit=fit, local=local, load=load, unlisted=unlisted)
+    inputs = images.gather(table, sources, namespace=namespace, fit=fit, local=local, unlisted=unlisted)
     target = save_path(save) if save else video_folder(settings.folder, fallback=home)
     roles = [role.name for role in table.inputs if role.maximum > 1]
     odd = check_references(text or "", len([one for one in inputs if one.role in roles])) if roles else ""

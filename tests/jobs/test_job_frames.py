@@ -17,7 +17,7 @@ from PIL import Image
 
 import happyhorse_nb as hh
 from happyhorse_nb import InvalidRequest, Job
-from happyhorse_nb.inputs import FirstFrame
+from happyhorse_nb.inputs import Input
 from happyhorse_nb.magic.extension import run_cell
 from happyhorse_nb.settings.config import Settings
 from happyhorse_nb.widgets.form.picture import FrameBox
@@ -127,7 +127,7 @@ async def said_everywhere(image: str) -> set[str]:
     box = FrameBox(image, fit=False, limits=LIMITS, namespace={}, hidden=(), work=at_once, on_change=lambda: None)
     said.append(str(box.checked.problem))
     async with hh.Client() as client:
-        for given in (image, FirstFrame("rocket.jpg", url=image)):
+        for given in (image, Input("rocket.jpg", url=image)):
             with pytest.raises(InvalidRequest) as caught:
                 await client.submit(given, "clouds")
             said.append(str(caught.value))
